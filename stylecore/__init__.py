@@ -1,0 +1,1 @@
+"""The product logic: pictures, generator, gate, recommender. Knows no Kafka and no environment."""

@@ -1,0 +1,1 @@
+"""Training and export of the generator: the only package that imports torch."""
