@@ -1,0 +1,109 @@
+"""What a shop sells and in which styles it may be shown: products, styles, campaigns."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from msgspec import Meta, Struct
+
+from schemas.types import (
+    Colour,
+    Currency,
+    Id,
+    Label,
+    MinorUnits,
+    Seed,
+    Share,
+    Text,
+    Time,
+    Uri,
+    Weight,
+)
+
+ORIGINAL = "original"
+"""The reserved style_id of the photo as it is: always an arm of the choice, never rendered."""
+
+StyleWeights = Annotated[dict[Id, Weight], Meta(min_length=1, max_length=64)]
+Palette = Annotated[list[Colour], Meta(min_length=1, max_length=5)]
+Categories = Annotated[list[Label], Meta(max_length=200)]
+
+
+class Product(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A product of the shop; `image_uri` is its photo. A tombstone of the key removes it."""
+
+    product_id: Id
+    title: Text
+    category: Label
+    image_uri: Uri
+    brand: Label | None = None
+    price_minor: MinorUnits | None = None
+    currency: Currency | None = None
+    tags: Annotated[list[Label], Meta(max_length=100)] = []
+
+    def __post_init__(self) -> None:
+        if self.price_minor is not None and self.currency is None:
+            raise ValueError("price_minor needs a currency beside it")
+
+
+class Campaign(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The window in which a style is preferred."""
+
+    starts_at: Time
+    ends_at: Time
+    priority: Annotated[int, Meta(ge=0, le=100)] = 0
+
+    def __post_init__(self) -> None:
+        if self.ends_at <= self.starts_at:
+            raise ValueError("campaign: ends_at must be after starts_at")
+
+
+class StyleDefinition(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """How a style is drawn: a blend of generator styles, or like a reference picture.
+
+    `strength` 0 is the photo, 1 the render; `seed` draws the noise field.
+    """
+
+    weights: StyleWeights | None = None
+    reference_uri: Uri | None = None
+    palette: Palette | None = None
+    strength: Share = 1.0
+    seed: Seed = 0
+
+    def __post_init__(self) -> None:
+        require_one_source(self.weights, self.reference_uri)
+
+
+class Style(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A style that the shop offers: its definition, and for which categories and when."""
+
+    style_id: Id
+    label: Label
+    weights: StyleWeights | None = None
+    reference_uri: Uri | None = None
+    palette: Palette | None = None
+    strength: Share = 1.0
+    seed: Seed = 0
+    campaign: Campaign | None = None
+    categories: Categories = []
+
+    def __post_init__(self) -> None:
+        require_one_source(self.weights, self.reference_uri)
+        if self.style_id == ORIGINAL:
+            raise ValueError(f"style_id '{ORIGINAL}' is reserved for the photo as it is")
+
+    @property
+    def definition(self) -> StyleDefinition:
+        """What a render depends on: without the label, the campaign and the categories."""
+        return StyleDefinition(
+            weights=self.weights,
+            reference_uri=self.reference_uri,
+            palette=self.palette,
+            strength=self.strength,
+            seed=self.seed,
+        )
+
+
+def require_one_source(weights: object, reference_uri: object) -> None:
+    """Raises ValueError unless exactly one of the two is given."""
+    if (weights is None) == (reference_uri is None):
+        raise ValueError("exactly one of weights or reference_uri is needed")

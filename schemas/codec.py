@@ -1,0 +1,62 @@
+"""The one codec: events to JSON bytes and back, with errors that name the field and the reason.
+
+Readers tolerate fields that they do not know. Records are limited in size before they are
+parsed. Which topic an event belongs to is not known here (topics.py).
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TypeVar
+
+import msgspec
+
+from schemas.types import PATTERNS_IN_WORDS
+
+MAX_BYTES = 1_000_000
+"""The broker's own default limit of a record (message.max.bytes)."""
+
+Event = TypeVar("Event", bound=msgspec.Struct)
+
+_encoder = msgspec.json.Encoder()
+
+
+class InvalidEvent(ValueError):
+    """The bytes are not such an event; the message says which field and why."""
+
+
+def encode(event: msgspec.Struct) -> bytes:
+    """The event as UTF-8 JSON; fields at their default are left out."""
+    return _encoder.encode(event)
+
+
+def decode(event_type: type[Event], value: bytes | str | None) -> Event:
+    """The event in `value`.
+
+    Raises InvalidEvent for a tombstone, for more than MAX_BYTES, for what is not JSON in UTF-8,
+    and for a value outside its limits.
+    """
+    if value is None:
+        raise InvalidEvent(f"a {event_type.__name__} is needed, not a tombstone")
+    if len(value) > MAX_BYTES:
+        raise InvalidEvent(f"{len(value)} bytes are over the limit of {MAX_BYTES}")
+    try:
+        event: Event = _decoder(event_type).decode(value)
+    except msgspec.ValidationError as problem:
+        raise InvalidEvent(f"not a valid {event_type.__name__}: {_in_words(problem)}") from problem
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as problem:
+        raise InvalidEvent(f"not JSON: {problem}") from problem
+    return event
+
+
+@cache
+def _decoder(event_type: type[Event]) -> msgspec.json.Decoder[Event]:
+    return msgspec.json.Decoder(event_type)
+
+
+def _in_words(problem: msgspec.ValidationError) -> str:
+    """msgspec's message, with patterns replaced by what they mean."""
+    text = str(problem)
+    for pattern, words in PATTERNS_IN_WORDS.items():
+        text = text.replace(f"`str` matching regex {pattern!r}", words)
+    return text

@@ -1,0 +1,106 @@
+"""What shoppers do and what follows from it: feedback, state, recommendations, models."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct
+
+from schemas.types import (
+    Id,
+    Label,
+    Propensity,
+    Sha256,
+    ShopperId,
+    Text,
+    Time,
+    Uri,
+)
+
+FeedbackKind = Literal["impression", "click", "cart", "purchase", "dismiss"]
+ReasonKind = Literal["history", "style", "popular", "explore", "new"]
+Score = Annotated[float, Meta(ge=-1e9, le=1e9)]
+
+
+class Feedback(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Something a shopper did; the last four are copied from the recommendation."""
+
+    event_id: Id
+    user_id: Id
+    kind: FeedbackKind
+    product_id: Id
+    occurred_at: Time
+    style_id: Id | None = None
+    recommendation_id: Id | None = None
+    position: Annotated[int, Meta(ge=0, le=10_000)] | None = None
+    propensity: Propensity | None = None
+    policy: Label | None = None
+
+
+class Interaction(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A shopper's history with a product in a style, decayed to `updated_at`."""
+
+    product_id: Id
+    weight: Annotated[float, Meta(ge=0, le=1e9)]
+    updated_at: Time
+    style_id: Id | None = None
+    dismissed_at: Time | None = None
+
+
+class SeenEvent(Struct, frozen=True, array_like=True):
+    """An event id that counts as repeated, and when it came."""
+
+    event_id: Id
+    at: Time
+
+
+class UserState(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """All that preferences keeps of a shopper: the topic is the state."""
+
+    user_id: Id
+    interactions: Annotated[list[Interaction], Meta(max_length=1000)] = []
+    recent_events: Annotated[list[SeenEvent], Meta(max_length=256)] = []
+
+
+class RecommendationReason(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Why an item is in the list, for people; `because` names the past products behind it."""
+
+    kind: ReasonKind
+    text: Text
+    because: Annotated[list[Id], Meta(max_length=5)] = []
+
+
+class RecommendedItem(Struct, frozen=True, kw_only=True):
+    """A product in the style in which to show it; `propensity` is the style's probability."""
+
+    product_id: Id
+    style_id: Id
+    image_uri: Uri
+    score: Score
+    propensity: Propensity
+    reason: RecommendationReason
+
+
+class Recommendations(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A shopper's list, best first. The key `*` holds the list for one whom nobody knows."""
+
+    user_id: ShopperId
+    recommendation_id: Id
+    items: Annotated[list[RecommendedItem], Meta(max_length=200)]
+    policy: Label
+    factors_version: Label
+    generated_at: Time
+    valid_until: Time
+    caused_by: Id | None = None
+
+
+class ModelAnnouncement(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A model version to use from now on: preferences factors or generator."""
+
+    name: Id
+    version: Label
+    uri: Uri
+    sha256: Sha256
+    made_at: Time
+    parent: Label | None = None
+    metrics: dict[str, float] = {}

@@ -1,0 +1,128 @@
+"""From the order to draw a photo to its pictures: jobs, renders, rejections, posters."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct
+
+from schemas.catalog import StyleDefinition
+from schemas.types import Count, Id, Label, Pixels, Seed, Sha256, Text, Time, Uri
+
+Reason = Literal["launch", "campaign", "demand", "request"]
+RejectionKind = Literal["gate", "error"]
+Figure = Annotated[float, Meta(ge=-1e9, le=1e9)]
+
+
+class StyleRequest(Struct, frozen=True, kw_only=True):
+    """One style of a job, with its definition at the time of the order."""
+
+    style_id: Id
+    definition: StyleDefinition
+
+
+class StylizeJob(Struct, frozen=True, kw_only=True):
+    """Draw a product's photo in these styles. `job_id` hashes all that follows but the reason."""
+
+    job_id: Id
+    product_id: Id
+    image_uri: Uri
+    styles: Annotated[list[StyleRequest], Meta(min_length=1, max_length=64)]
+    reason: Reason
+    requested_at: Time
+
+    def __post_init__(self) -> None:
+        if len({request.style_id for request in self.styles}) < len(self.styles):
+            raise ValueError("styles: each style_id may stand once in a job")
+
+
+class Quality(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The gate's figures of a render; higher is better, None where it was not measured."""
+
+    identity: Figure | None = None
+    structure: Figure | None = None
+    style: Figure | None = None
+    background: Figure | None = None
+
+
+class RejectionReason(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A figure that missed its bound, or an error in words."""
+
+    figure: Label
+    value: Figure | None = None
+    bound: Figure | None = None
+    text: Text | None = None
+
+
+class StylizedImage(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A render that passed the gate. A published sha256 never changes."""
+
+    product_id: Id
+    style_id: Id
+    image_uri: Uri
+    width: Pixels
+    height: Pixels
+    media_type: Label
+    sha256: Sha256
+    source_sha256: Sha256
+    style_sha256: Sha256
+    model: Label
+    quality: Quality
+    seed: Seed
+    rendered_at: Time
+    job_id: Id
+
+
+class RejectedImage(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A render that was not published, and why; `image_uri` where there is a picture."""
+
+    product_id: Id
+    style_id: Id
+    kind: RejectionKind
+    reasons: Annotated[list[RejectionReason], Meta(min_length=1, max_length=20)]
+    model: Label
+    rendered_at: Time
+    job_id: Id
+    image_uri: Uri | None = None
+    width: Pixels | None = None
+    height: Pixels | None = None
+    media_type: Label | None = None
+    sha256: Sha256 | None = None
+    source_sha256: Sha256 | None = None
+    style_sha256: Sha256 | None = None
+    quality: Quality | None = None
+    seed: Seed | None = None
+
+
+class StyleDemand(Struct, frozen=True, kw_only=True):
+    """How many distinct shoppers wanted a product in a style that is not rendered. Advice."""
+
+    product_id: Id
+    style_id: Id
+    wanted: Count
+    window_start: Time
+    window_end: Time
+
+
+PosterSize = Annotated[str, Meta(pattern=r"^[1-9][0-9]{1,4}x[1-9][0-9]{1,4}$")]
+
+
+class PosterRequest(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """An advertisement to compose: a product in a style under a headline."""
+
+    poster_id: Id
+    product_id: Id
+    style_id: Id
+    headline: Text
+    sizes: Annotated[list[PosterSize], Meta(min_length=1, max_length=10)]
+    logo_uri: Uri | None = None
+
+
+class PosterRendered(Struct, frozen=True, kw_only=True):
+    """The pictures of a poster, one a size."""
+
+    poster_id: Id
+    product_id: Id
+    style_id: Id
+    images: Annotated[dict[PosterSize, Uri], Meta(min_length=1)]
+    rendered_at: Time

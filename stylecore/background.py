@@ -1,0 +1,96 @@
+"""Where the product is, when it stands on plain ground.
+
+Packshots and studio sweeps have a border that is bright, grey to white and smooth. The ground is
+grown from there: over every pixel that is neutral, without edge and near the ground's own colour,
+which is fitted by a slowly varying surface because sweeps and shadows have gradients. Photos whose
+border is not plain count as product from edge to edge. What it does not know: a white product
+without a visible contour on white ground (its inside stays product only where an edge encloses it),
+and coloured backdrops, which are rendered as part of the picture.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+Plane = NDArray[np.float32]
+
+PLAIN_SHARE = 0.75
+"""Share of the border that must be plain; the rest may be a product that is cut by the frame."""
+_DARKEST, _CHROMA, _GRADIENT, _DISTANCE = 0.55, 0.07, 0.016, 0.13
+_RING = 3
+_SMALLEST = 0.0015
+"""Share of the picture below which an island on the ground counts as a speck of dust."""
+
+
+def product_mask(photo: Plane) -> Plane:
+    """Mask [H,W] of the product in `photo` [H,W,3] of [0,1]: 1 product, 0 plain ground.
+
+    The edge is soft over about 2 px. All ones where the border is not plain or all is ground.
+    """
+    smooth = ndimage.gaussian_filter(photo, (1.0, 1.0, 0.0), truncate=2.5)
+    light = smooth.mean(axis=2)
+    candidate = _neutral(smooth, light) & (_steepness(light) < _GRADIENT)
+    ring = _ring(light.shape)
+    if candidate[ring].mean() < PLAIN_SHARE:
+        return np.ones_like(light)
+    candidate &= np.abs(light - _surface(light, ring & candidate)) < _DISTANCE
+    if candidate[ring].mean() < PLAIN_SHARE:
+        return np.ones_like(light)
+    product = _without_specks(~_reached(candidate, ring))
+    if not product.any():
+        return np.ones_like(light)
+    return _soften(product)
+
+
+def has_plain_ground(mask: Plane) -> bool:
+    """Whether a mask of `product_mask` found plain ground."""
+    return bool(mask.min() < 0.5)
+
+
+def _neutral(smooth: Plane, light: Plane) -> NDArray[np.bool_]:
+    chroma = smooth.max(axis=2) - smooth.min(axis=2)
+    return (light > _DARKEST) & (chroma < _CHROMA)
+
+
+def _steepness(light: Plane) -> Plane:
+    down, across = np.gradient(light)
+    return np.hypot(down, across)
+
+
+def _ring(shape: tuple[int, ...]) -> NDArray[np.bool_]:
+    ring = np.ones(shape, bool)
+    ring[_RING:-_RING, _RING:-_RING] = False
+    return ring
+
+
+def _surface(light: Plane, known: NDArray[np.bool_]) -> Plane:
+    """Least-squares quadratic surface through the known pixels."""
+    height, width = light.shape
+    y = np.linspace(-1, 1, height, dtype=np.float32)[:, None]
+    x = np.linspace(-1, 1, width, dtype=np.float32)[None, :]
+    terms = np.stack([np.broadcast_to(t, light.shape) for t in (y * 0 + 1, y, x, x * y, y * y)])
+    weights = np.linalg.lstsq(terms[:, known].T, light[known], rcond=None)[0]
+    return np.tensordot(weights, terms, axes=1).astype(np.float32)
+
+
+def _reached(candidate: NDArray[np.bool_], ring: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """The candidates that hang together with the ring, grown back over the edge's own width."""
+    labels, _ = ndimage.label(candidate)
+    touching = np.unique(labels[ring])
+    ground = np.isin(labels, touching[touching > 0])
+    return np.asarray(ndimage.binary_dilation(ground), bool)
+
+
+def _without_specks(product: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    labels, count = ndimage.label(product)
+    sizes = np.bincount(labels.ravel(), minlength=count + 1)
+    kept = sizes >= _SMALLEST * product.size
+    kept[0] = False
+    return np.asarray(kept[labels], bool)
+
+
+def _soften(product: NDArray[np.bool_]) -> Plane:
+    soft = ndimage.gaussian_filter(product.astype(np.float32), 0.8, truncate=2.0)
+    return np.clip(soft * 1.25 - 0.125, 0, 1).astype(np.float32)

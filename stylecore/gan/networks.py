@@ -1,0 +1,203 @@
+"""The two networks: the conditional generator and the projected patch discriminator.
+
+The generator is a U-shaped network of a few levels (half, quarter and eighth size). After every
+convolution stands a conditional affine, FiLM (Perez et al., "FiLM: visual reasoning with a general
+conditioning layer", AAAI 2018): scale and shift are `weights @ table`, so that every picture of a
+batch has its own style and a blend is a weighted sum. There is no instance normalisation: it made
+white ground grey. The last layer is a 1 x 1 convolution whose kernel is blended per picture; it
+comes after a 3 x 3 convolution at full size, for pixel shuffle at the output leaves a checkerboard.
+
+Nothing here knows what a style looks like, what the losses are, or how weights are stored.
+"""
+
+from __future__ import annotations
+
+import msgspec
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+SIZE_MULTIPLE = 8
+"""Height and width of the generator's inputs are multiples of this, in pixels."""
+RESIDUAL_SCALE = 0.4
+SLOPE = 0.1
+OVERSHOOT = 0.02
+"""The sigmoid at the output reaches this far past [0, 1], so that pure white is a finite number."""
+
+
+class GeneratorShape(msgspec.Struct, frozen=True):
+    """Channels at full, half, quarter and eighth size; residual blocks at quarter and eighth."""
+
+    styles: int
+    full: int = 16
+    half: int = 48
+    quarter: int = 80
+    eighth: int = 128
+    blocks_quarter: int = 4
+    blocks_eighth: int = 3
+
+
+class ConditionalAffine(nn.Module):
+    """FiLM: `features * (1 + weights @ scale) + weights @ shift`."""
+
+    def __init__(self, styles: int, channels: int) -> None:
+        super().__init__()
+        self.scale_table = nn.Parameter(torch.randn(styles, channels) * 0.02)
+        self.shift_table = nn.Parameter(torch.randn(styles, channels) * 0.02)
+
+    def forward(self, features: Tensor, weights: Tensor) -> Tensor:
+        """[B, C, H, W] and [B, S] -> [B, C, H, W]."""
+        scale = 1 + weights @ self.scale_table
+        shift = weights @ self.shift_table
+        return features * scale[:, :, None, None] + shift[:, :, None, None]
+
+
+class ConditionalConvolution(nn.Module):
+    """Convolution with reflected edges, then FiLM; the shift stands in for a bias."""
+
+    def __init__(
+        self, styles: int, source: int, target: int, kernel: int = 3, stride: int = 1
+    ) -> None:
+        super().__init__()
+        self.convolution = nn.Conv2d(source, target, kernel, stride, bias=False)
+        nn.init.kaiming_normal_(self.convolution.weight, a=SLOPE)
+        self.affine = ConditionalAffine(styles, target)
+        self.padding = (kernel - 1) // 2
+
+    def forward(self, features: Tensor, weights: Tensor, added: Tensor | None = None) -> Tensor:
+        """[B, source, H, W] -> [B, target, H / stride, W / stride], before the activation.
+
+        `added`, of the target's shape, joins between the convolution and its FiLM.
+        """
+        if self.padding:
+            features = functional.pad(features, [self.padding] * 4, mode="reflect")
+        convolved = self.convolution(features)
+        affine: Tensor = self.affine(convolved if added is None else convolved + added, weights)
+        return affine
+
+
+class ResidualBlock(nn.Module):
+    """`x + 0.4 * conv(activate(conv(x)))`, each convolution with its FiLM."""
+
+    def __init__(self, styles: int, channels: int) -> None:
+        super().__init__()
+        self.first = ConditionalConvolution(styles, channels, channels)
+        self.second = ConditionalConvolution(styles, channels, channels)
+
+    def forward(self, features: Tensor, weights: Tensor) -> Tensor:
+        """[B, C, H, W] -> [B, C, H, W]."""
+        inner: Tensor = self.second(activate(self.first(features, weights)), weights)
+        return features + RESIDUAL_SCALE * inner
+
+
+class Generator(nn.Module):
+    """`G(photo, weights, noise) -> render`; see the module's head for its make."""
+
+    def __init__(self, shape: GeneratorShape) -> None:
+        super().__init__()
+        self.shape = shape
+        s = shape.styles
+        self.half_in = ConditionalConvolution(s, 6, shape.half, kernel=6, stride=2)
+        self.quarter_in = ConditionalConvolution(s, shape.half, shape.quarter, stride=2)
+        self.eighth_in = ConditionalConvolution(s, shape.quarter, shape.eighth, stride=2)
+        self.eighth_blocks = residual_blocks(s, shape.eighth, shape.blocks_eighth)
+        self.eighth_out = ConditionalConvolution(s, shape.eighth, shape.quarter, kernel=1)
+        self.quarter_blocks = residual_blocks(s, shape.quarter, shape.blocks_quarter)
+        self.quarter_out = ConditionalConvolution(s, shape.quarter, shape.half, kernel=1)
+        self.half_block = ConditionalConvolution(s, shape.half, shape.half)
+        self.half_out = ConditionalConvolution(s, shape.half, shape.full, kernel=1)
+        self.full_block = ConditionalConvolution(s, shape.full, shape.full)
+        self.full_in = nn.Conv2d(6, shape.full, 3, bias=False)
+        self.head = nn.Parameter(torch.randn(s, 3, shape.full + 3) * 0.1)
+        self.head_bias = nn.Parameter(torch.zeros(s, 3))
+
+    def forward(self, photo: Tensor, weights: Tensor, noise: Tensor) -> Tensor:
+        """Render photos.
+
+        `photo` [B, 3, H, W] in [0, 1], `weights` [B, S] with rows of sum 1, `noise` [B, 3, H, W]
+        standard normal; H and W multiples of SIZE_MULTIPLE. Returns [B, 3, H, W] in [0, 1].
+        """
+        centred = torch.cat([photo * 2 - 1, noise * 0.5], dim=1)
+        half = activate(self.half_in(centred, weights))
+        quarter = activate(self.quarter_in(half, weights))
+        eighth = activate(self.eighth_in(quarter, weights))
+        for block in self.eighth_blocks:
+            eighth = block(eighth, weights)
+        quarter = quarter + doubled(self.eighth_out(eighth, weights))
+        for block in self.quarter_blocks:
+            quarter = block(quarter, weights)
+        half = half + doubled(self.quarter_out(quarter, weights))
+        half = half + RESIDUAL_SCALE * activate(self.half_block(half, weights))
+        sharp = self.full_in(functional.pad(centred, [1] * 4, mode="reflect"))
+        full = activate(self.full_block(doubled(self.half_out(half, weights)), weights, sharp))
+        return self._coloured(torch.cat([full, centred[:, :3]], dim=1), weights)
+
+    def _coloured(self, full: Tensor, weights: Tensor) -> Tensor:
+        """The head's kernel, blended per picture, as one matrix product per picture."""
+        batch, _, height, width = full.shape
+        kernel = torch.einsum("bs,soc->boc", weights, self.head)
+        logits = torch.bmm(kernel, full.flatten(2)) + (weights @ self.head_bias)[:, :, None]
+        render = torch.sigmoid(logits) * (1 + 2 * OVERSHOOT) - OVERSHOOT
+        return clipped(render, self.training).reshape(batch, 3, height, width)
+
+
+class Discriminator(nn.Module):
+    """Patches, real or painted by the generator, given the style.
+
+    Spectral normalisation (Miyato et al. 2018) in every convolution; the style enters by
+    projection: `D(x, s) = psi(phi(x)) + <embed(s), phi(x)>` at every patch (Miyato and Koyama,
+    "cGANs with projection discriminator", ICLR 2018).
+    """
+
+    def __init__(self, styles: int, channels: int = 32) -> None:
+        super().__init__()
+        widths = [3, channels, 2 * channels, 4 * channels, 4 * channels]
+        self.layers = nn.ModuleList(
+            normalised(nn.Conv2d(source, target, 4 if stride == 2 else 3, stride, padding=1))
+            for source, target, stride in zip(widths, widths[1:], (2, 2, 2, 1), strict=False)
+        )
+        self.score = normalised(nn.Conv2d(widths[-1], 1, 1))
+        self.embedding = normalised(nn.Linear(styles, widths[-1], bias=False))
+
+    def forward(self, pictures: Tensor, weights: Tensor) -> Tensor:
+        """[B, 3, H, W] in [0, 1] and [B, S] -> logits [B, 1, H / 8, W / 8]."""
+        features = pictures * 2 - 1
+        for layer in self.layers:
+            features = functional.leaky_relu(layer(features), 0.2)
+        embedded = self.embedding(weights)[:, :, None, None]
+        logits: Tensor = self.score(features) + (features * embedded).sum(1, keepdim=True)
+        return logits
+
+
+def residual_blocks(styles: int, channels: int, count: int) -> nn.ModuleList:
+    """`count` residual blocks in a row."""
+    return nn.ModuleList(ResidualBlock(styles, channels) for _ in range(count))
+
+
+def normalised(layer: nn.Module) -> nn.Module:
+    """The layer with its weight divided by its largest singular value."""
+    return nn.utils.parametrizations.spectral_norm(layer)
+
+
+def activate(features: Tensor) -> Tensor:
+    """Leaky ReLU, slope 0.1."""
+    return functional.leaky_relu(features, SLOPE)
+
+
+def doubled(features: Tensor) -> Tensor:
+    """Twice the height and width, bilinear."""
+    return functional.interpolate(features, scale_factor=2, mode="bilinear", align_corners=False)
+
+
+def clipped(render: Tensor, straight_through: bool) -> Tensor:
+    """Clip to [0, 1]; while training the gradient passes as if nothing had been clipped."""
+    bounded = render.clamp(0, 1)
+    return render + (bounded - render).detach() if straight_through else bounded
+
+
+def parameter_groups(generator: Generator, rate: float) -> list[dict[str, object]]:
+    """Parameters for the optimiser: the style tables learn ten times as fast as the rest."""
+    tables, rest = [], []
+    for name, parameter in generator.named_parameters():
+        (tables if name.endswith("_table") else rest).append(parameter)
+    return [{"params": rest, "lr": rate}, {"params": tables, "lr": 10 * rate}]

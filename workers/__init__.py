@@ -1,0 +1,1 @@
+"""The processes: Kafka, settings, metrics and the command line around stylecore."""
