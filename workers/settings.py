@@ -113,7 +113,7 @@ class PreferencesSettings(BaseModel):
     history: Annotated[int, Field(ge=1, le=1000)] = 200
     """Products a shopper's state keeps at most."""
     exploration: Fraction = 0.1
-    """Probability mass that is spread over all styles alike: the floor is this over their number."""
+    """Probability mass spread evenly over the styles: the floor is this over their number."""
     valid_hours: Seconds = 24
     demand_seconds: Seconds = 10
 

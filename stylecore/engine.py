@@ -1,0 +1,95 @@
+"""The generator on ONNX Runtime: batches of photos of one shape in, renders out.
+
+Declares its own warm-up and is not ready before it has run. Which pictures to draw, and whether
+they are good, is not known here.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+
+from stylecore.errors import SettingsError
+from stylecore.images import Floats
+from stylecore.manifest import GeneratorManifest, load_manifest
+
+Provider = Literal["auto", "cuda", "cpu"]
+Batch = NDArray[np.float32]
+
+_ERRORS_ONLY = 3
+_PROVIDER_NAMES = {"cuda": "CUDAExecutionProvider", "cpu": "CPUExecutionProvider"}
+
+
+class Engine:
+    """A loaded generator. `provider` says where it runs: 'cuda' or 'cpu'."""
+
+    def __init__(self, folder: Path, *, provider: Provider = "auto", threads: int = 0) -> None:
+        """Load the generator of `folder` and run its warm-up.
+
+        `threads` counts for a CPU only; 0 takes one a core. Raises SettingsError where CUDA is
+        asked for and not to be had, and Permanent where the manifest or its sha256 is wrong.
+        """
+        self.manifest: GeneratorManifest = load_manifest(folder)
+        wanted = ("cuda" if has_cuda_device() else "cpu") if provider == "auto" else provider
+        if wanted == "cuda":
+            onnxruntime.preload_dlls()
+        options = onnxruntime.SessionOptions()
+        options.log_severity_level = _ERRORS_ONLY
+        options.intra_op_num_threads = threads
+        self._session = onnxruntime.InferenceSession(
+            folder / self.manifest.file, options, providers=[_PROVIDER_NAMES[wanted]]
+        )
+        if _PROVIDER_NAMES[wanted] not in self._session.get_providers():
+            raise SettingsError("the CUDA provider could not be loaded; use provider 'cpu'")
+        self.provider = wanted
+        self._warm_up()
+
+    def render(self, photos: Batch, weights: Batch, noise: Batch) -> Batch:
+        """Draw a batch.
+
+        photos: [B, H, W, 3] in 0-1; weights: [B, S] of the manifest's styles, each row's sum 1;
+        noise: [B, H, W, 3], standard normal. Returns [B, H, W, 3] in 0-1. Any H and W: the edge
+        is repeated up to the multiple that the network needs, and cut off afterwards.
+        """
+        height, width = photos.shape[1:3]
+        inputs = {
+            "photo": self._planes(photos),
+            "weights": np.ascontiguousarray(weights, np.float32),
+            "noise": self._planes(noise),
+        }
+        (planes,) = self._session.run(["render"], inputs)
+        renders: Batch = np.asarray(planes).transpose(0, 2, 3, 1)[:, :height, :width]
+        return renders
+
+    def _planes(self, pictures: Batch) -> Batch:
+        """[B, H, W, 3] to [B, 3, H', W'] with H' and W' multiples of the network's own."""
+        multiple = self.manifest.size_multiple
+        down, right = (-side % multiple for side in pictures.shape[1:3])
+        padded = np.pad(pictures, ((0, 0), (0, down), (0, right), (0, 0)), mode="edge")
+        return np.ascontiguousarray(padded.transpose(0, 3, 1, 2), np.float32)
+
+    def _warm_up(self) -> None:
+        side, styles = self.manifest.working_size, len(self.manifest.styles)
+        picture: Batch = np.zeros((1, side, side, 3), np.float32)
+        self.render(picture, np.full((1, styles), 1 / styles, np.float32), picture)
+
+
+def stack(pictures: list[Floats]) -> Batch:
+    """Pictures of one shape as a batch."""
+    return np.stack(pictures)
+
+
+def has_cuda_device() -> bool:
+    """Whether the driver is there and sees a GPU; ONNX Runtime lists its provider regardless."""
+    try:
+        driver = ctypes.CDLL("libcuda.so.1")
+    except OSError:
+        return False
+    count = ctypes.c_int()
+    works = driver.cuInit(0) == 0 and driver.cuDeviceGetCount(ctypes.byref(count)) == 0
+    return works and count.value > 0

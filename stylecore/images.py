@@ -1,0 +1,111 @@
+"""Photos in and pictures out: decoding within bounds, working sizes, encoding.
+
+The size of a photo is checked before any pixel is decoded. Where bytes come from is not known
+here (store.py), nor what becomes of the picture.
+"""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+from hashlib import sha256
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps
+
+from stylecore.errors import Permanent
+
+Pixels = NDArray[np.uint8]
+"""[H, W, 3], RGB, 0-255."""
+Floats = NDArray[np.float32]
+"""[H, W, 3], RGB, 0-1."""
+
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
+MAX_ASPECT = 4
+"""A working picture is at most this many times as long as wide; longer ones are made smaller."""
+MIN_SIDE = 16
+
+Image.MAX_IMAGE_PIXELS = None  # our own bound is checked first, and it is a setting
+
+
+class NotAPhoto(Permanent):
+    """The bytes are no photo within the bounds; the message says why."""
+
+
+@dataclass(frozen=True)
+class Photo:
+    """A decoded photo at its working size, and the sha256 of the bytes that it came in."""
+
+    pixels: Pixels
+    sha256: str
+
+
+def decode(data: bytes, *, short_side: int, max_pixels: int) -> Photo:
+    """The upright RGB photo, resized so that its short side is `short_side`.
+
+    EXIF orientation is applied, transparency laid on white, CMYK, palette and 16-bit converted;
+    of an animation the first frame is taken. Raises NotAPhoto.
+    """
+    try:
+        with Image.open(io.BytesIO(data), formats=FORMATS) as opened:
+            _check_size(opened, max_pixels)
+            opened.draft("RGB", _draft_size(opened.size, short_side))
+            upright = ImageOps.exif_transpose(opened)
+            picture = _on_white(upright)
+    except NotAPhoto:
+        raise
+    except (OSError, SyntaxError, ValueError, EOFError, IndexError, MemoryError) as problem:
+        raise NotAPhoto(f"{len(data)} bytes are no readable photo: {problem}") from problem
+    working = picture.resize(
+        working_size(picture.size, short_side), Image.Resampling.LANCZOS, reducing_gap=3.0
+    )
+    return Photo(np.asarray(working), sha256(data).hexdigest())
+
+
+def working_size(size: tuple[int, int], short_side: int) -> tuple[int, int]:
+    """(width, height) with that short side, the aspect kept, the long side bounded."""
+    width, height = size
+    scale = min(short_side / min(width, height), MAX_ASPECT * short_side / max(width, height))
+    return max(MIN_SIDE, round(width * scale)), max(MIN_SIDE, round(height * scale))
+
+
+def encode(pixels: Pixels) -> tuple[bytes, str]:
+    """The picture as WebP, and its media type."""
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "WEBP", quality=90, method=2)
+    return buffer.getvalue(), "image/webp"
+
+
+def to_floats(pixels: Pixels) -> Floats:
+    """0-255 to 0-1."""
+    return pixels.astype(np.float32) / np.float32(255)
+
+
+def to_pixels(floats: Floats) -> Pixels:
+    """0-1 to 0-255, rounded and clipped."""
+    return (floats * 255 + 0.5).clip(0, 255).astype(np.uint8)
+
+
+def _check_size(opened: Image.Image, max_pixels: int) -> None:
+    width, height = opened.size
+    if width < 1 or height < 1:
+        raise NotAPhoto(f"a photo of {width} x {height} pixels is empty")
+    if width * height > max_pixels:
+        raise NotAPhoto(f"{width} x {height} pixels are over the limit of {max_pixels}")
+
+
+def _draft_size(size: tuple[int, int], short_side: int) -> tuple[int, int]:
+    """A JPEG decoder may shrink to no less than twice the working size: a multiple faster."""
+    width, height = working_size(size, 2 * short_side)
+    return (width, height)
+
+
+def _on_white(picture: Image.Image) -> Image.Image:
+    if picture.mode.startswith("I"):
+        sixteen_bits = np.asarray(picture, np.float32)
+        picture = Image.fromarray((sixteen_bits / 257).clip(0, 255).astype(np.uint8))
+    if not picture.has_transparency_data:
+        return picture.convert("RGB")
+    rgba = picture.convert("RGBA")
+    return Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba).convert("RGB")

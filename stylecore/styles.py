@@ -1,0 +1,43 @@
+"""Style definitions in the generator's terms: weights by row of the manifest, ground colour."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from schemas.events import StyleDefinition
+from stylecore.errors import Permanent
+from stylecore.images import Floats
+from stylecore.manifest import GeneratorManifest
+
+Weights = NDArray[np.float32]
+
+
+class UnknownStyle(Permanent):
+    """The definition asks for something that this generator cannot draw."""
+
+
+def style_weights(definition: StyleDefinition, manifest: GeneratorManifest) -> Weights:
+    """[S], the shares of the manifest's styles, their sum 1. Raises UnknownStyle."""
+    if definition.weights is None:
+        raise UnknownStyle("this generator draws no reference pictures; give weights")
+    if definition.palette is not None:
+        raise UnknownStyle("this generator draws no palettes; leave palette out")
+    rows = {style.style_id: row for row, style in enumerate(manifest.styles)}
+    weights: Weights = np.zeros(len(rows), np.float32)
+    for style_id, share in definition.weights.items():
+        if style_id not in rows:
+            raise UnknownStyle(f"no style {style_id!r}; there are: {', '.join(rows)}")
+        weights[rows[style_id]] = share
+    return weights / weights.sum()
+
+
+def ground_colour(photo: Floats, weights: Weights, manifest: GeneratorManifest) -> Floats:
+    """[H, W, 3], what plain ground becomes: the style's paper, or the photo's own ground."""
+    ground = np.zeros_like(photo)
+    for share, style in zip(weights, manifest.styles, strict=True):
+        if style.paper is None:
+            ground += share * photo
+        else:
+            ground += share * np.asarray(style.paper, np.float32) / np.float32(255)
+    return ground
