@@ -37,29 +37,33 @@ class Feedback(Struct, frozen=True, kw_only=True, omit_defaults=True):
     policy: Label | None = None
 
 
-class Interaction(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A shopper's history with a product in a style, decayed to `updated_at`."""
+class Interaction(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """A shopper's history with a product in a style; the weight is that of `updated_at`."""
 
     product_id: Id
     weight: Annotated[float, Meta(ge=0, le=1e9)]
     updated_at: Time
     style_id: Id | None = None
+    purchased_at: Time | None = None
     dismissed_at: Time | None = None
 
 
-class SeenEvent(Struct, frozen=True, array_like=True):
+class SeenEvent(Struct, frozen=True, array_like=True, gc=False):
     """An event id that counts as repeated, and when it came."""
 
     event_id: Id
     at: Time
 
 
-class UserState(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class UserState(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """All that preferences keeps of a shopper: the topic is the state."""
 
+    # Tuples and gc=False, for a million of these would slow the garbage collector; none can be
+    # part of a cycle.
+
     user_id: Id
-    interactions: Annotated[list[Interaction], Meta(max_length=1000)] = []
-    recent_events: Annotated[list[SeenEvent], Meta(max_length=256)] = []
+    interactions: Annotated[tuple[Interaction, ...], Meta(max_length=1000)] = ()
+    recent_events: Annotated[tuple[SeenEvent, ...], Meta(max_length=256)] = ()
 
 
 class RecommendationReason(Struct, frozen=True, kw_only=True, omit_defaults=True):

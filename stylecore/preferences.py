@@ -1,0 +1,210 @@
+"""What a shopper's feedback does to the shopper's state: a pure function of state, event and time.
+
+Weights are stored as they were at `updated_at` and decay when they are read, so that nothing has
+to be written while time passes. `now` is always the record's timestamp: a replay of the topic
+gives the same state, byte for byte. Products, factors and the shop's catalogue are not known here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from types import MappingProxyType
+
+from msgspec.structs import replace
+
+from schemas.events import Feedback, FeedbackKind, Interaction, SeenEvent, UserState
+from stylecore.errors import SettingsError
+
+KIND_WEIGHTS = MappingProxyType({"click": 1.0, "cart": 3.0, "purchase": 5.0})
+DISMISSED_CONFIDENCE = 5.0
+"""The confidence that a dismissed product is not wanted; its preference is -1."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """How feedback counts and how long."""
+
+    half_life: timedelta = timedelta(days=30)
+    """After this time a weight counts half."""
+    cool_down: timedelta = timedelta(days=14)
+    """How long a dismissed or purchased product is not offered again."""
+    history: int = 200
+    """Products, each in a style, that a state keeps at most."""
+    repeat_events: int = 256
+    repeat_window: timedelta = timedelta(hours=24)
+    """An event_id seen within both bounds is a repetition."""
+    weight_cap: float = 100.0
+    """What any number of events can bring one product to: twenty purchases."""
+    kind_weights: MappingProxyType[str, float] = field(default=KIND_WEIGHTS)
+
+    def __post_init__(self) -> None:
+        if self.half_life <= timedelta(0):
+            raise SettingsError(f"half_life must be longer than nothing, not {self.half_life}")
+        if not 1 <= self.history <= 1000:
+            raise SettingsError(f"history must be 1 to 1000 products, not {self.history}")
+        if not 1 <= self.repeat_events <= 256:
+            raise SettingsError(f"repeat_events must be 1 to 256, not {self.repeat_events}")
+
+
+def empty(user_id: str) -> UserState:
+    """The state of a shopper of whom nothing is known."""
+    return UserState(user_id=user_id)
+
+
+def apply(state: UserState, event: Feedback, now: datetime, rules: Rules) -> UserState:
+    """The state after the event; the same object where the event changes nothing.
+
+    Impressions and repetitions change nothing. An event that comes late counts as if it had come
+    in time and decayed since; one from the future counts as of now.
+    """
+    if event.kind == "impression" or is_repeated(state, event.event_id, now, rules):
+        return state
+    return UserState(
+        user_id=state.user_id,
+        interactions=_with_event(state.interactions, event, now, rules),
+        recent_events=_with_id(state.recent_events, event.event_id, now, rules),
+    )
+
+
+def is_repeated(state: UserState, event_id: str, now: datetime, rules: Rules) -> bool:
+    """Whether the id is among the state's recent ones."""
+    for seen in state.recent_events:
+        if seen.event_id == event_id and now - seen.at < rules.repeat_window:
+            return True
+    return False
+
+
+def in_cool_down(since: datetime | None, now: datetime, rules: Rules) -> bool:
+    """Whether a dismissal or purchase at `since` still keeps its product off the list."""
+    return since is not None and now - since < rules.cool_down
+
+
+def decay(since: datetime, now: datetime, rules: Rules) -> float:
+    """2^(-age / half-life), and 1 where `since` is in the future."""
+    age: float = (now - since).total_seconds()
+    share: float = 2.0 ** (-age / rules.half_life.total_seconds()) if age > 0 else 1.0
+    return share
+
+
+def product_weights(
+    state: UserState, now: datetime, rules: Rules, alpha: float = 1.0
+) -> tuple[list[str], list[float], list[float]]:
+    """What the shopper thinks of products: ids, confidences c and preferences p.
+
+    c = 1 + alpha * weight and p = 1, over all styles of a product; c = 5 and p = -1 while it is
+    dismissed. Hu, Koren, Volinsky 2008, equations 1 and 2. The readable form of
+    `evidence.gather`, which does the same for a batch.
+    """
+    weights: dict[str, float] = {}
+    for seen in state.interactions:
+        weight = seen.weight * decay(seen.updated_at, now, rules)
+        weights[seen.product_id] = weights.get(seen.product_id, 0.0) + weight
+    dismissed = dismissed_products(state, now, rules)
+    confidences = [
+        DISMISSED_CONFIDENCE if product in dismissed else 1.0 + alpha * weight
+        for product, weight in weights.items()
+    ]
+    preferences = [-1.0 if product in dismissed else 1.0 for product in weights]
+    return list(weights), confidences, preferences
+
+
+def style_weights(state: UserState, now: datetime, rules: Rules) -> dict[str, float]:
+    """The decayed weight of what the shopper did in each style, dismissed products left out."""
+    dismissed = dismissed_products(state, now, rules)
+    weights: dict[str, float] = {}
+    for seen in state.interactions:
+        if seen.style_id is not None and seen.product_id not in dismissed:
+            weight = seen.weight * decay(seen.updated_at, now, rules)
+            weights[seen.style_id] = weights.get(seen.style_id, 0.0) + weight
+    return weights
+
+
+def dismissed_products(state: UserState, now: datetime, rules: Rules) -> set[str]:
+    """The products that the shopper does not want to see for now."""
+    return {
+        seen.product_id
+        for seen in state.interactions
+        if in_cool_down(seen.dismissed_at, now, rules)
+    }
+
+
+def _with_id(
+    recent: tuple[SeenEvent, ...], event_id: str, now: datetime, rules: Rules
+) -> tuple[SeenEvent, ...]:
+    if recent and now - recent[0].at >= rules.repeat_window:
+        recent = tuple(seen for seen in recent if now - seen.at < rules.repeat_window)
+    return (*recent, SeenEvent(event_id, now))[-rules.repeat_events :]
+
+
+def _with_event(
+    interactions: tuple[Interaction, ...], event: Feedback, now: datetime, rules: Rules
+) -> tuple[Interaction, ...]:
+    """The history with the event's product and style at its end."""
+    occurred = min(event.occurred_at, now)
+    old = None
+    others = []
+    for seen in interactions:
+        if seen.product_id != event.product_id:
+            others.append(seen)
+        elif seen.style_id == event.style_id:
+            old = seen
+        else:
+            others.append(_forgiven(seen, event.kind, occurred))
+    if len(others) >= rules.history:
+        others = _strongest(others, now, rules)
+    others.append(_touched(old, event, occurred, now, rules))
+    return tuple(others)
+
+
+def _touched(
+    old: Interaction | None, event: Feedback, occurred: datetime, now: datetime, rules: Rules
+) -> Interaction:
+    added = rules.kind_weights.get(event.kind, 0.0) * decay(occurred, now, rules)
+    kept, purchased, dismissed, updated = 0.0, None, None, now
+    if old is not None:
+        old = _forgiven(old, event.kind, occurred)
+        kept = old.weight * decay(old.updated_at, now, rules)
+        purchased, dismissed, updated = old.purchased_at, old.dismissed_at, old.updated_at
+    return Interaction(
+        product_id=event.product_id,
+        style_id=event.style_id,
+        weight=min(kept + added, rules.weight_cap),
+        updated_at=max(updated, now),
+        purchased_at=_later(purchased, occurred) if event.kind == "purchase" else purchased,
+        dismissed_at=_later(dismissed, occurred) if event.kind == "dismiss" else dismissed,
+    )
+
+
+def _later(known: datetime | None, at: datetime) -> datetime:
+    return at if known is None else max(known, at)
+
+
+def _forgiven(seen: Interaction, kind: FeedbackKind, occurred: datetime) -> Interaction:
+    """Who clicks a product after dismissing it has taken the dismissal back."""
+    if kind == "dismiss" or seen.dismissed_at is None or occurred < seen.dismissed_at:
+        return seen
+    return replace(seen, dismissed_at=None)
+
+
+def _strongest(
+    interactions: Iterable[Interaction], now: datetime, rules: Rules
+) -> list[Interaction]:
+    """The history with room for new ones: the weakest eighth goes, and the older of equals.
+
+    An eighth and not one, so that a shopper with a full history pays for the sorting once in
+    many events. A cool-down counts like a click, or a dismissal would be forgotten first.
+    """
+
+    def strength(seen: Interaction) -> float:
+        weight = seen.weight * decay(seen.updated_at, now, rules)
+        ends = (seen.dismissed_at, seen.purchased_at)
+        return max(weight, *(1.0 if in_cool_down(since, now, rules) else 0.0 for since in ends))
+
+    kept = list(interactions)
+    room = max(1, rules.history // 8)
+    strengths = [strength(seen) for seen in kept]
+    weakest = sorted(range(len(kept)), key=lambda index: (strengths[index], index))
+    dropped = set(weakest[: len(kept) - rules.history + room])
+    return [seen for index, seen in enumerate(kept) if index not in dropped]
