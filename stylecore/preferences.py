@@ -7,7 +7,7 @@ gives the same state, byte for byte. Products, factors and the shop's catalogue 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from types import MappingProxyType
@@ -37,7 +37,7 @@ class Rules:
     """An event_id seen within both bounds is a repetition."""
     weight_cap: float = 100.0
     """What any number of events can bring one product to: twenty purchases."""
-    kind_weights: MappingProxyType[str, float] = field(default=KIND_WEIGHTS)
+    kind_weights: Mapping[str, float] = field(default_factory=lambda: KIND_WEIGHTS)
 
     def __post_init__(self) -> None:
         if self.half_life <= timedelta(0):
