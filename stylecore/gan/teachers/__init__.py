@@ -1,0 +1,124 @@
+"""The painterly teachers: classical renderers that paint product photos, one file a style.
+
+Each is local and takes all its randomness from the noise field, so that a convolutional generator
+can learn it from crops. Plain ground is found once, whitened before painting and set to the style's
+even paper after it. They do not know what a product is: seams and stripes are edges alike.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stylecore.background import product_mask
+from stylecore.gan.teachers import (
+    ink_line,
+    neon,
+    pastel,
+    pointillism,
+    pop_art,
+    ukiyo_e,
+    van_gogh,
+    vintage_film,
+    watercolour,
+)
+from stylecore.gan.teachers.colour import Palette, reference_palettes
+from stylecore.gan.teachers.filters import blur
+
+__all__ = ["STYLES", "Palette", "StyleInfo", "paint", "reference_palettes"]
+
+WHITE = (1.0, 1.0, 1.0)
+
+
+@dataclass(frozen=True)
+class StyleInfo:
+    """What a user is told of a style; `paper` is what plain ground becomes, None leaves it white."""
+
+    style_id: str
+    label: str
+    kind: Literal["reference", "procedural"]
+    paper: tuple[float, float, float] | None
+    colour_only: bool
+    description: str
+
+
+STYLES: tuple[StyleInfo, ...] = (
+    StyleInfo("watercolour", "Watercolour", "reference", watercolour.PAPER, False,
+              "Pale washes with dark rims on cream paper"),
+    StyleInfo("ukiyo-e", "Ukiyo-e", "reference", ukiyo_e.PAPER, False,
+              "Flat woodblock pigments and a key line on buff paper"),
+    StyleInfo("ink-line", "Ink line", "reference", ink_line.PAPER, False,
+              "Black lines and hatching on paper"),
+    StyleInfo("van-gogh", "Van Gogh", "reference", None, False,
+              "Thick swirling strokes in blues and yellows"),
+    StyleInfo("pop-art", "Pop art", "procedural", None, False,
+              "Poster colours, bold outlines and dots"),
+    StyleInfo("neon", "Neon", "procedural", neon.PAPER, False,
+              "Glowing edges on night blue"),
+    StyleInfo("pointillism", "Pointillism", "reference", None, False,
+              "Dots of clear colour side by side"),
+    StyleInfo("pastel", "Pastel", "reference", pastel.PAPER, False,
+              "Soft slanted chalk on toothed paper"),
+    StyleInfo("vintage-film", "Vintage film", "procedural", None, True,
+              "A faded warm print with grain"),
+)  # fmt: skip
+
+
+def paint(
+    style_id: str,
+    photo: NDArray[np.float32],
+    noise: NDArray[np.float32],
+    palettes: Mapping[str, Palette],
+) -> NDArray[np.float32]:
+    """Painting [H,W,3] of `photo` [H,W,3] of [0,1] from standard normal `noise` [H,W,3].
+
+    `palettes` is that of `reference_palettes`. Raises KeyError for an unknown style or a style
+    whose palette is missing, ValueError where photo and noise differ in size.
+    """
+    paper = next((info.paper for info in STYLES if info.style_id == style_id), None) or WHITE
+    if photo.shape != noise.shape:
+        raise ValueError(f"photo is {photo.shape}, its noise field {noise.shape}: sizes must agree")
+    mask = product_mask(photo)[..., None]
+    painted = _painted(style_id, _on_white(photo, mask), noise, palettes)
+    ground = np.array(paper, np.float32)
+    return np.clip(ground + (painted - ground) * mask, 0, 1).astype(np.float32)
+
+
+def _on_white(photo: NDArray[np.float32], mask: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Plain ground turned white, and a darker rim so that pale products keep their contour."""
+    rim = mask * (1 - blur(mask, 1.6)) * (mask < 1.0).any()
+    return np.asarray(((photo - 1) * mask + 1) * (1 - 0.55 * rim), np.float32)
+
+
+def _painted(
+    style_id: str,
+    photo: NDArray[np.float32],
+    noise: NDArray[np.float32],
+    palettes: Mapping[str, Palette],
+) -> NDArray[np.float32]:
+    match style_id:
+        case "watercolour":
+            return watercolour.paint(photo, noise)
+        case "ukiyo-e":
+            return ukiyo_e.paint(photo, noise)
+        case "ink-line":
+            return ink_line.paint(photo, noise)
+        case "van-gogh":
+            return van_gogh.paint(photo, noise, palettes[style_id])
+        case "pop-art":
+            return pop_art.paint(photo, noise)
+        case "neon":
+            return neon.paint(photo, noise)
+        case "pointillism":
+            return pointillism.paint(photo, noise, palettes[style_id])
+        case "pastel":
+            return pastel.paint(photo, noise)
+        case "vintage-film":
+            return vintage_film.paint(photo, noise)
+        case _:
+            known = ", ".join(info.style_id for info in STYLES)
+            raise KeyError(f"no teacher paints the style {style_id!r}; known are {known}")

@@ -44,6 +44,20 @@ class Palette:
     covariance: NDArray[np.float32]
 
 
+PHOTOS = Palette(
+    np.array([0.5929, 0.0216, 0.0168], np.float32),
+    np.array(
+        [
+            [0.03998, -0.00123, 0.00145],
+            [-0.00123, 0.00263, 0.00083],
+            [0.00145, 0.00083, 0.00165],
+        ],
+        np.float32,
+    ),
+)
+"""The colours of product photos in general: the training photos, 40 of each category."""
+
+
 def to_lab(picture: Plane) -> Plane:
     """OKLab [...,3] (L in [0,1], a and b about -.4 to .4) of sRGB [...,3] in [0,1]."""
     linear = np.where(

@@ -34,7 +34,7 @@ def flow(light: Plane, sigma: float, swirl: Plane | None = None, weight: float =
     dy, dx = np.gradient(blur(light, 1.0))
     xx, xy, yy = blur(dx * dx, sigma), blur(dx * dy, sigma), blur(dy * dy, sigma)
     if swirl is not None:
-        angle = np.float32(np.pi) * unit_noise(swirl, 9.0) * np.float32(0.55)
+        angle = np.float32(np.pi) * unit_noise(swirl, 13.0) * np.float32(0.42)
         xx = xx + weight * (np.sin(angle) ** 2)
         yy = yy + weight * (np.cos(angle) ** 2)
         xy = xy - weight * np.sin(angle) * np.cos(angle)

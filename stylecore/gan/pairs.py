@@ -1,0 +1,149 @@
+"""The pair data set: photos, and what each teacher makes of them.
+
+    python -m stylecore.gan.pairs --photos DIR [--photos DIR ...] --styles DIR --output DIR
+                                  [--limit N] [--workers 2]
+
+Writes `<index>.npz` with uint8 arrays `photo` [H,W,3], one [H,W,3] a style id, and `noise_seed`; a
+trainer makes the teachers' noise again from the seed. Photos are drawn in turn from the category
+folders. A third stands on white or nearly white ground: photos that have plain ground already, and
+swatches of the others cut out in rounded shapes. A file that exists is kept, so a longer limit
+extends a set. What it does not know: whether a photo is worth learning from.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import os
+import random
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps
+
+from stylecore.background import has_plain_ground, product_mask
+from stylecore.errors import SettingsError
+from stylecore.gan.teachers import STYLES, Palette, paint, reference_palettes
+from stylecore.gan.teachers.filters import blur, smoothstep, unit_noise
+from stylecore.noise import noise_field
+
+Picture = NDArray[np.float32]
+
+SHORT_SIDE, LONG_SIDE = 256, 384
+WHITE_EVERY = 3
+_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp"}
+
+
+def balanced(folders: Sequence[Path], limit: int) -> list[Path]:
+    """Up to `limit` photos, drawn in turn from every category folder, the same at every call.
+
+    A folder of photos without subfolders is one category. Raises SettingsError if there is none.
+    """
+    categories: dict[Path, list[Path]] = {}
+    for folder in folders:
+        for path in sorted(folder.rglob("*")):
+            if path.suffix.lower() in _SUFFIXES:
+                categories.setdefault(path.parent, []).append(path)
+    if not categories:
+        raise SettingsError(f"no photos under {', '.join(map(str, folders))}: give folders of them")
+    for paths in categories.values():
+        random.Random(len(paths)).shuffle(paths)
+    turns = itertools.zip_longest(*categories.values())
+    return [path for turn in turns for path in turn if path is not None][:limit]
+
+
+def load(path: Path) -> Picture:
+    """Upright photo [H,W,3] of [0,1], short side 256, the long one cropped to 384 pixels."""
+    with Image.open(path) as image:
+        upright = ImageOps.exif_transpose(image).convert("RGB")
+    scale = SHORT_SIDE / min(upright.size)
+    width, height = (min(round(side * scale), LONG_SIDE) for side in upright.size)
+    fitted = ImageOps.fit(upright, (width, height), Image.Resampling.LANCZOS)
+    return np.asarray(fitted, np.float32) / np.float32(255)
+
+
+def on_white(photo: Picture, seed: int) -> Picture:
+    """The product on white or nearly white ground, its own silhouette where the ground is plain."""
+    mask = product_mask(photo)
+    if not has_plain_ground(mask):
+        mask = _swatch(mask.shape, seed)
+    return np.asarray(photo * mask[..., None] + _ground(photo.shape, seed) * (1 - mask[..., None]))
+
+
+def _swatch(shape: tuple[int, ...], seed: int) -> Picture:
+    """A rounded shape [H,W], wavy by noise, that leaves the border free."""
+    generator = np.random.default_rng(seed)
+    y, x = (np.linspace(-1, 1, side, dtype=np.float32) for side in shape)
+    radius = generator.uniform(0.62, 0.86, 2)
+    power = generator.uniform(2.0, 5.0)
+    level = (np.abs(y / radius[0]) ** power)[:, None] + (np.abs(x / radius[1]) ** power)[None, :]
+    wave = unit_noise(noise_field(seed + 10**6, *shape)[..., 0], 18.0)
+    wavy = (level ** (1 / power) + 0.06 * wave).astype(np.float32)
+    frame = np.maximum(np.abs(y)[:, None], np.abs(x)[None, :])
+    return blur(smoothstep(1.0, 0.985, wavy) * (frame < 0.93), 0.6)
+
+
+def _ground(shape: tuple[int, ...], seed: int) -> Picture:
+    """Pure white, or one time in three a sweep of light grey with a slow gradient."""
+    generator = np.random.default_rng(seed + 1)
+    if generator.random() > 1 / 3:
+        return np.ones(shape, np.float32)
+    top, bottom = generator.uniform(0.88, 1.0, 2)
+    column = np.linspace(top, bottom, shape[0], dtype=np.float32)
+    return np.broadcast_to(column[:, None, None], shape).astype(np.float32)
+
+
+def make_pair(path: Path, index: int, palettes: Mapping[str, Palette]) -> dict[str, NDArray[np.uint8]]:
+    """Photo and paintings as uint8 [H,W,3] by name; the noise field's seed is the index."""
+    photo = load(path)
+    if index % WHITE_EVERY == 0:
+        photo = on_white(photo, index)
+    photo = _bytes(photo).astype(np.float32) / np.float32(255)
+    noise = noise_field(index, *photo.shape[:2])
+    painted = {info.style_id: paint(info.style_id, photo, noise, palettes) for info in STYLES}
+    return {name: _bytes(picture) for name, picture in {"photo": photo, **painted}.items()}
+
+
+def _bytes(picture: Picture) -> NDArray[np.uint8]:
+    return np.rint(np.clip(picture, 0, 1) * 255).astype(np.uint8)
+
+
+def write_pair(job: tuple[int, Path], output: Path, palettes: Mapping[str, Palette]) -> bool:
+    """Write one pair under its index unless it is there; whether it was written."""
+    index, path = job
+    target = output / f"{index:05d}.npz"
+    if target.exists():
+        return False
+    unfinished = target.with_suffix(f".{os.getpid()}.part")
+    with unfinished.open("wb") as stream:
+        np.savez(stream, noise_seed=np.int64(index), **make_pair(path, index, palettes))
+    unfinished.replace(target)
+    return True
+
+
+def main() -> None:
+    """Make or extend a pair set, telling the count every 50 pairs."""
+    parser = argparse.ArgumentParser(description="Paint photos in every style for training.")
+    parser.add_argument("--photos", type=Path, action="append", required=True)
+    parser.add_argument("--styles", type=Path, required=True)
+    parser.add_argument("--output", type=Path, required=True)
+    parser.add_argument("--limit", type=int, default=400)
+    parser.add_argument("--workers", type=int, default=2)
+    given = parser.parse_args()
+    given.output.mkdir(parents=True, exist_ok=True)
+    jobs = list(enumerate(balanced(given.photos, given.limit)))
+    paint_one = partial(
+        write_pair, output=given.output, palettes=reference_palettes(given.styles)
+    )
+    with ProcessPoolExecutor(given.workers) as pool:
+        for done, _ in enumerate(pool.map(paint_one, jobs, chunksize=4), start=1):
+            if done % 50 == 0 or done == len(jobs):
+                print(f"{done} of {len(jobs)} pairs", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,42 @@
+"""Pastel: soft slanted strokes of chalk, light colours, the tooth of the paper showing through.
+
+Strokes by line integral convolution (Cabral & Leedom 1993) along a slant that bends with the forms;
+chalk catches on the paper's grain where the pressure, here the stroke's noise, is low.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from stylecore.gan.teachers.colour import from_lab, to_lab
+from stylecore.gan.teachers.filters import (
+    Plane,
+    band_noise,
+    blur,
+    local_contrast,
+    luminance,
+    mix,
+    smoothstep,
+    unit_noise,
+)
+from stylecore.gan.teachers.structure import along, straight
+
+PAPER = (0.965, 0.945, 0.935)
+_SLANT = -58.0
+
+
+def paint(photo: Plane, noise: Plane) -> Plane:
+    """Chalk drawing of `photo` [H,W,3] from a noise field [H,W,3]."""
+    light = luminance(photo)
+    slant = straight(light.shape, _SLANT)
+    strokes = np.float32(2.6) * along(
+        np.stack([band_noise(noise[..., k], 1.3) for k in range(2)], 2), slant, 15
+    )
+    lab = to_lab(along(blur(photo, 0.7), slant, 2))
+    contrast = local_contrast(light, 6.0, 0.05)
+    lab[..., 0] = 0.36 + 0.60 * lab[..., 0] + 0.040 * contrast + 0.055 * strokes[..., 0]
+    lab[..., 1:] = 1.6 * lab[..., 1:] + 0.018 * strokes
+    tooth = 0.8 * unit_noise(noise[..., 2], 0.8) + 0.8 * strokes[..., 1]
+    bare = smoothstep(0.3, 1.9, tooth)
+    paper = np.broadcast_to(np.array(PAPER, np.float32), photo.shape)
+    return np.clip(mix(from_lab(lab), paper, 0.65 * bare), 0, 1).astype(np.float32)

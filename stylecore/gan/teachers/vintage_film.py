@@ -1,0 +1,25 @@
+"""Vintage film: a faded curve, warm light and teal shadows, silver grain. No vignette: not local.
+
+Curve and split toning are those of a colour negative left in a drawer; grain is noise of about one
+pixel, strongest in the mid-tones as on film (Newson, Delon & Galerne 2017).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from stylecore.gan.teachers.filters import Plane, blur, luminance, unit_noise
+
+_FADED = np.array((0.20, 0.15, 0.20), np.float32)
+_PEAK = np.array((0.99, 0.93, 0.78), np.float32)
+
+
+def paint(photo: Plane, noise: Plane) -> Plane:
+    """Faded print of `photo` [H,W,3] from a noise field [H,W,3]."""
+    soft = 0.7 * photo + 0.3 * blur(photo, 1.5)
+    grey = luminance(soft)[..., None]
+    muted = grey + 0.72 * (soft - grey)
+    toned = _FADED + (_PEAK - _FADED) * np.clip(muted, 0, 1) ** np.array((0.56, 0.66, 0.74), np.float32)
+    grain = unit_noise(noise[..., 0], 0.7) + 0.35 * unit_noise(noise[..., 1], 1.6)
+    strength = 0.042 * (0.35 + 4 * grey[..., 0] * (1 - grey[..., 0]) * 0.65)
+    return np.clip(toned + (grain * strength)[..., None], 0, 1).astype(np.float32)
