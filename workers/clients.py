@@ -1,0 +1,100 @@
+"""librdkafka clients as Stylecast wants them; why each property is there stands beside it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from confluent_kafka import Consumer, KafkaError, Producer
+
+from workers.settings import Settings
+from workers.telemetry import OncePerMinute, log
+from workers.topics import group_id, transactional_id
+
+MAX_RECORD_BYTES = 2_000_000
+"""More than an input may have, so that a dead letter with its headers always fits."""
+
+_told = OncePerMinute()
+
+
+def on_error(error: KafkaError) -> None:
+    """Tell trouble with the broker once a minute; librdkafka itself goes on trying."""
+    if _told(error.name()):
+        log.warning("kafka", error=error.name(), what=error.str())
+
+
+def producer_config(settings: Settings) -> dict[str, Any]:
+    """An idempotent producer; the partitioner is Java's, in every producer of ours."""
+    return {
+        "enable.idempotence": True,
+        "partitioner": "murmur2_random",
+        "compression.type": "lz4",
+        "linger.ms": 5,
+        "message.max.bytes": MAX_RECORD_BYTES,
+        "error_cb": on_error,
+        "logger": _silent,
+        **settings.kafka.librdkafka(),
+    }
+
+
+def producer(settings: Settings) -> Producer:
+    """A producer without transactions, for publishing events."""
+    return Producer(producer_config(settings))
+
+
+def transactional_producer(settings: Settings, worker: str) -> Producer:
+    """A producer for one instance of a worker; call init_transactions() before subscribing."""
+    return Producer(
+        {
+            **producer_config(settings),
+            "transactional.id": transactional_id(settings, worker),
+            "transaction.timeout.ms": int(settings.worker.transaction_timeout_seconds * 1000),
+            # The next transaction meets the last one's markers; the default waits 100 ms for them.
+            "retry.backoff.ms": 1,
+        }
+    )
+
+
+def group_consumer(settings: Settings, worker: str) -> Consumer:
+    """A consumer of a worker's group; offsets are committed by its transactions alone."""
+    return Consumer(
+        {
+            "group.id": group_id(settings, worker),
+            "group.instance.id": transactional_id(settings, worker),
+            "partition.assignment.strategy": "cooperative-sticky",
+            "session.timeout.ms": int(settings.worker.session_timeout_seconds * 1000),
+            "heartbeat.interval.ms": 500,
+            "isolation.level": "read_committed",
+            "enable.auto.commit": False,
+            "auto.offset.reset": "earliest",
+            "error_cb": on_error,
+            "logger": _silent,
+            **settings.kafka.librdkafka(),
+        }
+    )
+
+
+def table_consumer(settings: Settings) -> Consumer:
+    """A consumer that reads given partitions to their end, without being part of any group."""
+    return Consumer(
+        {
+            "group.id": "stylecast-no-group",  # librdkafka wants one; nothing is ever committed
+            "isolation.level": "read_committed",
+            "enable.auto.commit": False,
+            "enable.partition.eof": True,
+            "auto.offset.reset": "earliest",
+            "fetch.wait.max.ms": 100,
+            "error_cb": on_error,
+            "logger": _silent,
+            **settings.kafka.librdkafka(),
+        }
+    )
+
+
+class _Silent:
+    """librdkafka's own log lines repeat what on_error tells."""
+
+    def log(self, level: int, message: str, *args: object) -> None:
+        log.debug("librdkafka", level=level, what=message % args)
+
+
+_silent = _Silent()

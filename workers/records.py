@@ -1,0 +1,103 @@
+"""Records read and records to write, and how an event becomes one."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+from uuid import uuid4
+
+import msgspec
+from confluent_kafka import Message
+
+from schemas.cloudevents import TRACE_HEADER, Headers, header, headers_of
+from schemas.codec import encode
+from schemas.topics import Topic
+from workers.settings import Settings
+from workers.topics import topic_name
+
+ANY_PARTITION = -1
+
+
+class Record(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """A record as it was read; `value` None is a tombstone."""
+
+    topic: str
+    partition: int
+    offset: int
+    key: bytes | None
+    value: bytes | None
+    headers: Headers
+    timestamp_ms: int
+
+    @property
+    def at(self) -> datetime:
+        """The record's timestamp, in UTC."""
+        return datetime.fromtimestamp(self.timestamp_ms / 1000, UTC)
+
+
+def record_of(message: Message) -> Record:
+    """A message without an error, in our own types."""
+    raw: Any = message  # librdkafka's types say that everything may be missing
+    return Record(
+        topic=raw.topic(),
+        partition=raw.partition(),
+        offset=raw.offset(),
+        key=raw.key(),
+        value=raw.value(),
+        headers=[(name, value) for name, value in raw.headers() or () if value is not None],
+        timestamp_ms=raw.timestamp()[1],
+    )
+
+
+class Output(msgspec.Struct, frozen=True, kw_only=True):
+    """A record to produce; `value` None is a tombstone."""
+
+    topic: str
+    key: bytes | None
+    value: bytes | None
+    headers: Headers = []
+    partition: int = ANY_PARTITION
+    timestamp_ms: int = 0
+
+
+def output_of(
+    settings: Settings,
+    topic: Topic,
+    event: msgspec.Struct,
+    *,
+    source: str,
+    now: datetime,
+    cause: Record | None = None,
+    partition: int = ANY_PARTITION,
+    event_id: str | None = None,
+) -> Output:
+    """An event's record; `cause` is the input record, whose place goes into the headers."""
+    trace = None if cause is None else header(cause.headers, TRACE_HEADER)
+    headers = headers_of(
+        topic.event, event_id=event_id or str(uuid4()), source=source, at=now, traceparent=trace
+    )
+    return Output(
+        topic=topic_name(settings, topic),
+        key=topic.key_of(event),
+        value=encode(event),
+        headers=headers + input_headers(cause),
+        partition=partition,
+    )
+
+
+def tombstone(settings: Settings, topic: Topic, key: bytes, cause: Record | None = None) -> Output:
+    """A record that removes a key from a compacted topic."""
+    return Output(
+        topic=topic_name(settings, topic), key=key, value=None, headers=input_headers(cause)
+    )
+
+
+def input_headers(cause: Record | None) -> Headers:
+    """Which input record an output comes from: exactly-once is counted by these."""
+    if cause is None:
+        return []
+    return [
+        ("stylecast.input.topic", cause.topic.encode()),
+        ("stylecast.input.partition", str(cause.partition).encode()),
+        ("stylecast.input.offset", str(cause.offset).encode()),
+    ]

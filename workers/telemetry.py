@@ -1,0 +1,146 @@
+"""What a worker tells: structured log lines, Prometheus metrics, /live, /ready and /metrics.
+
+Names of metrics are a contract with dashboards and alerts: the table in the README is checked
+against this file.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
+
+import structlog
+from prometheus_client import Counter, Gauge, Histogram, make_wsgi_app
+
+from workers.settings import LogSettings, WorkerSettings
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger()
+
+RECORDS_CONSUMED = Counter(
+    "stylecast_records_consumed_total", "Records taken from a topic", ["worker", "topic"]
+)
+RECORDS_PRODUCED = Counter(
+    "stylecast_records_produced_total", "Records committed to a topic", ["worker", "topic"]
+)
+BATCH_SECONDS = Histogram(
+    "stylecast_batch_seconds",
+    "Time of one stage of a batch",
+    ["worker", "stage"],
+    buckets=(0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30),
+)
+TRANSACTIONS = Counter(
+    "stylecast_transactions_total", "Transactions by how they ended", ["worker", "outcome"]
+)
+DEAD_LETTERS = Counter(
+    "stylecast_dead_letters_total", "Records set aside, by input topic", ["topic", "error"]
+)
+RENDERS = Counter("stylecast_renders_total", "Pictures by outcome", ["style", "outcome", "reason"])
+EVENT_AGE = Histogram(
+    "stylecast_event_age_seconds",
+    "From a record's timestamp to the commit of its results",
+    ["worker"],
+    buckets=(0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30, 100, 300),
+)
+FACTORS_VERSION = Gauge("stylecast_factors_version", "1 for the factor version in use", ["version"])
+
+LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
+
+
+def configure_logging(settings: LogSettings) -> None:
+    """One event a line on standard error."""
+    renderer: Any = structlog.processors.JSONRenderer()
+    if settings.format == "console":
+        renderer = structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            renderer,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(LEVELS[settings.level]),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
+
+
+@dataclass
+class OncePerMinute:
+    """Lets one of many equal messages through a minute, so that trouble is told, not shouted."""
+
+    clock: Callable[[], float] = time.monotonic
+    _last: dict[str, float] = field(default_factory=dict)
+
+    def __call__(self, what: str) -> bool:
+        """Whether `what` may be told now."""
+        now = self.clock()
+        if now - self._last.get(what, -60.0) < 60:
+            return False
+        self._last[what] = now
+        return True
+
+
+@dataclass
+class Health:
+    """What the probes answer: alive by default, ready when the worker says so."""
+
+    live: bool = True
+    ready: bool = False
+
+
+@contextmanager
+def stage(worker: str, name: str) -> Iterator[None]:
+    """Measure one stage of a batch."""
+    with BATCH_SECONDS.labels(worker, name).time():
+        yield
+
+
+@contextmanager
+def probes(settings: WorkerSettings, health: Health) -> Iterator[int]:
+    """Serve /live, /ready and /metrics in a thread; yields the port."""
+    server = make_server(
+        settings.http_host, settings.http_port, _probe_app(health), WSGIServer, _QuietHandler
+    )
+    thread = threading.Thread(target=server.serve_forever, name="probes", daemon=True)
+    thread.start()
+    log.info("probes", address=f"http://{settings.http_host}:{server.server_port}")
+    try:
+        yield server.server_port
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+def _probe_app(health: Health) -> Any:
+    metrics = make_wsgi_app()
+
+    def app(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        path = environ.get("PATH_INFO", "")
+        if path == "/metrics":
+            answer: Iterable[bytes] = metrics(environ, start_response)
+            return answer
+        states = {"/live": health.live, "/ready": health.ready}
+        if path not in states:
+            status, text = "404 Not Found", "try /live, /ready or /metrics"
+        elif states[path]:
+            status, text = "200 OK", "yes"
+        else:
+            status, text = "503 Service Unavailable", "no"
+        start_response(status, [("Content-Type", "text/plain; charset=utf-8")])
+        return [text.encode()]
+
+    return app
+
+
+class _QuietHandler(WSGIRequestHandler):
+    """Probes come every few seconds; they are not worth a line each."""
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 (the base class's name)
+        """Say nothing."""

@@ -1,0 +1,81 @@
+"""Results and offsets in one transaction, and what the errors of librdkafka mean for it.
+
+Fenced: this producer is done, only a new one helps. Aborted: the batch comes again. Whatever is
+retriable is answered by the same call again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from confluent_kafka import KafkaError, KafkaException, Producer, TopicPartition
+
+from stylecore.errors import StylecastError
+from workers.records import Output
+
+REQUEST_SECONDS = 10.0
+
+
+class Fenced(StylecastError):
+    """The producer was replaced by another of its name, or overstayed: start anew."""
+
+
+class Aborted(StylecastError):
+    """The transaction was aborted; the batch comes again."""
+
+
+def commit_batch(
+    producer: Producer, outputs: list[Output], offsets: list[TopicPartition], metadata: Any
+) -> None:
+    """Results and offsets in one transaction. Raises Aborted or Fenced."""
+    try:
+        producer.begin_transaction()
+        for output in outputs:
+            produce(producer, output)
+        if offsets:
+            _again_while_retriable(
+                lambda: producer.send_offsets_to_transaction(offsets, metadata, REQUEST_SECONDS)
+            )
+        _again_while_retriable(lambda: producer.commit_transaction(REQUEST_SECONDS))
+    except KafkaException as problem:
+        error: KafkaError = problem.args[0]
+        if error.fatal():
+            raise Fenced(f"{error.name()}: {error.str()}") from problem
+        _abort(producer)
+        raise Aborted(f"{error.name()}: {error.str()}") from problem
+
+
+def produce(producer: Producer, output: Output) -> None:
+    """Hand a record to librdkafka, waiting while its queue is full."""
+    while True:
+        try:
+            producer.produce(
+                output.topic,
+                key=output.key,
+                value=output.value,
+                headers=list(output.headers),
+                partition=output.partition,
+                timestamp=output.timestamp_ms,
+            )
+        except BufferError:
+            producer.poll(0.05)
+        else:
+            return
+
+
+def _abort(producer: Producer) -> None:
+    try:
+        _again_while_retriable(lambda: producer.abort_transaction(REQUEST_SECONDS))
+    except KafkaException as problem:
+        raise Fenced(f"abort failed: {problem.args[0].str()}") from problem
+
+
+def _again_while_retriable(action: Callable[[], None]) -> None:
+    """A retriable error is answered by the same call again, as librdkafka asks."""
+    while True:
+        try:
+            return action()
+        except KafkaException as problem:
+            if not problem.args[0].retriable():
+                raise
