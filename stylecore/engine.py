@@ -18,6 +18,8 @@ from stylecore.errors import SettingsError
 from stylecore.images import Floats
 from stylecore.manifest import GeneratorManifest, load_manifest
 
+SHIPPED_GENERATOR = Path(__file__).parent / "models" / "generator"
+
 Provider = Literal["auto", "cuda", "cpu"]
 Batch = NDArray[np.float32]
 

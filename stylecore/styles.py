@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -41,3 +43,28 @@ def ground_colour(photo: Floats, weights: Weights, manifest: GeneratorManifest) 
         else:
             ground += share * np.asarray(style.paper, np.float32) / np.float32(255)
     return ground
+
+
+def parse_style(text: str, names: Sequence[str]) -> list[tuple[str, dict[str, float]]]:
+    """Folder name and weights of a style in words: a name, 'all', or 'a=0.7,b=0.3'.
+
+    Raises UnknownStyle for another name, and for a share that is no number above 0.
+    """
+    if text == "all":
+        return [(name, {name: 1.0}) for name in names]
+    weights = dict(_parse_share(part) for part in text.split(","))
+    for name in weights:
+        if name not in names:
+            raise UnknownStyle(f"no style {name!r}; there are: {', '.join(names)}, or all")
+    return [("+".join(weights), weights)]
+
+
+def _parse_share(part: str) -> tuple[str, float]:
+    name, equals, share = part.partition("=")
+    try:
+        weight = float(share) if equals else 1.0
+    except ValueError:
+        weight = 0.0
+    if not 0 < weight < float("inf"):
+        raise UnknownStyle(f"{part!r}: a share is a number above 0, as in {name}=0.7")
+    return name.strip(), weight

@@ -8,27 +8,25 @@ other threads. Reference pictures and palettes are not drawn by this generator y
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from datetime import datetime
-from functools import lru_cache, partial
-
-import numpy as np
+from functools import partial
 
 from schemas.events import RejectedImage, RejectionReason, StyleRequest, StylizedImage, StylizeJob
 from stylecore import gate
-from stylecore.background import Plane, product_mask
-from stylecore.engine import Batch, Engine
+from stylecore.drawing import Source, Task, compose, draw, source_of, task_of
+from stylecore.engine import Engine
 from stylecore.errors import Permanent
-from stylecore.images import Floats, Photo, encode, to_floats, to_pixels
-from stylecore.noise import noise_field
-from stylecore.sidecar import Sidecar, read_sidecar, render_key, style_sha256, write_sidecar
+from stylecore.images import Floats, Photo, encode, to_floats
+from stylecore.sidecar import Sidecar, read_sidecar, style_sha256, write_sidecar
 from stylecore.store import Store
-from stylecore.styles import UnknownStyle, Weights, ground_colour, style_weights
+from stylecore.styles import UnknownStyle
 
 Outcome = StylizedImage | RejectedImage
+Plan = list[Task | UnknownStyle] | Permanent
+"""What is to be done for each style of a job, or why the whole job fails."""
 
 
 @dataclass(frozen=True)
@@ -44,26 +42,6 @@ class Studio:
     batch_images: int
 
 
-@dataclass(frozen=True)
-class Source:
-    """A photo in the network's terms, and where its product is."""
-
-    pixels: Floats
-    mask: Plane
-    sha256: str
-
-
-@dataclass(frozen=True)
-class Task:
-    """One picture to draw; its key names it before it exists."""
-
-    source: Source
-    weights: Weights
-    strength: float
-    seed: int
-    key: str
-
-
 def stylize(
     jobs: Sequence[StylizeJob], studio: Studio, now: datetime
 ) -> list[list[Outcome] | Permanent]:
@@ -72,21 +50,8 @@ def stylize(
     An outcome a style, in the job's order, or the error for which the whole job failed. Raises
     Transient where the store is away; the call can then be repeated, and draws what is missing.
     """
-    sources = list(studio.executor.map(partial(_load, studio), jobs))
-    plans = [
-        source
-        if isinstance(source, Permanent)
-        else [_plan(studio, source, request) for request in job.styles]
-        for job, source in zip(jobs, sources, strict=True)
-    ]
-    tasks = {
-        task.key: task
-        for plan in plans
-        if not isinstance(plan, Permanent)
-        for task in plan
-        if isinstance(task, Task)
-    }
-    drawn = _draw_missing(tasks.values(), studio)
+    plans = list(studio.executor.map(partial(_plan, studio), jobs))
+    drawn = _draw_missing(_tasks(plans), studio)
     return [
         plan
         if isinstance(plan, Permanent)
@@ -98,76 +63,48 @@ def stylize(
     ]
 
 
-def _load(studio: Studio, job: StylizeJob) -> Source | Permanent:
+def _plan(studio: Studio, job: StylizeJob) -> Plan:
     try:
-        photo = studio.load_photo(job.image_uri)
+        source = source_of(studio.load_photo(job.image_uri))
     except Permanent as problem:
         return problem
-    floats = to_floats(photo.pixels)
-    return Source(floats, product_mask(floats), photo.sha256)
+    return [_task(studio, source, request) for request in job.styles]
 
 
-def _plan(studio: Studio, source: Source, request: StyleRequest) -> Task | UnknownStyle:
-    manifest = studio.engine.manifest
-    definition = request.definition
+def _task(studio: Studio, source: Source, request: StyleRequest) -> Task | UnknownStyle:
     try:
-        weights = style_weights(definition, manifest)
+        return task_of(source, request.definition, studio.engine.manifest)
     except UnknownStyle as problem:
         return problem
-    key = render_key(
-        source=source.sha256,
-        style=style_sha256(definition),
-        model=manifest.version,
-        size=manifest.working_size,
-        seed=definition.seed,
-    )
-    return Task(source, weights, definition.strength, definition.seed, key)
 
 
-def _draw_missing(tasks: Iterable[Task], studio: Studio) -> dict[str, Sidecar]:
+def _tasks(plans: Iterable[Plan]) -> list[Task]:
+    """What is to be drawn, each render once."""
+    tasks = {
+        task.key: task
+        for plan in plans
+        if not isinstance(plan, Permanent)
+        for task in plan
+        if isinstance(task, Task)
+    }
+    return list(tasks.values())
+
+
+def _draw_missing(tasks: Sequence[Task], studio: Studio) -> dict[str, Sidecar]:
     """The sidecar of every task, by key."""
-    wanted = list(tasks)
-    found = studio.executor.map(lambda task: read_sidecar(studio.store, task.key), wanted)
-    sidecars = dict(zip((task.key for task in wanted), found, strict=True))
-    missing = [task for task in wanted if sidecars[task.key] is None]
+    found = studio.executor.map(lambda task: read_sidecar(studio.store, task.key), tasks)
+    sidecars = {task.key: sidecar for task, sidecar in zip(tasks, found, strict=True) if sidecar}
+    missing = [task for task in tasks if task.key not in sidecars]
     finishing = {
         task.key: studio.executor.submit(_finish, studio, task, render)
-        for batch in batches_by_shape(missing, studio.batch_images)
-        for task, render in zip(batch, _render(studio.engine, batch), strict=True)
+        for task, render in draw(studio.engine, missing, studio.batch_images)
     }
-    finished = {key: future.result() for key, future in finishing.items()}
-    return {key: sidecar or finished[key] for key, sidecar in sidecars.items()}
-
-
-def batches_by_shape(tasks: Sequence[Task], size: int) -> Iterator[list[Task]]:
-    """The tasks in lists of at most `size` pictures of one shape."""
-    shapes: dict[tuple[int, ...], list[Task]] = defaultdict(list)
-    for task in tasks:
-        shapes[task.source.pixels.shape].append(task)
-    for alike in shapes.values():
-        for start in range(0, len(alike), size):
-            yield alike[start : start + size]
-
-
-def _render(engine: Engine, batch: Sequence[Task]) -> Batch:
-    height, width = batch[0].source.pixels.shape[:2]
-    return engine.render(
-        np.stack([task.source.pixels for task in batch]),
-        np.stack([task.weights for task in batch]),
-        np.stack([_noise(task.seed, height, width) for task in batch]),
-    )
-
-
-@lru_cache(maxsize=32)
-def _noise(seed: int, height: int, width: int) -> Batch:
-    return noise_field(seed, height, width)
+    return sidecars | {key: future.result() for key, future in finishing.items()}
 
 
 def _finish(studio: Studio, task: Task, render: Floats) -> Sidecar:
-    """Lay the product on its ground, measure, encode, store; the sidecar last."""
-    source = task.source
-    ground = ground_colour(source.pixels, task.weights, studio.engine.manifest)
-    pixels = to_pixels(compose(source, render, ground, task.strength))
+    """Compose, measure, encode and store a picture; its sidecar last."""
+    pixels = compose(task, render, studio.engine.manifest)
     data, media_type = encode(pixels)
     address, digest = studio.store.put_blob("images", data, ".webp")
     height, width = pixels.shape[:2]
@@ -177,17 +114,9 @@ def _finish(studio: Studio, task: Task, render: Floats) -> Sidecar:
         width=width,
         height=height,
         media_type=media_type,
-        quality=gate.measure(source.pixels, to_floats(pixels)),
+        quality=gate.measure(task.source.pixels, to_floats(pixels)),
     )
     return write_sidecar(studio.store, task.key, sidecar)
-
-
-def compose(source: Source, render: Floats, ground: Floats, strength: float) -> Floats:
-    """The render, on even ground where the photo's is plain; `strength` 0 gives the photo back."""
-    mask = source.mask[..., None]
-    whole = mask * render + (1 - mask) * ground
-    composed: Floats = source.pixels + np.float32(strength) * (whole - source.pixels)
-    return composed
 
 
 def _outcome(

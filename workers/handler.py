@@ -13,7 +13,9 @@ from workers.records import Output, Record
 class Handler(Protocol):
     """What a worker does with its records. A new one is made for every session."""
 
-    topics: Sequence[str]
+    @property
+    def topics(self) -> Sequence[str]:
+        """The input topics, by their names on the cluster."""
 
     def assigned(self, partitions: Sequence[TopicPartition], consumer: Consumer) -> None:
         """Restore what these partitions need; they are paused meanwhile."""

@@ -160,7 +160,7 @@ def require_topics(settings: Settings, names: list[str]) -> None:
 
 def admin_client(settings: Settings) -> AdminClient:
     """A client for administration; it connects when first asked something."""
-    return AdminClient(settings.kafka.librdkafka())
+    return AdminClient({"log_level": 0, **settings.kafka.librdkafka()})
 
 
 def _create_missing(admin: AdminClient, wanted: list[WantedTopic], replicas: int) -> list[str]:

@@ -46,7 +46,9 @@ def commit_batch(
         raise Aborted(f"{error.name()}: {error.str()}") from problem
 
 
-def produce(producer: Producer, output: Output) -> None:
+def produce(
+    producer: Producer, output: Output, on_delivery: Callable[..., None] | None = None
+) -> None:
     """Hand a record to librdkafka, waiting while its queue is full."""
     while True:
         try:
@@ -57,6 +59,7 @@ def produce(producer: Producer, output: Output) -> None:
                 headers=list(output.headers),
                 partition=output.partition,
                 timestamp=output.timestamp_ms,
+                on_delivery=on_delivery,
             )
         except BufferError:
             producer.poll(0.05)

@@ -1,0 +1,78 @@
+"""The catalogue topics, followed into stylecore's Catalogue, and the factors in use.
+
+Every instance reads them whole, without a group. A record that cannot be read is told and passed
+over: the planner, who owns these topics, keeps it as a dead letter.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable
+
+from schemas.codec import InvalidEvent, decode
+from schemas.events import ModelAnnouncement, Product, StylizedImage
+from schemas.topics import PREFERENCE_MODELS, PRODUCTS, STYLIZED
+from stylecore.catalogue import Catalogue
+from workers.records import Record
+from workers.settings import Settings
+from workers.table import TableReader, partitions_of
+from workers.telemetry import log
+from workers.topics import topic_name
+
+
+class CatalogueFollower:
+    """Keeps `catalogue` and `announced` (the latest factors, if any) as the topics have them."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Raises Permanent where a topic is missing."""
+        self.catalogue = Catalogue()
+        self.announced: ModelAnnouncement | None = None
+        topics = (PRODUCTS, STYLIZED, PREFERENCE_MODELS)
+        self._apply: dict[str, Callable[[str, bytes | None], None]] = {
+            topic_name(settings, PRODUCTS): self._put_product,
+            topic_name(settings, STYLIZED): self._put_render,
+            topic_name(settings, PREFERENCE_MODELS): self._put_model,
+        }
+        self._reader = TableReader(settings, partitions_of(settings, topics))
+
+    def catch_up(self, stop: threading.Event) -> None:
+        """Read to the present end. Raises Transient."""
+        self._take(self._reader.read_to_end(stop))
+
+    def follow(self) -> None:
+        """Take what has come since, without waiting."""
+        self._take(self._reader.follow())
+
+    def close(self) -> None:
+        """End the connection."""
+        self._reader.close()
+
+    def _take(self, records: Iterable[Record]) -> None:
+        for record in records:
+            try:
+                self._apply[record.topic]((record.key or b"").decode(), record.value)
+            except (InvalidEvent, UnicodeDecodeError) as problem:
+                log.warning(
+                    "passed over",
+                    topic=record.topic,
+                    partition=record.partition,
+                    offset=record.offset,
+                    why=str(problem),
+                )
+
+    def _put_product(self, key: str, value: bytes | None) -> None:
+        if value is None:
+            self.catalogue.remove_product(key)
+        else:
+            self.catalogue.put_product(decode(Product, value))
+
+    def _put_render(self, key: str, value: bytes | None) -> None:
+        if value is None:
+            product_id, _, style_id = key.partition("/")
+            self.catalogue.remove_render(product_id, style_id)
+        else:
+            self.catalogue.put_render(decode(StylizedImage, value))
+
+    def _put_model(self, key: str, value: bytes | None) -> None:
+        if value is not None and key == "preferences":
+            self.announced = decode(ModelAnnouncement, value)

@@ -1,0 +1,95 @@
+"""`stylecast publish products / styles / feedback / jobs [FILE]`: JSON lines, checked and sent."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+import typer
+
+from schemas.codec import InvalidEvent, decode
+from schemas.topics import FEEDBACK, JOBS, PRODUCTS, STYLES, Topic
+from stylecore.errors import Permanent
+from workers.settings import load_settings
+
+app = typer.Typer(
+    help="Send events from JSON lines; nothing is sent while a line is wrong.",
+    no_args_is_help=True,
+)
+
+File = Annotated[
+    Path | None, typer.Argument(help="JSON lines; standard input when left out or '-'.")
+]
+
+
+@app.command()
+def products(file: File = None) -> None:
+    """Send products."""
+    publish_lines(PRODUCTS, file)
+
+
+@app.command()
+def styles(file: File = None) -> None:
+    """Send styles."""
+    publish_lines(STYLES, file)
+
+
+@app.command()
+def feedback(file: File = None) -> None:
+    """Send feedback."""
+    publish_lines(FEEDBACK, file)
+
+
+@app.command()
+def jobs(file: File = None) -> None:
+    """Send stylize jobs."""
+    publish_lines(JOBS, file)
+
+
+def publish_lines(topic: Topic, file: Path | None) -> None:
+    """Check every line, then send them all. Raises Permanent where a line or the file is wrong."""
+    events, errors = checked(topic, _lines(file))
+    for error in errors:
+        typer.echo(error, err=True)
+    if errors:
+        raise Permanent(f"{len(errors)} lines are wrong; nothing was sent")
+    send(topic, events)
+    typer.echo(f"{len(events)} sent to {topic.name}")
+
+
+def checked(topic: Topic, lines: Iterable[str]) -> tuple[list[msgspec.Struct], list[str]]:
+    """The events of the lines, empty ones left out, and what is wrong by line number."""
+    events, errors = [], []
+    for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            continue
+        try:
+            events.append(decode(topic.event, line))
+        except InvalidEvent as problem:
+            errors.append(f"line {number}: {problem}")
+    return events, errors
+
+
+def send(topic: Topic, events: list[msgspec.Struct]) -> None:
+    """Publish events to a topic and wait until the broker has them. Raises Transient."""
+    from workers.publisher import Publisher
+
+    with Publisher(load_settings(), source="/stylecast/cli") as publisher:
+        now = datetime.now(UTC)
+        for event in events:
+            publisher.send(topic, event, now)
+
+
+def _lines(file: Path | None) -> list[str]:
+    try:
+        if file is None or str(file) == "-":
+            return sys.stdin.read().splitlines()
+        return file.read_text(encoding="utf-8").splitlines()
+    except OSError as problem:
+        raise Permanent(f"cannot read {file}: {problem.strerror}") from problem
+    except UnicodeDecodeError as problem:
+        raise Permanent(f"{file or 'standard input'} is not UTF-8: {problem}") from problem

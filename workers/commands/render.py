@@ -1,0 +1,133 @@
+"""`stylecast render PHOTO...`: pictures without Kafka."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.progress import track
+
+from schemas.catalog import StyleDefinition
+from stylecore.contact_sheet import contact_sheet
+from stylecore.drawing import Source, Task, compose, draw, source_of, task_of
+from stylecore.engine import SHIPPED_GENERATOR, Engine
+from stylecore.errors import Permanent
+from stylecore.gate import Bounds, judge, measure
+from stylecore.images import Pixels, decode, encode, to_floats, to_pixels
+from stylecore.styles import UnknownStyle, parse_style
+from workers.settings import Settings, load_settings
+
+
+def render(
+    photos: Annotated[list[Path], typer.Argument(help="Photos, or folders of them.")],
+    style: Annotated[
+        list[str], typer.Option(help="A name, 'all', or a blend: watercolour=0.7,ink-line=0.3.")
+    ],
+    output: Annotated[Path, typer.Option(help="Folder to write to.")],
+    seed: Annotated[
+        int, typer.Option(min=0, help="Of the noise: another seed, another picture.")
+    ] = 0,
+    strength: Annotated[float, typer.Option(min=0, max=1, help="0 the photo, 1 the render.")] = 1.0,
+    gate: Annotated[bool, typer.Option(help="Leave out what is no longer the product.")] = True,
+    reference: Annotated[Path | None, typer.Option(help="A picture as the style.")] = None,
+    palette: Annotated[str | None, typer.Option(help="Up to five colours.")] = None,
+) -> None:
+    """Draw photos in styles: FOLDER/<style>/<photo>.webp, and a contact sheet."""
+    if reference is not None or palette is not None:
+        raise UnknownStyle("this generator draws no reference pictures and no palettes yet")
+    settings = load_settings()
+    engine = Engine(
+        settings.stylize.model or SHIPPED_GENERATOR,
+        provider=settings.stylize.provider,
+        threads=settings.stylize.threads,
+    )
+    names = [name.style_id for name in engine.manifest.styles]
+    wanted = dict(pair for text in style for pair in parse_style(text, names))
+    sources = {path: _load(path, settings, engine) for path in _expanded(photos)}
+    tasks = _tasks(sources, wanted, engine, seed, strength)
+    total, rejected = sum(map(len, tasks.values())), 0
+    finished: dict[Path, dict[str, Pixels]] = {
+        path: {"original": to_pixels(source.pixels)} for path, source in sources.items()
+    }
+    where = {id(task): (path, name) for path, by in tasks.items() for name, task in by.items()}
+    flat = [task for by_style in tasks.values() for task in by_style.values()]
+    drawn = draw(engine, flat, settings.stylize.batch_images)
+    for task, planes in track(drawn, "Drawing", total=total, transient=True):
+        path, name = where[id(task)]
+        pixels = compose(task, planes, engine.manifest)
+        reasons = judge(measure(task.source.pixels, to_floats(pixels)), _bounds(settings))
+        if gate and reasons:
+            rejected += 1
+            why = ", ".join(f"{r.figure} {r.value:.2f} below {r.bound:.2f}" for r in reasons)
+            typer.echo(f"rejected: {path.name} in {name}: {why}", err=True)
+            continue
+        finished[path][name] = pixels
+        _write(output / name / f"{path.stem}.webp", pixels)
+    sheet = output / "contact-sheet.jpg"
+    contact_sheet(finished, ["original", *wanted]).save(sheet, quality=90)
+    typer.echo(f"{total - rejected} pictures in {output}, {rejected} rejected, see {sheet}")
+
+
+def _bounds(settings: Settings) -> Bounds:
+    return Bounds(settings.stylize.minimum_structure, settings.stylize.minimum_identity)
+
+
+def _tasks(
+    sources: dict[Path, Source],
+    wanted: dict[str, dict[str, float]],
+    engine: Engine,
+    seed: int,
+    strength: float,
+) -> dict[Path, dict[str, Task]]:
+    definitions = {
+        name: StyleDefinition(weights=weights, seed=seed, strength=strength)
+        for name, weights in wanted.items()
+    }
+    return {
+        path: {
+            name: task_of(source, definition, engine.manifest)
+            for name, definition in definitions.items()
+        }
+        for path, source in sources.items()
+    }
+
+
+def _expanded(paths: list[Path]) -> Iterator[Path]:
+    for path in paths:
+        if path.is_dir():
+            yield from sorted(inner for inner in path.rglob("*") if is_picture(inner))
+        else:
+            yield path
+
+
+def is_picture(path: Path) -> bool:
+    """Whether the name looks like a photo's."""
+    return path.suffix.lower() in {
+        ".jpg",
+        ".jpeg",
+        ".png",
+        ".webp",
+        ".gif",
+        ".bmp",
+        ".tif",
+        ".tiff",
+    }
+
+
+def _load(path: Path, settings: Settings, engine: Engine) -> Source:
+    try:
+        data = path.read_bytes()
+    except OSError as problem:
+        raise Permanent(f"cannot read {path}: {problem.strerror}") from problem
+    try:
+        short_side, limit = engine.manifest.working_size, settings.photos.max_pixels
+        return source_of(decode(data, short_side=short_side, max_pixels=limit))
+    except Permanent as problem:
+        raise Permanent(f"{path}: {problem}") from problem
+
+
+def _write(path: Path, pixels: Pixels) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(encode(pixels)[0])

@@ -1,0 +1,97 @@
+"""`stylecast run WORKER...`: one worker in this process, or several as children of it."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import threading
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from stylecore.errors import StylecastError
+from workers.settings import Settings, load_settings
+from workers.telemetry import Health, configure_logging, log, probes
+
+
+class Worker(StrEnum):
+    """The workers that there are."""
+
+    stylize = "stylize"
+    preferences = "preferences"
+    planner = "planner"
+    trainer = "trainer"
+    lag = "lag"
+
+
+def run(
+    workers: Annotated[list[Worker], typer.Argument(help="One or several.")],
+    instance: Annotated[
+        str | None, typer.Option(help="Name of this instance, stable over restarts.")
+    ] = None,
+) -> None:
+    """Run workers until SIGTERM or Ctrl-C; the batch in hand is finished."""
+    settings = load_settings()
+    if instance is not None:
+        worker_settings = settings.worker.model_copy(update={"instance": instance})
+        settings = settings.model_copy(update={"worker": worker_settings})
+    configure_logging(settings.log)
+    if len(workers) == 1:
+        run_one(workers[0], settings)
+    else:
+        run_children(workers, instance)
+
+
+def run_one(worker: Worker, settings: Settings) -> None:
+    """Run a worker in this process. Raises StylecastError where it cannot start."""
+    if worker is Worker.planner:  # Faust has its own event loop, signals and pages
+        from workers.planner import run_planner
+
+        run_planner(settings)
+        return
+    stop, health = threading.Event(), Health()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    with probes(settings.worker, health):
+        log.info("starting", worker=worker.value, instance=settings.worker.instance)
+        if worker is Worker.stylize:
+            from workers.stylize import run_stylize
+
+            run_stylize(settings, health, stop)
+        elif worker is Worker.preferences:
+            from workers.preferences import run_preferences
+
+            run_preferences(settings, health, stop)
+        elif worker is Worker.trainer:
+            from workers.trainer import run_trainer
+
+            run_trainer(settings, health, stop)
+        else:
+            from workers.lag import run_lag
+
+            run_lag(settings, health, stop)
+    log.info("stopped", worker=worker.value)
+
+
+def run_children(workers: list[Worker], instance: str | None) -> None:
+    """A process a worker; when one ends by itself, all end. Raises StylecastError then."""
+    named = ["--instance", instance] if instance else []
+    children = {
+        worker: subprocess.Popen([sys.executable, "-m", "workers", "run", worker.value, *named])
+        for worker in workers
+    }
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    try:
+        while not stop.wait(0.2):
+            for worker, child in children.items():
+                if child.poll() is not None:
+                    raise StylecastError(f"{worker.value} ended with {child.returncode}")
+    finally:
+        for child in children.values():
+            child.terminate()
+        for child in children.values():
+            child.wait()

@@ -1,0 +1,68 @@
+"""Publishes events without transactions: for the command line, the demo and the trainer."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from types import TracebackType
+from typing import Self
+
+import msgspec
+from confluent_kafka import KafkaError
+
+from schemas.topics import Topic
+from stylecore.errors import Transient
+from workers.clients import producer
+from workers.records import Output, output_of
+from workers.settings import Settings
+from workers.topics import require_topics, topic_name
+from workers.transaction import produce
+
+FLUSH_SECONDS = 30.0
+
+
+class Publisher:
+    """Sends events and, at its end, waits until the broker has all of them."""
+
+    def __init__(self, settings: Settings, source: str) -> None:
+        self._settings = settings
+        self._source = source
+        self._producer = producer(settings)
+        self._known: set[str] = set()
+        self._failed: KafkaError | None = None
+
+    def send(self, topic: Topic, event: msgspec.Struct, now: datetime) -> None:
+        """Hand over one event. Raises Permanent where the topic is missing."""
+        self.send_raw(output_of(self._settings, topic, event, source=self._source, now=now))
+
+    def send_raw(self, output: Output) -> None:
+        """Hand over one record as it is. Raises Permanent where the topic is missing."""
+        if output.topic not in self._known:
+            require_topics(self._settings, [output.topic])
+            self._known.add(output.topic)
+        produce(self._producer, output, self._delivered)
+        self._producer.poll(0)
+
+    def flush(self) -> None:
+        """Wait until all is delivered. Raises Transient."""
+        left = self._producer.flush(FLUSH_SECONDS)
+        if self._failed is not None:
+            raise Transient(f"not delivered: {self._failed.str()}")
+        if left:
+            raise Transient(f"{left} records are not delivered after {FLUSH_SECONDS:.0f} s")
+
+    def topic(self, topic: Topic) -> str:
+        """The topic's name on this cluster."""
+        return topic_name(self._settings, topic)
+
+    def _delivered(self, error: KafkaError | None, _message: object) -> None:
+        if error is not None:
+            self._failed = error
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
+    ) -> None:
+        if kind is None:
+            self.flush()

@@ -1,0 +1,97 @@
+"""Compacted topics read as tables: whole, up to an end, without a group; then followed.
+
+The end is asked for by read_uncommitted and waited for, while the records are read_committed: an
+older open transaction may hide newer commits, and reading to the last stable offset would miss
+them. What a record means is the caller's business.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from confluent_kafka import OFFSET_BEGINNING, KafkaError, KafkaException, TopicPartition
+from confluent_kafka.admin import AdminClient, OffsetSpec
+
+from schemas.topics import Topic
+from stylecore.errors import Transient
+from workers.clients import table_consumer
+from workers.records import Record, record_of
+from workers.settings import Settings
+from workers.telemetry import log
+from workers.topics import admin_client, require_topics, topic_name
+
+CHUNK = 10_000
+WAIT_SECONDS = 0.2
+REQUEST_SECONDS = 10.0
+
+
+class TableReader:
+    """Reads given partitions from their beginning."""
+
+    def __init__(self, settings: Settings, partitions: Sequence[TopicPartition]) -> None:
+        self._admin: AdminClient = admin_client(settings)
+        self._consumer = table_consumer(settings)
+        self._position = {(place.topic, place.partition): 0 for place in partitions}
+        self._consumer.assign(
+            [TopicPartition(place.topic, place.partition, OFFSET_BEGINNING) for place in partitions]
+        )
+
+    def read_to_end(self, stop: threading.Event) -> Iterator[Record]:
+        """The records up to the end as it is now. Raises Transient where the broker is away."""
+        ends = self._ends()
+        while not stop.is_set() and any(self._position[place] < ends[place] for place in ends):
+            yield from self._records(WAIT_SECONDS)
+
+    def follow(self) -> Iterator[Record]:
+        """The records that have come since, without waiting for more."""
+        return self._records(0)
+
+    def wait(self, seconds: float) -> Iterator[Record]:
+        """The records that have come since, waiting for a first one if there is none."""
+        return self._records(seconds)
+
+    def close(self) -> None:
+        """End the connection."""
+        self._consumer.close()
+
+    def _records(self, wait_seconds: float) -> Iterator[Record]:
+        first = self._consumer.consume(1, wait_seconds)
+        rest = self._consumer.consume(CHUNK, 0) if first else []
+        for message in first + rest:
+            raw: Any = message
+            if raw.error() is None:
+                self._position[raw.topic(), raw.partition()] = raw.offset() + 1
+                yield record_of(message)
+            elif raw.error().code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 (its public name)
+                self._position[raw.topic(), raw.partition()] = raw.offset()
+            else:
+                log.warning("table", error=raw.error().name(), what=raw.error().str())
+
+    def _ends(self) -> dict[tuple[str, int], int]:
+        places = {TopicPartition(*place): OffsetSpec.latest() for place in self._position}
+        try:
+            answers = self._admin.list_offsets(places, request_timeout=REQUEST_SECONDS)
+            return {
+                (place.topic, place.partition): answer.result(REQUEST_SECONDS).offset
+                for place, answer in answers.items()
+            }
+        except (KafkaException, TimeoutError) as problem:
+            raise Transient(f"the ends of the tables cannot be read: {problem}") from problem
+
+
+def partitions_of(settings: Settings, topics: Iterable[Topic]) -> list[TopicPartition]:
+    """Every partition of these topics. Raises Permanent where one is missing."""
+    return partitions_of_names(settings, [topic_name(settings, topic) for topic in topics])
+
+
+def partitions_of_names(settings: Settings, names: list[str]) -> list[TopicPartition]:
+    """The same by the names on the cluster."""
+    require_topics(settings, names)
+    metadata = admin_client(settings).list_topics(timeout=REQUEST_SECONDS)
+    return [
+        TopicPartition(name, number)
+        for name in names
+        for number in metadata.topics[name].partitions
+    ]
