@@ -1,0 +1,148 @@
+"""What the shop has: products by row, styles by column, and which renders exist.
+
+Follows the product and image topics record by record, in any order; a change costs microseconds
+however many products there are. Rows and columns are never reused, so that arrays made from an
+older state stay aligned. Column 0 is the photo as it is. Factors and shoppers are not known here,
+and neither is whether a picture can be fetched.
+"""
+
+from __future__ import annotations
+
+from hashlib import blake2b
+
+import numpy as np
+from numpy.typing import NDArray
+
+from schemas.events import ORIGINAL, Product, StylizedImage
+
+ORIGINAL_COLUMN = 0
+
+
+def key_of(*parts: str) -> int:
+    """A 64-bit hash of the parts, the same in every process."""
+    digest = blake2b("/".join(parts).encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "little")
+
+
+class Catalogue:
+    """The state of the catalogue topics, P rows and K columns; one thread at a time."""
+
+    def __init__(self) -> None:
+        self.row_of: dict[str, int] = {}
+        self.column_of: dict[str, int] = {}
+        self.category_code_of: dict[str, int] = {}
+        self.product_ids: list[str] = []
+        self.titles: list[str] = []
+        self.images: list[dict[int, str]] = []
+        """By row: column -> address. A row's dictionary is replaced, never changed."""
+        self.changes = 0
+        """Counts what has changed, so that readers know when to look again."""
+        self._available = np.zeros((64, 8), dtype=np.bool_)
+        self._present = np.zeros(64, dtype=np.bool_)
+        self._categories = np.zeros(64, dtype=np.int64)
+        self._keys = np.zeros(64, dtype=np.uint64)
+        self._column(ORIGINAL)
+
+    def put_product(self, product: Product) -> None:
+        """A new or changed product: from now on it can be recommended."""
+        row = self._row(product.product_id)
+        codes = self.category_code_of
+        self._categories[row] = codes.setdefault(product.category, len(codes))
+        self._present[row] = True
+        self.titles[row] = product.title
+        self._put_image(row, ORIGINAL_COLUMN, product.image_uri)
+
+    def remove_product(self, product_id: str) -> None:
+        """The product is no longer sold; its renders, now orphans, are ignored."""
+        row = self.row_of.get(product_id)
+        if row is not None:
+            self._present[row] = False
+            self.changes += 1
+
+    def put_render(self, render: StylizedImage) -> None:
+        """A picture that exists; its product may come later."""
+        row, column = self._row(render.product_id), self._column(render.style_id)
+        self._put_image(row, column, render.image_uri)
+
+    def remove_render(self, product_id: str, style_id: str) -> None:
+        """The picture is no longer to be shown."""
+        row, column = self.row_of.get(product_id), self.column_of.get(style_id)
+        if row is None or column is None or column == ORIGINAL_COLUMN:
+            return
+        self.images[row] = {at: uri for at, uri in self.images[row].items() if at != column}
+        self._available[row, column] = False
+        self.changes += 1
+
+    def has_product(self, product_id: str) -> bool:
+        """Whether the product is on sale."""
+        row = self.row_of.get(product_id)
+        return row is not None and bool(self._present[row])
+
+    def has_render(self, product_id: str, style_id: str) -> bool:
+        """Whether the product, on sale or not, has a picture in the style."""
+        row, column = self.row_of.get(product_id), self.column_of.get(style_id)
+        return row is not None and column is not None and bool(self._available[row, column])
+
+    @property
+    def style_ids(self) -> list[str]:
+        """By column; `original` first."""
+        return list(self.column_of)
+
+    @property
+    def categories(self) -> list[str]:
+        """By category code."""
+        return list(self.category_code_of)
+
+    @property
+    def available(self) -> NDArray[np.bool_]:
+        """Which pictures exist, [P, K]."""
+        return self._available[: len(self.product_ids), : len(self.column_of)]
+
+    @property
+    def present(self) -> NDArray[np.bool_]:
+        """Which products are on sale, [P]."""
+        return self._present[: len(self.product_ids)]
+
+    @property
+    def category_codes(self) -> NDArray[np.int64]:
+        """The category of each product, [P]; of no meaning where it is not present."""
+        return self._categories[: len(self.product_ids)]
+
+    @property
+    def product_keys(self) -> NDArray[np.uint64]:
+        """A hash of each product_id, [P]."""
+        return self._keys[: len(self.product_ids)]
+
+    def _put_image(self, row: int, column: int, uri: str) -> None:
+        if self.images[row].get(column) != uri:
+            self.images[row] = {**self.images[row], column: uri}
+        self._available[row, column] = True
+        self.changes += 1
+
+    def _row(self, product_id: str) -> int:
+        row = self.row_of.get(product_id)
+        if row is None:
+            row = self.row_of[product_id] = len(self.product_ids)
+            self.product_ids.append(product_id)
+            self.titles.append("")
+            self.images.append({})
+            if row == len(self._present):
+                self._grow(2 * row, self._available.shape[1])
+            self._keys[row] = key_of(product_id)
+        return row
+
+    def _column(self, style_id: str) -> int:
+        column = self.column_of.get(style_id)
+        if column is None:
+            column = self.column_of[style_id] = len(self.column_of)
+            if column == self._available.shape[1]:
+                self._grow(len(self._present), 2 * column)
+        return column
+
+    def _grow(self, rows: int, columns: int) -> None:
+        more = rows - len(self._present)
+        wider = columns - self._available.shape[1]
+        self._available = np.pad(self._available, ((0, more), (0, wider)))
+        self._present = np.pad(self._present, (0, more))
+        self._categories = np.pad(self._categories, (0, more))
+        self._keys = np.pad(self._keys, (0, more))

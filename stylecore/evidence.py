@@ -1,0 +1,130 @@
+"""A batch of shoppers' histories as flat arrays in the catalogue's rows and columns.
+
+The step from events to linear algebra: one pass over the histories, everything after it is
+vectorised. What a shopper did with products that the catalogue does not hold is left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+from numpy.typing import NDArray
+
+from schemas.events import Interaction, UserState
+from schemas.types import EPOCH
+from stylecore.preferences import Rules
+
+Integers = NDArray[np.int64]
+Booleans = NDArray[np.bool_]
+Doubles = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """N interactions of `users` shoppers, in the order of shoppers and of their histories."""
+
+    users: int
+    user: Integers
+    """[N], the shopper's position in the batch."""
+    product: Integers
+    """[N], the product's row."""
+    style: Integers
+    """[N], the style's column; -1 where it is not known."""
+    weight: Doubles
+    """[N], decayed to `now`."""
+    dismissed: Booleans
+    """[N], dismissed and in its cool-down."""
+    purchased: Booleans
+    """[N], purchased and in its cool-down."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProductEvidence:
+    """The same by product: M pairs of shopper and product, sorted by both."""
+
+    starts: Integers
+    """[B + 1]: shopper b has the pairs starts[b] to starts[b + 1]."""
+    user: Integers
+    product: Integers
+    weight: Doubles
+    """[M], over all styles."""
+    dismissed: Booleans
+    resting: Booleans
+    """[M], dismissed or purchased, and in the cool-down: not to be offered."""
+
+
+def gather(
+    states: Sequence[UserState],
+    now: datetime,
+    rules: Rules,
+    row_of: Mapping[str, int],
+    column_of: Mapping[str, int],
+) -> Evidence:
+    """The histories of the shoppers as arrays, weights decayed to `now`."""
+    counts = [len(state.interactions) for state in states]
+    seen = [interaction for state in states for interaction in state.interactions]
+    product = np.array([row_of.get(item.product_id, -1) for item in seen], dtype=np.int64)
+    style = np.array([column_of.get(item.style_id or "", -1) for item in seen], dtype=np.int64)
+    known = product >= 0
+    return Evidence(
+        users=len(states),
+        user=np.repeat(np.arange(len(states)), counts)[known],
+        product=product[known],
+        style=style[known],
+        weight=_decayed(seen, now, rules)[known],
+        dismissed=_resting([item.dismissed_at for item in seen], now, rules)[known],
+        purchased=_resting([item.purchased_at for item in seen], now, rules)[known],
+    )
+
+
+def by_product(evidence: Evidence, products: int) -> ProductEvidence:
+    """The evidence summed over styles; `products` is the number of rows."""
+    keys, pair = np.unique(evidence.user * products + evidence.product, return_inverse=True)
+    user, product = np.divmod(keys, products) if products else (keys, keys)
+    pairs = len(keys)
+
+    def any_of(flags: Booleans) -> Booleans:
+        found = np.zeros(pairs, dtype=np.bool_)
+        found[pair[flags]] = True
+        return found
+
+    dismissed = any_of(evidence.dismissed)
+    return ProductEvidence(
+        starts=np.searchsorted(user, np.arange(evidence.users + 1)),
+        user=user,
+        product=product,
+        weight=_sums(pair, evidence.weight, pairs),
+        dismissed=dismissed,
+        resting=dismissed | any_of(evidence.purchased),
+    )
+
+
+def by_style(evidence: Evidence, styles: int) -> Doubles:
+    """The weight of each shopper in each style, [B, K], dismissed products left out."""
+    counted = (evidence.style >= 0) & ~evidence.dismissed
+    cells = evidence.user[counted] * styles + evidence.style[counted]
+    sums = _sums(cells, evidence.weight[counted], evidence.users * styles)
+    return sums.reshape(evidence.users, styles)
+
+
+def _sums(cells: Integers, weights: Doubles, size: int) -> Doubles:
+    return np.asarray(np.bincount(cells, weights, minlength=size), dtype=np.float64)
+
+
+def _decayed(seen: Sequence[Interaction], now: datetime, rules: Rules) -> Doubles:
+    ages = np.array([(now - item.updated_at).total_seconds() for item in seen], dtype=np.float64)
+    half_lives = np.maximum(ages, 0.0) / rules.half_life.total_seconds()
+    weights = np.array([item.weight for item in seen], dtype=np.float64)
+    decayed: Doubles = weights * np.exp2(-half_lives)
+    return decayed
+
+
+def _resting(since: Sequence[datetime | None], now: datetime, rules: Rules) -> Booleans:
+    try:
+        bound = now - rules.cool_down
+    except OverflowError:  # a cool-down longer than the calendar
+        bound = EPOCH
+    return np.array([at is not None and at > bound for at in since], dtype=np.bool_)

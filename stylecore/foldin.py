@@ -1,0 +1,126 @@
+"""A shopper's vector in closed form, for a batch of shoppers, against one version of the factors.
+
+Solves (YtY + Yt(C - I)Y + reg I) x = Yt C p (Hu, Koren, Volinsky 2008, equation 4) in the space of
+each shopper's own n products by the Woodbury identity: with YtY + reg I = L Lt and the whitened
+product vectors w = L^-1 y, the shopper's whitened vector is Lt x = Wt z, where
+(I + D W Wt) z = C p and D = C - I. Scores need no unwhitening: x . y = (Lt x) . w.
+
+Shoppers without products get the zero vector. Ids, time and weights are not known here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stylecore.errors import Permanent
+
+Singles = NDArray[np.float32]
+Integers = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Histories:
+    """What B shoppers did: shopper b has the entries starts[b] to starts[b + 1] of the rest."""
+
+    starts: Integers
+    """[B + 1]"""
+    products: Integers
+    """[M], rows of the product factors; a row stands once for a shopper."""
+    confidences: Singles
+    """[M], c >= 1."""
+    preferences: Singles
+    """[M], p: 1 wanted, -1 not wanted."""
+
+
+@dataclass(frozen=True, slots=True)
+class FoldIn:
+    """The solutions: whitened vectors, and each history entry's share in its shopper's vector."""
+
+    vectors: Singles
+    """[B, F], Lt x."""
+    shares: Singles
+    """[M], z: the shopper's vector is the sum of z * w over the history."""
+
+
+@dataclass(frozen=True, slots=True)
+class Whitening:
+    """L^-1 of YtY + reg I = L Lt, [F, F]; once for a version of the factors."""
+
+    inverse: NDArray[np.float64]
+
+    def whiten(self, product_factors: Singles) -> Singles:
+        """w = L^-1 y of each row, [P, F]."""
+        whitened: Singles = (product_factors @ self.inverse.T).astype(np.float32)
+        return whitened
+
+    def unwhiten(self, vectors: Singles) -> Singles:
+        """x of the whitened Lt x, [B, F]: what implicit's `recalculate_user` returns."""
+        unwhitened: Singles = (vectors @ self.inverse).astype(np.float32)
+        return unwhitened
+
+
+def whitening(product_factors: Singles, regularization: float) -> Whitening:
+    """The whitening of the factors [P, F]. Raises Permanent where they are not usable."""
+    if not np.isfinite(product_factors).all() or not regularization > 0:
+        raise Permanent("factors must be finite and the regularization above 0")
+    factors = product_factors.astype(np.float64)
+    gram = factors.T @ factors + regularization * np.eye(factors.shape[1])
+    return Whitening(inverse=np.linalg.inv(np.linalg.cholesky(gram)))
+
+
+def fold_in(whitened: Singles, histories: Histories) -> FoldIn:
+    """The shoppers' vectors. Raises Permanent where a confidence is below 1 or no number."""
+    if not (np.isfinite(histories.confidences) & (histories.confidences >= 1)).all():
+        raise Permanent("confidences must be finite and at least 1")
+    users, factors = len(histories.starts) - 1, whitened.shape[1]
+    vectors = np.zeros((users, factors), dtype=np.float32)
+    shares = np.zeros(len(histories.products), dtype=np.float32)
+    for members, entries in _by_length(histories.starts):
+        z, vectors[members] = _solve(
+            whitened[histories.products[entries]],
+            histories.confidences[entries],
+            histories.preferences[entries],
+        )
+        shares[entries] = z
+    return FoldIn(vectors=vectors, shares=shares)
+
+
+def fold_in_one(
+    product_factors: Singles,
+    regularization: float,
+    products: Integers,
+    confidences: Singles,
+    preferences: Singles,
+) -> NDArray[np.float64]:
+    """x of one shopper straight from the equation in double precision: the oracle, and slow."""
+    factors = product_factors.astype(np.float64)
+    own = factors[products]
+    extra = confidences.astype(np.float64) - 1.0
+    left = factors.T @ factors + (own.T * extra) @ own
+    right = own.T @ (confidences.astype(np.float64) * preferences)
+    left += regularization * np.eye(factors.shape[1])
+    return np.asarray(np.linalg.solve(left, right), dtype=np.float64)
+
+
+def _by_length(starts: Integers) -> Iterator[tuple[Integers, Integers]]:
+    """Shoppers with equally many products: their positions [g] and their entries [g, n]."""
+    lengths = np.diff(starts)
+    order = np.argsort(lengths, kind="stable")
+    sizes, first = np.unique(lengths[order], return_index=True)
+    for size, members in zip(sizes.tolist(), np.split(order, first[1:]), strict=True):
+        if size:
+            yield members, starts[members][:, None] + np.arange(size)
+
+
+def _solve(own: Singles, confidences: Singles, preferences: Singles) -> tuple[Singles, Singles]:
+    """z [g, n] and the whitened vectors [g, F] of g shoppers with n products each."""
+    extra = confidences - 1.0
+    left = extra[:, :, None] * np.matmul(own, own.transpose(0, 2, 1))
+    size = left.shape[1]
+    left[:, np.arange(size), np.arange(size)] += 1.0
+    z = np.linalg.solve(left, (confidences * preferences)[:, :, None])
+    return z[:, :, 0], np.matmul(own.transpose(0, 2, 1), z)[:, :, 0]
