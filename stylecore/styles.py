@@ -31,7 +31,8 @@ def style_weights(definition: StyleDefinition, manifest: GeneratorManifest) -> W
         if style_id not in rows:
             raise UnknownStyle(f"no style {style_id!r}; there are: {', '.join(rows)}")
         weights[rows[style_id]] = share
-    return weights / weights.sum()
+    weights /= weights.sum()
+    return weights
 
 
 def ground_colour(photo: Floats, weights: Weights, manifest: GeneratorManifest) -> Floats:

@@ -13,6 +13,7 @@ from concurrent.futures import Executor
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
+from typing import Any
 
 from schemas.events import RejectedImage, RejectionReason, StyleRequest, StylizedImage, StylizeJob
 from stylecore import gate
@@ -139,7 +140,7 @@ def _outcome(
             job_id=job.job_id,
         )
     sidecar = drawn[task.key]
-    picture = {
+    picture: dict[str, Any] = {
         "product_id": job.product_id,
         "style_id": request.style_id,
         "image_uri": sidecar.image_uri,

@@ -66,7 +66,7 @@ def render(
         finished[path][name] = pixels
         _write(output / name / f"{path.stem}.webp", pixels)
     sheet = output / "contact-sheet.jpg"
-    contact_sheet(finished, ["original", *wanted]).save(sheet, quality=90)
+    contact_sheet(finished.values(), ["original", *wanted]).save(sheet, quality=90)
     typer.echo(f"{total - rejected} pictures in {output}, {rejected} rejected, see {sheet}")
 
 
