@@ -18,7 +18,13 @@ Plane = NDArray[np.float32]
 
 PLAIN_SHARE = 0.75
 """Share of the border that must be plain; the rest may be a product that is cut by the frame."""
-_DARKEST, _CHROMA, _GRADIENT, _DISTANCE = 0.55, 0.07, 0.016, 0.13
+_DARKEST, _CHROMA = 0.55, 0.07
+_UNRESTS = 8.0
+_GRADIENT, _DISTANCE = (0.004, 0.016), (0.02, 0.13)
+"""Limits of steepness a pixel and of distance from the surface: the calmer the ground, the nearer
+the lower one, so that a white carton on pure white stays product."""
+_NEAR, _EDGE_WIDTH = 0.04, 3
+"""How like the ground a pixel must be to be won back from the blurred edge, and its width."""
 _RING = 3
 _SMALLEST = 0.0015
 """Share of the picture below which an island on the ground counts as a speck of dust."""
@@ -31,14 +37,20 @@ def product_mask(photo: Plane) -> Plane:
     """
     smooth = ndimage.gaussian_filter(photo, (1.0, 1.0, 0.0), truncate=2.5)
     light = smooth.mean(axis=2)
-    candidate = _neutral(smooth, light) & (_steepness(light) < _GRADIENT)
+    steep = _steepness(light)
+    candidate = _neutral(smooth, light) & (steep < _GRADIENT[1])
     ring = _ring(light.shape)
     if candidate[ring].mean() < PLAIN_SHARE:
         return np.ones_like(light)
-    candidate &= np.abs(light - _surface(light, ring & candidate)) < _DISTANCE
+    surface = _surface(light, ring & candidate)
+    apart = np.abs(light - surface)
+    unrest = float(apart[ring & candidate].std())
+    candidate &= apart < np.clip(_UNRESTS * unrest, *_DISTANCE)
+    candidate &= steep < np.clip(_UNRESTS * unrest, *_GRADIENT)
     if candidate[ring].mean() < PLAIN_SHARE:
         return np.ones_like(light)
-    product = _without_specks(~_reached(candidate, ring))
+    near = np.abs(photo.mean(axis=2) - surface) < np.maximum(_NEAR, _UNRESTS * unrest / 2)
+    product = _without_specks(~_reached(candidate, ring, near))
     if not product.any():
         return np.ones_like(light)
     return _soften(product)
@@ -51,12 +63,12 @@ def has_plain_ground(mask: Plane) -> bool:
 
 def _neutral(smooth: Plane, light: Plane) -> NDArray[np.bool_]:
     chroma = smooth.max(axis=2) - smooth.min(axis=2)
-    return (light > _DARKEST) & (chroma < _CHROMA)
+    return np.asarray((light > _DARKEST) & (chroma < _CHROMA))
 
 
 def _steepness(light: Plane) -> Plane:
     down, across = np.gradient(light)
-    return np.hypot(down, across)
+    return np.asarray(np.hypot(down, across), np.float32)
 
 
 def _ring(shape: tuple[int, ...]) -> NDArray[np.bool_]:
@@ -72,15 +84,20 @@ def _surface(light: Plane, known: NDArray[np.bool_]) -> Plane:
     x = np.linspace(-1, 1, width, dtype=np.float32)[None, :]
     terms = np.stack([np.broadcast_to(t, light.shape) for t in (y * 0 + 1, y, x, x * y, y * y)])
     weights = np.linalg.lstsq(terms[:, known].T, light[known], rcond=None)[0]
-    return np.tensordot(weights, terms, axes=1).astype(np.float32)
+    return np.asarray(np.tensordot(weights, terms, axes=1), np.float32)
 
 
-def _reached(candidate: NDArray[np.bool_], ring: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """The candidates that hang together with the ring, grown back over the edge's own width."""
+def _reached(
+    candidate: NDArray[np.bool_], ring: NDArray[np.bool_], near: NDArray[np.bool_]
+) -> NDArray[np.bool_]:
+    """The candidates that hang together with the ring, grown back over the edge's own width.
+
+    The blur made the edge wide: what is `near` the ground in the sharp photo belongs to it.
+    """
     labels, _ = ndimage.label(candidate)
     touching = np.unique(labels[ring])
     ground = np.isin(labels, touching[touching > 0])
-    return np.asarray(ndimage.binary_dilation(ground), bool)
+    return np.asarray(ndimage.binary_dilation(ground, iterations=_EDGE_WIDTH, mask=near), bool)
 
 
 def _without_specks(product: NDArray[np.bool_]) -> NDArray[np.bool_]:
@@ -93,4 +110,4 @@ def _without_specks(product: NDArray[np.bool_]) -> NDArray[np.bool_]:
 
 def _soften(product: NDArray[np.bool_]) -> Plane:
     soft = ndimage.gaussian_filter(product.astype(np.float32), 0.8, truncate=2.0)
-    return np.clip(soft * 1.25 - 0.125, 0, 1).astype(np.float32)
+    return np.asarray(np.clip(soft * 1.25 - 0.125, 0, 1), np.float32)

@@ -33,5 +33,5 @@ def noise_field(seed: int, height: int, width: int) -> NDArray[np.float32]:
     words = np.random.Philox(key=seed % 2**128).random_raw(height * width * CHANNELS * _WORDS)
     uniforms = words.astype("<u8", copy=False).view("<u2").reshape(-1, 4 * _WORDS)
     sums = uniforms.sum(axis=1, dtype=np.int64)
-    field = ((sums - _CENTRE) * _SCALE).astype(np.float32)
+    field = np.asarray((sums - _CENTRE) * _SCALE, np.float32)
     return field.reshape(height, width, CHANNELS)

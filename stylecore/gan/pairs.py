@@ -20,6 +20,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -97,7 +98,9 @@ def _ground(shape: tuple[int, ...], seed: int) -> Picture:
     return np.broadcast_to(column[:, None, None], shape).astype(np.float32)
 
 
-def make_pair(path: Path, index: int, palettes: Mapping[str, Palette]) -> dict[str, NDArray[np.uint8]]:
+def make_pair(
+    path: Path, index: int, palettes: Mapping[str, Palette]
+) -> dict[str, NDArray[np.uint8]]:
     """Photo and paintings as uint8 [H,W,3] by name; the noise field's seed is the index."""
     photo = load(path)
     if index % WHITE_EVERY == 0:
@@ -119,8 +122,9 @@ def write_pair(job: tuple[int, Path], output: Path, palettes: Mapping[str, Palet
     if target.exists():
         return False
     unfinished = target.with_suffix(f".{os.getpid()}.part")
+    arrays: dict[str, Any] = {"noise_seed": np.int64(index), **make_pair(path, index, palettes)}
     with unfinished.open("wb") as stream:
-        np.savez(stream, noise_seed=np.int64(index), **make_pair(path, index, palettes))
+        np.savez(stream, **arrays)
     unfinished.replace(target)
     return True
 
@@ -136,9 +140,7 @@ def main() -> None:
     given = parser.parse_args()
     given.output.mkdir(parents=True, exist_ok=True)
     jobs = list(enumerate(balanced(given.photos, given.limit)))
-    paint_one = partial(
-        write_pair, output=given.output, palettes=reference_palettes(given.styles)
-    )
+    paint_one = partial(write_pair, output=given.output, palettes=reference_palettes(given.styles))
     with ProcessPoolExecutor(given.workers) as pool:
         for done, _ in enumerate(pool.map(paint_one, jobs, chunksize=4), start=1):
             if done % 50 == 0 or done == len(jobs):

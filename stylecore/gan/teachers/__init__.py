@@ -36,7 +36,7 @@ WHITE = (1.0, 1.0, 1.0)
 
 @dataclass(frozen=True)
 class StyleInfo:
-    """What a user is told of a style; `paper` is what plain ground becomes, None leaves it white."""
+    """What a user is told of a style; `paper` is what plain ground becomes, None white."""
 
     style_id: str
     label: str
@@ -116,7 +116,7 @@ def _painted(
         case "pointillism":
             return pointillism.paint(photo, noise, palettes[style_id])
         case "pastel":
-            return pastel.paint(photo, noise)
+            return pastel.paint(photo, noise, palettes[style_id])
         case "vintage-film":
             return vintage_film.paint(photo, noise)
         case _:

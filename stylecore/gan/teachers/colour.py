@@ -111,14 +111,14 @@ def _thumbnail(path: Path) -> Plane:
 
 def transport(lab: Plane, source: Palette, target: Palette, strength: float) -> Plane:
     """OKLab [...,3] moved from the source's Gaussian to the target's by a share `strength`."""
-    root = _power(source.covariance, 0.5)
-    inverse = _power(source.covariance, -0.5)
-    matrix = inverse @ _power(root @ target.covariance @ root, 0.5) @ inverse
-    moved = (lab - source.mean) @ matrix.T.astype(np.float32) + target.mean
+    root, inverse = _power(source.covariance, 0.5), _power(source.covariance, -0.5)
+    middle = _power(np.asarray(root @ target.covariance @ root, np.float32), 0.5)
+    matrix = np.asarray(inverse @ middle @ inverse, np.float32)
+    moved = (lab - source.mean) @ matrix.T + target.mean
     return np.asarray(lab + np.float32(strength) * (moved - lab), np.float32)
 
 
-def _power(matrix: NDArray[np.float32], exponent: float) -> NDArray[np.float64]:
+def _power(matrix: NDArray[np.float32], exponent: float) -> NDArray[np.float32]:
     values, vectors = np.linalg.eigh(matrix.astype(np.float64))
-    powered: NDArray[np.float64] = (vectors * np.maximum(values, 1e-6) ** exponent) @ vectors.T
-    return powered
+    powered = (vectors * np.maximum(values, 1e-6) ** exponent) @ vectors.T
+    return np.asarray(powered, np.float32)

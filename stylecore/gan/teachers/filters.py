@@ -33,6 +33,12 @@ def band_noise(noise: Plane, sigma: float) -> Plane:
     return band * np.float32(2 * np.sqrt(np.pi) * sigma * 2.0)
 
 
+def gradient(picture: Plane) -> tuple[Plane, Plane]:
+    """Central differences [H,W] down and across of a plane [H,W]."""
+    down, across = np.gradient(picture)
+    return np.asarray(down, np.float32), np.asarray(across, np.float32)
+
+
 def smoothstep(low: float, high: float, value: Plane) -> Plane:
     """0 below `low`, 1 above `high`, a cubic between."""
     share = np.clip((value - low) / (high - low), 0, 1)

@@ -2,7 +2,7 @@
 
 Lines by the extended difference of Gaussians (Winnemoeller 2011). Hatching is a threshold of noise
 drawn out along fixed slants by line integral convolution (Cabral & Leedom 1993), so it has no
-lattice; the threshold follows the tone, as in tonal art maps (Praun, Hoppe, Webb & Finkelstein 2001).
+lattice; the threshold follows the tone, as in tonal art maps (Praun et al. 2001).
 """
 
 from __future__ import annotations
@@ -30,9 +30,11 @@ _SLANTS = (-52.0, 38.0)
 def paint(photo: Plane, noise: Plane) -> Plane:
     """Ink drawing of `photo` [H,W,3] from a noise field [H,W,3]."""
     light = luminance(photo)
-    ink = outlines(light, flow(light, 2.0), sigma=0.95, threshold=0.05, sharpness=11.0, floor=0.04, smooth=3)
+    lines = flow(light, 2.0)
+    ink = outlines(light, lines, 0.95, threshold=0.05, sharpness=11.0, floor=0.04, smooth=3)
     calm = luminance(kuwahara(photo, 3.0))
-    tone = np.clip(0.66 - calm - 0.12 * local_contrast(blur(light, 1.0), 8.0, 0.05), 0, 1)
+    folds = 0.12 * local_contrast(blur(light, 1.0), 8.0, 0.05)
+    tone = np.asarray(np.clip(0.66 - calm - folds, 0, 1), np.float32)
     hatching = _hatching(tone, noise[..., 0], _SLANTS[0])
     hatching = np.maximum(hatching, _hatching(tone - 0.28, noise[..., 1], _SLANTS[1]))
     paper = np.broadcast_to(np.array(PAPER, np.float32), photo.shape)

@@ -24,7 +24,7 @@ def kuwahara(picture: Plane, radius: float, power: float = 4.0) -> Plane:
     means = np.pad(mean, (*padding, (0, 0)), mode="edge")
     weights = np.pad(deviation ** np.float32(-power), padding, mode="edge")
     total, norm = np.zeros_like(picture), np.zeros(picture.shape[:2], np.float32)
-    height, width = norm.shape
+    height, width = picture.shape[:2]
     for angle in np.arange(_SECTORS) * 2 * np.pi / _SECTORS:
         top = margin + round(float(radius * 0.8 * np.sin(angle)))
         left = margin + round(float(radius * 0.8 * np.cos(angle)))

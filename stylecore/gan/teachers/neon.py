@@ -30,7 +30,8 @@ def paint(photo: Plane, noise: Plane) -> Plane:
     body = colour * (0.20 * luminance(kuwahara(photo, 3.0)) + 0.02)[..., None]
     glow = 0.8 * blur(lit, 2.2) + 0.9 * blur(lit, 6.0)
     core = 0.55 * (smoothstep(0.35, 0.8, tube))[..., None]
-    return np.clip(np.array(PAPER, np.float32) + body + lit * 0.95 + glow + core * lit, 0, 1)
+    night = np.array(PAPER, np.float32)
+    return np.asarray(np.clip(night + body + lit * 0.95 + glow + core * lit, 0, 1), np.float32)
 
 
 def _colours(photo: Plane, lines: Flow) -> Plane:

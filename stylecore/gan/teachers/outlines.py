@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from stylecore.gan.teachers.filters import Plane, blur, local_contrast
+from stylecore.gan.teachers.filters import Plane, blur, gradient, local_contrast
 from stylecore.gan.teachers.structure import Flow, along
 
 _RATIO = 1.6
@@ -38,5 +38,5 @@ def outlines(
 
 def edge_strength(light: Plane, sigma: float, floor: float) -> Plane:
     """Gradient of the local contrast [H,W]: about 0 on flat places, 1 on a clear edge."""
-    down, across = np.gradient(blur(local_contrast(light, 8.0, floor), sigma))
+    down, across = gradient(blur(local_contrast(light, 8.0, floor), sigma))
     return np.asarray(np.hypot(down, across), np.float32)

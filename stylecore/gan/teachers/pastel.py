@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from stylecore.gan.teachers.colour import from_lab, to_lab
+from stylecore.gan.teachers.colour import PHOTOS, Palette, from_lab, to_lab, transport
 from stylecore.gan.teachers.filters import (
     Plane,
     band_noise,
@@ -25,18 +25,19 @@ PAPER = (0.965, 0.945, 0.935)
 _SLANT = -58.0
 
 
-def paint(photo: Plane, noise: Plane) -> Plane:
-    """Chalk drawing of `photo` [H,W,3] from a noise field [H,W,3]."""
+def paint(photo: Plane, noise: Plane, palette: Palette) -> Plane:
+    """Chalk drawing of `photo` [H,W,3] from a noise field [H,W,3] near the references' colours."""
     light = luminance(photo)
     slant = straight(light.shape, _SLANT)
     strokes = np.float32(2.6) * along(
         np.stack([band_noise(noise[..., k], 1.3) for k in range(2)], 2), slant, 15
     )
-    lab = to_lab(along(blur(photo, 0.7), slant, 2))
+    lab = transport(to_lab(along(blur(photo, 0.6), slant, 1)), PHOTOS, palette, 0.15)
     contrast = local_contrast(light, 6.0, 0.05)
-    lab[..., 0] = 0.36 + 0.60 * lab[..., 0] + 0.040 * contrast + 0.055 * strokes[..., 0]
-    lab[..., 1:] = 1.6 * lab[..., 1:] + 0.018 * strokes
-    tooth = 0.8 * unit_noise(noise[..., 2], 0.8) + 0.8 * strokes[..., 1]
+    lab[..., 0] = 0.37 + 0.63 * lab[..., 0] + 0.045 * contrast + 0.065 * strokes[..., 0]
+    gain = 1.9 / (1 + 2.5 * np.hypot(lab[..., 1], lab[..., 2]))
+    lab[..., 1:] = gain[..., None] * lab[..., 1:] + 0.017 * strokes
+    tooth = 0.9 * unit_noise(noise[..., 2], 0.7) + 0.6 * strokes[..., 1]
     bare = smoothstep(0.3, 1.9, tooth)
     paper = np.broadcast_to(np.array(PAPER, np.float32), photo.shape)
-    return np.clip(mix(from_lab(lab), paper, 0.65 * bare), 0, 1).astype(np.float32)
+    return np.clip(mix(from_lab(lab), paper, 0.5 * bare), 0, 1).astype(np.float32)

@@ -13,7 +13,7 @@ from stylecore.gan.teachers.colour import PHOTOS, Palette, from_lab, to_lab, tra
 from stylecore.gan.teachers.filters import Plane, blur, local_contrast, luminance, mix
 from stylecore.gan.teachers.stipple import cells, dots
 
-_LAYERS = ((4.8, 9.0), (4.2, 2.1), (3.6, 1.4))
+_LAYERS = ((4.2, 9.0), (3.7, 1.8), (3.2, 1.25))
 """Spacing and radius of each layer in pixels; the first covers all."""
 
 

@@ -39,4 +39,4 @@ def cells(noise: Plane, spacing: float) -> Cells:
 
 def dots(distance: Plane, radius: Plane | float, softness: float = 0.7) -> Plane:
     """Coverage [H,W] of round dots of a radius in pixels around each seed."""
-    return np.clip((radius - distance) / softness + 0.5, 0, 1).astype(np.float32)
+    return np.asarray(np.clip((radius - distance) / softness + 0.5, 0, 1), np.float32)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from stylecore.gan.teachers.filters import Plane, blur, unit_noise
+from stylecore.gan.teachers.filters import Plane, blur, gradient, unit_noise
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ def flow(light: Plane, sigma: float, swirl: Plane | None = None, weight: float =
     `sigma` smooths the tensor, in pixels; `swirl` [H,W] is white noise that leads with `weight`
     (in squared gradient units) where the photo is flat.
     """
-    dy, dx = np.gradient(blur(light, 1.0))
+    dy, dx = gradient(blur(light, 1.0))
     xx, xy, yy = blur(dx * dx, sigma), blur(dx * dy, sigma), blur(dy * dy, sigma)
     if swirl is not None:
         angle = np.float32(np.pi) * unit_noise(swirl, 13.0) * np.float32(0.42)

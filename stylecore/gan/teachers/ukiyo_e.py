@@ -39,6 +39,7 @@ _PIGMENTS = np.array(
         (0.34, 0.32, 0.33),  # thin sumi
         (0.46, 0.45, 0.45),  # thinner sumi
         (0.80, 0.52, 0.48),  # beni in shadow
+        (0.88, 0.75, 0.77),  # lilac
     ],
     np.float32,
 )
@@ -60,10 +61,10 @@ def _printed(flat: Plane, light: Plane) -> Plane:
     """Each place as its nearest pigments, with a little of its own colour left."""
     lab = to_lab(flat)
     lightness = lab[..., 0] + 0.06 * local_contrast(light, 9.0, 0.05)
-    lab = np.stack([lightness * 0.93 + 0.085, lab[..., 1] * 1.6, lab[..., 2] * 1.6], axis=2)
+    lab = np.stack([lightness * 0.90 + 0.125, lab[..., 1] * 1.6, lab[..., 2] * 1.6], axis=2)
     pigments = to_lab(_PIGMENTS)
     scale = np.array([1.0, 2.0, 2.0], np.float32)
     apart = (((lab * scale)[:, :, None] - pigments * scale) ** 2).sum(axis=3)
-    share = np.exp(-(apart - apart.min(axis=2, keepdims=True)) / 0.0035)
+    share = np.exp(-(apart - apart.min(axis=2, keepdims=True)) / 0.0025)
     chosen = (share / share.sum(axis=2, keepdims=True)) @ pigments
-    return from_lab((chosen + 0.22 * (lab - chosen)).astype(np.float32))
+    return from_lab((chosen + 0.10 * (lab - chosen)).astype(np.float32))

@@ -12,14 +12,15 @@ from stylecore.gan.teachers.filters import Plane, blur, luminance, unit_noise
 
 _FADED = np.array((0.20, 0.15, 0.20), np.float32)
 _PEAK = np.array((0.99, 0.93, 0.78), np.float32)
+_CURVE = np.array((0.56, 0.66, 0.74), np.float32)
 
 
 def paint(photo: Plane, noise: Plane) -> Plane:
     """Faded print of `photo` [H,W,3] from a noise field [H,W,3]."""
     soft = 0.7 * photo + 0.3 * blur(photo, 1.5)
     grey = luminance(soft)[..., None]
-    muted = grey + 0.72 * (soft - grey)
-    toned = _FADED + (_PEAK - _FADED) * np.clip(muted, 0, 1) ** np.array((0.56, 0.66, 0.74), np.float32)
+    muted = grey + 0.92 * (soft - grey)
+    toned = _FADED + (_PEAK - _FADED) * np.clip(muted, 0, 1) ** _CURVE
     grain = unit_noise(noise[..., 0], 0.7) + 0.35 * unit_noise(noise[..., 1], 1.6)
-    strength = 0.042 * (0.35 + 4 * grey[..., 0] * (1 - grey[..., 0]) * 0.65)
-    return np.clip(toned + (grain * strength)[..., None], 0, 1).astype(np.float32)
+    strength = 0.030 * (0.35 + 4 * grey[..., 0] * (1 - grey[..., 0]) * 0.65)
+    return np.asarray(np.clip(toned + (grain * strength)[..., None], 0, 1), np.float32)

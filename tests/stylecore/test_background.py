@@ -1,0 +1,84 @@
+"""The product mask: finds products on plain ground, leaves real backgrounds alone."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from stylecore.background import has_plain_ground, product_mask
+from stylecore.noise import noise_field
+
+Picture = NDArray[np.float32]
+SIDE = 128
+
+
+def _disc(radius: float) -> NDArray[np.bool_]:
+    y, x = np.mgrid[:SIDE, :SIDE] - SIDE / 2
+    return np.asarray(np.hypot(y, x) < radius)
+
+
+def _placed(ground: Picture, colour: tuple[float, float, float], radius: float) -> Picture:
+    return np.where(_disc(radius)[..., None], np.array(colour, np.float32), ground)
+
+
+def _overlap(mask: Picture, truth: NDArray[np.bool_]) -> float:
+    found = mask > 0.5
+    return float((found & truth).sum() / (found | truth).sum())
+
+
+WHITE = np.ones((SIDE, SIDE, 3), np.float32)
+SHADES = st.floats(0.0, 0.8)
+
+
+@settings(max_examples=25, deadline=None)
+@given(colour=st.tuples(SHADES, SHADES, SHADES), radius=st.floats(20, 50))
+def test_a_product_on_white_is_found(colour: tuple[float, float, float], radius: float) -> None:
+    mask = product_mask(_placed(WHITE, colour, radius))
+    assert has_plain_ground(mask)
+    assert _overlap(mask, _disc(radius)) > 0.9
+
+
+def test_ground_is_exactly_zero_and_product_exactly_one_with_a_soft_edge_between() -> None:
+    mask = product_mask(_placed(WHITE, (0.7, 0.2, 0.1), 40))
+    assert np.all(mask[~_disc(44)] == 0)
+    assert np.all(mask[_disc(36)] == 1)
+    assert np.any((mask > 0.2) & (mask < 0.8))
+
+
+def test_a_grey_sweep_with_gradient_and_grain_is_plain() -> None:
+    sweep = np.linspace(0.92, 0.72, SIDE, dtype=np.float32)[:, None, None]
+    ground = sweep + 0.006 * noise_field(1, SIDE, SIDE)
+    assert _overlap(product_mask(_placed(ground, (0.1, 0.2, 0.4), 40)), _disc(40)) > 0.9
+
+
+def test_a_pale_product_is_told_from_pure_white() -> None:
+    mask = product_mask(_placed(WHITE, (0.93, 0.93, 0.93), 40))
+    assert _overlap(mask, _disc(40)) > 0.9
+
+
+def test_a_product_cut_by_the_frame_is_found() -> None:
+    photo = WHITE.copy()
+    photo[40:, 50:80] = (0.2, 0.3, 0.2)
+    truth = np.zeros((SIDE, SIDE), bool)
+    truth[40:, 50:80] = True
+    assert _overlap(product_mask(photo), truth) > 0.85
+
+
+@pytest.mark.parametrize(
+    "ground",
+    [
+        0.5 + 0.2 * noise_field(2, SIDE, SIDE),
+        np.broadcast_to(np.array((0.8, 0.1, 0.1), np.float32), (SIDE, SIDE, 3)),
+        np.zeros((SIDE, SIDE, 3), np.float32),
+        WHITE,
+    ],
+    ids=["texture", "red backdrop", "black", "nothing but white"],
+)
+def test_what_is_not_a_product_on_plain_ground_is_product_throughout(ground: Picture) -> None:
+    photo = np.clip(ground, 0, 1)
+    mask = product_mask(photo)
+    np.testing.assert_array_equal(mask, np.ones((SIDE, SIDE), np.float32))
+    assert not has_plain_ground(mask)
