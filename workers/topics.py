@@ -7,6 +7,7 @@ that stays a person's decision, and `check_topics` says so.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from typing import Any
@@ -172,8 +173,19 @@ def _create_missing(admin: AdminClient, wanted: list[WantedTopic], replicas: int
     ]
     if not new:
         return []
-    futures = admin.create_topics(new, operation_timeout=TIMEOUT_SECONDS)
-    return [name for name, future in futures.items() if _created(name, future)]
+    futures = admin.create_topics(new)
+    created = [name for name, future in futures.items() if _created(name, future)]
+    _wait_until_visible(admin, set(futures))
+    return created
+
+
+def _wait_until_visible(admin: AdminClient, names: set[str]) -> None:
+    """The controller answers before every broker knows the topics."""
+    deadline = time.monotonic() + TIMEOUT_SECONDS
+    while names - _metadata(admin).topics.keys():
+        if time.monotonic() > deadline:
+            raise Transient("the brokers do not show the topics that were created just now")
+        time.sleep(0.05)
 
 
 def _created(name: str, future: Future[None]) -> bool:
