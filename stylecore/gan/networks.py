@@ -30,9 +30,9 @@ class GeneratorShape(msgspec.Struct, frozen=True):
 
     styles: int
     full: int = 16
-    half: int = 48
+    half: int = 32
     quarter: int = 80
-    eighth: int = 128
+    eighth: int = 96
     blocks_quarter: int = 4
     blocks_eighth: int = 3
 
@@ -98,13 +98,14 @@ class Generator(nn.Module):
         self.shape = shape
         s = shape.styles
         self.half_in = ConditionalConvolution(s, 6, shape.half, kernel=6, stride=2)
+        self.half_block_in = ResidualBlock(s, shape.half)
         self.quarter_in = ConditionalConvolution(s, shape.half, shape.quarter, stride=2)
         self.eighth_in = ConditionalConvolution(s, shape.quarter, shape.eighth, stride=2)
         self.eighth_blocks = residual_blocks(s, shape.eighth, shape.blocks_eighth)
         self.eighth_out = ConditionalConvolution(s, shape.eighth, shape.quarter, kernel=1)
         self.quarter_blocks = residual_blocks(s, shape.quarter, shape.blocks_quarter)
         self.quarter_out = ConditionalConvolution(s, shape.quarter, shape.half, kernel=1)
-        self.half_block = ConditionalConvolution(s, shape.half, shape.half)
+        self.half_block_out = ResidualBlock(s, shape.half)
         self.half_out = ConditionalConvolution(s, shape.half, shape.full, kernel=1)
         self.full_block = ConditionalConvolution(s, shape.full, shape.full)
         self.full_in = nn.Conv2d(6, shape.full, 3, bias=False)
@@ -118,7 +119,7 @@ class Generator(nn.Module):
         standard normal; H and W multiples of SIZE_MULTIPLE. Returns [B, 3, H, W] in [0, 1].
         """
         centred = torch.cat([photo * 2 - 1, noise * 0.5], dim=1)
-        half = activate(self.half_in(centred, weights))
+        half = self.half_block_in(activate(self.half_in(centred, weights)), weights)
         quarter = activate(self.quarter_in(half, weights))
         eighth = activate(self.eighth_in(quarter, weights))
         for block in self.eighth_blocks:
@@ -126,8 +127,7 @@ class Generator(nn.Module):
         quarter = quarter + doubled(self.eighth_out(eighth, weights))
         for block in self.quarter_blocks:
             quarter = block(quarter, weights)
-        half = half + doubled(self.quarter_out(quarter, weights))
-        half = half + RESIDUAL_SCALE * activate(self.half_block(half, weights))
+        half = self.half_block_out(half + doubled(self.quarter_out(quarter, weights)), weights)
         sharp = self.full_in(functional.pad(centred, [1] * 4, mode="reflect"))
         full = activate(self.full_block(doubled(self.half_out(half, weights)), weights, sharp))
         return self._coloured(torch.cat([full, centred[:, :3]], dim=1), weights)
@@ -137,7 +137,7 @@ class Generator(nn.Module):
         batch, _, height, width = full.shape
         kernel = torch.einsum("bs,soc->boc", weights, self.head)
         logits = torch.bmm(kernel, full.flatten(2)) + (weights @ self.head_bias)[:, :, None]
-        render = torch.sigmoid(logits) * (1 + 2 * OVERSHOOT) - OVERSHOOT
+        render = torch.sigmoid(logits.float()) * (1 + 2 * OVERSHOOT) - OVERSHOOT
         return clipped(render, self.training).reshape(batch, 3, height, width)
 
 
@@ -197,7 +197,8 @@ def clipped(render: Tensor, straight_through: bool) -> Tensor:
 
 def parameter_groups(generator: Generator, rate: float) -> list[dict[str, object]]:
     """Parameters for the optimiser: the style tables learn ten times as fast as the rest."""
-    tables, rest = [], []
+    tables: list[nn.Parameter] = []
+    rest: list[nn.Parameter] = []
     for name, parameter in generator.named_parameters():
         (tables if name.endswith("_table") else rest).append(parameter)
     return [{"params": rest, "lr": rate}, {"params": tables, "lr": 10 * rate}]

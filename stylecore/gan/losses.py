@@ -1,0 +1,134 @@
+"""Every term of the training objective as a free function: formula and source in its docstring.
+
+Pictures are [B, 3, H, W] in [0, 1], logits any shape, results scalars unless told. What each term
+weighs is a setting of the training (train.py); nothing here knows networks or data.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, TypeAlias
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from stylecore.gan.perceptual import Features
+
+Adversarial: TypeAlias = Literal["non-saturating", "hinge"]
+
+LUMA = (0.299, 0.587, 0.114)
+GROUND_MINIMUM = 0.94
+"""A pixel of the photo whose darkest channel is above this counts as white ground."""
+
+
+def discriminator_loss(real: Tensor, fake: Tensor, kind: Adversarial) -> Tensor:
+    """What the discriminator minimises, from its logits.
+
+    Non-saturating: `-log D(x) - log(1 - D(G))` (Goodfellow et al. 2014, equation 1), with
+    `-log sigmoid(a) = softplus(-a)`. Hinge: `max(0, 1 - a_real) + max(0, 1 + a_fake)` (Lim and Ye,
+    "Geometric GAN", 2017).
+    """
+    if kind == "hinge":
+        return functional.relu(1 - real).mean() + functional.relu(1 + fake).mean()
+    return functional.softplus(-real).mean() + functional.softplus(fake).mean()
+
+
+def adversarial_loss(fake: Tensor, kind: Adversarial) -> Tensor:
+    """What the generator minimises: `-log D(G)` (Goodfellow et al. 2014, section 3), or `-a`."""
+    return -fake.mean() if kind == "hinge" else functional.softplus(-fake).mean()
+
+
+def pair_loss(render: Tensor, target: Tensor, photo: Tensor, ground: float) -> Tensor:
+    """Mean absolute difference to the teacher's picture (Isola et al., "pix2pix", CVPR 2017).
+
+    Pixels where the photo is white ground count `1 + ground` times: grey wash is seen there first.
+    """
+    white = (photo.amin(dim=1, keepdim=True) > GROUND_MINIMUM).to(render.dtype)
+    return ((render - target).abs() * (1 + ground * white)).mean()
+
+
+def perceptual_loss(render: Features, target: Features) -> Tensor:
+    """Mean over layers of `|f(render) - f(target)|_1 / |f(target)|_1`.
+
+    Feature reconstruction of Johnson et al. (ECCV 2016), each layer relative to its own size, so
+    that none drowns the others.
+    """
+    terms = [
+        (a.float() - b.float()).abs().mean() / b.float().abs().mean().clamp_min(1e-6)
+        for a, b in zip(render, target, strict=True)
+    ]
+    return torch.stack(terms).mean()
+
+
+def gram(features: Tensor) -> Tensor:
+    """`F F^T / (H W)` of each picture, [B, C, C] (Gatys et al., CVPR 2016), in 32 bit."""
+    flat = features.float().flatten(2)
+    return flat @ flat.mT / flat.shape[2]
+
+
+def correlation_gram(features: Tensor) -> Tensor:
+    """The channels' correlations, [B, C, C] of Frobenius norm 1.
+
+    The Gram matrix centred (Li et al., "Universal style transfer via feature transforms", 2017) and
+    divided by the channels' deviations: contrast and mean colour no longer count, pattern does.
+    """
+    flat = features.float().flatten(2)
+    covariance = gram(flat[..., None] - flat.mean(dim=2)[:, :, None, None])
+    variance = covariance.diagonal(dim1=1, dim2=2)
+    deviation = (variance + 0.01 * variance.mean(dim=1, keepdim=True) + 1e-6).sqrt()
+    correlation = covariance / (deviation[:, :, None] * deviation[:, None, :])
+    size: Tensor = correlation.flatten(1).norm(dim=1)[:, None, None]
+    return correlation / size.clamp_min(1e-6)
+
+
+def paired_gram_loss(render: Features, target: Features) -> Tensor:
+    """Mean over layers of `|G(render) - G(target)|_F / |G(target)|_F` (Gatys et al., CVPR 2016).
+
+    The stroke's statistics of the teacher's picture, where its exact place is hard to hit.
+    """
+    terms = []
+    for a, b in zip(render, target, strict=True):
+        difference, size = gram(a) - gram(b), gram(b)
+        norms = difference.flatten(1).norm(dim=1) / size.flatten(1).norm(dim=1).clamp_min(1e-6)
+        terms.append(norms.mean())
+    return torch.stack(terms).mean()
+
+
+def reference_gram_loss(render: Features, references: Features, known: Tensor) -> Tensor:
+    """Distance of correlation Grams to the mean of the style's real references.
+
+    `sqrt(mean over layers |R(render) - E[R(reference)]|_F^2)`, mean over the pictures whose style
+    has references (`known` [B], 0 or 1). `references`: per layer [B, C, C], each picture's style's
+    mean of `correlation_gram`. The evaluation judges nearness by similar statistics, so these
+    figures flatter a generator trained on them: eyes decide.
+    """
+    squares = [
+        (correlation_gram(a) - b).flatten(1).square().sum(dim=1)
+        for a, b in zip(render, references, strict=True)
+    ]
+    distances = (torch.stack(squares).mean(dim=0) + 1e-6).sqrt()
+    return (distances * known).sum() / known.sum().clamp_min(1)
+
+
+def edge_loss(render: Tensor, target: Tensor) -> Tensor:
+    """L1 of luminance differences to the right and below (gradient loss, Mathieu et al. 2016)."""
+    a, b = luminance(render), luminance(target)
+    right = (a[..., 1:] - a[..., :-1]) - (b[..., 1:] - b[..., :-1])
+    below = (a[..., 1:, :] - a[..., :-1, :]) - (b[..., 1:, :] - b[..., :-1, :])
+    return right.abs().mean() + below.abs().mean()
+
+
+def total_variation(render: Tensor) -> Tensor:
+    """`mean |dx| + mean |dy|` (Rudin, Osher and Fatemi 1992, anisotropic)."""
+    right = (render[..., 1:] - render[..., :-1]).abs().mean()
+    return right + (render[..., 1:, :] - render[..., :-1, :]).abs().mean()
+
+
+def diversity_loss(render: Tensor, other: Tensor, noise: Tensor, other_noise: Tensor) -> Tensor:
+    """`-|G(z1) - G(z2)|_1 / |z1 - z2|_1`: mode seeking (Mao et al., CVPR 2019), sign turned."""
+    return -(render - other).abs().mean() / (noise - other_noise).abs().mean().clamp_min(1e-6)
+
+
+def luminance(pictures: Tensor) -> Tensor:
+    """BT.601 luma, [B, 1, H, W]."""
+    return (pictures * pictures.new_tensor(LUMA).view(1, 3, 1, 1)).sum(dim=1, keepdim=True)

@@ -1,0 +1,63 @@
+"""The settings of one training run; they are written into its folder and into the manifest."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from stylecore.gan.networks import GeneratorShape
+
+
+class LossWeights(msgspec.Struct, frozen=True, kw_only=True):
+    """What each term of losses.py counts; 0 leaves it out."""
+
+    pair: float = 4.0
+    ground: float = 2.0
+    edges: float = 1.0
+    perceptual: float = 1.0
+    paired_gram: float = 1.0
+    reference_gram: float = 0.3
+    adversarial: float = 0.1
+    total_variation: float = 0.0
+    diversity: float = 0.0
+
+
+class TrainSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """Where the data lies, how long and how hard to train.
+
+    `crop` in pixels, a multiple of 8. The discriminator learns from step `adversarial_from` on; its
+    pull on the generator grows over the `adversarial_ramp` steps after. `reference_share`: how many
+    of the pictures it is shown as real are real references, where the style has any.
+    """
+
+    photos: Path
+    styles: Path
+    perceptual: Path
+    pairs: Path
+    run: Path
+    steps: int = 10_000
+    seed: int = 7
+    crop: int = 144
+    batch: int = 9
+    rate: float = 5e-4
+    discriminator_rate: float = 2e-4
+    adversarial: Literal["non-saturating", "hinge"] = "non-saturating"
+    adversarial_from: int = 1_500
+    adversarial_ramp: int = 1_000
+    reference_share: float = 0.5
+    averaging: float = 0.998
+    bf16: bool = True
+    threads: int = 2
+    log_every: int = 20
+    grid_every: int = 500
+    checkpoint_every: int = 500
+    losses: LossWeights = LossWeights()
+    shape: GeneratorShape = GeneratorShape(styles=0)
+    """`styles` is filled in from the teachers."""
+
+
+def encode_settings(settings: TrainSettings) -> bytes:
+    """Indented JSON; paths as text."""
+    return msgspec.json.format(msgspec.json.encode(settings, enc_hook=str), indent=2)

@@ -1,0 +1,99 @@
+"""What the export promises: ONNX draws what torch draws, and the folder describes itself."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from synthetic_pairs import TINY, tiny_settings
+
+from stylecore.errors import SettingsError
+from stylecore.gan.evaluate import evaluate
+from stylecore.gan.export import add_figures, export
+from stylecore.gan.networks import Generator
+from stylecore.gan.onnx_file import (
+    cpu_session,
+    example_inputs,
+    export_onnx,
+    largest_difference,
+    run_session,
+    with_styles_kept,
+)
+from stylecore.gan.train import train
+from stylecore.manifest import load_manifest
+
+pytestmark = pytest.mark.training
+
+NOW = datetime(2026, 11, 23, tzinfo=UTC)
+
+
+@pytest.fixture(scope="module")
+def generator() -> Generator:
+    torch.manual_seed(0)
+    return Generator(TINY).eval()
+
+
+@pytest.fixture(scope="module")
+def file(generator: Generator, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("onnx") / "generator.onnx"
+    export_onnx(generator, path)
+    return path
+
+
+def test_onnx_draws_what_torch_draws_at_every_size(generator: Generator, file: Path) -> None:
+    assert largest_difference(generator, file) <= 1e-3
+
+
+def test_a_batch_of_mixed_styles_equals_one_by_one_in_onnx(file: Path) -> None:
+    photo, weights, noise = (part.numpy() for part in example_inputs(3, 4, 40, 72, seed=5))
+    session = cpu_session(file)
+    together = run_session(session, photo, weights, noise)
+    for row in range(4):
+        one = slice(row, row + 1)
+        alone = run_session(session, photo[one], weights[one], noise[one])
+        np.testing.assert_allclose(together[one], alone, atol=1e-5)
+
+
+def test_the_file_names_no_machine(file: Path) -> None:
+    assert b"/stylecore/" not in file.read_bytes()
+
+
+def test_dropping_a_style_leaves_the_others_as_they_were(generator: Generator) -> None:
+    photo, _, noise = example_inputs(3, 1, 32, 32, seed=6)
+    fewer = with_styles_kept(generator, [2, 0])
+    with torch.no_grad():
+        before = generator(photo, torch.tensor([[0.0, 0.0, 1.0]]), noise)
+        after = fewer(photo, torch.tensor([[1.0, 0.0]]), noise)
+    torch.testing.assert_close(before, after)
+
+
+def test_a_run_is_exported_with_manifest_and_swatches_and_renders(tmp_path: Path) -> None:
+    styles = ("watercolour", "ukiyo-e", "neon")
+    settings = tiny_settings(tmp_path, steps=2, names=styles)
+    folder = tmp_path / "generator"
+    made = export(
+        train(settings, styles, lambda _: None), folder, version="1", now=NOW, dropped=["ukiyo-e"]
+    )
+    assert load_manifest(folder) == made
+    assert [style.style_id for style in made.styles] == ["watercolour", "neon"]
+    assert made.training.steps == 2
+    for style in made.styles:
+        with Image.open(folder / style.swatch) as swatch:
+            assert swatch.size == (96, 96)
+    assert add_figures(folder, {"neon": {"ssim": 0.5}}).figures == {"neon": {"ssim": 0.5}}
+
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    Image.new("RGB", (300, 410), "white").save(photos / "one.png")
+    assert evaluate([photos], folder, tmp_path / "out", limit=5, seed=1, bare=False) == 1
+    with Image.open(tmp_path / "out" / "renders" / "neon" / "one.png") as render:
+        assert render.size == (256, 352)
+
+
+def test_a_folder_that_is_no_run_is_told(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="no folder of a training run"):
+        export(tmp_path / "checkpoint.pt", tmp_path / "out", version="1", now=NOW)
