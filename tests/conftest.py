@@ -54,7 +54,8 @@ def settings(bootstrap_servers: str, prefix: str, tmp_path: Path):
 @pytest.fixture
 def topics(settings) -> Iterator[list[str]]:
     """All topics of the table, created for this test and deleted after it."""
-    from workers.topics import admin_client, apply_topics
+    from workers.admin import admin_client
+    from workers.topics import apply_topics
 
     names = apply_topics(settings, PARTITIONS)
     yield names

@@ -16,11 +16,12 @@ from confluent_kafka.admin import AdminClient, OffsetSpec
 
 from schemas.topics import Topic
 from stylecore.errors import Transient
+from workers.admin import admin_client
 from workers.clients import table_consumer
 from workers.records import Record, record_of
 from workers.settings import Settings
 from workers.telemetry import log
-from workers.topics import admin_client, require_topics, topic_name
+from workers.topics import require_topics, topic_name
 
 CHUNK = 10_000
 WAIT_SECONDS = 0.2

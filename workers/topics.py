@@ -8,9 +8,8 @@ that stays a person's decision, and `check_topics` says so.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import Future
-from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import (
@@ -31,9 +30,8 @@ from schemas.topics import (
     dead_letter_topic,
 )
 from stylecore.errors import Permanent, Transient
+from workers.admin import TIMEOUT_SECONDS, admin_client, answer, cluster, in_words
 from workers.settings import Settings
-
-TIMEOUT_SECONDS = 15
 
 
 class WantedTopic(Struct, frozen=True):
@@ -132,7 +130,7 @@ def show_topics(settings: Settings) -> list[FoundTopic]:
     """The table's topics that the cluster has, in the table's order. Raises Transient."""
     admin = admin_client(settings)
     wanted = list(wanted_topics(settings))
-    there = _metadata(admin).topics
+    there = cluster(admin).topics
     present = [topic for topic in wanted if topic.name in there]
     configs = _configs(admin, [topic.name for topic in present])
     return [
@@ -150,7 +148,7 @@ def show_topics(settings: Settings) -> list[FoundTopic]:
 
 def require_topics(settings: Settings, names: list[str]) -> None:
     """Raises Permanent naming what is missing of these (cluster) names, with the remedy."""
-    there = _metadata(admin_client(settings)).topics
+    there = cluster(admin_client(settings)).topics
     missing = [name for name in names if name not in there]
     if missing:
         raise Permanent(
@@ -159,13 +157,8 @@ def require_topics(settings: Settings, names: list[str]) -> None:
         )
 
 
-def admin_client(settings: Settings) -> AdminClient:
-    """A client for administration; it connects when first asked something."""
-    return AdminClient({"log_level": 0, **settings.kafka.librdkafka()})
-
-
 def _create_missing(admin: AdminClient, wanted: list[WantedTopic], replicas: int) -> list[str]:
-    there = _metadata(admin).topics
+    there = cluster(admin).topics
     new = [
         NewTopic(topic.name, topic.partitions, replicas, config=dict(topic.config))
         for topic in wanted
@@ -182,7 +175,7 @@ def _create_missing(admin: AdminClient, wanted: list[WantedTopic], replicas: int
 def _wait_until_visible(admin: AdminClient, names: set[str]) -> None:
     """The controller answers before every broker knows the topics."""
     deadline = time.monotonic() + TIMEOUT_SECONDS
-    while names - _metadata(admin).topics.keys():
+    while names - cluster(admin).topics.keys():
         if time.monotonic() > deadline:
             raise Transient("the brokers do not show the topics that were created just now")
         time.sleep(0.05)
@@ -194,7 +187,7 @@ def _created(name: str, future: Future[None]) -> bool:
     except KafkaException as problem:
         if problem.args[0].code() == KafkaError.TOPIC_ALREADY_EXISTS:
             return False  # another process was quicker
-        raise _in_words(f"cannot create topic {name}", problem) from problem
+        raise in_words(f"cannot create topic {name}", problem) from problem
     return True
 
 
@@ -208,7 +201,7 @@ def _set_configs(admin: AdminClient, wanted: list[WantedTopic], settings: Settin
     if changes:
         futures = admin.incremental_alter_configs(changes, request_timeout=TIMEOUT_SECONDS)
         for resource, future in futures.items():
-            _answer(f"cannot configure topic {resource.name}", future.result)
+            answer(f"cannot configure topic {resource.name}", future.result)
     return [resource.name for resource in changes]
 
 
@@ -226,28 +219,10 @@ def _configs(admin: AdminClient, names: list[str]) -> dict[str, dict[str, str]]:
     resources = [ConfigResource(ResourceType.TOPIC, name) for name in names]
     futures = admin.describe_configs(resources, request_timeout=TIMEOUT_SECONDS)
     answers = {
-        resource.name: _answer(f"cannot read the configuration of {resource.name}", future.result)
+        resource.name: answer(f"cannot read the configuration of {resource.name}", future.result)
         for resource, future in futures.items()
     }
     return {
         topic: {name: str(entry.value) for name, entry in entries.items()}
         for topic, entries in answers.items()
     }
-
-
-def _metadata(admin: AdminClient) -> Any:
-    return _answer("cannot list the topics", lambda: admin.list_topics(timeout=TIMEOUT_SECONDS))
-
-
-def _answer(doing: str, ask: Callable[[], Any]) -> Any:
-    try:
-        return ask()
-    except KafkaException as problem:
-        raise _in_words(doing, problem) from problem
-
-
-def _in_words(doing: str, problem: KafkaException) -> Permanent | Transient:
-    error: KafkaError = problem.args[0]
-    away = error.retriable() or error.code() < 0  # librdkafka's own codes: transport, time-out
-    kind = Transient if away else Permanent
-    return kind(f"{doing}: {error.str()} ({error.name()})")

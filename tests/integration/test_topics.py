@@ -14,9 +14,9 @@ from helpers import wait_until
 
 from schemas.topics import FEEDBACK, PRODUCTS, TOPICS, dead_letter_topic
 from stylecore.errors import Permanent, Transient
+from workers.admin import admin_client
 from workers.settings import load_settings
 from workers.topics import (
-    admin_client,
     apply_topics,
     check_topics,
     require_topics,
@@ -78,7 +78,7 @@ def test_a_worker_is_told_which_topic_is_missing(settings):
 
 
 def test_a_broker_that_does_not_answer_is_transient(monkeypatch):
-    monkeypatch.setattr("workers.topics.TIMEOUT_SECONDS", 1)
+    monkeypatch.setattr("workers.admin.TIMEOUT_SECONDS", 1)
     away = load_settings(kafka={"bootstrap_servers": "127.0.0.1:1"})
     with pytest.raises(Transient, match="cannot list the topics"):
         check_topics(away)
