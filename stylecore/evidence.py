@@ -36,9 +36,11 @@ class Evidence:
     weight: Doubles
     """[N], decayed to `now`."""
     dismissed: Booleans
-    """[N], dismissed and in its cool-down."""
-    purchased: Booleans
-    """[N], purchased and in its cool-down."""
+    """[N], dismissed and in the cool-down."""
+    resting: Booleans
+    """[N], dismissed or purchased, and in the cool-down: not to be offered."""
+    bought: Booleans
+    """[N], purchased at any time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +53,11 @@ class ProductEvidence:
     product: Integers
     weight: Doubles
     """[M], over all styles."""
+    style: Integers
+    """[M], the style with the most weight; -1 where it is not known."""
     dismissed: Booleans
     resting: Booleans
-    """[M], dismissed or purchased, and in the cool-down: not to be offered."""
+    bought: Booleans
 
 
 def gather(
@@ -69,36 +73,37 @@ def gather(
     product = np.array([row_of.get(item.product_id, -1) for item in seen], dtype=np.int64)
     style = np.array([column_of.get(item.style_id or "", -1) for item in seen], dtype=np.int64)
     known = product >= 0
+    dismissed = _resting([item.dismissed_at for item in seen], now, rules)
+    purchases = [item.purchased_at for item in seen]
     return Evidence(
         users=len(states),
         user=np.repeat(np.arange(len(states)), counts)[known],
         product=product[known],
         style=style[known],
         weight=_decayed(seen, now, rules)[known],
-        dismissed=_resting([item.dismissed_at for item in seen], now, rules)[known],
-        purchased=_resting([item.purchased_at for item in seen], now, rules)[known],
+        dismissed=dismissed[known],
+        resting=(dismissed | _resting(purchases, now, rules))[known],
+        bought=np.array([at is not None for at in purchases], dtype=np.bool_)[known],
     )
 
 
 def by_product(evidence: Evidence, products: int) -> ProductEvidence:
     """The evidence summed over styles; `products` is the number of rows."""
-    keys, pair = np.unique(evidence.user * products + evidence.product, return_inverse=True)
-    user, product = np.divmod(keys, products) if products else (keys, keys)
-    pairs = len(keys)
-
-    def any_of(flags: Booleans) -> Booleans:
-        found = np.zeros(pairs, dtype=np.bool_)
-        found[pair[flags]] = True
-        return found
-
-    dismissed = any_of(evidence.dismissed)
+    cells = evidence.user * products + evidence.product
+    keys, pair = np.unique(cells, return_inverse=True)
+    user, product = np.divmod(keys, max(products, 1))
+    style = np.full(len(keys), -1, dtype=np.int64)
+    lightest_first = np.argsort(evidence.weight, kind="stable")
+    style[pair[lightest_first]] = evidence.style[lightest_first]
     return ProductEvidence(
         starts=np.searchsorted(user, np.arange(evidence.users + 1)),
         user=user,
         product=product,
-        weight=_sums(pair, evidence.weight, pairs),
-        dismissed=dismissed,
-        resting=dismissed | any_of(evidence.purchased),
+        weight=_sums(pair, evidence.weight, len(keys)),
+        style=style,
+        dismissed=_any(pair, evidence.dismissed, len(keys)),
+        resting=_any(pair, evidence.resting, len(keys)),
+        bought=_any(pair, evidence.bought, len(keys)),
     )
 
 
@@ -112,6 +117,12 @@ def by_style(evidence: Evidence, styles: int) -> Doubles:
 
 def _sums(cells: Integers, weights: Doubles, size: int) -> Doubles:
     return np.asarray(np.bincount(cells, weights, minlength=size), dtype=np.float64)
+
+
+def _any(cells: Integers, flags: Booleans, size: int) -> Booleans:
+    found = np.zeros(size, dtype=np.bool_)
+    found[cells[flags]] = True
+    return found
 
 
 def _decayed(seen: Sequence[Interaction], now: datetime, rules: Rules) -> Doubles:

@@ -1,0 +1,150 @@
+"""What can be recommended now: the catalogue, one version of the factors and the priors, aligned.
+
+A frozen view in the catalogue's rows and columns, made anew when one of the three has changed,
+and cheap to make: factors are aligned again only when products or the version have changed. A
+product that the factors do not know stands at the mean of its category. Until there are factors,
+a product is described by its category alone. Shoppers are not known here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stylecore.catalogue import Catalogue, key_of
+from stylecore.factors import Factors
+from stylecore.foldin import whitening
+from stylecore.popularity import Priors
+from stylecore.style_choice import ChoiceRules, style_priors
+
+Singles = NDArray[np.float32]
+Integers = NDArray[np.int64]
+Booleans = NDArray[np.bool_]
+
+NO_FACTORS = "popularity"
+"""The factor version of recommendations that were made without factors."""
+
+
+@dataclass(frozen=True)
+class Assortment:
+    """P products by row, K styles by column, C categories by code."""
+
+    changes: int
+    """The catalogue's count of changes when this was made."""
+    factors: Factors | None
+    row_of: dict[str, int]
+    column_of: dict[str, int]
+    product_ids: list[str]
+    style_ids: list[str]
+    titles: list[str]
+    images: list[dict[int, str]]
+    present: Booleans
+    """[P], on sale."""
+    available: Booleans
+    """[P, K], pictures that exist."""
+    category_codes: Integers
+    """[P]"""
+    product_keys: NDArray[np.uint64]
+    style_keys: NDArray[np.uint64]
+    features: Singles
+    """[P, D], whitened factors, or categories as unit vectors while there are no factors."""
+    popularity: Singles
+    """[P], 0 to 1."""
+    new: Booleans
+    """[P], nobody has done anything with it yet."""
+    style_priors: NDArray[np.float64]
+    """[C + 1, K], the share of each style in each category and in the shop."""
+
+    @property
+    def version(self) -> str:
+        """The factors' version, or NO_FACTORS."""
+        return NO_FACTORS if self.factors is None else self.factors.version
+
+
+def arrange(
+    catalogue: Catalogue,
+    factors: Factors | None,
+    priors: Priors,
+    rules: ChoiceRules,
+    previous: Assortment | None = None,
+) -> Assortment:
+    """The present assortment; what `previous` has aligned already is taken over."""
+    popularity = _aligned(priors.product_ids, priors.product_weights, catalogue.row_of)
+    most = popularity.max(initial=0.0)
+    return Assortment(
+        changes=catalogue.changes,
+        factors=factors,
+        row_of=dict(catalogue.row_of),
+        column_of=dict(catalogue.column_of),
+        product_ids=list(catalogue.product_ids),
+        style_ids=catalogue.style_ids,
+        titles=list(catalogue.titles),
+        images=list(catalogue.images),
+        present=catalogue.present.copy(),
+        available=catalogue.available.copy(),
+        category_codes=catalogue.category_codes.copy(),
+        product_keys=catalogue.product_keys.copy(),
+        style_keys=np.array([key_of(style) for style in catalogue.style_ids], dtype=np.uint64),
+        features=_features(catalogue, factors, previous),
+        popularity=np.log1p(popularity) / np.log1p(most) if most > 0 else popularity,
+        new=popularity <= 0,
+        style_priors=style_priors(_category_style(catalogue, priors), rules),
+    )
+
+
+def _features(
+    catalogue: Catalogue, factors: Factors | None, previous: Assortment | None
+) -> Singles:
+    if (
+        previous is not None
+        and previous.factors is factors
+        and np.array_equal(previous.category_codes, catalogue.category_codes)
+        and np.array_equal(previous.present, catalogue.present)
+    ):
+        return previous.features
+    if factors is None:
+        units = np.eye(max(len(catalogue.category_code_of), 1), dtype=np.float32)
+        return units[catalogue.category_codes] * catalogue.present[:, None]
+    white = whitening(factors.product_factors, factors.regularization)
+    return white.whiten(_with_category_means(catalogue, factors))
+
+
+def _with_category_means(catalogue: Catalogue, factors: Factors) -> Singles:
+    """The factors [P, F] in the catalogue's rows; newcomers at their category's mean."""
+    rows = _positions(factors.product_ids, catalogue.row_of)
+    known = rows >= 0
+    aligned = np.zeros((len(catalogue.product_ids), factors.product_factors.shape[1]), np.float32)
+    aligned[rows[known]] = factors.product_factors[known]
+    newcomer = catalogue.present.copy()
+    newcomer[rows[known]] = False
+    codes = catalogue.category_codes
+    for code in np.unique(codes[newcomer]):
+        peers = rows[known & (codes[rows] == code)]
+        if len(peers):
+            aligned[newcomer & (codes == code)] = aligned[peers].mean(axis=0)
+    return aligned
+
+
+def _aligned(ids: tuple[str, ...], weights: Singles, row_of: dict[str, int]) -> Singles:
+    rows = _positions(ids, row_of)
+    aligned = np.zeros(len(row_of), dtype=np.float32)
+    aligned[rows[rows >= 0]] = np.maximum(weights[rows >= 0], 0.0)
+    return aligned
+
+
+def _category_style(catalogue: Catalogue, priors: Priors) -> Singles:
+    """The priors [C, K] in the catalogue's codes and columns; 0 where they know nothing."""
+    codes = _positions(priors.categories, catalogue.category_code_of)
+    columns = _positions(priors.style_ids, catalogue.column_of)
+    shape = (len(catalogue.category_code_of) + 1, len(catalogue.column_of) + 1)
+    aligned = np.zeros(shape, dtype=np.float32)
+    aligned[np.ix_(codes, columns)] = priors.category_style
+    return aligned[:-1, :-1]
+
+
+def _positions(names: Sequence[str], position_of: Mapping[str, int]) -> Integers:
+    """The position of each name; -1 where it has none."""
+    return np.array([position_of.get(name, -1) for name in names], dtype=np.int64)

@@ -1,0 +1,156 @@
+"""A batch of shoppers' lists: the best products for what each did, in which style, and why.
+
+Pure: the same states, assortment and time give the same lists. A share of each list, two products
+of twenty, is drawn from all that the shop has, so that what nobody has seen can be found. Where a
+list goes and what caused it is not known here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from hashlib import blake2b
+
+import numpy as np
+from numpy.typing import NDArray
+
+from schemas.events import RecommendedItem, UserState
+from stylecore.assortment import Assortment
+from stylecore.catalogue import ORIGINAL_COLUMN
+from stylecore.evidence import ProductEvidence, by_product, by_style, gather
+from stylecore.exploration import explore
+from stylecore.preferences import Rules, empty
+from stylecore.rank import NONE, Ranking, top_k
+from stylecore.reasons import Reasons, kinds_of
+from stylecore.style_choice import (
+    Choice,
+    ChoiceRules,
+    draw,
+    propensities,
+    shopper_keys,
+    uniform_noise,
+)
+from stylecore.taste import strongest_reasons, tastes
+
+Singles = NDArray[np.float32]
+Integers = NDArray[np.int64]
+Keys = NDArray[np.uint64]
+
+EVERYONE = "*"
+POPULARITY_BONUS = 0.05
+"""What the most popular product gains over one that nobody looked at; scores run to about 1."""
+
+
+def recommend(
+    states: Sequence[UserState],
+    assortment: Assortment,
+    now: datetime,
+    rules: Rules,
+    choice_rules: ChoiceRules,
+    items: int = 20,
+) -> list[list[RecommendedItem]]:
+    """A list for each shopper, best first, in the order of the states.
+
+    Shorter than `items` where there is less to show. Products in a cool-down are left out.
+    """
+    if not states or not assortment.present.any():
+        return [[] for _ in states]
+    seen = gather(states, now, rules, assortment.row_of, assortment.column_of)
+    done = by_product(seen, len(assortment.product_ids))
+    taste = tastes(assortment, done)
+    shoppers = shopper_keys([state.user_id for state in states], now, assortment.version)
+    places = round(choice_rules.exploration * items)
+    ranking, explored = _ranked(assortment, taste.vectors, done, shoppers, items, places)
+    liked = by_style(seen, len(assortment.style_ids))
+    choice = _styled(assortment, ranking.rows, liked, shoppers, choice_rules)
+    pairs, parts = strongest_reasons(assortment, done, taste, ranking.rows)
+    kinds = kinds_of(
+        assortment, ranking.rows, choice.columns, parts, POPULARITY_BONUS, explored, liked
+    )
+    return _items(assortment, ranking, choice, Reasons(assortment, done), kinds, pairs)
+
+
+def list_for_everyone(
+    assortment: Assortment,
+    now: datetime,
+    rules: Rules,
+    choice_rules: ChoiceRules,
+    items: int = 20,
+) -> list[RecommendedItem]:
+    """The list under `*`, for a shopper whom nobody knows: popular products, liked styles."""
+    return recommend([empty(EVERYONE)], assortment, now, rules, choice_rules, items)[0]
+
+
+def recommendation_id(user_id: str, partition: int, offset: int, version: str) -> str:
+    """The id of the list that the feedback record at the offset caused: a replay repeats it."""
+    text = f"{user_id}/{partition}/{offset}/{version}"
+    return blake2b(text.encode(), digest_size=12).hexdigest()
+
+
+def _ranked(
+    assortment: Assortment,
+    vectors: Singles,
+    done: ProductEvidence,
+    shoppers: Keys,
+    items: int,
+    places: int,
+) -> tuple[Ranking, NDArray[np.bool_]]:
+    """The best products by taste, the last places explored, and which places those are.
+
+    Popularity gives a bonus, which also orders what taste does not tell apart.
+    """
+    bonus = np.full((len(vectors), 1), POPULARITY_BONUS, dtype=np.float32)
+    users = np.hstack([vectors, bonus])
+    products = np.hstack([assortment.features, assortment.popularity[:, None]])
+    user, product = done.user[done.resting], done.product[done.resting]
+    best = top_k(users, products, items, user, product, ~assortment.present)
+    resting = user * len(products) + product
+    rows, explored = explore(best.rows, places, shoppers, assortment.present, resting)
+    scores = best.scores.copy()
+    scores[explored] = (users[np.nonzero(explored)[0]] * products[rows[explored]]).sum(axis=1)
+    return Ranking(rows=rows, scores=scores), explored
+
+
+def _styled(
+    assortment: Assortment,
+    rows: Integers,
+    liked: NDArray[np.float64],
+    shoppers: Keys,
+    rules: ChoiceRules,
+) -> Choice:
+    """A style for each product of the lists."""
+    available = assortment.available[rows]
+    available[rows == NONE, ORIGINAL_COLUMN] = True  # some arm, for the place is cut off later
+    priors = assortment.style_priors[assortment.category_codes[rows]]
+    noise = uniform_noise(shoppers, assortment.product_keys[rows], assortment.style_keys)
+    return draw(propensities(liked, priors, available, rules), noise)
+
+
+def _items(
+    assortment: Assortment,
+    ranking: Ranking,
+    choice: Choice,
+    reasons: Reasons,
+    kinds: Integers,
+    pairs: Integers,
+) -> list[list[RecommendedItem]]:
+    """The lists as events; places that hold no product are cut off."""
+
+    def item(
+        row: int, score: float, column: int, propensity: float, kind: int, pair: int
+    ) -> RecommendedItem:
+        return RecommendedItem(
+            product_id=product_ids[row],
+            style_id=style_ids[column],
+            image_uri=images[row][column],
+            score=score,
+            propensity=propensity,
+            reason=reasons.of(kind, pair, column),
+        )
+
+    product_ids, style_ids, images = assortment.product_ids, assortment.style_ids, assortment.images
+    arrays = (ranking.rows, ranking.scores, choice.columns, choice.propensities, kinds, pairs)
+    return [
+        [item(*place) for place in zip(*shopper, strict=True) if place[0] != NONE]
+        for shopper in zip(*(array.tolist() for array in arrays), strict=True)
+    ]
