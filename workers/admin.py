@@ -17,6 +17,20 @@ from workers.settings import Settings
 
 TIMEOUT_SECONDS = 15
 
+MOVING = frozenset(
+    {
+        KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
+        KafkaError.COORDINATOR_NOT_AVAILABLE,
+        KafkaError.LEADER_NOT_AVAILABLE,
+        KafkaError.NOT_CONTROLLER,
+        KafkaError.NOT_COORDINATOR,
+        KafkaError.NOT_LEADER_FOR_PARTITION,
+        KafkaError.REQUEST_TIMED_OUT,
+        KafkaError.UNKNOWN_TOPIC_OR_PART,
+    }
+)
+"""Answers of a cluster in which something is just being created or moved."""
+
 
 def admin_client(settings: Settings) -> AdminClient:
     """A client for administration; it connects when first asked something."""
@@ -39,6 +53,6 @@ def cluster(admin: AdminClient) -> Any:
 def in_words(doing: str, problem: KafkaException) -> Permanent | Transient:
     """What was being done and what librdkafka says, by whether trying again may help."""
     error: KafkaError = problem.args[0]
-    away = error.retriable() or error.code() < 0  # librdkafka's own codes: transport, time-out
-    kind = Transient if away else Permanent
+    away = error.code() < 0  # librdkafka's own codes: transport, time-out
+    kind = Transient if away or error.retriable() or error.code() in MOVING else Permanent
     return kind(f"{doing}: {error.str()} ({error.name()})")

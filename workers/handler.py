@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka import TopicPartition
 
 from workers.records import Output, Record
 
@@ -17,7 +17,7 @@ class Handler(Protocol):
     def topics(self) -> Sequence[str]:
         """The input topics, by their names on the cluster."""
 
-    def assigned(self, partitions: Sequence[TopicPartition], consumer: Consumer) -> None:
+    def assigned(self, partitions: Sequence[TopicPartition]) -> None:
         """Restore what these partitions need; they are paused meanwhile."""
 
     def revoked(self, partitions: Sequence[TopicPartition]) -> None:
@@ -34,3 +34,6 @@ class Handler(Protocol):
 
     def idle(self) -> list[Output]:
         """Nothing came: what there is to write nevertheless."""
+
+    def close(self) -> None:
+        """The session has ended: end the handler's own connections."""

@@ -57,9 +57,9 @@ def run_worker(
         try:
             with closing(Session(settings, worker, make_handler(), batch_records, stop)) as session:
                 session.start()
-                health.ready = True
                 while not stop.is_set():
                     session.step()
+                    health.ready = session.has_assignment
                     pause.reset()
         except (Fenced, Transient) as problem:
             pause.after(problem)
@@ -87,6 +87,8 @@ class Session:
         self._consumer: Consumer = group_consumer(settings, worker)
         self._to_restore: list[TopicPartition] = []
         self._assignment_changed = False
+        self.has_assignment = False
+        """Whether the group has told which partitions are ours, and they are restored."""
         self._committed: dict[tuple[str, int], int] = {}
 
     def start(self) -> None:
@@ -102,6 +104,7 @@ class Session:
     def close(self) -> None:
         """Leave; a static member keeps its partitions until its session times out."""
         self._consumer.close()
+        self._handler.close()
 
     def step(self) -> None:
         """One batch, or one idle turn. Raises Fenced."""
@@ -191,10 +194,11 @@ class Session:
                 lambda: self._consumer.committed(places, timeout=REQUEST_SECONDS), self._stop
             )
             with stage(self._worker, "restore"):
-                self._handler.assigned(places, self._consumer)
+                self._handler.assigned(places)
             self._to_restore = []
             self._consumer.resume(places)
         self._rewind()
+        self.has_assignment = True
 
     def _rewind(self) -> None:
         """Back to the committed offsets, or to the beginning where there are none."""

@@ -13,7 +13,7 @@ from concurrent.futures import Executor, ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 
-from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka import TopicPartition
 
 from schemas.events import ModelAnnouncement, RejectedImage, StylizeJob
 from schemas.topics import GENERATOR_MODELS, JOBS, REJECTED, STYLIZED
@@ -153,7 +153,7 @@ class StylizeHandler:
         """Styles with a metric label of their own; all others share one."""
         return {style.style_id for style in self._studio.engine.manifest.styles}
 
-    def assigned(self, partitions: Sequence[TopicPartition], consumer: Consumer) -> None:
+    def assigned(self, partitions: Sequence[TopicPartition]) -> None:
         """Jobs need no state."""
 
     def revoked(self, partitions: Sequence[TopicPartition]) -> None:
@@ -164,6 +164,9 @@ class StylizeHandler:
 
     def aborted(self) -> None:
         """Jobs need no state; what was drawn is found again by its key."""
+
+    def close(self) -> None:
+        """Nothing is open."""
 
 
 def generator_announcement(engine: Engine) -> ModelAnnouncement:

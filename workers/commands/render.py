@@ -17,6 +17,7 @@ from stylecore.errors import Permanent
 from stylecore.gate import Bounds, judge, measure
 from stylecore.images import Pixels, decode, encode, to_floats, to_pixels
 from stylecore.styles import UnknownStyle, parse_style
+from workers.photos import is_picture
 from workers.settings import Settings, load_settings
 
 
@@ -100,20 +101,6 @@ def _expanded(paths: list[Path]) -> Iterator[Path]:
             yield from sorted(inner for inner in path.rglob("*") if is_picture(inner))
         else:
             yield path
-
-
-def is_picture(path: Path) -> bool:
-    """Whether the name looks like a photo's."""
-    return path.suffix.lower() in {
-        ".jpg",
-        ".jpeg",
-        ".png",
-        ".webp",
-        ".gif",
-        ".bmp",
-        ".tif",
-        ".tiff",
-    }
 
 
 def _load(path: Path, settings: Settings, engine: Engine) -> Source:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
 import threading
+import time
 from enum import StrEnum
 from typing import Annotated
 
@@ -31,6 +33,9 @@ def run(
     instance: Annotated[
         str | None, typer.Option(help="Name of this instance, stable over restarts.")
     ] = None,
+    parent: Annotated[
+        int | None, typer.Option(hidden=True, help="Stop when this process is gone.")
+    ] = None,
 ) -> None:
     """Run workers until SIGTERM or Ctrl-C; the batch in hand is finished."""
     settings = load_settings()
@@ -38,6 +43,8 @@ def run(
         worker_settings = settings.worker.model_copy(update={"instance": instance})
         settings = settings.model_copy(update={"worker": worker_settings})
     configure_logging(settings.log)
+    if parent is not None:
+        threading.Thread(target=_stop_without, args=(parent,), daemon=True).start()
     if len(workers) == 1:
         run_one(workers[0], settings)
     else:
@@ -77,9 +84,9 @@ def run_one(worker: Worker, settings: Settings) -> None:
 
 def run_children(workers: list[Worker], instance: str | None) -> None:
     """A process a worker; when one ends by itself, all end. Raises StylecastError then."""
-    named = ["--instance", instance] if instance else []
+    flags = ["--parent", str(os.getpid()), *(["--instance", instance] if instance else [])]
     children = {
-        worker: subprocess.Popen([sys.executable, "-m", "workers", "run", worker.value, *named])
+        worker: subprocess.Popen([sys.executable, "-m", "workers", "run", worker.value, *flags])
         for worker in workers
     }
     stop = threading.Event()
@@ -95,3 +102,10 @@ def run_children(workers: list[Worker], instance: str | None) -> None:
             child.terminate()
         for child in children.values():
             child.wait()
+
+
+def _stop_without(parent: int) -> None:
+    """Stop this process as SIGTERM does, once it is no longer the parent's child."""
+    while os.getppid() == parent:
+        time.sleep(0.5)
+    os.kill(os.getpid(), signal.SIGTERM)

@@ -1,0 +1,1 @@
+"""`stylecast demo`: the whole product on one machine, from photos to recommendations."""

@@ -1,0 +1,104 @@
+"""The demo's processes: a local Kafka and the workers, each a process of its own.
+
+Whatever ends the demo ends them: each worker watches its parent.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from stylecore.errors import StylecastError
+from workers.broker.properties import free_port
+
+READY_SECONDS = 90
+STOP_SECONDS = 20
+
+
+@dataclass
+class Fleet:
+    """Workers that run with one environment; each logs to a file of its own."""
+
+    environment: Mapping[str, str]
+    logs: Path
+    processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+    ports: dict[str, int] = field(default_factory=dict)
+
+    def start(self, worker: str) -> None:
+        """Start a worker; `wait_ready` tells when it works."""
+        self.logs.mkdir(parents=True, exist_ok=True)
+        self.ports[worker] = free_port()
+        environment = {
+            **os.environ,
+            **self.environment,
+            "STYLECAST_WORKER__HTTP_PORT": str(self.ports[worker]),
+        }
+        with self._log(worker).open("wb") as log:
+            self.processes[worker] = subprocess.Popen(
+                [sys.executable, "-m", "workers", "run", worker, "--parent", str(os.getpid())],
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+            )
+
+    def wait_ready(self, worker: str) -> None:
+        """Wait until the worker says that it works. Raises StylecastError where it does not."""
+        deadline = time.monotonic() + READY_SECONDS
+        while not _is_ready(self.ports[worker]):
+            self.require_running()
+            if time.monotonic() > deadline:
+                raise StylecastError(
+                    f"{worker} is not ready after {READY_SECONDS} s: {self._log(worker)}"
+                )
+            time.sleep(0.1)
+
+    def require_running(self) -> None:
+        """Raises StylecastError, with the end of its log, where a worker has ended."""
+        for worker, process in self.processes.items():
+            if process.poll() is not None:
+                lines = self._log(worker).read_text(errors="replace").splitlines()
+                raise StylecastError(
+                    f"{worker} ended with {process.returncode}: {' | '.join(lines[-3:])}"
+                )
+
+    def stop(self) -> None:
+        """End all workers gracefully; those that will not are killed and named."""
+        for process in self.processes.values():
+            process.terminate()
+        for process in self.processes.values():
+            try:
+                process.wait(STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+        self.processes.clear()
+
+    def _log(self, worker: str) -> Path:
+        return self.logs / f"{worker}.log"
+
+
+@contextmanager
+def fleet(environment: Mapping[str, str], logs: Path) -> Iterator[Fleet]:
+    """A fleet that is stopped when the block is left."""
+    running = Fleet(environment, logs)
+    try:
+        yield running
+    finally:
+        running.stop()
+
+
+def _is_ready(port: int) -> bool:
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/ready", timeout=2) as answer:
+            return bool(answer.status == 200)
+    except (urllib.error.URLError, OSError):
+        return False

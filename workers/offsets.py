@@ -1,0 +1,167 @@
+"""The offsets of groups and partitions, asked of the cluster in few and batched requests.
+
+Of a group it needs no member: a stopped group's commits stay on the cluster. A topic that a group
+consumes is one in which it has committed, one that is assigned to it, or one that the table of
+topics gives to it, so that a worker that never ran is behind by all there is.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterable
+from typing import Any
+
+from confluent_kafka import (
+    Consumer,
+    ConsumerGroupTopicPartitions,
+    IsolationLevel,
+    KafkaError,
+    TopicPartition,
+)
+from confluent_kafka.admin import AdminClient, OffsetSpec
+from msgspec import Struct
+
+from schemas.topics import TOPICS
+from stylecore.errors import Transient
+from workers.admin import TIMEOUT_SECONDS, answer
+from workers.group_lag import Offsets, Place, position_of
+from workers.settings import Settings
+from workers.topics import topic_name
+
+PROBE_LIMIT = 1000
+"""Offsets: a longer lag is not made of transaction markers alone."""
+PROBE_SECONDS = 5.0
+
+
+class FoundGroup(Struct, frozen=True):
+    """A group as the cluster knows it; `committed` by partition, `topics` that it consumes."""
+
+    name: str
+    state: str
+    members: int
+    committed: dict[Place, int]
+    topics: set[str]
+
+
+def find_groups(admin: AdminClient, settings: Settings) -> list[FoundGroup]:
+    """The groups of this fleet whose names match `lag.groups`, by name. Raises Transient."""
+    listed = answer(
+        "cannot list the groups",
+        lambda: admin.list_consumer_groups(request_timeout=TIMEOUT_SECONDS).result(),
+    )
+    owned = _owned_topics(settings)
+    there = {group.group_id for group in listed.valid}
+    names = sorted(name for name in there | owned.keys() if _is_watched(name, settings))
+    described = _describe(admin, [name for name in names if name in there])
+    return [
+        _found(name, described.get(name), _committed(admin, name), owned.get(name, set()))
+        for name in names
+    ]
+
+
+def find_offsets(admin: AdminClient, places: Iterable[Place]) -> dict[Place, Offsets]:
+    """The span of each partition, up to the last committed record. Raises Transient."""
+    wanted = list(places)
+    starts = _list_offsets(admin, wanted, OffsetSpec.earliest())
+    ends = _list_offsets(admin, wanted, OffsetSpec.latest())
+    return {place: Offsets(starts[place], ends[place]) for place in wanted}
+
+
+def find_first_records(consumer: Consumer, positions: dict[Place, Offsets]) -> dict[Place, int]:
+    """The offset of the first committed record in each span, its end where there is none.
+
+    A place that the broker does not answer for in time is left out.
+    """
+    consumer.assign([TopicPartition(p.topic, p.partition, at.start) for p, at in positions.items()])
+    found: dict[Place, int] = {}
+    deadline = time.monotonic() + PROBE_SECONDS
+    while len(found) < len(positions) and time.monotonic() < deadline:
+        message: Any = consumer.poll(0.2)
+        if message is None:
+            continue
+        place = Place(message.topic(), message.partition())
+        if message.error() is None:
+            found.setdefault(place, message.offset())
+        elif message.error().code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 (its public name)
+            found.setdefault(place, positions[place].end)
+    consumer.unassign()
+    return found
+
+
+def spans_to_probe(
+    committed: dict[Place, int | None], offsets: dict[Place, Offsets]
+) -> dict[Place, Offsets]:
+    """From a group's position to the end, where that is short enough to be markers alone."""
+    spans = {
+        place: Offsets(position_of(commit, offsets[place]), offsets[place].end)
+        for place, commit in committed.items()
+    }
+    return {place: at for place, at in spans.items() if 0 < at.end - at.start <= PROBE_LIMIT}
+
+
+def _is_watched(name: str, settings: Settings) -> bool:
+    prefix = settings.kafka.topic_prefix
+    return name.startswith(prefix) and bool(
+        re.fullmatch(settings.lag.groups, name.removeprefix(prefix))
+    )
+
+
+def _owned_topics(settings: Settings) -> dict[str, set[str]]:
+    owned: dict[str, set[str]] = {}
+    for topic in TOPICS:
+        if topic.dead_letters_of:
+            group = settings.kafka.topic_prefix + topic.dead_letters_of
+            owned.setdefault(group, set()).add(topic_name(settings, topic))
+    return owned
+
+
+def _describe(admin: AdminClient, names: list[str]) -> dict[str, Any]:
+    if not names:
+        return {}
+    futures = admin.describe_consumer_groups(names, request_timeout=TIMEOUT_SECONDS)
+    return {
+        name: answer(f"cannot describe group {name}", future.result)
+        for name, future in futures.items()
+    }
+
+
+def _committed(admin: AdminClient, group: str) -> dict[Place, int]:
+    futures = admin.list_consumer_group_offsets(
+        [ConsumerGroupTopicPartitions(group)], request_timeout=TIMEOUT_SECONDS
+    )
+    commits = answer(f"cannot read the offsets of group {group}", futures[group].result)
+    return {
+        Place(commit.topic, commit.partition): commit.offset
+        for commit in commits.topic_partitions
+        if commit.offset >= 0
+    }
+
+
+def _found(
+    name: str, described: Any | None, committed: dict[Place, int], owned: set[str]
+) -> FoundGroup:
+    members = [] if described is None else described.members
+    assigned = {
+        part.topic for member in members for part in member.assignment.topic_partitions or ()
+    }
+    state = "NEVER_RAN" if described is None else described.state.name
+    topics = assigned | owned | {place.topic for place in committed}
+    return FoundGroup(name, state, len(members), committed, topics)
+
+
+def _list_offsets(admin: AdminClient, places: list[Place], spec: OffsetSpec) -> dict[Place, int]:
+    if not places:
+        return {}
+    futures = admin.list_offsets(
+        {TopicPartition(place.topic, place.partition): spec for place in places},
+        isolation_level=IsolationLevel.READ_COMMITTED,
+        request_timeout=TIMEOUT_SECONDS,
+    )
+    found = {
+        Place(at.topic, at.partition): answer(f"cannot read the end of {at.topic}", future.result)
+        for at, future in futures.items()
+    }
+    if len(found) < len(places):
+        raise Transient("the broker did not answer for every partition")
+    return {place: info.offset for place, info in found.items()}

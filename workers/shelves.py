@@ -1,0 +1,101 @@
+"""What can be recommended now: the catalogue and the factors that the topics announce.
+
+New factors are loaded beside the old ones, then swapped; those that cannot be loaded are told,
+and the old ones stay.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from datetime import datetime
+
+from schemas.events import ModelAnnouncement
+from stylecore import factors as artifacts
+from stylecore.assortment import Assortment, arrange
+from stylecore.catalogue import Catalogue
+from stylecore.errors import Permanent, Transient
+from stylecore.factors import Factors
+from stylecore.popularity import Popularity
+from stylecore.store import Store
+from stylecore.style_choice import ChoiceRules
+from workers.catalogue import CatalogueFollower
+from workers.telemetry import FACTORS_VERSION, log
+
+REARRANGE_SECONDS = 1.0
+"""While there are no factors, popularity is taken up this often."""
+
+
+class Shelves:
+    """The assortment, arranged anew when the catalogue, the factors or popularity move."""
+
+    def __init__(
+        self,
+        follower: CatalogueFollower,
+        store: Store,
+        popularity: Callable[[Catalogue], Popularity],
+        choice_rules: ChoiceRules,
+        clock: Callable[[], float],
+    ) -> None:
+        self._follower = follower
+        self._store = store
+        self.popularity = popularity(follower.catalogue)
+        self._choice_rules = choice_rules
+        self._clock = clock
+        self._factors: Factors | None = None
+        self._announced: ModelAnnouncement | None = None
+        self._assortment: Assortment | None = None
+        self._arranged_at = 0.0
+
+    @property
+    def catalogue(self) -> Catalogue:
+        """Products and renders as followed so far."""
+        return self._follower.catalogue
+
+    def follow(self) -> None:
+        """Take what the catalogue topics have brought."""
+        self._follower.follow()
+        self._take_up_factors()
+
+    def catch_up(self, stop: threading.Event) -> None:
+        """Read the catalogue topics to their present end. Raises Transient."""
+        self._follower.catch_up(stop)
+        self._take_up_factors()
+
+    def assortment(self, now: datetime) -> Assortment:
+        """The present assortment; the same object while nothing has changed."""
+        if self._assortment is None or self._is_stale(self._assortment):
+            priors = self.popularity.priors(now) if self._factors is None else self._factors.priors
+            self._assortment = arrange(
+                self.catalogue, self._factors, priors, self._choice_rules, self._assortment
+            )
+            self._arranged_at = self._clock()
+        return self._assortment
+
+    def close(self) -> None:
+        """End the connection."""
+        self._follower.close()
+
+    def _is_stale(self, assortment: Assortment) -> bool:
+        if assortment.changes != self.catalogue.changes or assortment.factors is not self._factors:
+            return True
+        return self._factors is None and self._clock() - self._arranged_at > REARRANGE_SECONDS
+
+    def _take_up_factors(self) -> None:
+        announced = self._follower.announced
+        if announced is None or announced == self._announced:
+            return
+        try:
+            content = self._store.get(announced.uri)
+            factors = artifacts.decode(content, announced.sha256, announced.uri)
+        except Transient as problem:
+            log.warning("factors later", version=announced.version, why=str(problem))
+            return
+        except Permanent as problem:
+            log.error("factors refused", version=announced.version, why=str(problem))
+        else:
+            self._factors = factors
+            FACTORS_VERSION.clear()
+            FACTORS_VERSION.labels(factors.version).set(1)
+            log.info("factors", version=factors.version, products=len(factors.product_ids))
+        self._announced = announced
