@@ -38,12 +38,16 @@ class Feedback(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Interaction(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
-    """A shopper's history with a product in a style; the weight is that of `updated_at`."""
+    """A shopper's history with a product in a style, as it was at `updated_at`.
+
+    `weight` is for the product, `style_evidence` (log-odds) for the style.
+    """
 
     product_id: Id
     weight: Annotated[float, Meta(ge=0, le=1e9)]
     updated_at: Time
     style_id: Id | None = None
+    style_evidence: Annotated[float, Meta(ge=0, le=1e9)] = 0.0
     purchased_at: Time | None = None
     dismissed_at: Time | None = None
 

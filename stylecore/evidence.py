@@ -35,6 +35,8 @@ class Evidence:
     """[N], the style's column; -1 where it is not known."""
     weight: Doubles
     """[N], decayed to `now`."""
+    style_evidence: Doubles
+    """[N], log-odds for the style, decayed to `now`."""
     dismissed: Booleans
     """[N], dismissed and in the cool-down."""
     resting: Booleans
@@ -73,6 +75,7 @@ def gather(
     product = np.array([row_of.get(item.product_id, -1) for item in seen], dtype=np.int64)
     style = np.array([column_of.get(item.style_id or "", -1) for item in seen], dtype=np.int64)
     known = product >= 0
+    shares = _decays(seen, now, rules)
     dismissed = _resting([item.dismissed_at for item in seen], now, rules)
     purchases = [item.purchased_at for item in seen]
     return Evidence(
@@ -80,7 +83,8 @@ def gather(
         user=np.repeat(np.arange(len(states)), counts)[known],
         product=product[known],
         style=style[known],
-        weight=_decayed(seen, now, rules)[known],
+        weight=(shares * np.array([item.weight for item in seen]))[known],
+        style_evidence=(shares * np.array([item.style_evidence for item in seen]))[known],
         dismissed=dismissed[known],
         resting=(dismissed | _resting(purchases, now, rules))[known],
         bought=np.array([at is not None for at in purchases], dtype=np.bool_)[known],
@@ -108,10 +112,10 @@ def by_product(evidence: Evidence, products: int) -> ProductEvidence:
 
 
 def by_style(evidence: Evidence, styles: int) -> Doubles:
-    """The weight of each shopper in each style, [B, K], dismissed products left out."""
+    """The log-odds of each shopper for each style, [B, K], dismissed products left out."""
     counted = (evidence.style >= 0) & ~evidence.dismissed
     cells = evidence.user[counted] * styles + evidence.style[counted]
-    sums = _sums(cells, evidence.weight[counted], evidence.users * styles)
+    sums = _sums(cells, evidence.style_evidence[counted], evidence.users * styles)
     return sums.reshape(evidence.users, styles)
 
 
@@ -125,12 +129,12 @@ def _any(cells: Integers, flags: Booleans, size: int) -> Booleans:
     return found
 
 
-def _decayed(seen: Sequence[Interaction], now: datetime, rules: Rules) -> Doubles:
+def _decays(seen: Sequence[Interaction], now: datetime, rules: Rules) -> Doubles:
+    """What is left of each interaction: 2^(-age / half-life)."""
     ages = np.array([(now - item.updated_at).total_seconds() for item in seen], dtype=np.float64)
     half_lives = np.maximum(ages, 0.0) / rules.half_life.total_seconds()
-    weights = np.array([item.weight for item in seen], dtype=np.float64)
-    decayed: Doubles = weights * np.exp2(-half_lives)
-    return decayed
+    left: Doubles = np.exp2(-half_lives)
+    return left
 
 
 def _resting(since: Sequence[datetime | None], now: datetime, rules: Rules) -> Booleans:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from math import log
 from types import MappingProxyType
 
 from msgspec.structs import replace
@@ -20,6 +21,8 @@ from stylecore.errors import SettingsError
 KIND_WEIGHTS = MappingProxyType({"click": 1.0, "cart": 3.0, "purchase": 5.0})
 DISMISSED_CONFIDENCE = 5.0
 """The confidence that a dismissed product is not wanted; its preference is -1."""
+UNKNOWN_PROPENSITY = 0.5
+"""Taken where feedback does not tell how likely its style was: the style then says little."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +40,15 @@ class Rules:
     """An event_id seen within both bounds is a repetition."""
     weight_cap: float = 100.0
     """What any number of events can bring one product to: twenty purchases."""
+    style_odds: float = 4.0
+    """How many times likelier a click in the favourite style is taken to be than in another."""
     kind_weights: Mapping[str, float] = field(default_factory=lambda: KIND_WEIGHTS)
 
     def __post_init__(self) -> None:
         if self.half_life <= timedelta(0):
             raise SettingsError(f"half_life must be longer than nothing, not {self.half_life}")
+        if not self.style_odds > 1:
+            raise SettingsError(f"style_odds must be above 1, not {self.style_odds}")
         if not 1 <= self.history <= 1000:
             raise SettingsError(f"history must be 1 to 1000 products, not {self.history}")
         if not 1 <= self.repeat_events <= 256:
@@ -110,14 +117,25 @@ def product_weights(
     return list(weights), confidences, preferences
 
 
+def style_evidence(propensity: float | None, rules: Rules) -> float:
+    """The log-odds for a style that an action in it gives, when it was shown with this probability.
+
+    With odds r, someone whose favourite it is acts in it with the probability p r / (p r + 1 - p),
+    anyone else with about p: the logarithm of the ratio. A style that is shown all the time
+    proves nothing by being clicked, and so cannot talk itself into staying.
+    """
+    shown = UNKNOWN_PROPENSITY if propensity is None else propensity
+    return log(rules.style_odds / (shown * rules.style_odds + 1.0 - shown))
+
+
 def style_weights(state: UserState, now: datetime, rules: Rules) -> dict[str, float]:
-    """The decayed weight of what the shopper did in each style, dismissed products left out."""
+    """The decayed log-odds for each style, dismissed products left out."""
     dismissed = dismissed_products(state, now, rules)
     weights: dict[str, float] = {}
     for seen in state.interactions:
         if seen.style_id is not None and seen.product_id not in dismissed:
-            weight = seen.weight * decay(seen.updated_at, now, rules)
-            weights[seen.style_id] = weights.get(seen.style_id, 0.0) + weight
+            evidence = seen.style_evidence * decay(seen.updated_at, now, rules)
+            weights[seen.style_id] = weights.get(seen.style_id, 0.0) + evidence
     return weights
 
 
@@ -161,16 +179,23 @@ def _with_event(
 def _touched(
     old: Interaction | None, event: Feedback, occurred: datetime, now: datetime, rules: Rules
 ) -> Interaction:
-    added = rules.kind_weights.get(event.kind, 0.0) * decay(occurred, now, rules)
-    kept, purchased, dismissed, updated = 0.0, None, None, now
+    fresh = decay(occurred, now, rules)
+    weight = rules.kind_weights.get(event.kind, 0.0) * fresh
+    evidence = 0.0
+    purchased, dismissed, updated = None, None, now
+    if event.style_id is not None and event.kind != "dismiss":
+        evidence = style_evidence(event.propensity, rules) * fresh
     if old is not None:
         old = _forgiven(old, event.kind, occurred)
-        kept = old.weight * decay(old.updated_at, now, rules)
+        kept = decay(old.updated_at, now, rules)
+        weight += old.weight * kept
+        evidence = max(evidence, old.style_evidence * kept)
         purchased, dismissed, updated = old.purchased_at, old.dismissed_at, old.updated_at
     return Interaction(
         product_id=event.product_id,
         style_id=event.style_id,
-        weight=min(kept + added, rules.weight_cap),
+        weight=min(weight, rules.weight_cap),
+        style_evidence=min(evidence, rules.weight_cap),
         updated_at=max(updated, now),
         purchased_at=_later(purchased, occurred) if event.kind == "purchase" else purchased,
         dismissed_at=_later(dismissed, occurred) if event.kind == "dismiss" else dismissed,

@@ -21,8 +21,8 @@ Booleans = NDArray[np.bool_]
 
 KINDS: tuple[ReasonKind, ...] = ("history", "style", "popular", "explore", "new")
 HISTORY, STYLE, POPULAR, EXPLORE, NEW = range(len(KINDS))
-STYLE_SHARE = 0.4
-"""The share of what a shopper did from which a style counts as liked."""
+LIKED = 1.5
+"""Log-odds from which a style counts as liked: about two clicks."""
 LONGEST_TITLE = 120
 """Characters of a title in a sentence; the sentence itself may have 500."""
 
@@ -34,13 +34,12 @@ def kinds_of(
     parts: NDArray[np.float32],
     bonus: float,
     explored: Booleans,
-    liked: NDArray[np.float64],
+    affinities: NDArray[np.float64],
 ) -> Integers:
     """The kind of each item [B, k]; `parts` are the largest parts that past products have."""
     popular = bonus * assortment.popularity[rows]
     new = assortment.new[rows]
-    share = liked / np.maximum(liked.sum(axis=1, keepdims=True), 1.0)
-    in_liked_style = np.take_along_axis(share, columns, axis=1) >= STYLE_SHARE
+    in_liked_style = np.take_along_axis(affinities, columns, axis=1) >= LIKED
     kinds = np.full(rows.shape, POPULAR, dtype=np.int64)
     kinds[in_liked_style] = STYLE
     kinds[new] = NEW

@@ -61,11 +61,12 @@ def recommend(
     shoppers = shopper_keys([state.user_id for state in states], now, assortment.version)
     places = round(choice_rules.exploration * items)
     ranking, explored = _ranked(assortment, taste.vectors, done, shoppers, items, places)
-    liked = by_style(seen, len(assortment.style_ids))
-    choice = _styled(assortment, ranking.rows, liked, shoppers, choice_rules)
+    affinities = by_style(seen, len(assortment.style_ids))
+    actions = np.array([len(state.recent_events) for state in states], dtype=np.uint64)
+    choice = _styled(assortment, ranking.rows, affinities, shoppers, actions, choice_rules)
     pairs, parts = strongest_reasons(assortment, done, taste, ranking.rows)
     kinds = kinds_of(
-        assortment, ranking.rows, choice.columns, parts, POPULARITY_BONUS, explored, liked
+        assortment, ranking.rows, choice.columns, parts, POPULARITY_BONUS, explored, affinities
     )
     return _items(assortment, ranking, choice, Reasons(assortment, done), kinds, pairs)
 
@@ -77,7 +78,7 @@ def list_for_everyone(
     choice_rules: ChoiceRules,
     items: int = 20,
 ) -> list[RecommendedItem]:
-    """The list under `*`, for a shopper whom nobody knows: popular products, liked styles."""
+    """The list under `*`, for a shopper whom nobody knows: popular products, affinities styles."""
     return recommend([empty(EVERYONE)], assortment, now, rules, choice_rules, items)[0]
 
 
@@ -114,16 +115,17 @@ def _ranked(
 def _styled(
     assortment: Assortment,
     rows: Integers,
-    liked: NDArray[np.float64],
+    affinities: NDArray[np.float64],
     shoppers: Keys,
+    actions: Keys,
     rules: ChoiceRules,
 ) -> Choice:
     """A style for each product of the lists."""
     available = assortment.available[rows]
     available[rows == NONE, ORIGINAL_COLUMN] = True  # some arm, for the place is cut off later
     priors = assortment.style_priors[assortment.category_codes[rows]]
-    noise = uniform_noise(shoppers, assortment.product_keys[rows], assortment.style_keys)
-    return draw(propensities(liked, priors, available, rules), noise)
+    noise = uniform_noise(shoppers, actions, assortment.product_keys[rows], assortment.style_keys)
+    return draw(propensities(affinities, priors, available, rules), noise)
 
 
 def _items(

@@ -1,10 +1,11 @@
 """In which style to show a product to a shopper: drawn, with the probability of the draw known.
 
-A shopper's rate of a style is the share of what the shopper did in it, smoothed by a Dirichlet
-prior: the style's share in the product's category, itself smoothed by its share in the shop. The
-policy is a softmax of the log-rates over the pictures that exist, mixed with a uniform floor. The
-draw is Gumbel-max with noise hashed from shopper, product, style, day and factor version, so that
-a click moves probabilities and not the whole shelf. Which products are shown is not known here.
+The logit of a style is the shopper's affinity, the log-odds that the shopper's actions gave it,
+plus the logarithm of its share in the product's category, smoothed by its share in the shop
+(Dirichlet priors). The policy is the softmax over the pictures that exist, mixed with a uniform
+floor. The draw is Gumbel-max with noise hashed from shopper, product, style, day and factor
+version, so that a click moves probabilities and does not reshuffle the shelf. Which products are
+shown is not known here.
 """
 
 from __future__ import annotations
@@ -23,8 +24,10 @@ Doubles = NDArray[np.float64]
 Keys = NDArray[np.uint64]
 Booleans = NDArray[np.bool_]
 
-POLICY = "dirichlet-softmax-1"
+POLICY = "log-odds-softmax-1"
 """The policy's name in events; a change of its formula is a new name."""
+RENEWED = np.uint64(4)
+"""One in this many products draws its style anew at an action of the shopper."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,13 +36,11 @@ class ChoiceRules:
 
     exploration: float = 0.1
     """Probability spread over all of a product's styles alike: the floor is this over K."""
-    sharpness: float = 2.0
-    """What log-rates are multiplied by: 1 plays a style as often as it is liked, more plays the
-    best more often."""
-    shopper_prior: float = 2.0
-    """Weight of the category's rates against a shopper's own, in clicks."""
-    category_prior: float = 20.0
-    """Weight of the shop's rates against a category's, and of equal rates against the shop's."""
+    most_affinity: float = 6.0
+    """Log-odds beyond which a shopper's affinity does not grow: tastes change."""
+    category_prior: float = 100.0
+    """Weight, in log-odds, of the shop's shares against a category's, and of equal shares against
+    the shop's."""
 
     def __post_init__(self) -> None:
         if not 0 < self.exploration <= 1:
@@ -66,15 +67,15 @@ def style_priors(category_style: NDArray[np.float32], rules: ChoiceRules) -> Dou
 
 
 def propensities(
-    weights: Doubles, priors: Doubles, available: Booleans, rules: ChoiceRules
+    affinities: Doubles, priors: Doubles, available: Booleans, rules: ChoiceRules
 ) -> Doubles:
     """The probability of each style, [B, k, K]; 0 where there is no picture.
 
-    `weights` [B, K] is what each shopper did by style, `priors` [B, k, K] the shares in the
-    products' categories, `available` [B, k, K] the pictures that exist, at least one a product.
+    `affinities` [B, K] are the shoppers' log-odds, `priors` [B, k, K] the shares in the products'
+    categories, `available` [B, k, K] the pictures that exist, at least one a product.
     """
-    rates = weights[:, None, :] + rules.shopper_prior * priors
-    powers = np.where(available, rates, 0.0) ** rules.sharpness
+    odds = np.exp(np.minimum(affinities, rules.most_affinity))
+    powers = odds[:, None, :] * priors * available
     softmax = powers / powers.sum(axis=2, keepdims=True)
     floor = available / available.sum(axis=2, keepdims=True)
     mixed: Doubles = (1.0 - rules.exploration) * softmax + rules.exploration * floor
@@ -96,9 +97,14 @@ def shopper_keys(user_ids: Sequence[str], now: datetime, version: str) -> Keys:
     return np.array([key_of(user_id, day, version) for user_id in user_ids], dtype=np.uint64)
 
 
-def uniform_noise(shoppers: Keys, products: Keys, styles: Keys) -> Doubles:
-    """Hashed numbers in (0, 1), [B, k, K], from keys [B], [B, k] and [K]."""
+def uniform_noise(shoppers: Keys, actions: Keys, products: Keys, styles: Keys) -> Doubles:
+    """Hashed numbers in (0, 1), [B, k, K], from keys [B], [B, k] and [K].
+
+    `actions` [B] counts what each shopper did of late: with each action one product in
+    `RENEWED` draws anew, so that a shelf changes by and by and a shopper is not stuck with a draw.
+    """
     pairs = mixed_bits(shoppers[:, None] ^ products)
+    pairs = mixed_bits(pairs + (pairs % RENEWED + actions[:, None]) // RENEWED)
     bits = mixed_bits(pairs[:, :, None] ^ styles)
     return uniform(bits)
 

@@ -71,6 +71,7 @@ def feedback(
     kind: str = "click",
     at: datetime = NOW,
     event_id: str | None = None,
+    propensity: float | None = None,
 ) -> Feedback:
     return Feedback(
         event_id=event_id or f"{user_id} {kind} {product_id} {style_id} {at.timestamp()}",
@@ -79,6 +80,7 @@ def feedback(
         product_id=product_id,
         style_id=style_id,
         occurred_at=at,
+        propensity=propensity,
     )
 
 
@@ -90,7 +92,7 @@ def shopper(
     for minute, number in enumerate(products.tolist()):
         at = NOW - timedelta(hours=5) + timedelta(minutes=minute)
         style = STYLES[int(random.integers(len(STYLES)))]
-        event = feedback(user_id, f"product-{number}", style, at=at)
+        event = feedback(user_id, f"product-{number}", style, at=at, propensity=0.1)
         state = apply(state, event, at, rules or Rules())
     return state
 
