@@ -1,0 +1,8 @@
+"""The trained models that ship, each a folder with its manifest and model card."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+GENERATOR = Path(__file__).parent / "generator"
+"""Folder of the generator in use."""
