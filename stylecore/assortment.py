@@ -109,10 +109,10 @@ def _features(
         units = np.eye(max(len(catalogue.category_code_of), 1), dtype=np.float32)
         return units[catalogue.category_codes] * catalogue.present[:, None]
     white = whitening(factors.product_factors, factors.regularization)
-    return white.whiten(_with_category_means(catalogue, factors))
+    return white.whiten(with_category_means(catalogue, factors))
 
 
-def _with_category_means(catalogue: Catalogue, factors: Factors) -> Singles:
+def with_category_means(catalogue: Catalogue, factors: Factors) -> Singles:
     """The factors [P, F] in the catalogue's rows; newcomers at their category's mean."""
     rows = _positions(factors.product_ids, catalogue.row_of)
     known = rows >= 0
