@@ -17,6 +17,7 @@ from stylecore.errors import SettingsError
 from stylecore.gan.networks import Discriminator, Generator, GeneratorShape, parameter_groups
 from stylecore.gan.settings import TrainSettings
 
+CHECKPOINT = "checkpoint.pt"
 BETAS = (0.5, 0.99)
 
 

@@ -29,6 +29,7 @@ from stylecore.gan.onnx_file import (
 )
 from stylecore.gan.settings import TrainSettings
 from stylecore.gan.teachers import STYLES, StyleInfo
+from stylecore.gan.train import LOSSES
 from stylecore.manifest import (
     MANIFEST,
     GeneratorManifest,
@@ -43,7 +44,7 @@ NAME, FILE = "stylecast-generator", "generator.onnx"
 SWATCHES, SWATCH_SIDE = "swatches", 96
 WORKING_SIZE = 256
 COMMAND = (
-    "python -m stylecore.gan --photos DIR --styles DIR --perceptual NPZ --run DIR --output DIR"
+    "stylecast train generator --photos DIR --styles DIR --perceptual NPZ --run DIR --output DIR"
 )
 LICENCE = "Apache-2.0"
 SOURCES = (
@@ -113,7 +114,7 @@ def read_run(run: Path) -> tuple[TrainSettings, list[StyleInfo]]:
 
 def training_run(settings: TrainSettings, run: Path, step: int) -> TrainingRun:
     """What the manifest tells of the training."""
-    log = [json.loads(line) for line in (run / "losses.jsonl").read_text().splitlines()]
+    log = [json.loads(line) for line in (run / LOSSES).read_text().splitlines()]
     seconds = float(np.mean([figures["seconds"] for figures in log] or [0.0])) * step
     return TrainingRun(
         command=f"{COMMAND} --steps {settings.steps} --seed {settings.seed}",

@@ -8,6 +8,7 @@ sizes than the traced one, and batches of mixed styles. Styles have rows here an
 from __future__ import annotations
 
 import hashlib
+import logging
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -50,6 +51,9 @@ def export_onnx(generator: Generator, file: Path) -> None:
     example = example_inputs(generator.shape.styles, 2, 64, 96, seed=0)
     free = torch.export.Dim.AUTO
     picture = {0: free, 2: free, 3: free}
+    logging.getLogger("torch.onnx").setLevel(
+        logging.ERROR
+    )  # it tells of packages it can do without
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the exporter warns of its own internals
         torch.onnx.export(

@@ -16,7 +16,7 @@ import argparse
 import itertools
 import os
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -129,6 +129,32 @@ def write_pair(job: tuple[int, Path], output: Path, palettes: Mapping[str, Palet
     return True
 
 
+def make_pairs(
+    photos: Sequence[Path],
+    styles: Path,
+    output: Path,
+    limit: int,
+    workers: int,
+    report: Callable[[int, int], None],
+) -> None:
+    """Paint what is missing of the first `limit` pairs; `report` gets the done and the whole count.
+
+    Raises SettingsError where there are no photos.
+    """
+    output.mkdir(parents=True, exist_ok=True)
+    jobs = list(enumerate(balanced(photos, limit)))
+    paint_one = partial(write_pair, output=output, palettes=reference_palettes(styles))
+    with ProcessPoolExecutor(workers) as pool:
+        for done, _ in enumerate(pool.map(paint_one, jobs, chunksize=4), start=1):
+            report(done, len(jobs))
+
+
+def print_every_fifty(done: int, whole: int) -> None:
+    """A plain line now and then."""
+    if done % 50 == 0 or done == whole:
+        print(f"{done} of {whole} pairs", flush=True)
+
+
 def main() -> None:
     """Make or extend a pair set, telling the count every 50 pairs."""
     parser = argparse.ArgumentParser(description="Paint photos in every style for training.")
@@ -138,13 +164,9 @@ def main() -> None:
     parser.add_argument("--limit", type=int, default=400)
     parser.add_argument("--workers", type=int, default=2)
     given = parser.parse_args()
-    given.output.mkdir(parents=True, exist_ok=True)
-    jobs = list(enumerate(balanced(given.photos, given.limit)))
-    paint_one = partial(write_pair, output=given.output, palettes=reference_palettes(given.styles))
-    with ProcessPoolExecutor(given.workers) as pool:
-        for done, _ in enumerate(pool.map(paint_one, jobs, chunksize=4), start=1):
-            if done % 50 == 0 or done == len(jobs):
-                print(f"{done} of {len(jobs)} pairs", flush=True)
+    make_pairs(
+        given.photos, given.styles, given.output, given.limit, given.workers, print_every_fifty
+    )
 
 
 if __name__ == "__main__":

@@ -25,6 +25,7 @@ from torch import Tensor
 
 from stylecore.gan import losses
 from stylecore.gan.checkpoint import (
+    CHECKPOINT,
     Trainee,
     load_checkpoint,
     new_trainee,
@@ -43,7 +44,7 @@ from stylecore.gan.objective import (
 from stylecore.gan.perceptual import SqueezeNet, load_perceptual
 from stylecore.gan.settings import TrainSettings, encode_settings
 
-CHECKPOINT = "checkpoint.pt"
+LOSSES = "losses.jsonl"
 WARM_UP = 100
 """Steps over which the learning rate rises."""
 LAST_RATE = 0.05
@@ -80,6 +81,7 @@ def train(settings: TrainSettings, style_ids: Sequence[str], report: Report) -> 
     checkpoint = settings.run / CHECKPOINT
     if checkpoint.is_file():
         load_checkpoint(checkpoint, trainee)
+        drop_later_records(settings.run / LOSSES, trainee.step)
     (settings.run / "settings.json").write_bytes(encode_settings(settings))
     (settings.run / "styles.json").write_text(json.dumps(list(style_ids)))
     while trainee.step < settings.steps:
@@ -89,6 +91,12 @@ def train(settings: TrainSettings, style_ids: Sequence[str], report: Report) -> 
         keep_records(trainee, lessons, settings, figures, report)
     save_checkpoint(trainee, checkpoint)
     return checkpoint
+
+
+def drop_later_records(file: Path, step: int) -> None:
+    """Forget what was logged after the checkpoint: these steps are about to be taken again."""
+    lines = file.read_text().splitlines(keepends=True) if file.is_file() else []
+    file.write_text("".join(line for line in lines if json.loads(line)["step"] <= step))
 
 
 def with_styles(settings: TrainSettings, count: int) -> TrainSettings:
@@ -198,7 +206,7 @@ def keep_records(
 ) -> None:
     """Losses, grids and checkpoints, each when its step has come."""
     if trainee.step % settings.log_every == 0:
-        with (settings.run / "losses.jsonl").open("a") as log:
+        with (settings.run / LOSSES).open("a") as log:
             log.write(json.dumps({name: round(value, 5) for name, value in figures.items()}) + "\n")
         report(figures)
     if trainee.step % settings.grid_every == 0:
