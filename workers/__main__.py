@@ -42,7 +42,6 @@ app.command("styles")(styles.styles)
 app.command("lag")(lag.lag)
 app.add_typer(offline.train_app, name="train")
 app.command("export")(offline.export)
-app.add_typer(offline.evaluate_app, name="evaluate")
 app.command("doctor")(doctor.doctor)
 app.command("settings")(settings.settings)
 

@@ -42,13 +42,21 @@ class Publisher:
         produce(self._producer, output, self._delivered)
         self._producer.poll(0)
 
+    def poll(self) -> None:
+        """Hear of deliveries. Raises Transient where one failed."""
+        self._producer.poll(0)
+        self._require_delivery()
+
     def flush(self) -> None:
         """Wait until all is delivered. Raises Transient."""
         left = self._producer.flush(FLUSH_SECONDS)
-        if self._failed is not None:
-            raise Transient(f"not delivered: {self._failed.str()}")
+        self._require_delivery()
         if left:
             raise Transient(f"{left} records are not delivered after {FLUSH_SECONDS:.0f} s")
+
+    def _require_delivery(self) -> None:
+        if self._failed is not None:
+            raise Transient(f"not delivered: {self._failed.str()}")
 
     def topic(self, topic: Topic) -> str:
         """The topic's name on this cluster."""

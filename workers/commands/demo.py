@@ -1,0 +1,40 @@
+"""`stylecast demo`: the whole product on this machine, and an end."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from workers.commands.printing import JsonFlag, print_json
+from workers.settings import load_settings
+
+
+def demo(
+    products: Annotated[
+        Path | None, typer.Option(help="A folder of photos; its sub-folders are categories.")
+    ] = None,
+    limit: Annotated[int, typer.Option(min=1, help="Photos taken from the folder.")] = 48,
+    output: Annotated[Path, typer.Option(help="Folder to write to.")] = Path("output"),
+    shoppers: Annotated[int, typer.Option(min=3, help="Simulated shoppers.")] = 40,
+    seed: Annotated[int, typer.Option(min=0, help="Of the shoppers' tastes.")] = 7,
+    as_json: JsonFlag = False,
+) -> None:
+    """Photos in, renders and recommendations out, on a Kafka of its own."""
+    from workers.demo.director import Script, run_demo
+    from workers.demo.products import folder_products, sample_products
+    from workers.demo.progress import Progress
+    from workers.demo.summary import summary_of
+
+    chosen = sample_products() if products is None else folder_products(products, limit)
+    console = Console(stderr=as_json)
+    script = Script(chosen, output.resolve(), shoppers, seed)
+    outcome = run_demo(script, load_settings(), Progress(console))
+    if as_json:
+        print_json(summary_of(outcome))
+        return
+    for name, value in summary_of(outcome).items():
+        console.print(f"{name:28}{value}", highlight=False)
+    console.print(f"\nLook at {script.output / 'report.html'}", soft_wrap=True)

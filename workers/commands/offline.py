@@ -1,0 +1,80 @@
+"""`stylecast train generator` and `export`: the offline part, which needs torch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from stylecore.errors import SettingsError
+
+train_app = typer.Typer(help="Train; needs the extra 'train'.", no_args_is_help=True)
+
+Photos = Annotated[Path, typer.Option(help="Product photos; sub-folders are categories.")]
+Run = Annotated[Path, typer.Option(help="Folder of the run: settings, losses, checkpoint.")]
+Output = Annotated[Path, typer.Option(help="Folder to write to.")]
+Version = Annotated[str | None, typer.Option(help="Of the manifest; today's by default.")]
+
+
+@train_app.command("generator")
+def train_generator(
+    photos: Photos,
+    styles: Annotated[Path, typer.Option(help="Reference pictures, one folder a style.")],
+    perceptual: Annotated[Path, typer.Option(help="squeezenet1_0.npz, of the losses.")],
+    run: Run,
+    output: Output,
+    pairs: Annotated[Path | None, typer.Option(help="Default: RUN/pairs.")] = None,
+    pairs_limit: Annotated[int, typer.Option(min=1, help="Photos that teachers paint.")] = 450,
+    steps: Annotated[int, typer.Option(min=1)] = 10_000,
+    seed: Annotated[int, typer.Option(min=0)] = 7,
+    threads: Annotated[int, typer.Option(min=1)] = 2,
+    version: Version = None,
+) -> None:
+    """Let teachers paint pairs, train the generator on them, export it; resumes where it stopped."""
+    with _torch_needed():
+        from stylecore.gan.__main__ import make_generator
+        from stylecore.gan.settings import TrainSettings
+    now = datetime.now(UTC)
+    settings = TrainSettings(
+        photos=photos,
+        styles=styles,
+        perceptual=perceptual,
+        pairs=pairs or run / "pairs",
+        run=run,
+        steps=steps,
+        seed=seed,
+        threads=threads,
+    )
+    manifest = make_generator(
+        settings, output, pairs_limit=pairs_limit, version=version or _today(now), now=now
+    )
+    typer.echo(f"{manifest.version} with {len(manifest.styles)} styles in {output}")
+
+
+def export(run: Run, output: Output, version: Version = None) -> None:
+    """Export a run's checkpoint to ONNX, checked against torch, with manifest and swatches."""
+    with _torch_needed():
+        from stylecore.gan.checkpoint import CHECKPOINT
+        from stylecore.gan.export import export as export_checkpoint
+    now = datetime.now(UTC)
+    manifest = export_checkpoint(run / CHECKPOINT, output, version=version or _today(now), now=now)
+    typer.echo(f"{manifest.version} with {len(manifest.styles)} styles in {output}")
+
+
+def _today(now: datetime) -> str:
+    return f"{now:%Y.%m.%d}-1"
+
+
+@contextmanager
+def _torch_needed() -> Iterator[None]:
+    """Raises SettingsError where the training packages are not installed."""
+    try:
+        yield
+    except ModuleNotFoundError as problem:
+        raise SettingsError(
+            f"{problem.name} is not installed: pip install 'stylecast[train]', or make setup-dev"
+        ) from problem

@@ -1,0 +1,246 @@
+"""The demo from start to end.
+
+Kafka and workers up -> products and mistakes in -> renders out -> shoppers look and click ->
+factors are fitted once -> shoppers go on -> lag zero -> all down -> summary and report.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+import numpy as np
+
+from schemas.events import Product, Style
+from schemas.topics import PREFERENCE_MODELS, PRODUCTS, RECOMMENDATIONS, STYLES
+from stylecore.engine import SHIPPED_GENERATOR
+from stylecore.errors import StylecastError
+from stylecore.manifest import load_manifest
+from stylecore.simulate import shopper
+from workers.broker import local_broker
+from workers.demo.bad_inputs import (
+    BAD_PRODUCTS,
+    EXPECTED_DEAD_LETTERS,
+    bad_products,
+    bad_records,
+)
+from workers.demo.fleet import Fleet, fleet
+from workers.demo.gallery import Gallery, read_dead_letters
+from workers.demo.progress import Progress, Told
+from workers.demo.report import write_report
+from workers.demo.shopping import Shopping, Visit
+from workers.demo.summary import Outcome, summary_of, write_renders
+from workers.lag import collect_lag
+from workers.publisher import Publisher
+from workers.records import tombstone
+from workers.settings import Settings
+from workers.table import TableReader, partitions_of
+from workers.topics import apply_topics
+
+USER_PARTITIONS = 4
+LOOKS = 10
+"""Of each shopper before the fit, and after it."""
+PATIENCE_SECONDS = 240.0
+SOURCE = "/stylecast/demo"
+BLEND = Style(
+    style_id="sketchbook",
+    label="Sketchbook",
+    weights={"watercolour": 0.6, "ink-line": 0.4},
+)
+"""A merchandiser's own style beside the generator's."""
+
+
+@dataclass(frozen=True)
+class Script:
+    """What the demo is to show, and where to."""
+
+    products: list[Product]
+    output: Path
+    shoppers: int
+    seed: int
+
+
+def run_demo(script: Script, settings: Settings, progress: Progress) -> Outcome:
+    """Run the demo and write its output. Raises StylecastError where something does not come."""
+    started = time.monotonic()
+    script.output.mkdir(parents=True, exist_ok=True)
+    with ExitStack() as stack:
+        progress.stage("Starting Kafka")
+        broker = stack.enter_context(local_broker())
+        environment = _environment(script, broker.bootstrap_servers)
+        settings = _settings(settings, script, broker.bootstrap_servers)
+        apply_topics(settings, USER_PARTITIONS)
+        workers = stack.enter_context(fleet(environment, script.output / "logs"))
+        outcome = _play(script, settings, workers, progress, stack)
+    outcome.seconds = time.monotonic() - started
+    progress.stage("Writing the report")
+    write_renders(outcome, script.output / "renders")
+    summary = msgspec.json.format(msgspec.json.encode(summary_of(outcome)), indent=2)
+    (script.output / "summary.json").write_bytes(summary + b"\n")
+    write_report(outcome, script.output / "report.html")
+    return outcome
+
+
+def _play(
+    script: Script, settings: Settings, workers: Fleet, progress: Progress, stack: ExitStack
+) -> Outcome:
+    progress.stage("Starting the workers")
+    for worker in ("stylize", "planner", "preferences", "lag"):
+        workers.start(worker)
+    for worker in ("stylize", "preferences", "lag"):
+        workers.wait_ready(worker)
+    outcome = Outcome(products=script.products, styles=_offered_styles(settings))
+    publisher = stack.enter_context(Publisher(settings, SOURCE))
+    gallery = Gallery(settings)
+    stack.callback(gallery.close)
+
+    _publish(script, publisher, outcome.styles)
+    with progress.bar("Rendering", len(outcome.pairs)) as told:
+        _wait_for_renders(gallery, outcome, workers, told)
+    outcome.published, outcome.rejected = gallery.published, gallery.rejected
+    _wait_for_dead_letters(settings, outcome, workers)
+    for product_id in BAD_PRODUCTS:  # the shop learns of its mistakes and takes them back
+        publisher.send_raw(tombstone(settings, PRODUCTS, product_id.encode()))
+    publisher.flush()
+
+    shopping = _shopping(script, settings, outcome, publisher, stack)
+    shopping.wait_for_list(len(script.products))
+    with progress.bar("Shopping before the fit", script.shoppers * LOOKS) as told:
+        shopping.go_on(LOOKS, told)
+    progress.stage("Fitting factors")
+    workers.start("trainer")
+    _wait_for_factors(settings, workers)
+    with progress.bar("Shopping after the fit", script.shoppers * LOOKS) as told:
+        shopping.go_on(LOOKS, told)
+    publisher.flush()
+
+    progress.stage("Waiting until all is processed")
+    outcome.visits = list(shopping.visits.values())
+    outcome.latencies, outcome.feedback_events = shopping.latencies, shopping.feedback_events
+    outcome.lag_at_end = _settled_lag(settings, workers)
+    shopping.read_rest()
+    outcome.recommendations = shopping.recommendations
+    outcome.dead_letters = read_dead_letters(settings)
+    return outcome
+
+
+def _environment(script: Script, bootstrap_servers: str) -> dict[str, str]:
+    """The settings of the demo's workers."""
+    folders = {str(Path(product.image_uri).parent) for product in script.products}
+    prefixes = sorted(folders | {str(_mistakes(script))})
+    return {
+        "STYLECAST_KAFKA__BOOTSTRAP_SERVERS": bootstrap_servers,
+        "STYLECAST_STORE__URI": str((script.output / "store").resolve()),
+        "STYLECAST_WORKER__INSTANCE": "demo",
+        "STYLECAST_PHOTOS__ALLOWED_PREFIXES": msgspec.json.encode(prefixes).decode(),
+        "STYLECAST_PHOTOS__PATIENCE_SECONDS": "5",
+        "STYLECAST_PREFERENCES__DEMAND_SECONDS": "2",
+        "STYLECAST_LAG__INTERVAL_SECONDS": "1",
+    }
+
+
+def _settings(settings: Settings, script: Script, bootstrap_servers: str) -> Settings:
+    """The same for the demo's own process."""
+    kafka = settings.kafka.model_copy(update={"bootstrap_servers": bootstrap_servers})
+    uri = str((script.output / "store").resolve())
+    return settings.model_copy(
+        update={"kafka": kafka, "store": settings.store.model_copy(update={"uri": uri})}
+    )
+
+
+def _mistakes(script: Script) -> Path:
+    return (script.output / "mistakes").resolve()
+
+
+def _offered_styles(settings: Settings) -> list[str]:
+    """The generator's styles, and the blend where it can be drawn."""
+    manifest = load_manifest(settings.stylize.model or SHIPPED_GENERATOR)
+    names = [style.style_id for style in manifest.styles]
+    return [*names, BLEND.style_id] if set(BLEND.weights or ()) <= set(names) else names
+
+
+def _publish(script: Script, publisher: Publisher, styles: list[str]) -> None:
+    now = datetime.now(UTC)
+    if BLEND.style_id in styles:
+        publisher.send(STYLES, BLEND, now)
+        publisher.flush()
+    for product in [*script.products, *bad_products(_mistakes(script))]:
+        publisher.send(PRODUCTS, product, now)
+    for record in bad_records(publisher, now, script.products[0].product_id):
+        publisher.send_raw(record)
+    publisher.flush()
+
+
+def _wait_for_renders(gallery: Gallery, outcome: Outcome, workers: Fleet, told: Told) -> None:
+    """Until every pair of product and style is published or rejected."""
+    wanted, before = outcome.pairs, 0
+    for _ in _until(PATIENCE_SECONDS, workers, "the renders do not come"):
+        gallery.wait(0.2)
+        done = len(wanted & (gallery.published.keys() | gallery.rejected.keys()))
+        told(done - before)
+        before = done
+        if done == len(wanted):
+            return
+
+
+def _wait_for_dead_letters(settings: Settings, outcome: Outcome, workers: Fleet) -> None:
+    for _ in _until(60, workers, "the mistakes do not reach the dead letters"):
+        outcome.dead_letters = read_dead_letters(settings)
+        if len(outcome.dead_letters) >= EXPECTED_DEAD_LETTERS:
+            return
+        time.sleep(0.2)
+
+
+def _shopping(
+    script: Script,
+    settings: Settings,
+    outcome: Outcome,
+    publisher: Publisher,
+    stack: ExitStack,
+) -> Shopping:
+    random = np.random.default_rng(script.seed)
+    categories = sorted({product.category for product in script.products})
+    visits = [
+        Visit(shopper(f"shopper-{number:03d}", outcome.styles, categories, random))
+        for number in range(1, script.shoppers + 1)
+    ]
+    reader = TableReader(settings, partitions_of(settings, [RECOMMENDATIONS]))
+    stack.callback(reader.close)
+    category_of = {product.product_id: product.category for product in script.products}
+    return Shopping(visits, category_of, publisher, reader, random)
+
+
+def _wait_for_factors(settings: Settings, workers: Fleet) -> None:
+    """Until the trainer has announced its fit; preferences takes it up while it works."""
+    reader = TableReader(settings, partitions_of(settings, [PREFERENCE_MODELS]))
+    try:
+        for _ in _until(60, workers, "no factors are announced"):
+            if any(reader.wait(0.2)):
+                return
+    finally:
+        reader.close()
+
+
+def _settled_lag(settings: Settings, workers: Fleet) -> int:
+    """The sum of all groups' lag, once it is zero, or after half a minute what is left of it."""
+    deadline = time.monotonic() + 30
+    while True:
+        workers.require_running()
+        lag = sum(group.lag for group in collect_lag(settings))
+        if lag == 0 or time.monotonic() > deadline:
+            return lag
+        time.sleep(0.3)
+
+
+def _until(seconds: float, workers: Fleet, problem: str) -> Iterator[None]:
+    """Turns of a wait. Raises StylecastError when time is up or a worker has ended."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        workers.require_running()
+        yield
+    raise StylecastError(f"{problem} within {seconds:.0f} s; see the logs of the workers")

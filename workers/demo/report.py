@@ -1,0 +1,124 @@
+"""The demo's report: one self-contained HTML file.
+
+Products by styles, side by side; three shoppers, with what they clicked and what they were shown
+before and after; the dead letters; the figures.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Iterable
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from PIL import Image, ImageOps
+
+from schemas.events import Recommendations
+from stylecore.images import decode
+from workers.demo.shopping import Visit
+from workers.demo.summary import Outcome, summary_of
+
+THUMBNAIL = 220
+SHOPPERS = 3
+ITEMS = 6
+CLICKS = 8
+MAX_PIXELS = 50_000_000
+
+
+def write_report(outcome: Outcome, path: Path) -> None:
+    """Write the report."""
+    environment = Environment(
+        loader=PackageLoader("workers.demo"), autoescape=True, undefined=StrictUndefined
+    )
+    template = environment.get_template("report.html")
+    path.write_text(template.render(**_view(outcome)), encoding="utf-8")
+
+
+def _view(outcome: Outcome) -> dict[str, Any]:
+    titles = {product.product_id: product.title for product in outcome.products}
+    return {
+        "summary": summary_of(outcome),
+        "styles": outcome.styles,
+        "rows": list(_rows(outcome)),
+        "shoppers": [_shopper(visit, titles) for visit in _most_telling(outcome.visits)],
+        "dead_letters": outcome.dead_letters,
+    }
+
+
+def _rows(outcome: Outcome) -> Iterable[dict[str, Any]]:
+    """A product, its photo, and a picture or a reason for each style."""
+    for product in outcome.products:
+        yield {
+            "title": product.title,
+            "category": product.category,
+            "photo": thumbnail(product.image_uri),
+            "cells": [_cell(outcome, (product.product_id, style)) for style in outcome.styles],
+        }
+
+
+def _cell(outcome: Outcome, pair: tuple[str, str]) -> dict[str, str]:
+    if pair in outcome.published:
+        return {"picture": thumbnail(outcome.published[pair].image_uri), "reason": ""}
+    rejected = outcome.rejected.get(pair)
+    reasons = rejected.reasons if rejected else ()
+    texts = (
+        reason.text or f"{reason.figure} {reason.value:.2f} below {reason.bound:.2f}"
+        for reason in reasons
+    )
+    return {"picture": "", "reason": ", ".join(texts) or "not drawn"}
+
+
+def _most_telling(visits: list[Visit]) -> list[Visit]:
+    """Shoppers of different tastes, those who clicked most first."""
+    chosen: dict[str, Visit] = {}
+    for visit in sorted(visits, key=lambda visit: -len(visit.clicks)):
+        chosen.setdefault(visit.shopper.style_id, visit)
+    return list(chosen.values())[:SHOPPERS]
+
+
+def _shopper(visit: Visit, titles: dict[str, str]) -> dict[str, Any]:
+    last_clicks = visit.clicks[-CLICKS:]
+    return {
+        "name": visit.shopper.user_id,
+        "style": visit.shopper.style_id,
+        "categories": ", ".join(sorted(visit.shopper.categories)),
+        "clicks": [
+            {
+                "picture": thumbnail(action.item.image_uri),
+                "text": f"{action.kind}: {titles[action.item.product_id]}",
+                "style": action.item.style_id,
+            }
+            for action in last_clicks
+        ],
+        "count": len(visit.clicks),
+        "before": _shelf(visit.shown[0], visit, titles),
+        "after": _shelf(visit.shown[-1], visit, titles),
+    }
+
+
+def _shelf(shown: Recommendations, visit: Visit, titles: dict[str, str]) -> list[dict[str, Any]]:
+    return [
+        {
+            "picture": thumbnail(item.image_uri),
+            "title": titles[item.product_id],
+            "style": item.style_id,
+            "is_favourite": item.style_id == visit.shopper.style_id,
+            "why": item.reason.text,
+            "propensity": f"{100 * item.propensity:.0f} %",
+        }
+        for item in shown.items[:ITEMS]
+    ]
+
+
+@lru_cache(maxsize=4096)
+def thumbnail(uri: str) -> str:
+    """A picture of the store or a photo, small, as a data address."""
+    data = Path(uri.removeprefix("file://")).read_bytes()
+    picture = Image.fromarray(decode(data, short_side=THUMBNAIL, max_pixels=MAX_PIXELS).pixels)
+    small = ImageOps.contain(picture, (THUMBNAIL, THUMBNAIL))
+    buffer = io.BytesIO()
+    small.save(buffer, "WEBP", quality=80)
+    return "data:image/webp;base64," + base64.b64encode(buffer.getvalue()).decode()

@@ -1,0 +1,75 @@
+"""What the demo has shown, in figures: `summary.json`, and the renders as files."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from schemas.events import Product, RejectedImage, StylizedImage
+from stylecore.simulate import hit_rates
+from workers.demo.shopping import Visit
+
+Pair = tuple[str, str]
+
+
+@dataclass
+class Outcome:
+    """Everything that the summary and the report are made of."""
+
+    products: list[Product]
+    styles: list[str]
+    """On offer, besides the original."""
+    published: dict[Pair, StylizedImage] = field(default_factory=dict)
+    rejected: dict[Pair, RejectedImage] = field(default_factory=dict)
+    dead_letters: list[dict[str, str]] = field(default_factory=list)
+    visits: list[Visit] = field(default_factory=list)
+    latencies: list[float] = field(default_factory=list)
+    feedback_events: int = 0
+    recommendations: int = 0
+    lag_at_end: int = 0
+    seconds: float = 0.0
+
+    @property
+    def pairs(self) -> set[Pair]:
+        """Every product in every style."""
+        return {
+            (product.product_id, style_id) for product in self.products for style_id in self.styles
+        }
+
+
+def summary_of(outcome: Outcome) -> dict[str, Any]:
+    """The fields of `summary.json`; milliseconds and seconds as their names say."""
+    milliseconds = 1000 * np.array(outcome.latencies or [np.nan])
+    start, end = hit_rates([visit.hits for visit in outcome.visits])
+    return {
+        "products": len(outcome.products),
+        "styles": len(outcome.styles),
+        "renders_published": len(outcome.published),
+        "renders_rejected": len(outcome.rejected),
+        "feedback_events": outcome.feedback_events,
+        "shoppers": len(outcome.visits),
+        "recommendations": outcome.recommendations,
+        "dead_letters": len(outcome.dead_letters),
+        "lag_at_end": outcome.lag_at_end,
+        "click_to_recommendation_ms": {
+            "p50": round(float(np.percentile(milliseconds, 50)), 1),
+            "p99": round(float(np.percentile(milliseconds, 99)), 1),
+        },
+        "taste_hit_rate": {
+            "start": round(start, 3),
+            "end": round(end, 3),
+            "chance": round(1 / (len(outcome.styles) + 1), 3),
+        },
+        "seconds": round(outcome.seconds, 1),
+    }
+
+
+def write_renders(outcome: Outcome, folder: Path) -> None:
+    """The published renders as `<style>/<product>.webp`, for people to look at."""
+    for (product_id, style_id), image in outcome.published.items():
+        target = folder / style_id / f"{product_id}.webp"
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(Path(image.image_uri.removeprefix("file://")).read_bytes())
