@@ -34,7 +34,7 @@ def train_generator(
     threads: Annotated[int, typer.Option(min=1)] = 2,
     version: Version = None,
 ) -> None:
-    """Let teachers paint pairs, train the generator on them, export it; resumes where it stopped."""
+    """Let teachers paint pairs, train the generator on them, export it; resumes a run."""
     with _torch_needed():
         from stylecore.gan.__main__ import make_generator
         from stylecore.gan.settings import TrainSettings
