@@ -137,6 +137,8 @@ class TrainerSettings(BaseModel):
     """A refit comes at the latest after this, if anything changed."""
     refit_records: Positive = 100_000
     """A refit comes at once after this many changed states."""
+    least_shoppers: Positive = 20
+    """Nothing is fitted to fewer."""
     factors: Positive = 64
     iterations: Positive = 15
     regularization: Annotated[float, Field(gt=0)] = 0.05
