@@ -94,6 +94,7 @@ def tiny_settings(
         "rate": 2e-3,
         "adversarial_from": 8,
         "adversarial_ramp": 4,
+        "adversarial_every": 1,
         "bf16": False,
         "log_every": 1,
         "grid_every": 12,

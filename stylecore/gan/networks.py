@@ -109,6 +109,8 @@ class Generator(nn.Module):
         self.half_out = ConditionalConvolution(s, shape.half, shape.full, kernel=1)
         self.full_block = ConditionalConvolution(s, shape.full, shape.full)
         self.full_in = nn.Conv2d(6, shape.full, 3, bias=False)
+        self.quarter_noise = coarse_noise_layer(shape.quarter)
+        self.eighth_noise = coarse_noise_layer(shape.eighth)
         self.head = nn.Parameter(torch.randn(s, 3, shape.full + 3) * 0.1)
         self.head_bias = nn.Parameter(torch.zeros(s, 3))
 
@@ -120,8 +122,8 @@ class Generator(nn.Module):
         """
         centred = torch.cat([photo * 2 - 1, noise * 0.5], dim=1)
         half = self.half_block_in(activate(self.half_in(centred, weights)), weights)
-        quarter = activate(self.quarter_in(half, weights))
-        eighth = activate(self.eighth_in(quarter, weights))
+        quarter = activate(self.quarter_in(half, weights, self.quarter_noise(pooled(noise, 4))))
+        eighth = activate(self.eighth_in(quarter, weights, self.eighth_noise(pooled(noise, 8))))
         for block in self.eighth_blocks:
             eighth = block(eighth, weights)
         quarter = quarter + doubled(self.eighth_out(eighth, weights))
@@ -177,6 +179,22 @@ def residual_blocks(styles: int, channels: int, count: int) -> nn.ModuleList:
 def normalised(layer: nn.Module) -> nn.Module:
     """The layer with its weight divided by its largest singular value."""
     return nn.utils.parametrizations.spectral_norm(layer)
+
+
+def coarse_noise_layer(channels: int) -> nn.Module:
+    """5 x 5 convolution of pooled noise, zero at first.
+
+    Blooms and swirls follow the noise smoothed over dozens of pixels. Strided convolutions would
+    have to carry that small mean through all that is fine.
+    """
+    layer = nn.Conv2d(3, channels, 5, padding=2, padding_mode="reflect", bias=False)
+    nn.init.zeros_(layer.weight)
+    return layer
+
+
+def pooled(noise: Tensor, factor: int) -> Tensor:
+    """Means of `factor` x `factor` pixels, brought back to variance 1."""
+    return functional.avg_pool2d(noise, factor) * factor
 
 
 def activate(features: Tensor) -> Tensor:

@@ -19,7 +19,7 @@ class LossWeights(msgspec.Struct, frozen=True, kw_only=True):
     perceptual: float = 1.0
     paired_gram: float = 1.0
     reference_gram: float = 0.3
-    adversarial: float = 0.1
+    adversarial: float = 0.2
     total_variation: float = 0.0
     diversity: float = 0.0
 
@@ -27,8 +27,9 @@ class LossWeights(msgspec.Struct, frozen=True, kw_only=True):
 class TrainSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Where the data lies, how long and how hard to train.
 
-    `crop` in pixels, a multiple of 8. The discriminator learns from step `adversarial_from` on; its
-    pull on the generator grows over the `adversarial_ramp` steps after. `reference_share`: how many
+    `crop` in pixels, a multiple of 8. The discriminator learns from step `adversarial_from` on, its
+    pull on the generator grows over the `adversarial_ramp` steps after, and both take place every
+    `adversarial_every`th step only, for the pairs teach more a second. `reference_share`: how many
     of the pictures it is shown as real are real references, where the style has any.
     """
 
@@ -37,7 +38,7 @@ class TrainSettings(msgspec.Struct, frozen=True, kw_only=True):
     perceptual: Path
     pairs: Path
     run: Path
-    steps: int = 10_000
+    steps: int = 5_000
     seed: int = 7
     crop: int = 144
     batch: int = 9
@@ -46,13 +47,14 @@ class TrainSettings(msgspec.Struct, frozen=True, kw_only=True):
     adversarial: Literal["non-saturating", "hinge"] = "non-saturating"
     adversarial_from: int = 1_500
     adversarial_ramp: int = 1_000
+    adversarial_every: int = 2
     reference_share: float = 0.5
     averaging: float = 0.998
     bf16: bool = True
     threads: int = 2
     log_every: int = 20
-    grid_every: int = 500
-    checkpoint_every: int = 500
+    grid_every: int = 250
+    checkpoint_every: int = 100
     losses: LossWeights = LossWeights()
     shape: GeneratorShape = GeneratorShape(styles=0)
     """`styles` is filled in from the teachers."""

@@ -182,8 +182,9 @@ def weighted_sum(terms: dict[str, Tensor], settings: TrainSettings, pull: float)
 
 
 def adversarial_pull(step: int, settings: TrainSettings) -> float:
-    """0 before `adversarial_from`, then growing to 1 over `adversarial_ramp` steps."""
-    if not settings.losses.adversarial or step < settings.adversarial_from:
+    """0 before `adversarial_from` and between its turns, growing to 1 over `adversarial_ramp`."""
+    its_turn = step % settings.adversarial_every == 0
+    if not (settings.losses.adversarial and its_turn) or step < settings.adversarial_from:
         return 0.0
     return min(1.0, (step - settings.adversarial_from + 1) / max(1, settings.adversarial_ramp))
 

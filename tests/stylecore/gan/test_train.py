@@ -73,6 +73,8 @@ def test_the_discriminators_pull_grows(tmp_path: Path) -> None:
     settings = tiny_settings(tmp_path)
     pulls = [adversarial_pull(step, settings) for step in (0, 7, 8, 11, 100)]
     assert pulls == [0, 0, 0.25, 1, 1]
+    seldom = msgspec.structs.replace(settings, adversarial_every=2)
+    assert [adversarial_pull(step, seldom) for step in (99, 100)] == [0, 1]
 
 
 def test_missing_pairs_or_weights_or_styles_are_told(tmp_path: Path) -> None:
