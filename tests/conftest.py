@@ -52,7 +52,7 @@ def settings(bootstrap_servers: str, prefix: str, tmp_path: Path):
 
 
 @pytest.fixture
-def topics(settings) -> Iterator[list[str]]:
+def topics(settings, prefix: str) -> Iterator[list[str]]:
     """All topics of the table, created for this test and deleted after it."""
     from workers.admin import admin_client
     from workers.topics import apply_topics
@@ -60,7 +60,7 @@ def topics(settings) -> Iterator[list[str]]:
     names = apply_topics(settings, PARTITIONS)
     yield names
     admin = admin_client(settings)  # its answers come only while it is kept
-    left = [name for name in admin.list_topics(timeout=30).topics if name in names]
+    left = [name for name in admin.list_topics(timeout=30).topics if name.startswith(prefix)]
     for deleted in admin.delete_topics(left).values():
         deleted.result(30)
 

@@ -2,7 +2,8 @@
 
 Of a group it needs no member: a stopped group's commits stay on the cluster. A topic that a group
 consumes is one in which it has committed, one that is assigned to it, or one that the table of
-topics gives to it, so that a worker that never ran is behind by all there is.
+topics gives to it, so that a worker that never ran is behind by all there is. The changelogs that
+Faust names after the group are memory, not input.
 """
 
 from __future__ import annotations
@@ -147,7 +148,8 @@ def _found(
     }
     state = "NEVER_RAN" if described is None else described.state.name
     topics = assigned | owned | {place.topic for place in committed}
-    return FoundGroup(name, state, len(members), committed, topics)
+    inputs = {topic for topic in topics if not topic.startswith(f"{name}-")}
+    return FoundGroup(name, state, len(members), committed, inputs)
 
 
 def _list_offsets(admin: AdminClient, places: list[Place], spec: OffsetSpec) -> dict[Place, int]:

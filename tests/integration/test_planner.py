@@ -1,0 +1,309 @@
+"""The planner as a process of its own, on a real cluster."""
+
+from __future__ import annotations
+
+import json
+import signal
+import socket
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import pytest
+from generators import write_generator
+from helpers import wait_until
+
+from schemas.cloudevents import header
+from schemas.codec import decode
+from schemas.events import Product, Style, StyleDemand, StylizeJob
+from schemas.topics import (
+    DEMAND,
+    JOBS,
+    PRODUCTS,
+    REJECTED,
+    STYLES,
+    STYLIZED,
+    dead_letter_topic,
+)
+from workers.clients import producer, table_consumer, transactional_producer
+from workers.lag import collect_lag
+from workers.partitioner import partition_of
+from workers.records import Record, output_of, record_of
+from workers.topics import group_id, topic_name
+from workers.transaction import produce
+
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(240)]
+
+OWN_STYLES = ["ink-line", "neon"]
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+CODE = "from workers.planner import run_planner; from workers.settings import load_settings; "
+CODE += "run_planner(load_settings())"
+
+
+@pytest.fixture
+def planner(settings, topics, environment, tmp_path):
+    """Starts the planner; yields what the tests need of it."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    environment["STYLECAST_STYLIZE__MODEL"] = str(write_generator(tmp_path / "model", OWN_STYLES))
+    environment["STYLECAST_WORKER__HTTP_PORT"] = str(port)
+    with Driver(settings, environment, port) as driver:
+        yield driver
+
+
+class Driver:
+    """The planner's process and the topics around it."""
+
+    def __init__(self, settings, environment, port):
+        self.settings, self.environment, self.port = settings, environment, port
+        self._producer = producer(settings)
+
+    def __enter__(self):
+        self.start()
+        return self
+
+    def __exit__(self, *_):
+        self.process.kill()
+        self.process.wait()
+
+    def start(self):
+        self.process = subprocess.Popen([sys.executable, "-c", CODE], env=self.environment)
+
+        def is_ready() -> bool:
+            assert self.process.poll() is None, "the planner has ended"
+            return self.status("/ready") == 200
+
+        wait_until(is_ready, 90)
+
+    def status(self, path: str) -> int:
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}") as answer:
+                return answer.status
+        except urllib.error.HTTPError as refusal:
+            with refusal:
+                return refusal.code
+        except OSError:
+            return 0
+
+    def page(self, path: str) -> str:
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}") as answer:
+            return answer.read().decode()
+
+    def send(self, topic, event) -> None:
+        produce(self._producer, output_of(self.settings, topic, event, source="/test", now=NOW))
+        assert self._producer.flush(30) == 0
+
+    def send_bytes(self, topic, key: bytes, value: bytes | None, headers=()) -> None:
+        name = topic_name(self.settings, topic)
+        self._producer.produce(name, value, key, headers=list(headers))
+        assert self._producer.flush(30) == 0
+
+    def read(self, topic: str) -> list[Record]:
+        """All records of a topic (by its contract name), in the order of their timestamps."""
+        return sorted(read_all(self.settings, topic), key=lambda record: record.timestamp_ms)
+
+    def jobs(self) -> list[StylizeJob]:
+        return [decode(StylizeJob, record.value) for record in self.read(JOBS.name)]
+
+    def wait_for_jobs(self, count: int) -> list[StylizeJob]:
+        wait_until(lambda: len(self.jobs()) >= count, 60)
+        self.wait_until_idle()
+        return self.jobs()
+
+    def wait_until_idle(self) -> None:
+        """Until the group has committed all there is."""
+
+        def lag() -> int:
+            groups = {group.group: group.lag for group in collect_lag(self.settings)}
+            return groups[group_id(self.settings, "planner")]
+
+        wait_until(lambda: lag() == 0, 60)
+
+
+def read_all(settings, topic: str) -> Iterator[Record]:
+    from confluent_kafka import OFFSET_BEGINNING, KafkaError, TopicPartition
+
+    name = settings.kafka.topic_prefix + topic
+    consumer = table_consumer(settings)
+    try:
+        consumer.assign([TopicPartition(name, part, OFFSET_BEGINNING) for part in range(4)])
+        ended = 0
+        while ended < 4:
+            message = consumer.poll(10)
+            assert message is not None
+            if message.error() is None:
+                yield record_of(message)
+            else:
+                assert message.error().code() == KafkaError._PARTITION_EOF
+                ended += 1
+    finally:
+        consumer.close()
+
+
+def product(product_id: str, **changes) -> Product:
+    values = {"title": "Mug", "category": "mug", "image_uri": f"{product_id}.jpg", **changes}
+    return Product(product_id=product_id, **values)
+
+
+def styles_of(job: StylizeJob) -> list[str]:
+    return [request.style_id for request in job.styles]
+
+
+def test_a_products_life(planner):
+    # A new product gets all styles, in one job.
+    planner.send(PRODUCTS, product("mug-1"))
+    (launch,) = planner.wait_for_jobs(1)
+    assert (launch.product_id, launch.image_uri) == ("mug-1", "mug-1.jpg")
+    assert (styles_of(launch), launch.reason) == (OWN_STYLES, "launch")
+
+    # A repeat, and another title, get none.
+    planner.send(PRODUCTS, product("mug-1"))
+    planner.send(PRODUCTS, product("mug-1", title="Cup"))
+    planner.wait_until_idle()
+    assert len(planner.jobs()) == 1
+
+    # Another photo is drawn again.
+    planner.send(PRODUCTS, product("mug-1", image_uri="better.jpg"))
+    better = planner.wait_for_jobs(2)[-1]
+    assert (better.image_uri, styles_of(better)) == ("better.jpg", OWN_STYLES)
+    assert better.job_id != launch.job_id
+
+    # A removed product loses its pictures.
+    planner.send_bytes(PRODUCTS, b"mug-1", None)
+    planner.wait_until_idle()
+    for topic in (STYLIZED, REJECTED):
+        gone = {record.key: record.value for record in planner.read(topic.name)}
+        assert gone == {b"mug-1/ink-line": None, b"mug-1/neon": None}
+    assert json.loads(planner.page("/plan.json"))["products"] == []
+
+
+def test_a_new_style_is_drawn_for_all_products_of_its_categories(planner):
+    for number in range(3):
+        planner.send(PRODUCTS, product(f"mug-{number}"))
+    planner.send(PRODUCTS, product("lamp", category="lamp"))
+    planner.wait_for_jobs(4)
+    warm = {"style_id": "warm", "label": "Warm", "weights": {"neon": 1.0}, "seed": 7}
+    planner.send(STYLES, Style(**warm, categories=["mug"]))
+    new = planner.wait_for_jobs(7)[4:]
+    assert sorted(job.product_id for job in new) == ["mug-0", "mug-1", "mug-2"]
+    assert {tuple(styles_of(job)) for job in new} == {("warm",)}
+    assert new[0].styles[0].definition.seed == 7
+
+    # The same style again is no news; without categories the lamp gets it too.
+    planner.send(STYLES, Style(**warm, categories=["mug"]))
+    planner.wait_until_idle()
+    assert len(planner.jobs()) == 7
+    planner.send(STYLES, Style(**warm))
+    assert planner.wait_for_jobs(8)[-1].product_id == "lamp"
+
+    page = planner.page("/plan")
+    assert "4 products, 3 styles" in page
+    assert "ink-line, neon, warm" in page
+
+
+def test_a_job_record_is_an_event_on_its_keys_partition(planner):
+    keys = [f"mug-{number}" for number in range(8)]
+    for key in keys:
+        planner.send(PRODUCTS, product(key))
+    planner.wait_for_jobs(len(keys))
+    records = planner.read(JOBS.name)
+    assert {record.key.decode() for record in records} == set(keys)
+    for record in records:
+        job = decode(StylizeJob, record.value)
+        assert record.partition == partition_of(record.key, 4)
+        assert header(record.headers, "ce_type") == b"com.stylecast.stylizejob.v1"
+        assert header(record.headers, "ce_id") == job.job_id.encode()
+        cause = header(record.headers, "stylecast.input.topic")
+        assert cause == topic_name(planner.settings, PRODUCTS).encode()
+
+
+def test_what_is_wrong_goes_to_the_dead_letters_untouched_and_the_rest_goes_on(planner):
+    planner.send_bytes(PRODUCTS, b"bad", b"not JSON", headers=[("from", b"kcat")])
+    planner.send_bytes(
+        PRODUCTS, b"bad", b'{"product_id":"other","title":"","category":"c","image_uri":"u"}'
+    )
+    planner.send_bytes(STYLES, b"bad", b'{"style_id":"bad"}')
+    planner.send(PRODUCTS, product("good"))
+    assert planner.wait_for_jobs(1)[0].product_id == "good"
+
+    dead = planner.read(dead_letter_topic(PRODUCTS.name))
+    assert [(record.key, record.value[:8]) for record in dead] == [
+        (b"bad", b"not JSON"),
+        (b"bad", b'{"produc'),
+    ]
+    headers = dict(dead[0].headers)
+    assert next(iter(headers)) == "from"
+    assert headers["__connect.errors.topic"] == topic_name(planner.settings, PRODUCTS).encode()
+    assert headers["__connect.errors.stage"] == b"decode"
+    assert headers["__connect.errors.exception.class.name"] == b"InvalidEvent"
+    assert b"not JSON" in headers["__connect.errors.exception.message"]
+    assert headers["__connect.errors.attempts"] == b"1"
+    (style,) = planner.read(dead_letter_topic(STYLES.name))
+    assert b"label" in header(style.headers, "__connect.errors.exception.message")
+
+
+def test_killed_and_started_again_it_orders_nothing_new(planner):
+    sent = {f"mug-{number}" for number in range(40)}
+    for key in sent:
+        planner.send(PRODUCTS, product(key))
+    wait_until(lambda: len(planner.jobs()) >= 5, 60)
+    planner.process.send_signal(signal.SIGKILL)
+    planner.process.wait()
+    planner.start()
+    planner.wait_until_idle()
+    jobs = planner.jobs()
+    assert {job.product_id for job in jobs} == sent
+    assert len({job.job_id for job in jobs}) == len(sent)
+
+    # Restored from its changelog it knows what it has ordered.
+    before = len(jobs)
+    for key in sent:
+        planner.send(PRODUCTS, product(key))
+    planner.wait_until_idle()
+    assert len(planner.jobs()) == before
+
+
+def test_another_generator_is_a_reason_to_draw_again(planner, tmp_path):
+    planner.send(PRODUCTS, product("mug"))
+    planner.wait_for_jobs(1)
+    planner.process.send_signal(signal.SIGTERM)
+    assert planner.process.wait(30) == 0
+    write_generator(tmp_path / "model", [*OWN_STYLES, "pop-art"], version="2")
+    planner.start()
+    again = planner.wait_for_jobs(2)[-1]
+    assert styles_of(again) == [*OWN_STYLES, "pop-art"]
+
+
+def test_demand_from_transactions_is_shown_and_leaves_no_lag(planner):
+    client = transactional_producer(planner.settings, "test")
+    client.init_transactions(30)
+    client.begin_transaction()
+    wanted = StyleDemand(
+        product_id="mug", style_id="warm", wanted=3, window_start=NOW, window_end=NOW
+    )
+    produce(client, output_of(planner.settings, DEMAND, wanted, source="/test", now=NOW))
+    client.commit_transaction(30)
+
+    def shown():
+        return json.loads(planner.page("/plan.json"))["demand"]
+
+    wait_until(lambda: len(shown()) == 1, 60)
+    assert shown()[0]["wanted"] == 3
+    planner.wait_until_idle()
+
+
+def test_it_says_which_topic_is_missing_and_stops(settings, environment, tmp_path):
+    environment["STYLECAST_STYLIZE__MODEL"] = str(write_generator(tmp_path / "model", OWN_STYLES))
+    ended = subprocess.run(
+        [sys.executable, "-c", CODE],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert ended.returncode == 1
+    assert f"has no topic {topic_name(settings, PRODUCTS)}" in ended.stderr

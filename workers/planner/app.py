@@ -1,0 +1,88 @@
+"""The Faust application and the few of its hundreds of settings that matter here.
+
+What is done with records is not known here.
+"""
+
+from __future__ import annotations
+
+import socket
+from typing import Any
+
+import faust
+
+from workers.clients import MAX_RECORD_BYTES
+from workers.planner.security import credentials
+from workers.settings import Settings
+from workers.topics import group_id
+
+OFF = {
+    "web_stats_enabled": False,
+    "web_graph_enabled": False,
+    "web_router_enabled": False,
+    "web_tables_enabled": False,
+    "topic_disable_leader": True,
+}
+"""Faust's own pages and its leader topic: nobody needs them."""
+
+
+def make_app(settings: Settings, folder: str, port: int) -> Any:
+    """An application whose group, and prefix of its internal topics, is the planner's group id.
+
+    Its tables live in memory and are restored from their changelogs; `folder` stays nearly empty.
+    """
+    session = settings.planner.broker_session_seconds
+    return faust.App(
+        group_id(settings, "planner"),
+        broker=[f"kafka://{server}" for server in settings.kafka.bootstrap_servers.split(",")],
+        broker_credentials=credentials(settings.kafka),
+        # With the defaults a restart after a kill waits a minute for the dead member.
+        broker_session_timeout=session,
+        broker_heartbeat_interval=max(1.0, session / 6),
+        broker_request_timeout=session + 4,
+        broker_commit_interval=1.0,
+        producer_max_request_size=MAX_RECORD_BYTES,
+        store="memory://",
+        datadir=folder,
+        topic_replication_factor=settings.kafka.replication_factor,
+        web_host=settings.worker.http_host,
+        web_bind=settings.worker.http_host,
+        web_port=port,
+        **OFF,
+    )
+
+
+def raw_topic(app: Any, name: str) -> Any:
+    """A topic of bytes: what is wrong with a record is found out where it can be told."""
+    return app.topic(
+        name,
+        key_type=bytes,
+        value_type=bytes,
+        key_serializer="raw",
+        value_serializer="raw",
+        allow_empty=True,
+    )
+
+
+def raw_table(app: Any, name: str, partitions: int) -> Any:
+    """A table of bytes whose changelog is partitioned by its own keys.
+
+    By default a change goes to the partition of the event at hand: a product that is changed by
+    a style's event would then have two histories.
+    """
+    return app.Table(
+        name,
+        partitions=partitions,
+        use_partitioner=True,
+        key_type=bytes,
+        value_type=bytes,
+    )
+
+
+def web_port(settings: Settings) -> int:
+    """The port that is set, or a free one: Faust cannot tell which one it got."""
+    if settings.worker.http_port:
+        return settings.worker.http_port
+    with socket.socket() as probe:
+        probe.bind((settings.worker.http_host, 0))
+        port: int = probe.getsockname()[1]
+        return port

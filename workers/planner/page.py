@@ -1,0 +1,122 @@
+"""The planner's pages: what is planned as HTML and JSON, and the probes of every worker.
+
+/plan   for people      /plan.json   for programs      /live /ready /metrics   for machines
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from html import escape
+from typing import Any
+
+import msgspec
+from prometheus_client import generate_latest
+
+from workers.planner.planning import Planning
+
+SHOWN = 500
+"""Products on the page for people; the other page has all."""
+
+STYLE = """<!doctype html><meta charset="utf-8"><title>What is planned</title><style>
+body { font: 15px system-ui, sans-serif; margin: 2rem; color: #222 }
+table { border-collapse: collapse; margin-bottom: 2rem }
+th, td { text-align: left; vertical-align: top; padding: .3rem .8rem }
+tr { border-bottom: 1px solid #ddd }
+</style>"""
+
+
+def add_pages(app: Any, planning: Planning, ready: Callable[[], bool]) -> None:
+    """Adds the pages to the Faust application."""
+
+    async def plan_page(web: Any, _request: Any) -> Any:
+        return web.html(page(planning))
+
+    async def plan_document(web: Any, _request: Any) -> Any:
+        document = msgspec.json.encode(summary(planning))
+        return web.bytes(document, content_type="application/json")
+
+    async def metrics(web: Any, _request: Any) -> Any:
+        return web.bytes(generate_latest(), content_type="text/plain")
+
+    async def live(web: Any, _request: Any) -> Any:
+        return web.text("yes")
+
+    async def is_ready(web: Any, _request: Any) -> Any:
+        return web.text("yes") if ready() else web.text("no", status=503)
+
+    pages = {
+        "/plan": plan_page,
+        "/plan.json": plan_document,
+        "/metrics": metrics,
+        "/live": live,
+        "/ready": is_ready,
+    }
+    for path, view in pages.items():
+        app.page(path)(view)
+
+
+def summary(planning: Planning) -> dict[str, Any]:
+    """All that is planned, as plain values."""
+    return {
+        "model": planning.model,
+        "styles": sorted(planning.offered().values(), key=lambda style: style.style_id),
+        "products": [
+            {
+                "product_id": known.product.product_id,
+                "title": known.product.title,
+                "category": known.product.category,
+                "styles": sorted(known.planned),
+            }
+            for known in planning.planned()
+        ],
+        "recent_jobs": list(reversed(planning.jobs)),
+        "demand": list(reversed(planning.demand.values())),
+    }
+
+
+def page(planning: Planning) -> str:
+    """All that is planned, as a page for people."""
+    plan = summary(planning)
+    count = len(plan["products"])
+    parts = [
+        STYLE,
+        f"<h1>{count} products, {len(plan['styles'])} styles</h1>",
+        f"<p>Generator {escape(planning.model)}</p>",
+        "<h2>Last jobs</h2>",
+        _table(
+            ["product", "styles", "reason", "at"],
+            [
+                [
+                    job.product_id,
+                    ", ".join(request.style_id for request in job.styles),
+                    job.reason,
+                    f"{job.requested_at:%Y-%m-%d %H:%M:%S}",
+                ]
+                for job in plan["recent_jobs"]
+            ],
+        ),
+        f"<h2>Products{f' (the first {SHOWN})' if count > SHOWN else ''}</h2>",
+        _table(
+            ["product", "title", "category", "planned in"],
+            [
+                [p["product_id"], p["title"], p["category"], ", ".join(p["styles"])]
+                for p in plan["products"][:SHOWN]
+            ],
+        ),
+        "<h2>Wanted by shoppers</h2>",
+        _table(
+            ["product", "style", "shoppers"],
+            [[d.product_id, d.style_id, str(d.wanted)] for d in plan["demand"][:SHOWN]],
+        ),
+    ]
+    return "\n".join(parts)
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    if not rows:
+        return "<p>None yet.</p>"
+    header = "".join(f"<th>{escape(name)}</th>" for name in head)
+    body = "".join(
+        "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows
+    )
+    return f"<table><tr>{header}</tr>{body}</table>"

@@ -1,0 +1,191 @@
+"""The planner's process: checks what it needs, then Faust until SIGTERM or Ctrl-C.
+
+Three agents, one a topic, take one record at a time between them: a product that is being
+planned must not miss a style that comes at that moment.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import tempfile
+import threading
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+
+import faust
+from aiokafka.errors import KafkaError
+
+from schemas.codec import InvalidEvent
+from schemas.events import Style
+from schemas.topics import (
+    DEMAND,
+    JOBS,
+    PRODUCTS,
+    REJECTED,
+    STYLES,
+    STYLIZED,
+    Topic,
+    dead_letter_topic,
+)
+from stylecore.engine import SHIPPED_GENERATOR
+from stylecore.errors import SettingsError, Transient
+from stylecore.manifest import GeneratorManifest, load_manifest
+from stylecore.plan import generator_styles
+from workers.admin import admin_client, cluster
+from workers.dead_letter import dead_letter
+from workers.patience import Pause
+from workers.planner.app import make_app, raw_table, raw_topic, web_port
+from workers.planner.page import add_pages
+from workers.planner.planning import Planning, Send
+from workers.records import Output, Record
+from workers.settings import Settings
+from workers.telemetry import RECORDS_CONSUMED, RECORDS_PRODUCED, OncePerMinute, log
+from workers.topics import require_topics, topic_name
+
+WORKER = "planner"
+INPUTS = (PRODUCTS, STYLES, DEMAND)
+OUTPUTS = (JOBS, STYLIZED, REJECTED)
+RETRY_SECONDS = 1.0
+
+_tell = OncePerMinute()
+
+Take = Callable[[Record, Send], Awaitable[None]]
+
+
+def run_planner(settings: Settings) -> None:
+    """Plans until SIGTERM or SIGINT, then returns. Waits for a broker that is away.
+
+    Raises SettingsError or Permanent before anything starts (no generator, a topic missing), and
+    SystemExit with a status other than 0 when it fails later.
+    """
+    manifest = load_manifest(settings.stylize.model or SHIPPED_GENERATOR)
+    styles = styles_of(manifest, settings.planner.generator_styles)
+    partitions = _wait_for_topics(settings)
+    with tempfile.TemporaryDirectory(prefix="stylecast-planner-") as folder:
+        port = web_port(settings)
+        app = make_app(settings, folder, port)
+        build(app, settings, styles, manifest.version, partitions)
+        log.info("planning", page=f"http://{settings.worker.http_host}:{port}/plan")
+        worker = faust.Worker(
+            app, loglevel=logging.WARNING, redirect_stdouts=False, quiet=True, override_logging=True
+        )
+        try:
+            worker.execute_from_commandline()
+        except SystemExit as end:
+            if end.code:
+                raise
+
+
+def styles_of(manifest: GeneratorManifest, only: Sequence[str] | None) -> dict[str, Style]:
+    """The generator's styles that every product gets. Raises SettingsError for an unknown one."""
+    labels = {style.style_id: style.label for style in manifest.styles}
+    unknown = sorted(set(only or ()) - labels.keys())
+    if unknown:
+        raise SettingsError(
+            f"setting STYLECAST_PLANNER__GENERATOR_STYLES: the generator has no style "
+            f"{', '.join(unknown)}; it has {', '.join(labels)}"
+        )
+    return generator_styles({name: labels[name] for name in labels if only is None or name in only})
+
+
+def build(
+    app: Any, settings: Settings, styles: dict[str, Style], model: str, partitions: int
+) -> Planning:
+    """Gives the application its tables, agents and pages."""
+    products = raw_table(app, "products", partitions)
+    catalogue = raw_table(app, "styles", partitions)
+    planning = Planning(settings, products, catalogue, styles, model)
+    restored = asyncio.Event()
+    lock = asyncio.Lock()
+
+    async def send(outputs: Sequence[Output]) -> None:
+        await _send(app, outputs)
+
+    def add_agent(topic: Topic, take: Take) -> None:
+        async def agent(stream: Any) -> None:
+            async for event in stream.events():
+                async with lock:
+                    await _process(app, _record_of(event.message), take, send)
+
+        source = raw_topic(app, topic_name(settings, topic))
+        app.agent(source, concurrency=1, name=topic.name)(agent)
+
+    for topic, take in zip(
+        INPUTS, (planning.take_product, planning.take_style, planning.take_demand), strict=True
+    ):
+        add_agent(topic, take)
+
+    async def look_again() -> None:
+        """The generator may be another one than when this was last planned."""
+        await app.tables.recovery.completed.wait()
+        async with lock:
+            await _until_sent(lambda: planning.plan_all("launch", None, send))
+        restored.set()
+
+    app.task(look_again)
+    add_pages(app, planning, restored.is_set)
+    return planning
+
+
+async def _process(app: Any, record: Record, take: Take, send: Send) -> None:
+    """Takes a record until it is done. An agent that raises would count it as done."""
+    RECORDS_CONSUMED.labels(WORKER, record.topic).inc()
+    try:
+        await _until_sent(lambda: take(record, send))
+    except InvalidEvent as problem:
+        dead = dead_letter(record, "decode", problem)
+        await _until_sent(lambda: send([dead]))
+    except Exception as problem:  # noqa: BLE001 (whatever it is, the process ends with it)
+        log.exception("cannot go on", topic=record.topic, offset=record.offset)
+        await app.crash(problem)
+        await asyncio.Event().wait()  # until the process ends; the record is taken again then
+
+
+async def _until_sent(work: Callable[[], Awaitable[None]]) -> None:
+    while True:
+        try:
+            return await work()
+        except KafkaError as problem:
+            if _tell(type(problem).__name__):
+                log.warning("again", why=str(problem), kind=type(problem).__name__)
+            await asyncio.sleep(RETRY_SECONDS)
+
+
+async def _send(app: Any, outputs: Sequence[Output]) -> None:
+    producer = await app.maybe_start_producer()
+    waiting = [
+        await producer.send(
+            output.topic, output.key, output.value, None, None, list(output.headers)
+        )
+        for output in outputs
+    ]
+    await asyncio.gather(*waiting)
+    for output in outputs:
+        RECORDS_PRODUCED.labels(WORKER, output.topic).inc()
+
+
+def _record_of(message: Any) -> Record:
+    return Record(
+        topic=message.topic,
+        partition=message.partition,
+        offset=message.offset,
+        key=message.key,
+        value=message.value,
+        headers=[(name, value) for name, value in message.headers or () if value is not None],
+        timestamp_ms=round(message.timestamp * 1000),
+    )
+
+
+def _wait_for_topics(settings: Settings) -> int:
+    """The partitions of the products. Faust ignores a missing input and hangs on an output."""
+    names = [topic_name(settings, topic) for topic in (*INPUTS, *OUTPUTS)]
+    names += [dead_letter_topic(topic_name(settings, topic)) for topic in INPUTS]
+    pause = Pause(threading.Event())
+    while True:
+        try:
+            require_topics(settings, names)
+            products = cluster(admin_client(settings)).topics[topic_name(settings, PRODUCTS)]
+            return len(products.partitions)
+        except Transient as problem:
+            pause.after(problem)
