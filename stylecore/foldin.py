@@ -118,9 +118,9 @@ def _by_length(starts: Integers) -> Iterator[tuple[Integers, Integers]]:
 
 def _solve(own: Singles, confidences: Singles, preferences: Singles) -> tuple[Singles, Singles]:
     """z [g, n] and the whitened vectors [g, F] of g shoppers with n products each."""
-    extra = confidences - 1.0
-    left = extra[:, :, None] * np.matmul(own, own.transpose(0, 2, 1))
-    size = left.shape[1]
-    left[:, np.arange(size), np.arange(size)] += 1.0
+    shoppers, size = confidences.shape
+    left = np.matmul(own, own.transpose(0, 2, 1))
+    left *= (confidences - 1.0)[:, :, None]
+    left.reshape(shoppers, -1)[:, :: size + 1] += 1.0
     z = np.linalg.solve(left, (confidences * preferences)[:, :, None])
-    return z[:, :, 0], np.matmul(own.transpose(0, 2, 1), z)[:, :, 0]
+    return z[:, :, 0], np.matmul(z.transpose(0, 2, 1), own)[:, 0]
