@@ -1,61 +1,69 @@
-"""`stylecast`: the command line. Exit 0, 1 for a failure told in one line, 2 for wrong usage."""
+"""`stylecast`: the command line. Exit 0, 1 for a failure told in one line, 2 for wrong usage.
+
+Only the module of the command that was asked for is imported, so that each starts fast; all of
+them where help is wanted.
+"""
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
+from importlib import import_module
 
 import typer
-from confluent_kafka import KafkaException
 
 from stylecore.errors import StylecastError
-from workers.commands import (
-    broker,
-    demo,
-    doctor,
-    lag,
-    offline,
-    publish,
-    recommend,
-    render,
-    run,
-    settings,
-    styles,
-    tail,
-    topics,
-)
 
-app = typer.Typer(
-    help="Renders product photos in several styles and learns which to show to whom.",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    add_completion=False,
+COMMANDS = (
+    "demo",
+    "broker",
+    "topics",
+    "run",
+    "publish",
+    "tail",
+    "render",
+    "recommend",
+    "styles",
+    "lag",
+    "train",
+    "export",
+    "doctor",
+    "settings",
 )
-app.command("demo")(demo.demo)
-app.command("broker")(broker.broker)
-app.add_typer(topics.app, name="topics")
-app.command("run")(run.run)
-app.add_typer(publish.app, name="publish")
-app.command("tail")(tail.tail)
-app.command("render")(render.render)
-app.command("recommend")(recommend.recommend)
-app.command("styles")(styles.styles)
-app.command("lag")(lag.lag)
-app.add_typer(offline.train_app, name="train")
-app.command("export")(offline.export)
-app.command("doctor")(doctor.doctor)
-app.command("settings")(settings.settings)
+"""Each a module of workers.commands, with a function of that name or an `app`."""
 
 
 def main() -> None:
     """Run the command line; a failure that we know is one line on standard error."""
+    from confluent_kafka import KafkaException
+
     try:
-        app()
+        make_app(sys.argv[1:])()
     except StylecastError as problem:
         fail(str(problem))
     except KafkaException as problem:
         fail(f"Kafka: {problem.args[0].str()}")
     except KeyboardInterrupt:
         sys.exit(130)
+
+
+def make_app(arguments: Sequence[str]) -> typer.Typer:
+    """The commands, or only the one that the arguments name."""
+    app = typer.Typer(
+        help="Renders product photos in several styles and learns which to show to whom.",
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        add_completion=False,
+    )
+    app.callback()(lambda: None)  # keeps a single command a command
+    asked = arguments[0] if arguments and arguments[0] in COMMANDS else None
+    for name in [asked] if asked else COMMANDS:
+        module = import_module(f"workers.commands.{name}")
+        if hasattr(module, "app"):
+            app.add_typer(module.app, name=name)
+        else:
+            app.command(name)(getattr(module, name))
+    return app
 
 
 def fail(message: str) -> None:

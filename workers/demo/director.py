@@ -141,6 +141,7 @@ def _environment(script: Script, bootstrap_servers: str) -> dict[str, str]:
         "STYLECAST_PHOTOS__PATIENCE_SECONDS": "5",
         "STYLECAST_PREFERENCES__DEMAND_SECONDS": "2",
         "STYLECAST_LAG__INTERVAL_SECONDS": "1",
+        "PYTHONFAULTHANDLER": "1",  # should a library crash, its log tells where
     }
 
 

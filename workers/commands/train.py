@@ -1,4 +1,4 @@
-"""`stylecast train generator` and `export`: the offline part, which needs torch."""
+"""`stylecast train generator`: from photos and references to a generator that serves."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import typer
 
 from stylecore.errors import SettingsError
 
-train_app = typer.Typer(help="Train; needs the extra 'train'.", no_args_is_help=True)
+app = typer.Typer(help="Train; needs the extra 'train'.", no_args_is_help=True)
 
 Photos = Annotated[Path, typer.Option(help="Product photos; sub-folders are categories.")]
 Run = Annotated[Path, typer.Option(help="Folder of the run: settings, losses, checkpoint.")]
@@ -20,7 +20,7 @@ Output = Annotated[Path, typer.Option(help="Folder to write to.")]
 Version = Annotated[str | None, typer.Option(help="Of the manifest; today's by default.")]
 
 
-@train_app.command("generator")
+@app.command("generator")
 def train_generator(
     photos: Photos,
     styles: Annotated[Path, typer.Option(help="Reference pictures, one folder a style.")],
@@ -35,7 +35,7 @@ def train_generator(
     version: Version = None,
 ) -> None:
     """Let teachers paint pairs, train the generator on them, export it; resumes a run."""
-    with _torch_needed():
+    with torch_needed():
         from stylecore.gan.__main__ import make_generator
         from stylecore.gan.settings import TrainSettings
     now = datetime.now(UTC)
@@ -50,27 +50,18 @@ def train_generator(
         threads=threads,
     )
     manifest = make_generator(
-        settings, output, pairs_limit=pairs_limit, version=version or _today(now), now=now
+        settings, output, pairs_limit=pairs_limit, version=version or version_of(now), now=now
     )
     typer.echo(f"{manifest.version} with {len(manifest.styles)} styles in {output}")
 
 
-def export(run: Run, output: Output, version: Version = None) -> None:
-    """Export a run's checkpoint to ONNX, checked against torch, with manifest and swatches."""
-    with _torch_needed():
-        from stylecore.gan.checkpoint import CHECKPOINT
-        from stylecore.gan.export import export as export_checkpoint
-    now = datetime.now(UTC)
-    manifest = export_checkpoint(run / CHECKPOINT, output, version=version or _today(now), now=now)
-    typer.echo(f"{manifest.version} with {len(manifest.styles)} styles in {output}")
-
-
-def _today(now: datetime) -> str:
+def version_of(now: datetime) -> str:
+    """The version of a generator that was made now, unless another is given."""
     return f"{now:%Y.%m.%d}-1"
 
 
 @contextmanager
-def _torch_needed() -> Iterator[None]:
+def torch_needed() -> Iterator[None]:
     """Raises SettingsError where the training packages are not installed."""
     try:
         yield
