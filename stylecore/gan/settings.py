@@ -52,7 +52,7 @@ class TrainSettings(msgspec.Struct, frozen=True, kw_only=True):
     averaging: float = 0.998
     bf16: bool = True
     threads: int = 2
-    log_every: int = 20
+    log_every: int = 10
     grid_every: int = 250
     checkpoint_every: int = 100
     losses: LossWeights = LossWeights()

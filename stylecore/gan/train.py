@@ -84,9 +84,10 @@ def train(settings: TrainSettings, style_ids: Sequence[str], report: Report) -> 
         drop_later_records(settings.run / LOSSES, trainee.step)
     (settings.run / "settings.json").write_bytes(encode_settings(settings))
     (settings.run / "styles.json").write_text(json.dumps(list(style_ids)))
+    figures: dict[str, float] = {}  # the adversary's stay from its last turn
     while trainee.step < settings.steps:
         began = time.perf_counter()
-        figures = take_step(trainee, lessons, settings)
+        figures |= take_step(trainee, lessons, settings)
         figures["seconds"] = time.perf_counter() - began
         keep_records(trainee, lessons, settings, figures, report)
     save_checkpoint(trainee, checkpoint)
