@@ -90,6 +90,19 @@ def table_consumer(settings: Settings) -> Consumer:
     )
 
 
+def commit_consumer(settings: Settings, group: str) -> Consumer:
+    """A consumer that can be asked for a group's commits; it never joins the group."""
+    return Consumer(
+        {
+            "group.id": group,
+            "enable.auto.commit": False,
+            "error_cb": on_error,
+            "logger": _silent,
+            **settings.kafka.librdkafka(),
+        }
+    )
+
+
 class _Silent:
     """librdkafka's own log lines repeat what on_error tells."""
 

@@ -9,18 +9,20 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterable, Iterator
+from contextlib import closing
 from typing import Any
 
 from confluent_kafka import Consumer
-from confluent_kafka.admin import AdminClient
 from prometheus_client import REGISTRY
 from prometheus_client.core import GaugeMetricFamily
 
+from schemas.topics import TOPICS
 from stylecore.errors import Transient
 from workers.admin import admin_client, cluster
 from workers.clients import table_consumer
 from workers.group_lag import GroupLag, Offsets, PartitionLag, Place, group_lag, lag_of
 from workers.offsets import (
+    CommitReader,
     FoundGroup,
     find_first_records,
     find_groups,
@@ -29,6 +31,7 @@ from workers.offsets import (
 )
 from workers.settings import Settings
 from workers.telemetry import Health, OncePerMinute, log
+from workers.topics import topic_name
 
 PATIENCE_SECONDS = 10.0
 PARTITION = ["topic", "partition"]
@@ -39,29 +42,26 @@ def collect_lag(settings: Settings) -> list[GroupLag]:
 
     A cluster in which something is just being created is given a few seconds.
     """
-    admin, consumer = admin_client(settings), table_consumer(settings)
     deadline = time.monotonic() + PATIENCE_SECONDS
-    try:
+    with closing(Lookout(settings)) as lookout:
         while True:
             try:
-                return look(admin, consumer, settings)
+                return lookout.look()
             except Transient:
                 if time.monotonic() > deadline:
                     raise
                 time.sleep(0.2)
-    finally:
-        consumer.close()
 
 
 def run_lag(settings: Settings, health: Health, stop: threading.Event) -> None:
     """Look until `stop`; trouble is told once a minute and makes the worker not ready."""
     collector, tell = LagCollector(), OncePerMinute()
-    admin, consumer = admin_client(settings), table_consumer(settings)
+    lookout = Lookout(settings)
     REGISTRY.register(collector)
     try:
         while not stop.is_set():
             try:
-                collector.groups = look(admin, consumer, settings)
+                collector.groups = lookout.look()
                 health.ready = True
             except Transient as problem:
                 collector.groups, health.ready = [], False
@@ -70,20 +70,33 @@ def run_lag(settings: Settings, health: Health, stop: threading.Event) -> None:
             stop.wait(settings.lag.interval_seconds)
     finally:
         REGISTRY.unregister(collector)
-        consumer.close()
+        lookout.close()
 
 
-def look(admin: AdminClient, consumer: Consumer, settings: Settings) -> list[GroupLag]:
-    """Commits first, then ends, then a read where only markers may be left. Raises Transient."""
-    topics = cluster(admin).topics
-    groups = find_groups(admin, settings)
-    places = {
-        Place(name, partition)
-        for name in set().union(*(group.topics for group in groups)) & topics.keys()
-        for partition in topics[name].partitions
-    }
-    offsets = find_offsets(admin, places)
-    return [_lag_of_group(group, offsets, consumer) for group in groups]
+class Lookout:
+    """The clients that a look at the groups needs, kept from one look to the next."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._admin = admin_client(settings)
+        self._commits = CommitReader(settings)
+        self._consumer = table_consumer(settings)
+
+    def look(self) -> list[GroupLag]:
+        """Commits, then ends, then a read where only markers may be left. Raises Transient."""
+        there = cluster(self._admin).topics
+        names = {topic_name(self._settings, topic) for topic in TOPICS} & there.keys()
+        known = [Place(name, number) for name in names for number in there[name].partitions]
+        groups = find_groups(self._admin, self._commits, known, self._settings)
+        read = set().union(*(group.topics for group in groups)) & there.keys()
+        places = [Place(name, number) for name in read for number in there[name].partitions]
+        offsets = find_offsets(self._admin, places)
+        return [_lag_of_group(group, offsets, self._consumer) for group in groups]
+
+    def close(self) -> None:
+        """End the connections."""
+        self._consumer.close()
+        self._commits.close()
 
 
 def _lag_of_group(group: FoundGroup, offsets: dict[Place, Offsets], consumer: Consumer) -> GroupLag:

@@ -10,12 +10,11 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from confluent_kafka import (
     Consumer,
-    ConsumerGroupTopicPartitions,
     IsolationLevel,
     KafkaError,
     TopicPartition,
@@ -26,6 +25,7 @@ from msgspec import Struct
 from schemas.topics import TOPICS
 from stylecore.errors import Transient
 from workers.admin import TIMEOUT_SECONDS, answer
+from workers.clients import commit_consumer
 from workers.group_lag import Offsets, Place, position_of
 from workers.settings import Settings
 from workers.topics import topic_name
@@ -45,8 +45,42 @@ class FoundGroup(Struct, frozen=True):
     topics: set[str]
 
 
-def find_groups(admin: AdminClient, settings: Settings) -> list[FoundGroup]:
-    """The groups of this fleet whose names match `lag.groups`, by name. Raises Transient."""
+class CommitReader:
+    """Reads what groups have committed, without joining them.
+
+    By a consumer a group: the admin client's own call (list_consumer_group_offsets) crashes
+    librdkafka 2.16 when the group's coordinator moves, for only a consumer has the coordinator
+    that its error handling wants to look up anew (rd_kafka_handle_OffsetFetch).
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._consumers: dict[str, Consumer] = {}
+
+    def committed(self, group: str, places: Sequence[Place]) -> dict[Place, int]:
+        """The group's commits among these places. Raises Transient."""
+        if group not in self._consumers:
+            self._consumers[group] = commit_consumer(self._settings, group)
+        asked = [TopicPartition(place.topic, place.partition) for place in places]
+        answered = answer(
+            f"cannot read the offsets of group {group}",
+            lambda: self._consumers[group].committed(asked, timeout=TIMEOUT_SECONDS),
+        )
+        return {Place(at.topic, at.partition): at.offset for at in answered if at.offset >= 0}
+
+    def close(self) -> None:
+        """End the connections."""
+        for consumer in self._consumers.values():
+            consumer.close()
+
+
+def find_groups(
+    admin: AdminClient, commits: CommitReader, places: Sequence[Place], settings: Settings
+) -> list[FoundGroup]:
+    """The groups of this fleet whose names match `lag.groups`, by name. Raises Transient.
+
+    `places` are the partitions in which commits are looked for.
+    """
     listed = answer(
         "cannot list the groups",
         lambda: admin.list_consumer_groups(request_timeout=TIMEOUT_SECONDS).result(),
@@ -56,7 +90,7 @@ def find_groups(admin: AdminClient, settings: Settings) -> list[FoundGroup]:
     names = sorted(name for name in there | owned.keys() if _is_watched(name, settings))
     described = _describe(admin, [name for name in names if name in there])
     return [
-        _found(name, described.get(name), _committed(admin, name), owned.get(name, set()))
+        _found(name, described.get(name), commits.committed(name, places), owned.get(name, set()))
         for name in names
     ]
 
@@ -124,18 +158,6 @@ def _describe(admin: AdminClient, names: list[str]) -> dict[str, Any]:
     return {
         name: answer(f"cannot describe group {name}", future.result)
         for name, future in futures.items()
-    }
-
-
-def _committed(admin: AdminClient, group: str) -> dict[Place, int]:
-    futures = admin.list_consumer_group_offsets(
-        [ConsumerGroupTopicPartitions(group)], request_timeout=TIMEOUT_SECONDS
-    )
-    commits = answer(f"cannot read the offsets of group {group}", futures[group].result)
-    return {
-        Place(commit.topic, commit.partition): commit.offset
-        for commit in commits.topic_partitions
-        if commit.offset >= 0
     }
 
 
