@@ -27,17 +27,18 @@ SHIRT_FOLDS = [
     ((0.42, 0.05), (0.47, 0.24)), ((0.33, 0.84), (0.40, 0.66)), ((0.67, 0.84), (0.61, 0.68)),
 ]  # fmt: skip
 BAG_FOLDS = [
-    ((0.25, 0.12), (0.42, 0.30)), ((0.74, 0.10), (0.62, 0.34)), ((0.33, 0.62), (0.38, 0.40)),
-    ((0.66, 0.62), (0.63, 0.44)), ((0.28, 0.50), (0.36, 0.22)),
+    ((0.25, 0.12), (0.42, 0.30)), ((0.74, 0.10), (0.62, 0.34)), ((0.42, 0.62), (0.38, 0.40)),
+    ((0.58, 0.62), (0.60, 0.44)), ((0.28, 0.50), (0.36, 0.22)),
 ]  # fmt: skip
 
 
 def t_shirt(print_: Picture, trim: str, seed: int, long_sleeves: bool = False) -> list[Part]:
     """A shirt laid flat; print_ covers the unit square, the chest near its middle."""
-    sleeve_ends = ((0.47, 0.30), (0.385, 0.265)) if long_sleeves else ((0.475, 0.655), (0.38, 0.59))
+    cuff, under = ((0.47, 0.30), (0.385, 0.265)) if long_sleeves else ((0.475, 0.655), (0.38, 0.59))
+    elbow = [(0.375, 0.70), (0.43, 0.49)] if long_sleeves else []
     shoulder = curve([(0.0, 0.874), (0.05, 0.878), (0.09, 0.897), (0.15, 0.914), (0.23, 0.888),
-                      (0.31, 0.845), sleeve_ends[0]], 10)  # fmt: skip
-    side = curve([sleeve_ends[1], (0.30, 0.66), (0.268, 0.60), (0.252, 0.42), (0.258, 0.22),
+                      (0.31, 0.845), *elbow, cuff], 10)  # fmt: skip
+    side = curve([under, (0.30, 0.66), (0.268, 0.60), (0.252, 0.42), (0.258, 0.22),
                   (0.272, 0.065)], 10)  # fmt: skip
     hem = curve([(0.272, 0.065), (0.13, 0.052), (0.0, 0.05)], 6)
     right = np.concatenate([shoulder, side, hem])
@@ -71,8 +72,8 @@ def tote_bag(print_: Picture, handle: str, seed: int) -> list[Part]:
     parts: list[Part] = [(sheet, cloth(picture, 300, 0.4))]
     for shift, lift in ((0.0, 1.4), (1.2, 0.7)):
         half = [
-            (8, 5.5, 1.9 + lift),
-            (8.3, 12, lift),
+            (8, 5.5, 3.4 + lift),
+            (8.3, 12, 1.8 + lift),
             (7.4 + shift, 19, lift),
             (3, 25 + shift, lift),
         ]

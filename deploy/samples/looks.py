@@ -177,7 +177,7 @@ LOOKS = {
         Shot(12, paper=GREY),
     ),
     "candle-fig": Look(
-        lambda: bottles.jar_candle(glazed("#26323a"), "#f3ead8", art.fig(), None),
+        lambda: bottles.jar_candle(glazed("#26323a"), "#d9c6a4", art.fig(), None),
         HIGH,
     ),
     "candle-trio": Look(

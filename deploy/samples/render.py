@@ -50,7 +50,7 @@ def arguments(names: list[str]) -> argparse.Namespace:
         "--variant",
         default="scalar_rgb",
         choices=("scalar_rgb", "llvm_ad_rgb"),
-        help="Mitsuba's back end; the second is faster and needs LLVM 18 or newer",
+        help="Mitsuba's back end; the second is faster and needs a recent LLVM",
     )
     return parser.parse_args()
 
