@@ -20,8 +20,8 @@ from PIL import Image, ImageOps
 
 from stylecore.background import product_mask
 from stylecore.errors import SettingsError
-from stylecore.gan.data import PICTURES
 from stylecore.gan.onnx_file import cpu_session, run_session
+from stylecore.gan.references import PICTURES
 from stylecore.manifest import GeneratorManifest, ManifestStyle, load_manifest
 from stylecore.noise import noise_field
 

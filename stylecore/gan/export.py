@@ -15,19 +15,16 @@ from pathlib import Path
 
 import msgspec
 import numpy as np
-from numpy.typing import NDArray
-from PIL import Image
 
 from stylecore.errors import SettingsError
 from stylecore.gan.networks import SIZE_MULTIPLE
 from stylecore.gan.onnx_file import (
-    cpu_session,
     export_checked,
     parameter_count,
-    run_session,
     sha256_of,
 )
 from stylecore.gan.settings import TrainSettings
+from stylecore.gan.swatches import write_swatches
 from stylecore.gan.teachers import STYLES, StyleInfo
 from stylecore.gan.train import LOSSES
 from stylecore.manifest import (
@@ -38,10 +35,9 @@ from stylecore.manifest import (
     encode_manifest,
     load_manifest,
 )
-from stylecore.noise import noise_field
 
 NAME, FILE = "stylecast-generator", "generator.onnx"
-SWATCHES, SWATCH_SIDE = "swatches", 96
+SWATCHES = "swatches"
 WORKING_SIZE = 256
 COMMAND = (
     "stylecast train generator --photos DIR --styles DIR --perceptual NPZ --run DIR --output DIR"
@@ -145,32 +141,6 @@ def described(style: StyleInfo) -> ManifestStyle:
         description=style.description,
         swatch=f"{SWATCHES}/{style.style_id}.png",
     )
-
-
-def write_swatches(file: Path, styles: Sequence[StyleInfo], folder: Path) -> None:
-    """A small render of the same procedural scene in each style."""
-    folder.mkdir(parents=True, exist_ok=True)
-    session = cpu_session(file)
-    photo = swatch_scene(2 * SWATCH_SIDE).transpose(2, 0, 1)[None]
-    noise = noise_field(1, 2 * SWATCH_SIDE, 2 * SWATCH_SIDE).transpose(2, 0, 1)[None]
-    for row, style in enumerate(styles):
-        weights = np.eye(len(styles), dtype=np.float32)[row : row + 1]
-        render = run_session(session, photo, weights, np.ascontiguousarray(noise))[0]
-        picture = Image.fromarray(np.rint(render.transpose(1, 2, 0) * 255).astype(np.uint8))
-        small = picture.resize((SWATCH_SIDE, SWATCH_SIDE), Image.Resampling.LANCZOS)
-        small.save(folder / f"{style.style_id}.png", optimize=True)
-
-
-def swatch_scene(side: int) -> NDArray[np.float32]:
-    """[side, side, 3]: a lit ball with a striped band on a two-coloured ground."""
-    y, x = np.mgrid[-1 : 1 : side * 1j, -1 : 1 : side * 1j].astype(np.float32)
-    ground = np.where((y > 0.45)[..., None], (0.82, 0.72, 0.55), (0.62, 0.76, 0.86))
-    height = np.sqrt(np.clip(0.72**2 - x**2 - y**2, 0, None))
-    light = 0.35 + 0.65 * np.clip((-0.5 * x - 0.6 * y + 0.65 * height) / 0.72, 0, 1)
-    band = (np.abs(y + 0.25 * height) < 0.13)[..., None]
-    ball = np.where(band, (0.95, 0.88, 0.7), (0.85, 0.22, 0.18)) * light[..., None]
-    scene = np.where((x**2 + y**2 < 0.72**2)[..., None], ball, ground)
-    return np.clip(scene, 0, 1).astype(np.float32)
 
 
 def _decoded(kind: type, value: object) -> object:

@@ -16,9 +16,10 @@ from torch import Tensor
 from torch.nn import functional
 
 from stylecore.gan import losses
-from stylecore.gan.data import Batch, Bytes, reference_crop, to_tensor
+from stylecore.gan.data import Batch, Bytes, to_tensor
 from stylecore.gan.networks import Discriminator
 from stylecore.gan.perceptual import Features, SqueezeNet
+from stylecore.gan.references import reference_crop
 from stylecore.gan.settings import TrainSettings
 
 STYLE_SCALE = 0.55

@@ -14,7 +14,8 @@ from synthetic_pairs import STYLES, tiny_settings
 
 from stylecore.errors import SettingsError
 from stylecore.gan.networks import GeneratorShape
-from stylecore.gan.train import adversarial_pull, train
+from stylecore.gan.step import adversarial_pull
+from stylecore.gan.train import train
 
 pytestmark = pytest.mark.training
 
@@ -56,6 +57,7 @@ def test_a_stopped_run_goes_on_exactly(tmp_path: Path) -> None:
     with pytest.raises(Stopped):
         train(cut, STYLES, stop)
     resumed = torch.load(train(cut, STYLES, quiet), weights_only=True)
+    assert logged(cut.run, "step") == list(range(1, cut.steps + 1))
     for part in ("generator", "discriminator", "average"):
         for name, tensor in through[part].items():
             assert torch.equal(tensor, resumed[part][name]), (part, name)
