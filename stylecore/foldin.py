@@ -111,7 +111,7 @@ def _by_length(starts: Integers) -> Iterator[tuple[Integers, Integers]]:
     lengths = np.diff(starts)
     order = np.argsort(lengths, kind="stable")
     sizes, first = np.unique(lengths[order], return_index=True)
-    for size, members in zip(sizes.tolist(), np.split(order, first[1:]), strict=True):
+    for size, members in zip(sizes.tolist(), np.split(order, first)[1:], strict=True):
         if size:
             yield members, starts[members][:, None] + np.arange(size)
 
