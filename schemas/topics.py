@@ -165,7 +165,11 @@ TOPICS: tuple[Topic, ...] = (
 )
 
 DEAD_LETTER_SUFFIX = ".dlq"
-DEAD_LETTER_CONFIG = {"cleanup.policy": "delete", "retention.ms": str(30 * DAY_MS)}
+DEAD_LETTER_CONFIG = {
+    "cleanup.policy": "delete",
+    "retention.ms": str(30 * DAY_MS),
+    "max.message.bytes": "2000000",  # a record at its own topic's limit, and the reason
+}
 
 
 def dead_letter_topic(topic: str) -> str:

@@ -8,15 +8,16 @@ them. What a record means is the caller's business.
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from confluent_kafka import OFFSET_BEGINNING, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, KafkaError, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec
 
 from schemas.topics import Topic
 from stylecore.errors import Transient
-from workers.admin import admin_client
+from workers.admin import admin_client, answer
 from workers.clients import table_consumer
 from workers.records import Record, record_of
 from workers.settings import Settings
@@ -71,15 +72,25 @@ class TableReader:
                 log.warning("table", error=raw.error().name(), what=raw.error().str())
 
     def _ends(self) -> dict[tuple[str, int], int]:
+        """The offset after the last record, transactions that are open included."""
+        deadline = time.monotonic() + REQUEST_SECONDS
+        while True:
+            try:
+                return self._ask_ends()
+            except Transient:  # partitions that were just created or moved have no leader yet
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.1)
+
+    def _ask_ends(self) -> dict[tuple[str, int], int]:
         places = {TopicPartition(*place): OffsetSpec.latest() for place in self._position}
-        try:
-            answers = self._admin.list_offsets(places, request_timeout=REQUEST_SECONDS)
-            return {
-                (place.topic, place.partition): answer.result(REQUEST_SECONDS).offset
-                for place, answer in answers.items()
-            }
-        except (KafkaException, TimeoutError) as problem:
-            raise Transient(f"the ends of the tables cannot be read: {problem}") from problem
+        futures = self._admin.list_offsets(places, request_timeout=REQUEST_SECONDS)
+        return {
+            (place.topic, place.partition): answer(
+                f"cannot read the end of {place.topic}", future.result
+            ).offset
+            for place, future in futures.items()
+        }
 
 
 def partitions_of(settings: Settings, topics: Iterable[Topic]) -> list[TopicPartition]:

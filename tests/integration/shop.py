@@ -1,0 +1,100 @@
+"""A small shop for integration tests: sample products, shoppers' events, and what came of them."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+
+from schemas.events import Feedback, Product
+from schemas.topics import PRODUCTS, Topic, dead_letter_topic
+from workers.demo.fleet import Fleet, fleet
+from workers.demo.products import sample_products
+from workers.publisher import Publisher
+from workers.records import Record
+from workers.settings import Settings
+from workers.table import TableReader, partitions_of_names
+from workers.topics import topic_name
+
+PARTITIONS = 4
+
+
+@contextmanager
+def shop_fleet(settings: Settings, environment: dict[str, str], folder: Path) -> Iterator[Fleet]:
+    """Workers as processes, with short time-outs, that may read the sample photos."""
+    photos = str(Path(sample_products()[0].image_uri).parents[1])
+    quick = {
+        "STYLECAST_PHOTOS__ALLOWED_PREFIXES": msgspec.json.encode([photos, str(folder)]).decode(),
+        "STYLECAST_WORKER__SESSION_TIMEOUT_SECONDS": "6",
+        "STYLECAST_WORKER__TRANSACTION_TIMEOUT_SECONDS": "5",
+        "STYLECAST_STYLIZE__BATCH_JOBS": "2",
+        "STYLECAST_PREFERENCES__BATCH_RECORDS": "50",
+        "STYLECAST_PREFERENCES__DEMAND_SECONDS": "1",
+        "STYLECAST_PHOTOS__PATIENCE_SECONDS": "1",
+        "STYLECAST_TRAINER__LEAST_SHOPPERS": "2",
+        "STYLECAST_PLANNER__GENERATOR_STYLES": '["watercolour", "ink-line"]',
+    }
+    with fleet({**environment, **quick}, folder / "logs") as running:
+        yield running
+
+
+def publish_products(settings: Settings, count: int) -> list[Product]:
+    """The first sample products, published."""
+    products = sample_products()[:count]
+    with Publisher(settings, "/test") as publisher:
+        for product in products:
+            publisher.send(PRODUCTS, product, datetime.now(UTC))
+    return products
+
+
+def click(number: int, user_id: str, product: Product, style_id: str = "original") -> Feedback:
+    """A click; its number makes its event_id."""
+    return Feedback(
+        event_id=f"event-{number}",
+        user_id=user_id,
+        kind="click",
+        product_id=product.product_id,
+        style_id=style_id,
+        occurred_at=datetime.now(UTC),
+    )
+
+
+def read_all(settings: Settings, topic: Topic) -> list[Record]:
+    """The committed records of a topic."""
+    return _read(settings, topic_name(settings, topic))
+
+
+def read_dead_letters_of(settings: Settings, topic: Topic) -> list[Record]:
+    """The records of a topic's dead letters."""
+    return _read(settings, topic_name(settings, dead_letter_topic(topic.name)))
+
+
+def _read(settings: Settings, name: str) -> list[Record]:
+    reader = TableReader(settings, partitions_of_names(settings, [name]))
+    try:
+        return list(reader.read_to_end(threading.Event()))
+    finally:
+        reader.close()
+
+
+def latest(records: list[Record]) -> dict[bytes | None, bytes]:
+    """Key to value as a compacted topic keeps them."""
+    table: dict[bytes | None, bytes] = {}
+    for record in records:
+        if record.value is None:
+            table.pop(record.key, None)
+        else:
+            table[record.key] = record.value
+    return table
+
+
+def input_of(record: Record) -> tuple[str, ...]:
+    """Topic, partition and offset of the input that a record was made from."""
+    headers = dict(record.headers)
+    return tuple(
+        headers[f"stylecast.input.{name}"].decode() for name in ("topic", "partition", "offset")
+    )
