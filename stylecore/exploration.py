@@ -34,13 +34,11 @@ def explore(
     if not tail.size:
         return rows, np.zeros(rows.shape, dtype=np.bool_)
     drawn = _drawn(shoppers, TRIES * tail.shape[1], len(present))
-    usable = present[drawn] & ~_repeats(drawn) & ~_contains(rows[:, :kept], drawn)
+    usable = present[drawn] & ~_repeats(drawn) & ~_contains(rows, drawn)
     usable &= ~np.isin(np.arange(len(rows))[:, None] * len(present) + drawn, resting)
     first = np.argsort(~usable, axis=1, kind="stable")[:, : tail.shape[1]]
     taken = np.take_along_axis(usable, first, axis=1) & (tail != NONE).all(axis=1, keepdims=True)
-    redrawn = np.where(taken, np.take_along_axis(drawn, first, axis=1), tail)
-    taken &= ~_repeats(redrawn)
-    tail = np.where(taken, redrawn, tail)
+    tail = np.where(taken, np.take_along_axis(drawn, first, axis=1), tail)
     explored = np.zeros(rows.shape, dtype=np.bool_)
     explored[:, kept:] = taken
     return np.hstack([rows[:, :kept], tail]), explored

@@ -33,7 +33,7 @@ Integers = NDArray[np.int64]
 
 INITIAL_SCALE = 0.01
 """The size of random starting values, as implicit's own."""
-SAMPLES_PER_FACTOR = 4
+SAMPLES_PER_FACTOR = 8
 """A factor wants at least this many shoppers and products, or the fit learns them by heart."""
 
 
