@@ -60,7 +60,7 @@ def _is_inside(path: Path, prefix: str) -> bool:
     folder = _local_path(prefix)
     try:
         return folder is not None and path.resolve().is_relative_to(folder.resolve())
-    except (OSError, ValueError):  # a loop of links, or a NUL in the name
+    except (OSError, ValueError, RuntimeError):  # a loop of links, or a NUL in the name
         return False
 
 

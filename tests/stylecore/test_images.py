@@ -1,0 +1,124 @@
+"""Any photo becomes an upright RGB picture of the working size, or is refused with a reason."""
+
+import io
+import struct
+import zlib
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from stylecore.images import MAX_ASPECT, MIN_SIDE, NotAPhoto, decode, encode, working_size
+
+RED, BLUE = (220, 20, 20), (20, 20, 220)
+
+
+def left_red_right_blue(width=80, height=40) -> Image.Image:
+    picture = Image.new("RGB", (width, height), RED)
+    picture.paste(BLUE, (width // 2, 0, width, height))
+    return picture
+
+
+def file_of(picture: Image.Image, kind: str = "PNG", **options) -> bytes:
+    buffer = io.BytesIO()
+    picture.save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+def load(data: bytes, short_side: int = 40, max_pixels: int = 1_000_000) -> np.ndarray:
+    return decode(data, short_side=short_side, max_pixels=max_pixels).pixels
+
+
+def is_close(pixel, colour) -> bool:
+    return np.abs(pixel.astype(int) - colour).max() < 12
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "BMP", "TIFF"])
+def test_common_formats_are_read(kind):
+    pixels = load(file_of(left_red_right_blue(), kind))
+    assert pixels.shape == (40, 80, 3)
+    assert is_close(pixels[20, 5], RED)
+    assert is_close(pixels[20, 75], BLUE)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_exif_orientation_is_applied(orientation):
+    undo = {2: 0, 3: 3, 4: 1, 5: 5, 6: 2, 7: 6, 8: 4}  # Transpose members that turn upright back
+    stored = left_red_right_blue()
+    if orientation in undo:
+        stored = stored.transpose(list(Image.Transpose)[undo[orientation]])
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    pixels = load(file_of(stored, "JPEG", exif=exif, quality=95))
+    assert pixels.shape == (40, 80, 3)
+    assert is_close(pixels[20, 5], RED)
+
+
+def test_transparency_is_laid_on_white():
+    clear = Image.new("RGBA", (50, 50), (0, 0, 0, 0))
+    assert (load(file_of(clear)) == 255).all()
+
+
+def test_palette_with_transparency_cmyk_grey_and_sixteen_bits_become_rgb():
+    palette = Image.new("P", (50, 50), 0)
+    palette.putpalette([*RED, *BLUE])
+    assert is_close(load(file_of(palette))[10, 10], RED)
+    assert (load(file_of(palette, transparency=0)) == 255).all()
+    assert is_close(load(file_of(Image.new("CMYK", (50, 50), (0, 0, 0, 0)), "JPEG"))[5, 5], 255)
+    assert is_close(load(file_of(Image.new("L", (50, 50), 128)))[5, 5], (128,) * 3)
+    sixteen = Image.fromarray(np.full((50, 50), 128 * 257, np.uint16))
+    assert is_close(load(file_of(sixteen))[5, 5], (128,) * 3)
+
+
+def test_of_an_animation_the_first_frame_is_taken():
+    frames = [Image.new("RGB", (50, 50), colour) for colour in (RED, BLUE)]
+    data = file_of(frames[0], "GIF", save_all=True, append_images=frames[1:])
+    assert is_close(load(data)[5, 5], RED)
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (b"", "no readable photo"),
+        (b"this is a text", "no readable photo"),
+        (b"%PDF-1.7 not a photo", "no readable photo"),
+        (file_of(left_red_right_blue())[:60], "no readable photo"),
+        (file_of(left_red_right_blue(400, 400), "JPEG")[:700], "no readable photo"),
+        (file_of(Image.new("L", (1100, 1000))), "over the limit of 1000000"),
+    ],
+)
+def test_what_is_no_photo_within_bounds_is_refused_with_a_reason(data, reason):
+    with pytest.raises(NotAPhoto, match=reason):
+        load(data)
+
+
+def test_too_many_pixels_are_refused_before_they_are_decoded(monkeypatch):
+    monkeypatch.setattr(Image.Image, "load", lambda _: pytest.fail("pixels were decoded"))
+    with pytest.raises(NotAPhoto, match="over the limit"):
+        load(file_of_header_only(), max_pixels=10)
+
+
+def file_of_header_only() -> bytes:
+    """A PNG whose header promises more than there is."""
+    header = b"IHDR" + struct.pack(">IIBBBBB", 65535, 65535, 8, 2, 0, 0, 0)
+    chunk = struct.pack(">I", 13) + header + struct.pack(">I", zlib.crc32(header))
+    return b"\x89PNG\r\n\x1a\n" + chunk + struct.pack(">I", 0) + b"IDAT" + b"\0" * 4
+
+
+@given(st.integers(1, 5000), st.integers(1, 5000), st.integers(32, 512))
+def test_the_working_size_keeps_the_aspect_within_bounds(width, height, short_side):
+    new_width, new_height = working_size((width, height), short_side)
+    assert min(new_width, new_height) <= short_side
+    assert max(new_width, new_height) <= MAX_ASPECT * short_side
+    assert min(new_width, new_height) >= MIN_SIDE
+    if max(width, height) <= MAX_ASPECT * min(width, height):
+        assert min(new_width, new_height) == short_side
+
+
+def test_a_written_picture_reads_back_nearly_the_same():
+    pixels = np.asarray(left_red_right_blue())
+    data, media_type = encode(pixels)
+    assert media_type == "image/webp"
+    assert np.abs(load(data).astype(int) - pixels).mean() < 3
