@@ -1,0 +1,196 @@
+"""Jobs become renders with the shipped generator: all of them, in order, each drawn once."""
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pytest
+
+from schemas.events import (
+    RejectedImage,
+    StyleDefinition,
+    StyleRequest,
+    StylizedImage,
+    StylizeJob,
+)
+from stylecore.drawing import compose, draw, source_of, task_of
+from stylecore.engine import SHIPPED_GENERATOR, Engine
+from stylecore.errors import Permanent
+from stylecore.gate import Bounds
+from stylecore.images import NotAPhoto, decode
+from stylecore.store import Store
+from stylecore.styles import UnknownStyle, parse_style
+from stylecore.stylize import Studio, stylize
+from workers.demo.products import sample_products
+
+NOW = datetime(2026, 11, 23, tzinfo=UTC)
+PHOTOS = [Path(product.image_uri) for product in sample_products()[:3]]
+SIDE = 96
+
+
+@pytest.fixture(scope="module")
+def engine():
+    return Engine(SHIPPED_GENERATOR, provider="cpu", threads=2)
+
+
+@pytest.fixture
+def studio(engine, tmp_path):
+    with ThreadPoolExecutor(2) as executor:
+        yield Studio(
+            load_photo=load_photo,
+            engine=CountingEngine(engine),
+            bounds=Bounds(structure=-1, identity=-1),
+            store=Store(str(tmp_path)),
+            executor=executor,
+            batch_images=4,
+        )
+
+
+class CountingEngine:
+    """The real engine, which also counts the pictures that it draws."""
+
+    def __init__(self, engine):
+        self.manifest, self._engine, self.drawn = engine.manifest, engine, 0
+
+    def render(self, photos, weights, noise):
+        self.drawn += len(photos)
+        return self._engine.render(photos, weights, noise)
+
+
+def load_photo(uri, short_side=SIDE):
+    try:
+        return decode(Path(uri).read_bytes(), short_side=short_side, max_pixels=10**7)
+    except FileNotFoundError as problem:
+        raise NotAPhoto(f"nothing at {uri}") from problem
+
+
+def weights(**shares):
+    return StyleDefinition(weights={name.replace("_", "-"): s for name, s in shares.items()})
+
+
+def job(photo, **definitions):
+    return StylizeJob(
+        job_id="job",
+        product_id="product",
+        image_uri=str(photo),
+        styles=[StyleRequest(style_id=n, definition=d) for n, d in definitions.items()],
+        reason="request",
+        requested_at=NOW,
+    )
+
+
+INK, BLEND = weights(ink_line=1), weights(watercolour=3, ink_line=1)
+
+
+def test_results_have_the_length_and_order_of_the_jobs(studio):
+    jobs = [job(photo, ink=INK, blend=BLEND) for photo in PHOTOS]
+    results = stylize(jobs, studio, NOW)
+    assert [[image.style_id for image in result] for result in results] == [["ink", "blend"]] * 3
+    for result in results:
+        for image in result:
+            assert isinstance(image, StylizedImage)
+            assert len(studio.store.get(image.image_uri)) > 500
+            assert (image.width, image.height) == (SIDE, SIDE)
+
+
+def test_a_render_that_exists_is_not_drawn_again(studio):
+    first = stylize([job(PHOTOS[0], ink=INK)], studio, NOW)
+    again = stylize([job(PHOTOS[0], other_name=INK), job(PHOTOS[0], ink=INK)], studio, NOW)
+    assert studio.engine.drawn == 1
+    assert again[1] == first[0]
+    assert again[0][0].sha256 == first[0][0].sha256
+
+
+def test_an_unknown_style_is_an_error_of_its_own_and_the_others_go_on(studio):
+    wrong = {
+        "unknown": weights(nonsense=1),
+        "reference": StyleDefinition(reference_uri="s3://picture"),
+        "palette": msgspec.structs.replace(INK, palette=["#ff0000"]),
+    }
+    ((*errors, good),) = stylize([job(PHOTOS[0], **wrong, ink=INK)], studio, NOW)
+    assert all(isinstance(e, RejectedImage) and e.kind == "error" for e in errors)
+    assert "no style 'nonsense'; there are: watercolour" in errors[0].reasons[0].text
+    assert isinstance(good, StylizedImage)
+
+
+def test_a_photo_that_cannot_be_had_fails_its_whole_job_alone(studio):
+    missing, good = stylize([job("missing.jpg", ink=INK), job(PHOTOS[0], ink=INK)], studio, NOW)
+    assert isinstance(missing, Permanent)
+    assert isinstance(good[0], StylizedImage)
+
+
+def test_what_misses_the_gate_is_rejected_with_its_picture_and_figures(studio):
+    strict = Studio(**{**vars(studio), "bounds": Bounds(structure=0.9999, identity=-1)})
+    ((image,),) = stylize([job(PHOTOS[0], ink=INK)], strict, NOW)
+    assert isinstance(image, RejectedImage)
+    assert image.kind == "gate"
+    assert image.reasons[0].figure == "structure"
+    assert image.reasons[0].value < image.reasons[0].bound == 0.9999
+    assert studio.store.get(image.image_uri)
+
+
+def pictures(engine, definitions, batch_images, photos=PHOTOS, sides=(64, 96, 64)):
+    sources = [
+        source_of(load_photo(photo, side)) for photo, side in zip(photos, sides, strict=True)
+    ]
+    tasks = [task_of(s, d, engine.manifest) for s in sources for d in definitions]
+    drawn = {task.key: planes for task, planes in draw(engine, tasks, batch_images)}
+    return [compose(task, drawn[task.key], engine.manifest) for task in tasks]
+
+
+def test_a_batch_of_mixed_styles_equals_one_by_one(engine):
+    definitions = [INK, BLEND, weights(neon=1)]
+    together, alone = pictures(engine, definitions, 8), pictures(engine, definitions, 1)
+    for one, other in zip(together, alone, strict=True):
+        assert np.abs(one.astype(int) - other).max() <= 1
+
+
+def test_the_same_seed_draws_the_same_and_another_does_not(engine):
+    def drawn(seed):
+        definition = StyleDefinition(weights={"van-gogh": 1.0}, seed=seed)
+        return pictures(engine, [definition], 1, PHOTOS[:1], (128,))[0]
+
+    assert (drawn(1) == drawn(1)).all()
+    assert np.abs(drawn(1).astype(int) - drawn(2)).mean() > 1
+
+
+def test_strength_0_is_the_photo_and_shares_count_not_their_order(engine):
+    nothing = msgspec.structs.replace(INK, strength=0.0)
+    photo = load_photo(PHOTOS[0]).pixels
+    assert (pictures(engine, [nothing], 1, PHOTOS[:1], (SIDE,))[0] == photo).all()
+    turned = weights(ink_line=0.25, watercolour=0.75)
+    one, other = pictures(engine, [BLEND, turned], 1, PHOTOS[:1], (SIDE,))
+    assert (one == other).all()
+
+
+def test_white_ground_is_the_styles_even_paper_or_stays_as_it_is(engine):
+    corner = load_photo(PHOTOS[0]).pixels[:6, :6]
+    assert corner.min() > 245
+    for style in engine.manifest.styles:
+        definition = StyleDefinition(weights={style.style_id: 1.0})
+        (picture,) = pictures(engine, [definition], 1, PHOTOS[:1], (SIDE,))
+        wanted = corner if style.paper is None else np.broadcast_to(style.paper, corner.shape)
+        assert np.abs(picture[:6, :6].astype(int) - wanted).max() <= 1
+
+
+@pytest.mark.parametrize(("height", "width"), [(64, 64), (50, 77), (33, 130)])
+def test_any_height_and_width_is_drawn(engine, height, width):
+    photo = np.random.default_rng(0).random((2, height, width, 3)).astype(np.float32)
+    share = np.full((2, len(engine.manifest.styles)), 1 / len(engine.manifest.styles), np.float32)
+    render = engine.render(photo, share, photo)
+    assert render.shape == photo.shape
+    assert render.min() >= 0
+    assert render.max() <= 1
+
+
+def test_styles_in_words():
+    names = ["neon", "pastel"]
+    assert parse_style("neon", names) == [("neon", {"neon": 1.0})]
+    assert [name for name, _ in parse_style("all", names)] == names
+    blend = parse_style("neon=0.7,pastel=0.3", names)
+    assert blend == [("neon+pastel", {"neon": 0.7, "pastel": 0.3})]
+    for wrong in ("noen", "neon=0", "neon=x", "neon=inf", "neon=-1", ""):
+        with pytest.raises(UnknownStyle):
+            parse_style(wrong, names)
