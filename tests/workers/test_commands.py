@@ -1,0 +1,98 @@
+"""The command line: exit codes, one-line errors, what is written where."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from workers.__main__ import COMMANDS
+from workers.demo.products import sample_products
+
+PHOTOS = [product.image_uri for product in sample_products()[:2]]
+
+
+def stylecast(*arguments, **environment):
+    return subprocess.run(
+        [sys.executable, "-m", "workers", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+        env={**os.environ, **environment},
+    )
+
+
+def test_help_lists_every_command():
+    shown = stylecast("--help")
+    assert shown.returncode == 0
+    assert all(name in shown.stdout for name in COMMANDS)
+
+
+def test_wrong_usage_is_exit_2():
+    assert stylecast("nonsense").returncode == 2
+    assert stylecast("render").returncode == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "environment", "told"),
+    [
+        (["settings"], {"STYLECAST_LAG__INTERVAL_SECONDS": "-1"}, "LAG__INTERVAL_SECONDS"),
+        (["render", PHOTOS[0], "--style", "noen", "--output", "x"], {}, "there are: watercolour"),
+        (["render", "no.jpg", "--style", "neon", "--output", "x"], {}, "cannot read no.jpg"),
+        (["styles"], {"STYLECAST_STYLIZE__MODEL": "/nowhere"}, "/nowhere"),
+        (["demo", "--products", "/nowhere"], {}, "no photos"),
+        (["topics", "apply"], {"STYLECAST_KAFKA__BOOTSTRAP_SERVERS": "127.0.0.1:1"}, "topics"),
+        (["publish", "feedback", "/nowhere"], {}, "cannot read /nowhere"),
+    ],
+)
+def test_a_failure_is_one_line_and_exit_1(tmp_path, arguments, environment, told):
+    failed = stylecast(*arguments, **environment)
+    assert failed.returncode == 1
+    (line,) = failed.stderr.strip().splitlines()
+    assert line.startswith("stylecast: ")
+    assert told in line
+
+
+def test_render_writes_a_picture_a_style_and_photo_and_a_contact_sheet(tmp_path):
+    blend = "watercolour=0.7,ink-line=0.3"
+    done = stylecast("render", *PHOTOS, "--style", "neon", "--style", blend, "--output", tmp_path)
+    assert done.returncode == 0, done.stderr
+    written = sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*.webp"))
+    stems = sorted(photo.rsplit("/", 1)[1].removesuffix(".jpg") for photo in PHOTOS)
+    assert written == [
+        f"{s}/{stem}.webp" for s in ("neon", "watercolour+ink-line") for stem in stems
+    ]
+    assert (tmp_path / "contact-sheet.jpg").stat().st_size > 10_000
+
+
+def test_the_gate_leaves_out_what_it_rejects_unless_told_not_to(tmp_path):
+    strict = {"STYLECAST_STYLIZE__MINIMUM_STRUCTURE": "0.9999"}
+    flags = ("render", PHOTOS[0], "--style", "neon", "--output", tmp_path)
+    gated = stylecast(*flags, **strict)
+    assert "structure" in gated.stderr
+    assert list(tmp_path.rglob("*.webp")) == []
+    assert stylecast(*flags, "--no-gate", **strict).returncode == 0
+    assert len(list(tmp_path.rglob("*.webp"))) == 1
+
+
+def test_styles_tell_programs_name_kind_paper_and_swatch():
+    styles = json.loads(stylecast("styles", "--json").stdout)
+    assert len(styles) >= 6
+    for style in styles:
+        assert {"style_id", "label", "kind", "paper", "colour_only", "description"} <= style.keys()
+        assert os.path.getsize(style["swatch"]) > 100  # noqa: PTH202
+
+
+def test_a_wrong_line_is_told_by_its_number_and_nothing_is_sent(tmp_path):
+    file = tmp_path / "products.jsonl"
+    good = '{"product_id":"a","title":"A","category":"c","image_uri":"a.jpg"}'
+    wrong = good.replace('"c"', "7")
+    file.write_text(f"{good}\n\n{wrong}\nnot json\n")
+    failed = stylecast("publish", "products", file)
+    assert failed.returncode == 1
+    assert "line 3: not a valid Product" in failed.stderr
+    assert "$.category" in failed.stderr
+    assert "line 4: not JSON" in failed.stderr
+    assert "nothing was sent" in failed.stderr

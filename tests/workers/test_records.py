@@ -1,0 +1,96 @@
+"""Records keep their place; dead letters keep everything and say why; keys go where Java's go."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from schemas.events import Feedback, Product
+from schemas.topics import PRODUCTS
+from workers.dead_letter import dead_letter
+from workers.decode import decode_records
+from workers.partitioner import murmur2, partition_of
+from workers.records import Record, output_of, tombstone
+from workers.settings import load_settings
+
+SETTINGS = load_settings(kafka={"topic_prefix": "t."})
+NOW = datetime(2026, 11, 23, 9, 30, tzinfo=UTC)
+PRODUCT = Product(product_id="mug", title="Mug", category="mugs", image_uri="mug.jpg")
+
+
+def record(value=b"{}", headers=()):
+    return Record(
+        topic="t.feedback.events.v1",
+        partition=3,
+        offset=42,
+        key=b"shopper",
+        value=value,
+        headers=list(headers),
+        timestamp_ms=1_763_890_200_123,
+    )
+
+
+def test_an_output_carries_cloudevents_the_trace_and_the_place_of_its_input():
+    cause = record(headers=[("traceparent", b"00-abc-def-01")])
+    output = output_of(SETTINGS, PRODUCTS, PRODUCT, source="/test", now=NOW, cause=cause)
+    headers = dict(output.headers)
+    assert (output.topic, output.key) == ("t.catalog.products.v1", b"mug")
+    assert headers["ce_type"] == b"com.stylecast.product.v1"
+    assert headers["ce_time"] == b"2026-11-23T09:30:00Z"
+    assert headers["traceparent"] == b"00-abc-def-01"
+    assert headers["stylecast.input.topic"] == b"t.feedback.events.v1"
+    assert headers["stylecast.input.partition"] == b"3"
+    assert headers["stylecast.input.offset"] == b"42"
+    assert tombstone(SETTINGS, PRODUCTS, b"mug").value is None
+
+
+def test_a_dead_letter_is_the_record_untouched_with_the_reason_in_connects_headers():
+    letter = dead_letter(record(b"{broken", [("mine", b"kept")]), "decode", ValueError("no JSON"))
+    assert (letter.topic, letter.key, letter.value, letter.timestamp_ms) == (
+        "t.feedback.events.v1.dlq",
+        b"shopper",
+        b"{broken",
+        1_763_890_200_123,
+    )
+    assert letter.headers == [
+        ("mine", b"kept"),
+        ("__connect.errors.topic", b"t.feedback.events.v1"),
+        ("__connect.errors.partition", b"3"),
+        ("__connect.errors.offset", b"42"),
+        ("__connect.errors.stage", b"decode"),
+        ("__connect.errors.exception.class.name", b"ValueError"),
+        ("__connect.errors.exception.message", b"no JSON"),
+        ("__connect.errors.attempts", b"1"),
+    ]
+
+
+def test_a_replayed_record_that_fails_again_says_how_often():
+    first = dead_letter(record(), "check", ValueError("a"))
+    second = dead_letter(record(headers=first.headers), "check", ValueError("b"))
+    assert dict(second.headers)["__connect.errors.attempts"] == b"2"
+    assert len(second.headers) == len(first.headers)
+
+
+def test_what_cannot_be_decoded_is_set_aside_and_the_rest_goes_on():
+    good = record(
+        b'{"event_id":"e","user_id":"u","kind":"click","product_id":"p",'
+        b'"occurred_at":"2026-01-01T00:00:00Z"}'
+    )
+    decoded, dead = decode_records([record(b"?"), good, record(None)], Feedback)
+    assert [event.event_id for _, event in decoded] == ["e"]
+    assert [letter.value for letter in dead] == [b"?", None]
+
+
+@pytest.mark.parametrize(
+    ("key", "hashed"),
+    [
+        (b"21", -973932308),
+        (b"foobar", -790332482),
+        (b"a-little-bit-long-string", -985981536),
+        (b"a-little-bit-longer-string", -1486304829),
+        (b"lkjh234lh9fiuh90y23oiuhsafujhadof229phr9h19h89h8", -58897971),
+        (b"abc", 479470107),
+    ],
+)
+def test_keys_hash_as_in_apache_kafkas_own_tests(key, hashed):
+    assert murmur2(key) == hashed % 2**32
+    assert partition_of(key, 12) == (hashed % 2**31) % 12
