@@ -1,7 +1,7 @@
 """The whole way to a shipped generator in one command; what is already there is kept.
 
     python -m stylecore.gan --photos DIR --styles DIR --perceptual NPZ --run DIR --output DIR
-                            [--pairs-limit 450] [--steps 7600] [--seed 7]
+                            [--pairs-limit 450] [--steps 6700] [--seed 7]
 
 1. Teachers paint the photos, into `RUN/pairs`. 2. The generator is trained, from the run's last
 checkpoint if there is one. 3. It is exported into the output folder with manifest and swatches.
@@ -69,7 +69,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.add_argument(f"--{name}", type=Path, required=True)
     parser.add_argument("--pairs", type=Path, help="default: RUN/pairs")
     parser.add_argument("--pairs-limit", type=int, default=450)
-    parser.add_argument("--steps", type=int, default=7_600)
+    parser.add_argument("--steps", type=int, default=6_700)
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--threads", type=int, default=2)
     given = parser.parse_args(arguments)
