@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from confluent_kafka import Consumer, KafkaError, Producer
@@ -12,6 +13,8 @@ from workers.topics import group_id, transactional_id
 
 MAX_RECORD_BYTES = 2_000_000
 """More than an input may have, so that a dead letter with its headers always fits."""
+
+OnError = Callable[[KafkaError], None]
 
 _told = OncePerMinute()
 
@@ -41,8 +44,11 @@ def producer(settings: Settings) -> Producer:
     return Producer(producer_config(settings))
 
 
-def transactional_producer(settings: Settings, worker: str) -> Producer:
-    """A producer for one instance of a worker; call init_transactions() before subscribing."""
+def transactional_producer(settings: Settings, worker: str, told: OnError = on_error) -> Producer:
+    """A producer for one instance of a worker; call init_transactions() before subscribing.
+
+    `told` hears of trouble with the brokers, when the producer is polled.
+    """
     return Producer(
         {
             **producer_config(settings),
@@ -50,6 +56,7 @@ def transactional_producer(settings: Settings, worker: str) -> Producer:
             "transaction.timeout.ms": int(settings.worker.transaction_timeout_seconds * 1000),
             # The next transaction meets the last one's markers; the default waits 100 ms for them.
             "retry.backoff.ms": 1,
+            "error_cb": told,
         }
     )
 

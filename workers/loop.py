@@ -17,10 +17,10 @@ from collections.abc import Callable, Sequence
 from contextlib import closing
 from typing import Any
 
-from confluent_kafka import OFFSET_BEGINNING, Consumer, Producer, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, Producer, TopicPartition
 
 from stylecore.errors import Transient
-from workers.clients import group_consumer, transactional_producer
+from workers.clients import group_consumer, on_error, transactional_producer
 from workers.handler import Handler
 from workers.patience import Pause, until_answered
 from workers.records import Output, Record, record_of
@@ -83,10 +83,11 @@ class Session:
         self._batch_records = batch_records
         self._stop = stop
         self._pause = Pause(stop)
-        self._producer: Producer = transactional_producer(settings, worker)
+        self._producer: Producer = transactional_producer(settings, worker, self._on_error)
         self._consumer: Consumer = group_consumer(settings, worker)
         self._to_restore: list[TopicPartition] = []
         self._assignment_changed = False
+        self._brokers_were_away = False
         self.has_assignment = False
         """Whether the group has told which partitions are ours, and they are restored."""
         self._committed: dict[tuple[str, int], int] = {}
@@ -107,7 +108,10 @@ class Session:
         self._handler.close()
 
     def step(self) -> None:
-        """One batch, or one idle turn. Raises Fenced."""
+        """One batch, or one idle turn. Raises Fenced, and Transient after an outage."""
+        self._producer.poll(0)
+        if self._brokers_were_away:
+            raise Transient("all brokers were away: starting anew with a new producer")
         metadata = self._consumer.consumer_group_metadata()
         records = self._consume()
         if self._assignment_changed:
@@ -166,6 +170,13 @@ class Session:
             RECORDS_PRODUCED.labels(self._worker, output.topic).inc()
         self._committed |= {(place.topic, place.partition): place.offset for place in offsets}
         self._handler.committed()
+
+    def _on_error(self, error: KafkaError) -> None:
+        """After an outage the transactional producer of librdkafka 2.16 was seen to wait for ever
+        in its first send_offsets_to_transaction, so it is not used again.
+        """
+        on_error(error)
+        self._brokers_were_away |= error.code() == KafkaError._ALL_BROKERS_DOWN  # noqa: SLF001
 
     def _on_assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         consumer.incremental_assign(partitions)
@@ -226,7 +237,7 @@ def _is_error(message: Any) -> bool:
     error = message.error()
     if error is None:
         return False
-    if error.fatal():
+    if error.fatal() or error.code() == KafkaError._FATAL:  # noqa: SLF001 (its public name)
         raise Fenced(f"{error.name()}: {error.str()}")
     log.warning("consume", error=error.name(), what=error.str())
     return True

@@ -6,6 +6,7 @@ retriable is answered by the same call again.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -13,8 +14,11 @@ from confluent_kafka import KafkaError, KafkaException, Producer, TopicPartition
 
 from stylecore.errors import StylecastError
 from workers.records import Output
+from workers.telemetry import log
 
 REQUEST_SECONDS = 10.0
+PATIENCE_SECONDS = 15.0
+"""How long a retriable error is answered by the same call."""
 
 
 class Fenced(StylecastError):
@@ -75,10 +79,20 @@ def _abort(producer: Producer) -> None:
 
 
 def _again_while_retriable(action: Callable[[], None]) -> None:
-    """A retriable error is answered by the same call again, as librdkafka asks."""
+    """A retriable error is answered by the same call again, as librdkafka asks.
+
+    Not without end: after a restart of the broker librdkafka was seen to answer so for ever, and
+    only a new producer helped.
+    """
+    deadline = time.monotonic() + PATIENCE_SECONDS
     while True:
         try:
             return action()
         except KafkaException as problem:
-            if not problem.args[0].retriable():
+            error: KafkaError = problem.args[0]
+            if not error.retriable():
                 raise
+            if time.monotonic() > deadline:
+                raise Fenced(f"no answer in {PATIENCE_SECONDS:.0f} s: {error.str()}") from problem
+            log.info("again", error=error.name(), what=error.str())
+            time.sleep(0.1)

@@ -1,5 +1,6 @@
 """Any photo becomes an upright RGB picture of the working size, or is refused with a reason."""
 
+import contextlib
 import io
 import struct
 import zlib
@@ -92,6 +93,34 @@ def test_of_an_animation_the_first_frame_is_taken():
 def test_what_is_no_photo_within_bounds_is_refused_with_a_reason(data, reason):
     with pytest.raises(NotAPhoto, match=reason):
         load(data)
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "GIF", "TIFF"])
+@given(st.data())
+@pytest.mark.filterwarnings("ignore:.*EXIF:UserWarning", "ignore:Truncated File:UserWarning")
+def test_broken_bytes_are_a_photo_or_refused_and_nothing_else(kind, data):
+    exif = Image.Exif()
+    exif[0x0112], exif[0x010E] = 6, "a description"
+    broken = bytearray(file_of(left_red_right_blue(), kind, exif=exif))
+    for place in data.draw(st.lists(st.integers(0, len(broken) - 1), max_size=6)):
+        broken[place] = data.draw(st.integers(0, 255))
+    with contextlib.suppress(NotAPhoto):
+        assert load(bytes(broken)).shape[2] == 3
+
+
+def test_a_photo_whose_exif_is_broken_is_refused():
+    exif = Image.Exif()
+    exif[0x0100], exif[0x0112] = 80, 6
+    whole = file_of(left_red_right_blue(), "JPEG", exif=exif)
+    as_number, as_text = struct.pack(">HH", 0x0100, 4), struct.pack(">HH", 0x0100, 2)
+    assert as_number in whole
+    with pytest.raises(NotAPhoto, match="required argument is not an integer"):
+        load(whole.replace(as_number, as_text))
+
+
+def test_a_sliver_and_a_single_pixel_become_working_pictures():
+    assert load(file_of(Image.new("RGB", (2000, 40)))).shape == (MIN_SIDE, 40 * MAX_ASPECT, 3)
+    assert load(file_of(Image.new("RGB", (1, 1), RED))).shape == (40, 40, 3)
 
 
 def test_too_many_pixels_are_refused_before_they_are_decoded(monkeypatch):

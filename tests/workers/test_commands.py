@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -41,6 +42,13 @@ def test_wrong_usage_is_exit_2():
         (["settings"], {"STYLECAST_LAG__INTERVAL_SECONDS": "-1"}, "LAG__INTERVAL_SECONDS"),
         (["render", PHOTOS[0], "--style", "noen", "--output", "x"], {}, "there are: watercolour"),
         (["render", "no.jpg", "--style", "neon", "--output", "x"], {}, "cannot read no.jpg"),
+        (["render", "{folder}", "--style", "neon", "--output", "x"], {}, "no photos"),
+        (
+            ["render", PHOTOS[0], "{folder}/{name}", "--style", "neon", "--output", "x"],
+            {},
+            "same file",
+        ),
+        (["render", PHOTOS[0], "--style", "neon", "--output", __file__], {}, "cannot write to"),
         (["styles"], {"STYLECAST_STYLIZE__MODEL": "/nowhere"}, "/nowhere"),
         (["demo", "--products", "/nowhere"], {}, "no photos"),
         (["topics", "apply"], {"STYLECAST_KAFKA__BOOTSTRAP_SERVERS": "127.0.0.1:1"}, "topics"),
@@ -48,7 +56,8 @@ def test_wrong_usage_is_exit_2():
     ],
 )
 def test_a_failure_is_one_line_and_exit_1(tmp_path, arguments, environment, told):
-    failed = stylecast(*arguments, **environment)
+    given = [text.format(folder=tmp_path, name=Path(PHOTOS[0]).name) for text in arguments]
+    failed = stylecast(*given, **environment)
     assert failed.returncode == 1
     (line,) = failed.stderr.strip().splitlines()
     assert line.startswith("stylecast: ")

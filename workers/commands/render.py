@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Annotated
 
@@ -46,7 +46,9 @@ def render(
     )
     names = [name.style_id for name in engine.manifest.styles]
     wanted = dict(pair for text in style for pair in parse_style(text, names))
-    sources = {path: _load(path, settings, engine) for path in _expanded(photos)}
+    paths = _distinct(_expanded(photos))
+    sources = {path: _load(path, settings, engine) for path in paths}
+    _make_folder(output)
     tasks = _tasks(sources, wanted, engine, seed, strength)
     total, rejected = sum(map(len, tasks.values())), 0
     finished: dict[Path, dict[str, Pixels]] = {
@@ -103,6 +105,27 @@ def _expanded(paths: list[Path]) -> Iterator[Path]:
             yield path
 
 
+def _distinct(paths: Iterable[Path]) -> list[Path]:
+    """The photos, if each has a name of its own: a picture is named by its photo's stem."""
+    by_stem: dict[str, Path] = {}
+    for path in paths:
+        if by_stem.setdefault(path.stem, path) != path:
+            raise Permanent(
+                f"{by_stem[path.stem]} and {path} would be drawn to the same file; rename one, "
+                "or draw them to different folders"
+            )
+    if not by_stem:
+        raise Permanent("no photos (jpg, png, webp, gif, bmp, tif) in what was given")
+    return list(by_stem.values())
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as problem:
+        raise Permanent(f"cannot write to {folder}: {problem.strerror}") from problem
+
+
 def _load(path: Path, settings: Settings, engine: Engine) -> Source:
     try:
         data = path.read_bytes()
@@ -116,5 +139,5 @@ def _load(path: Path, settings: Settings, engine: Engine) -> Source:
 
 
 def _write(path: Path, pixels: Pixels) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
+    _make_folder(path.parent)
     path.write_bytes(encode(pixels)[0])

@@ -66,6 +66,7 @@ def run_planner(settings: Settings) -> None:
         port = web_port(settings)
         app = make_app(settings, folder, port)
         build(app, settings, styles, manifest.version, partitions)
+        _tell_once_a_minute("aiokafka")
         log.info("planning", page=f"http://{settings.worker.http_host}:{port}/plan")
         worker = faust.Worker(
             app, loglevel=logging.WARNING, redirect_stdouts=False, quiet=True, override_logging=True
@@ -75,6 +76,18 @@ def run_planner(settings: Settings) -> None:
         except SystemExit as end:
             if end.code:
                 raise
+
+
+def _tell_once_a_minute(library: str) -> None:
+    """While the broker is away the library repeats itself ten times a second."""
+    tell = OncePerMinute()
+
+    def may_pass(record: logging.LogRecord) -> bool:
+        return tell(f"{record.name}: {record.msg}")
+
+    for name in logging.root.manager.loggerDict:
+        if name.startswith(f"{library}."):
+            logging.getLogger(name).addFilter(may_pass)
 
 
 def styles_of(manifest: GeneratorManifest, only: Sequence[str] | None) -> dict[str, Style]:

@@ -1,0 +1,52 @@
+"""A broker that is away is waited for by every worker, and nothing is skipped."""
+
+import time
+from datetime import UTC, datetime
+
+import pytest
+from helpers import wait_until
+from integration.shop import PARTITIONS, click, latest, publish_products, read_all, shop_fleet
+
+from schemas.topics import FEEDBACK, STYLIZED, USER_STATES
+from workers.broker import local_broker
+from workers.lag import collect_lag
+from workers.publisher import Publisher
+from workers.settings import load_settings
+from workers.topics import apply_topics
+
+pytestmark = pytest.mark.integration
+
+AWAY_SECONDS = 4
+
+
+def test_workers_go_on_when_the_broker_comes_back(tmp_path):
+    with local_broker() as broker:
+        settings = load_settings(
+            kafka={"bootstrap_servers": broker.bootstrap_servers},
+            store={"uri": str(tmp_path / "store")},
+        )
+        environment = {
+            "STYLECAST_KAFKA__BOOTSTRAP_SERVERS": broker.bootstrap_servers,
+            "STYLECAST_STORE__URI": settings.store.uri,
+            "STYLECAST_WORKER__INSTANCE": "test",
+            "STYLECAST_LAG__INTERVAL_SECONDS": "1",
+        }
+        apply_topics(settings, PARTITIONS)
+        with shop_fleet(settings, environment, tmp_path) as fleet:
+            for worker in ("planner", "stylize", "preferences", "lag"):
+                fleet.start(worker)
+            products = publish_products(settings, 1)
+            wait_until(lambda: len(latest(read_all(settings, STYLIZED))) == 2, 90)
+
+            broker.stop()
+            time.sleep(AWAY_SECONDS)
+            fleet.require_running()
+            broker.start()
+
+            publish_products(settings, 2)
+            with Publisher(settings, "/test") as publisher:
+                publisher.send(FEEDBACK, click(1, "ada", products[0]), datetime.now(UTC))
+            wait_until(lambda: len(latest(read_all(settings, STYLIZED))) == 4, 120)
+            wait_until(lambda: len(latest(read_all(settings, USER_STATES))) == 1, 60)
+            wait_until(lambda: sum(group.lag for group in collect_lag(settings)) == 0, 60)
+            fleet.require_running()
