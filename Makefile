@@ -7,6 +7,11 @@ PRODUCTS ?=
 LIMIT ?=
 ONLY ?=
 
+# A local folder of wheels that pip is offered (a CPU build of torch, say) is offered to uv as well.
+ifdef PIP_FIND_LINKS
+export UV_FIND_LINKS ?= $(PIP_FIND_LINKS)
+endif
+
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-dev demo check test bench clean
 
@@ -37,7 +42,7 @@ test: setup-dev ## Everything that can be checked here
 	$(BIN)/pytest
 
 bench: setup-dev ## Ratios to baselines in one run: [OUTPUT=folder] [ONLY=name]
-	$(BIN)/python -m tests.benchmarks --output "$(OUTPUT)" $(if $(ONLY),--only "$(ONLY)")
+	$(BIN)/python tests/benchmarks --output "$(OUTPUT)" $(if $(ONLY),--only "$(ONLY)")
 
 clean: ## Remove the environment and what the tools left
 	rm -rf $(VENV) output .mypy_cache .ruff_cache .pytest_cache .hypothesis

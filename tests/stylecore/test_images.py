@@ -97,7 +97,7 @@ def test_what_is_no_photo_within_bounds_is_refused_with_a_reason(data, reason):
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "GIF", "TIFF"])
 @given(st.data())
-@pytest.mark.filterwarnings("ignore:.*EXIF:UserWarning", "ignore:Truncated File:UserWarning")
+@pytest.mark.filterwarnings("ignore::UserWarning")  # Pillow tells of each broken tag
 def test_broken_bytes_are_a_photo_or_refused_and_nothing_else(kind, data):
     exif = Image.Exif()
     exif[0x0112], exif[0x010E] = 6, "a description"

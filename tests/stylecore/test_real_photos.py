@@ -1,0 +1,65 @@
+"""Real photos that nobody trained on; they are looked for where STYLECAST_DATA says."""
+
+import os
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from schemas.events import StyleDefinition
+from stylecore.drawing import compose, draw, source_of, task_of
+from stylecore.engine import SHIPPED_GENERATOR, Engine
+from stylecore.gate import Bounds, judge, measure
+from stylecore.images import decode, to_floats
+from workers.settings import StylizeSettings
+
+DATA = os.environ.get("STYLECAST_DATA")
+
+pytestmark = [
+    pytest.mark.data,
+    pytest.mark.skipif(DATA is None, reason="STYLECAST_DATA names no folder of real photos"),
+]
+
+PHOTOS = 24
+
+
+@pytest.fixture(scope="module")
+def renders():
+    """(style, photo, picture) of photos spread over all categories, in every style."""
+    engine = Engine(SHIPPED_GENERATOR, provider="cpu", threads=2)
+    paths = sorted(Path(DATA, "products", "test").rglob("*.jpg"))
+    chosen = [paths[place] for place in np.linspace(0, len(paths) - 1, PHOTOS).astype(int)]
+    sources = [source_of(decode(p.read_bytes(), short_side=256, max_pixels=10**8)) for p in chosen]
+    tasks = {
+        style.style_id: [
+            task_of(source, StyleDefinition(weights={style.style_id: 1.0}), engine.manifest)
+            for source in sources
+        ]
+        for style in engine.manifest.styles
+    }
+    return [
+        (style, task.source.pixels, to_floats(compose(task, planes, engine.manifest)))
+        for style, wanted in tasks.items()
+        for task, planes in draw(engine, wanted, 4)
+    ]
+
+
+def test_the_gates_default_bounds_let_nearly_all_through_in_every_style(renders):
+    settings = StylizeSettings()
+    bounds = Bounds(settings.minimum_structure, settings.minimum_identity)
+    passed = Counter(style for style, photo, r in renders if not judge(measure(photo, r), bounds))
+    assert min(passed.values()) >= 0.75 * PHOTOS, passed
+    assert passed.total() >= 0.95 * len(renders), passed
+
+
+def test_every_style_changes_the_photo_and_no_two_styles_are_alike(renders):
+    by_style = {}
+    for style, photo, render in renders:
+        assert np.abs(render - photo).mean() > 0.02, style
+        by_style.setdefault(style, []).append(render)
+    names = list(by_style)
+    for place, one in enumerate(names):
+        for other in names[place + 1 :]:
+            pairs = zip(by_style[one], by_style[other], strict=True)
+            assert np.mean([np.abs(a - b).mean() for a, b in pairs]) > 0.03, (one, other)
