@@ -7,6 +7,8 @@ here (store.py), nor what becomes of the picture.
 from __future__ import annotations
 
 import io
+import struct
+import zlib
 from dataclasses import dataclass
 from hashlib import sha256
 
@@ -25,6 +27,11 @@ FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
 MAX_ASPECT = 4
 """A working picture is at most this many times as long as wide; longer ones are made smaller."""
 MIN_SIDE = 16
+UNREADABLE = (
+    *(OSError, SyntaxError, ValueError, TypeError, LookupError, EOFError),
+    *(ArithmeticError, AttributeError, MemoryError, struct.error, zlib.error),
+)
+"""What Pillow's parsers raise on bytes that someone has broken, EXIF included."""
 
 Image.MAX_IMAGE_PIXELS = None  # our own bound is checked first, and it is a setting
 
@@ -55,7 +62,7 @@ def decode(data: bytes, *, short_side: int, max_pixels: int) -> Photo:
             picture = _on_white(upright)
     except NotAPhoto:
         raise
-    except (OSError, SyntaxError, ValueError, EOFError, IndexError, MemoryError) as problem:
+    except UNREADABLE as problem:
         raise NotAPhoto(f"{len(data)} bytes are no readable photo: {problem}") from problem
     working = picture.resize(
         working_size(picture.size, short_side), Image.Resampling.LANCZOS, reducing_gap=3.0
