@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
 
@@ -73,19 +71,25 @@ class Store:
         return f"{self._root}/{folder}/{key[:2]}/{key}.json"
 
     def _read(self, path: str) -> bytes:
-        with _store_errors(path):
+        try:
             data: bytes = self._filesystem.cat_file(path)
+        except (FileNotFoundError, IsADirectoryError, NotADirectoryError) as problem:
+            raise NotInStore(f"nothing is stored at {path}") from problem
+        except OSError as problem:
+            raise Transient(f"the store cannot be read at {path}: {problem}") from problem
         return data
 
     def _create(self, path: str, data: bytes) -> bool:
         """Whether this call created the file; atomic, so that no reader meets half of it."""
-        with _store_errors(path):
+        try:
             if self._is_local:
                 return _create_local(Path(path), data)
             if self._filesystem.exists(path):
                 return False
             self._filesystem.pipe_file(path, data)
-            return True
+        except OSError as problem:
+            raise Transient(f"the store cannot be written at {path}: {problem}") from problem
+        return True
 
 
 def _create_local(path: Path, data: bytes) -> bool:
@@ -104,13 +108,3 @@ def _create_local(path: Path, data: bytes) -> bool:
     finally:
         Path(beside).unlink()
     return True
-
-
-@contextmanager
-def _store_errors(path: str) -> Iterator[None]:
-    try:
-        yield
-    except (FileNotFoundError, IsADirectoryError, NotADirectoryError) as problem:
-        raise NotInStore(f"nothing is stored at {path}") from problem
-    except OSError as problem:
-        raise Transient(f"the store cannot be used at {path}: {problem}") from problem
