@@ -6,7 +6,9 @@ A command's flags override single values. What librdkafka understands passes thr
 
 from __future__ import annotations
 
+import os
 import socket
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -19,7 +21,7 @@ Positive = Annotated[int, Field(gt=0)]
 Seconds = Annotated[float, Field(gt=0)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
 
-SECRET_WORDS = ("password", "secret", "key_pem", "token")
+SECRET_WORDS = ("password", "secret", "key_pem", "token", "oauth")
 
 
 class KafkaSettings(BaseModel):
@@ -181,12 +183,23 @@ class Settings(BaseSettings):
 
 def load_settings(**overrides: Any) -> Settings:
     """The effective settings. Raises SettingsError with one line that names what is wrong."""
+    _require_known_parts(os.environ)
     try:
         return Settings(**overrides)
     except ValidationError as problem:
         first = problem.errors()[0]
         name = "STYLECAST_" + "__".join(str(part) for part in first["loc"]).upper()
         raise SettingsError(f"setting {name}: {first['msg']}") from problem
+
+
+def _require_known_parts(environment: Iterable[str]) -> None:
+    """Raises SettingsError for a variable of ours whose part is misspelt: it would be ignored."""
+    prefix = "STYLECAST_"
+    for name in environment:
+        part, separator, _ = name.removeprefix(prefix).partition("__")
+        if name.startswith(prefix) and separator and part.lower() not in Settings.model_fields:
+            parts = ", ".join(Settings.model_fields).upper()
+            raise SettingsError(f"setting {name}: there is no part {part}; there are {parts}")
 
 
 def public_settings(settings: Settings) -> dict[str, Any]:

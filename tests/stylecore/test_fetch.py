@@ -1,5 +1,7 @@
 """A photo is fetched from where it may lie, and from nowhere else."""
 
+import os
+
 import pytest
 
 from stylecore.fetch import NotFetchable, fetch
@@ -67,5 +69,8 @@ def test_what_is_missing_a_folder_or_too_large_is_told(shop):
         get(shop / "missing.jpg", shop)
     with pytest.raises(NotFetchable, match="no photo can be read"):
         get(shop, shop)
+    os.mkfifo(shop / "pipe.jpg")
+    with pytest.raises(NotFetchable, match="no photo can be read"):
+        get(shop / "pipe.jpg", shop)
     with pytest.raises(NotFetchable, match="over the limit of 4 bytes"):
         get(shop / "mug.jpg", shop, max_bytes=4)

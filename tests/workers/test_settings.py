@@ -50,6 +50,7 @@ def test_secrets_are_hidden_when_settings_are_shown(monkeypatch):
     [
         ("STYLECAST_STYLIZE__THREADS", "-1", "greater than or equal to 0"),
         ("STYLECAST_STYLIZE__THRADS", "1", "not permitted"),
+        ("STYLECAST_STYLISE__THREADS", "1", "no part STYLISE"),
         ("STYLECAST_STYLIZE__PROVIDER", "tpu", "'auto', 'cuda' or 'cpu'"),
         ("STYLECAST_PREFERENCES__EXPLORATION", "1.5", "less than or equal to 1"),
         ("STYLECAST_KAFKA__TOPIC_PREFIX", "a b", "match pattern"),
