@@ -44,9 +44,10 @@ def _allowed_address(uri: str, allowed_prefixes: tuple[str, ...]) -> str:
         if ".." not in uri.split("/") and uri.startswith(_remote(allowed_prefixes)):
             return uri
     elif any(_is_inside(local, prefix) for prefix in allowed_prefixes):
-        if not local.is_file():  # opening a pipe would wait for ever
+        file = local.resolve()
+        if not file.is_file():  # opening a pipe would wait for ever
             raise NotFetchable(f"no photo can be read at {uri}")
-        return str(local.resolve())
+        return str(file)
     allowed = ", ".join(allowed_prefixes) or "none"
     raise NotFetchable(f"{uri} is under no allowed prefix ({allowed})")
 
