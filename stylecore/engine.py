@@ -15,10 +15,7 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from stylecore.errors import SettingsError
-from stylecore.images import Floats
 from stylecore.manifest import GeneratorManifest, load_manifest
-
-SHIPPED_GENERATOR = Path(__file__).parent / "models" / "generator"
 
 Provider = Literal["auto", "cuda", "cpu"]
 Batch = NDArray[np.float32]
@@ -79,11 +76,6 @@ class Engine:
         side, styles = self.manifest.working_size, len(self.manifest.styles)
         picture: Batch = np.zeros((1, side, side, 3), np.float32)
         self.render(picture, np.full((1, styles), 1 / styles, np.float32), picture)
-
-
-def stack(pictures: list[Floats]) -> Batch:
-    """Pictures of one shape as a batch."""
-    return np.stack(pictures)
 
 
 def has_cuda_device() -> bool:

@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from stylecore.errors import SettingsError
+from stylecore.models import GENERATOR
 
 Positive = Annotated[int, Field(gt=0)]
 Seconds = Annotated[float, Field(gt=0)]
@@ -101,6 +102,11 @@ class StylizeSettings(BaseModel):
     """Pictures of one call of the network."""
     minimum_structure: Annotated[float, Field(ge=-1, le=1)] = 0.2
     minimum_identity: Annotated[float, Field(ge=-1, le=1)] = 0.6
+
+    @property
+    def generator(self) -> Path:
+        """Folder of the generator in use."""
+        return self.model or GENERATOR
 
 
 class PreferencesSettings(BaseModel):

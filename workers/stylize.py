@@ -17,7 +17,7 @@ from confluent_kafka import TopicPartition
 
 from schemas.events import ModelAnnouncement, RejectedImage, StylizeJob
 from schemas.topics import GENERATOR_MODELS, JOBS, REJECTED, STYLIZED
-from stylecore.engine import SHIPPED_GENERATOR, Engine
+from stylecore.engine import Engine
 from stylecore.errors import Permanent, Transient
 from stylecore.fetch import NotFetchable, fetch
 from stylecore.gate import Bounds
@@ -59,7 +59,7 @@ def run_stylize(settings: Settings, health: Health, stop: threading.Event) -> No
 def make_studio(settings: Settings, executor: Executor, stop: threading.Event) -> Studio:
     """The generator, the store and the way to photos, from the settings."""
     engine = Engine(
-        settings.stylize.model or SHIPPED_GENERATOR,
+        settings.stylize.generator,
         provider=settings.stylize.provider,
         threads=settings.stylize.threads,
     )

@@ -20,9 +20,10 @@ import numpy as np  # noqa: E402
 
 from schemas.events import StyleDefinition, StyleRequest, StylizeJob  # noqa: E402
 from stylecore.drawing import batches_by_shape, source_of, task_of  # noqa: E402
-from stylecore.engine import SHIPPED_GENERATOR, Engine  # noqa: E402
+from stylecore.engine import Engine  # noqa: E402
 from stylecore.gate import Bounds  # noqa: E402
 from stylecore.images import Photo, decode  # noqa: E402
+from stylecore.models import GENERATOR  # noqa: E402
 from stylecore.store import Store  # noqa: E402
 from stylecore.stylize import Studio, stylize  # noqa: E402
 from workers.demo.products import sample_products  # noqa: E402
@@ -35,7 +36,7 @@ Row = dict[str, object]
 
 def stylize_rate() -> Row:
     """Pictures a second, sample photos in every style; the store is new, so that all are drawn."""
-    engine = Engine(SHIPPED_GENERATOR)
+    engine = Engine(GENERATOR)
     jobs = [_job(product, engine) for product in sample_products()[:PHOTOS]]
     pictures = sum(len(job.styles) for job in jobs)
     batches = _batches(jobs, engine)

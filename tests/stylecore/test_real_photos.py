@@ -9,9 +9,10 @@ import pytest
 
 from schemas.events import StyleDefinition
 from stylecore.drawing import compose, draw, source_of, task_of
-from stylecore.engine import SHIPPED_GENERATOR, Engine
+from stylecore.engine import Engine
 from stylecore.gate import Bounds, judge, measure
 from stylecore.images import decode, to_floats
+from stylecore.models import GENERATOR
 from workers.settings import StylizeSettings
 
 DATA = os.environ.get("STYLECAST_DATA")
@@ -27,7 +28,7 @@ PHOTOS = 24
 @pytest.fixture(scope="module")
 def renders():
     """(style, photo, picture) of photos spread over all categories, in every style."""
-    engine = Engine(SHIPPED_GENERATOR, provider="cpu", threads=2)
+    engine = Engine(GENERATOR, provider="cpu", threads=2)
     paths = sorted(Path(DATA, "products", "test").rglob("*.jpg"))
     chosen = [paths[place] for place in np.linspace(0, len(paths) - 1, PHOTOS).astype(int)]
     sources = [source_of(decode(p.read_bytes(), short_side=256, max_pixels=10**8)) for p in chosen]

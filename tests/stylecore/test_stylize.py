@@ -16,10 +16,11 @@ from schemas.events import (
     StylizeJob,
 )
 from stylecore.drawing import compose, draw, source_of, task_of
-from stylecore.engine import SHIPPED_GENERATOR, Engine
+from stylecore.engine import Engine
 from stylecore.errors import Permanent
 from stylecore.gate import Bounds
 from stylecore.images import NotAPhoto, decode
+from stylecore.models import GENERATOR
 from stylecore.store import Store
 from stylecore.styles import UnknownStyle, parse_style
 from stylecore.stylize import Studio, stylize
@@ -32,7 +33,7 @@ SIDE = 96
 
 @pytest.fixture(scope="module")
 def engine():
-    return Engine(SHIPPED_GENERATOR, provider="cpu", threads=2)
+    return Engine(GENERATOR, provider="cpu", threads=2)
 
 
 @pytest.fixture

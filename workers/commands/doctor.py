@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 import typer
 
-from stylecore.engine import SHIPPED_GENERATOR, Engine, has_cuda_device
+from stylecore.engine import Engine, has_cuda_device
 from stylecore.errors import StylecastError
 from stylecore.store import Store
 from workers.commands.printing import JsonFlag, print_json
@@ -64,7 +64,7 @@ def _device() -> Finding:
 
 
 def _generator(settings: Settings) -> str:
-    folder: Path = settings.stylize.model or SHIPPED_GENERATOR
+    folder: Path = settings.stylize.generator
     engine = Engine(folder, provider=settings.stylize.provider, threads=settings.stylize.threads)
     manifest = engine.manifest
     return (

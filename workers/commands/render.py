@@ -12,7 +12,7 @@ from rich.progress import track
 from schemas.catalog import StyleDefinition
 from stylecore.contact_sheet import contact_sheet
 from stylecore.drawing import Source, Task, compose, draw, source_of, task_of
-from stylecore.engine import SHIPPED_GENERATOR, Engine
+from stylecore.engine import Engine
 from stylecore.errors import Permanent
 from stylecore.gate import Bounds, judge, measure
 from stylecore.images import Pixels, decode, encode, to_floats, to_pixels
@@ -40,7 +40,7 @@ def render(
         raise UnknownStyle("this generator draws no reference pictures and no palettes yet")
     settings = load_settings()
     engine = Engine(
-        settings.stylize.model or SHIPPED_GENERATOR,
+        settings.stylize.generator,
         provider=settings.stylize.provider,
         threads=settings.stylize.threads,
     )

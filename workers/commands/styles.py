@@ -9,7 +9,6 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from stylecore.engine import SHIPPED_GENERATOR
 from stylecore.manifest import ManifestStyle, load_manifest
 from workers.commands.printing import JsonFlag, print_json
 from workers.settings import load_settings
@@ -17,7 +16,7 @@ from workers.settings import load_settings
 
 def styles(as_json: JsonFlag = False) -> None:
     """List the generator's styles: name, label, kind, paper, swatch."""
-    folder = load_settings().stylize.model or SHIPPED_GENERATOR
+    folder = load_settings().stylize.generator
     manifest = load_manifest(folder)
     if as_json:
         rows: list[dict[str, Any]] = [

@@ -18,7 +18,6 @@ import numpy as np
 
 from schemas.events import Product, Style
 from schemas.topics import PREFERENCE_MODELS, PRODUCTS, RECOMMENDATIONS, STYLES
-from stylecore.engine import SHIPPED_GENERATOR
 from stylecore.errors import StylecastError
 from stylecore.manifest import load_manifest
 from stylecore.simulate import shopper
@@ -160,7 +159,7 @@ def _mistakes(script: Script) -> Path:
 
 def _offered_styles(settings: Settings) -> list[str]:
     """The generator's styles, and the blend where it can be drawn."""
-    manifest = load_manifest(settings.stylize.model or SHIPPED_GENERATOR)
+    manifest = load_manifest(settings.stylize.generator)
     names = [style.style_id for style in manifest.styles]
     return [*names, BLEND.style_id] if set(BLEND.weights or ()) <= set(names) else names
 

@@ -28,7 +28,6 @@ from schemas.topics import (
     Topic,
     dead_letter_topic,
 )
-from stylecore.engine import SHIPPED_GENERATOR
 from stylecore.errors import SettingsError, Transient
 from stylecore.manifest import GeneratorManifest, load_manifest
 from stylecore.plan import generator_styles
@@ -59,7 +58,7 @@ def run_planner(settings: Settings) -> None:
     Raises SettingsError or Permanent before anything starts (no generator, a topic missing), and
     SystemExit with a status other than 0 when it fails later.
     """
-    manifest = load_manifest(settings.stylize.model or SHIPPED_GENERATOR)
+    manifest = load_manifest(settings.stylize.generator)
     styles = styles_of(manifest, settings.planner.generator_styles)
     partitions = _wait_for_topics(settings)
     with tempfile.TemporaryDirectory(prefix="stylecast-planner-") as folder:
