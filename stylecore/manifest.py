@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeVar
 
 import msgspec
 
@@ -23,6 +23,7 @@ FilePath = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._/-]*$",
 Sha256 = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}$")]
 Count = Annotated[int, msgspec.Meta(ge=1)]
 Channel = Annotated[int, msgspec.Meta(ge=0, le=255)]
+Manifest = TypeVar("Manifest", bound=msgspec.Struct)
 
 
 class ManifestStyle(msgspec.Struct, frozen=True, kw_only=True):
@@ -77,35 +78,44 @@ def load_manifest(folder: Path) -> GeneratorManifest:
     Raises Permanent when there is none, it is malformed, a style comes twice, or the file that it
     names lacks or has another sha256.
     """
-    path = folder / MANIFEST
-    try:
-        manifest = msgspec.json.decode(path.read_bytes(), type=GeneratorManifest)
-    except OSError as problem:
-        raise Permanent(f"no generator in {folder}: {problem.strerror or problem}") from problem
-    except msgspec.DecodeError as problem:
-        raise Permanent(f"{path} is no generator manifest: {problem}") from problem
-    _check_styles(manifest, path)
-    _check_file(folder / manifest.file, manifest.sha256)
+    manifest = read_manifest(folder, GeneratorManifest, "generator")
+    _check_styles(manifest, folder / MANIFEST)
+    check_file(folder / manifest.file, manifest.sha256)
     return manifest
 
 
-def encode_manifest(manifest: GeneratorManifest) -> bytes:
+def read_manifest(folder: Path, kind: type[Manifest], what: str) -> Manifest:
+    """The manifest of a folder; `what` names the model in errors. The model file is not looked at.
+
+    Raises Permanent when there is none or it is malformed.
+    """
+    path = folder / MANIFEST
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=kind)
+    except OSError as problem:
+        raise Permanent(f"no {what} in {folder}: {problem.strerror or problem}") from problem
+    except msgspec.DecodeError as problem:
+        raise Permanent(f"{path} is no {what} manifest: {problem}") from problem
+
+
+def encode_manifest(manifest: msgspec.Struct) -> bytes:
     """Indented JSON with a final newline."""
     return msgspec.json.format(msgspec.json.encode(manifest), indent=2) + b"\n"
 
 
-def _check_styles(manifest: GeneratorManifest, path: Path) -> None:
-    ids = [style.style_id for style in manifest.styles]
-    if twice := {style_id for style_id in ids if ids.count(style_id) > 1}:
-        raise Permanent(f"{path} names the style {min(twice)!r} twice")
-
-
-def _check_file(file: Path, expected: str) -> None:
+def check_file(file: Path, expected: str) -> None:
+    """Raises Permanent unless `file` is there and has the sha256 `expected`."""
     if not file.is_file():
         raise Permanent(f"the manifest names {file}, which is not there")
     found = hashlib.sha256(file.read_bytes()).hexdigest()
     if found != expected:
         raise Permanent(
             f"{file} has the sha256 {found[:12]}..., its manifest says {expected[:12]}...: "
-            "fetch or export the generator again"
+            "fetch or export the model again"
         )
+
+
+def _check_styles(manifest: GeneratorManifest, path: Path) -> None:
+    ids = [style.style_id for style in manifest.styles]
+    if twice := {style_id for style_id in ids if ids.count(style_id) > 1}:
+        raise Permanent(f"{path} names the style {min(twice)!r} twice")

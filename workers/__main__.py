@@ -26,6 +26,7 @@ COMMANDS = (
     "styles",
     "lag",
     "train",
+    "evaluate",
     "export",
     "doctor",
     "settings",

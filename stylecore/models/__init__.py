@@ -6,3 +6,5 @@ from pathlib import Path
 
 GENERATOR = Path(__file__).parent / "generator"
 """Folder of the generator in use."""
+FEATURES = Path(__file__).parent / "features"
+"""Folder of the feature network in use."""

@@ -1,0 +1,1 @@
+"""Trains the product's own feature network (stylecore/features.py serves it)."""

@@ -1,0 +1,59 @@
+"""`stylecast evaluate ...`: how good the shipped models are, measured on photos of yours."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from stylecore.engine import Engine
+from stylecore.features import FeatureNet
+from stylecore.features_evaluation import evaluate_features
+from stylecore.features_report import HEADLINE, FeaturesReport
+from stylecore.labelled_photos import labelled_photos
+from stylecore.models import FEATURES, GENERATOR
+from workers.commands.printing import JsonFlag, print_json, print_table
+
+app = typer.Typer(help="Measure the models on photos.", no_args_is_help=True)
+app.callback()(lambda: None)  # keeps a single command a command
+
+
+@app.command("features")
+def evaluate_features_command(
+    photos: Annotated[Path, typer.Option(help="Photos; sub-folders are categories.")],
+    model: Annotated[Path, typer.Option(help="Folder of the feature network.")] = FEATURES,
+    generator: Annotated[Path, typer.Option(help="Folder of the generator.")] = GENERATOR,
+    drawn: Annotated[int, typer.Option(min=2, help="Photos that are drawn in every style.")] = 61,
+    gradients: Annotated[bool, typer.Option(help="Retrieval by oriented gradients too.")] = False,
+    threads: Annotated[int, typer.Option(min=1)] = 2,
+    json: JsonFlag = False,
+) -> None:
+    """Categories, calibration, styles and retrieval of the feature network."""
+    report = evaluate_features(
+        FeatureNet(model, threads=threads),
+        Engine(generator, provider="cpu", threads=threads),
+        labelled_photos(photos),
+        drawn=drawn,
+        gradients=gradients,
+        progress=lambda line: typer.echo(line, err=True),
+    )
+    if json:
+        print_json(report)
+    else:
+        _print_features(report)
+
+
+def _print_features(report: FeaturesReport) -> None:
+    print_table(
+        f"{report.photos} photos, {report.drawn} of them drawn",
+        [{"figure": name, "value": float(getattr(report, name))} for name in HEADLINE],
+    )
+    print_table(
+        "categories", [{"category": name} | vars(row) for name, row in report.categories.items()]
+    )
+    print_table(
+        "confusion: a row a true category",
+        [{"true": name, **row} for name, row in report.confusion.items()],
+    )
+    print_table("styles", [{"style": name} | vars(row) for name, row in report.styles.items()])
