@@ -60,7 +60,9 @@ class Campaign(Struct, frozen=True, kw_only=True, omit_defaults=True):
 class StyleDefinition(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """How a style is drawn: a blend of generator styles, or like a reference picture.
 
-    `strength` 0 is the photo, 1 the render; `seed` draws the noise field.
+    The colours move to those of the reference, and to `palette` where there is one;
+    `keep_product_colour` leaves the product its own hue and chroma. `strength` 0 is the photo, 1
+    the render; `seed` draws the noise field.
     """
 
     weights: StyleWeights | None = None
@@ -68,6 +70,7 @@ class StyleDefinition(Struct, frozen=True, kw_only=True, omit_defaults=True):
     palette: Palette | None = None
     strength: Share = 1.0
     seed: Seed = 0
+    keep_product_colour: bool = False
 
     def __post_init__(self) -> None:
         require_one_source(self.weights, self.reference_uri)
@@ -85,6 +88,7 @@ class Style(Struct, frozen=True, kw_only=True, omit_defaults=True):
     seed: Seed = 0
     campaign: Campaign | None = None
     categories: Categories = []
+    keep_product_colour: bool = False
 
     def __post_init__(self) -> None:
         require_one_source(self.weights, self.reference_uri)
@@ -100,6 +104,7 @@ class Style(Struct, frozen=True, kw_only=True, omit_defaults=True):
             palette=self.palette,
             strength=self.strength,
             seed=self.seed,
+            keep_product_colour=self.keep_product_colour,
         )
 
 

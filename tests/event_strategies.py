@@ -73,6 +73,7 @@ _STRATEGIES: dict[type, Callable[[Any], Strategy]] = {
     inspect.Metadata: lambda kind: _of(kind.type),
     inspect.UnionType: lambda kind: st.one_of(*map(_of, kind.types)),
     inspect.NoneType: lambda _: st.none(),
+    inspect.BoolType: lambda _: st.booleans(),
     inspect.StrType: _text,
     inspect.IntType: lambda kind: st.integers(kind.ge, kind.lt - 1 if kind.le is None else kind.le),
     inspect.FloatType: _float,

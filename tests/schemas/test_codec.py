@@ -108,8 +108,14 @@ def test_no_bytes_raise_anything_else(junk):
 
 
 def test_a_style_and_its_definition_draw_the_same():
-    style = Style(style_id="a", label="A", weights={"neon": 2.0}, strength=0.5, seed=3)
-    assert style.definition == StyleDefinition(weights={"neon": 2.0}, strength=0.5, seed=3)
+    drawn = {"weights": {"neon": 2.0}, "palette": ["#0a3d62"], "strength": 0.5, "seed": 3}
+    for kept in (False, True):
+        style = Style(style_id="a", label="A", **drawn, keep_product_colour=kept)
+        assert style.definition == StyleDefinition(**drawn, keep_product_colour=kept)
+
+
+def test_a_definition_that_says_nothing_of_colour_is_written_as_it_always_was():
+    assert encode(StyleDefinition(weights={"neon": 1.0})) == b'{"weights":{"neon":1.0}}'
 
 
 def test_a_campaign_ends_after_it_starts():
