@@ -53,6 +53,13 @@ class TrainingRun(msgspec.Struct, frozen=True, kw_only=True):
     hardware: Text
 
 
+class ShippedFile(msgspec.Struct, frozen=True, kw_only=True):
+    """A file beside the manifest."""
+
+    file: FileName
+    sha256: Sha256
+
+
 class GeneratorManifest(msgspec.Struct, frozen=True, kw_only=True):
     """A generator as it is shipped. `working_size` is the short side it was trained at, in px."""
 
@@ -70,17 +77,21 @@ class GeneratorManifest(msgspec.Struct, frozen=True, kw_only=True):
     made_at: Text
     licence: Text
     sources: tuple[Text, ...]
+    reference: ShippedFile | None = None
+    """The encoder that turns a picture into weights of this generator's styles, if there is one."""
 
 
 def load_manifest(folder: Path) -> GeneratorManifest:
     """The checked manifest of a generator's folder.
 
-    Raises Permanent when there is none, it is malformed, a style comes twice, or the file that it
+    Raises Permanent when there is none, it is malformed, a style comes twice, or a file that it
     names lacks or has another sha256.
     """
     manifest = read_manifest(folder, GeneratorManifest, "generator")
     _check_styles(manifest, folder / MANIFEST)
     check_file(folder / manifest.file, manifest.sha256)
+    if manifest.reference is not None:
+        check_file(folder / manifest.reference.file, manifest.reference.sha256)
     return manifest
 
 

@@ -24,9 +24,13 @@ class Sidecar(msgspec.Struct, frozen=True, kw_only=True):
     quality: Quality
 
 
-def style_sha256(definition: StyleDefinition) -> str:
-    """Identity of a style definition, whatever the order of its weights; 64 hex digits."""
-    return sha256(msgspec.json.encode(definition, order="deterministic")).hexdigest()
+def style_sha256(definition: StyleDefinition, reference: str | None = None) -> str:
+    """Identity of a style, 64 hex digits: its definition and its reference picture's sha256.
+
+    The order of the weights does not count; what lies at an address may change, so its bytes do.
+    """
+    identity = msgspec.json.encode(definition, order="deterministic")
+    return sha256(identity + (reference or "").encode()).hexdigest()
 
 
 def render_key(*, source: str, style: str, model: str, size: int, seed: int) -> str:

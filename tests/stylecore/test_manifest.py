@@ -65,6 +65,21 @@ def test_what_was_written_is_read(tmp_path: Path) -> None:
     assert load_manifest(tmp_path) == manifest
 
 
+def test_an_encoder_of_references_is_optional_and_checked_like_the_generator(
+    tmp_path: Path,
+) -> None:
+    assert load_manifest(write(tmp_path, entries())).reference is None
+    named = {"file": "reference.onnx", "sha256": hashlib.sha256(b"encoder").hexdigest()}
+    folder = write(tmp_path, entries(reference=named))
+    with pytest.raises(Permanent, match=r"reference\.onnx, which is not there"):
+        load_manifest(folder)
+    (folder / "reference.onnx").write_bytes(b"another")
+    with pytest.raises(Permanent, match=r"reference\.onnx has the sha256"):
+        load_manifest(folder)
+    (folder / "reference.onnx").write_bytes(b"encoder")
+    assert load_manifest(folder).reference.file == "reference.onnx"
+
+
 def test_a_field_of_a_later_version_is_tolerated(tmp_path: Path) -> None:
     assert load_manifest(write(tmp_path, entries(quantisation="int8"))).name
 

@@ -1,0 +1,114 @@
+"""A picture as a style: the blend of strokes nearest to it, its colours and its paper.
+
+The encoder (an ONNX file beside the generator) gives the weights; mean and covariance of the
+picture's colours and its paper are measured here. What it does not know: what is depicted, strokes
+that the generator never learnt, and where in the picture which colour belongs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+
+from stylecore.colour import Gaussian, gaussian_of, to_lab
+from stylecore.images import Floats, Photo, to_floats
+from stylecore.manifest import GeneratorManifest
+from stylecore.styles import Weights
+
+INPUT, OUTPUT = "picture", "weights"
+LONGEST = 512
+"""Pixels of a side that the encoder looks at, from the middle: strokes are alike all over."""
+RING = 0.03
+"""Width of the border that may be paper, as a share of the shorter side."""
+PLAIN_SHARE, NEAR_PAPER = 0.9, 0.05
+"""How much of the border must be within this distance in OKLab of its middle colour."""
+INKED = 0.01
+"""Share of a row or column that must be no paper for it to belong to the picture proper."""
+_ERRORS_ONLY = 3
+
+
+@dataclass(frozen=True)
+class Reference:
+    """What a render takes from a reference picture."""
+
+    weights: Weights
+    """[S], the shares of the generator's styles, their sum 1."""
+    colours: Gaussian
+    """Of the picture without its paper."""
+    paper: NDArray[np.float32] | None
+    """[3], RGB in 0-1, where the picture has an even border."""
+    sha256: str
+    """Of the picture's bytes."""
+
+
+class ReferenceEncoder:
+    """The loaded encoder; it runs on the CPU."""
+
+    def __init__(self, folder: Path, file: str, *, threads: int = 1) -> None:
+        """Load the encoder `file` of a generator's folder, whose manifest has been checked."""
+        options = onnxruntime.SessionOptions()
+        options.log_severity_level = _ERRORS_ONLY
+        options.intra_op_num_threads = threads
+        self._session = onnxruntime.InferenceSession(
+            folder / file, options, providers=["CPUExecutionProvider"]
+        )
+
+    def weights(self, picture: Floats) -> Weights:
+        """The shares [S] of the generator's styles, sum 1, for a picture [H, W, 3] in 0-1."""
+        planes = np.ascontiguousarray(middle(picture).transpose(2, 0, 1)[None], np.float32)
+        (found,) = self._session.run([OUTPUT], {INPUT: planes})
+        weights: Weights = found[0] / found[0].sum()
+        return weights
+
+
+def load_encoder(
+    folder: Path, manifest: GeneratorManifest, *, threads: int = 1
+) -> ReferenceEncoder | None:
+    """The encoder that the manifest names, None where the generator has none."""
+    if manifest.reference is None:
+        return None
+    return ReferenceEncoder(folder, manifest.reference.file, threads=threads)
+
+
+def reference_of(photo: Photo, encoder: ReferenceEncoder) -> Reference:
+    """What a decoded picture says as a style."""
+    picture = to_floats(photo.pixels)
+    paper = paper_of(picture)
+    lab = to_lab(picture)
+    if paper is None:
+        return Reference(encoder.weights(picture), gaussian_of(lab), None, photo.sha256)
+    inked = np.linalg.norm(lab - to_lab(paper), axis=-1) > NEAR_PAPER
+    shares = inked.astype(np.float32) if inked.mean() > INKED else None
+    weights = encoder.weights(trimmed(picture, inked))
+    return Reference(weights, gaussian_of(lab, shares), paper, photo.sha256)
+
+
+def paper_of(picture: Floats) -> NDArray[np.float32] | None:
+    """The colour [3] of an even border, RGB in 0-1; None where there is none."""
+    height, width = picture.shape[:2]
+    inner = max(1, round(RING * min(height, width)))
+    ring = np.ones((height, width), bool)
+    ring[inner : height - inner, inner : width - inner] = False
+    border = to_lab(picture[ring])
+    even = np.linalg.norm(border - np.median(border, axis=0), axis=-1) < NEAR_PAPER
+    if even.mean() < PLAIN_SHARE:
+        return None
+    return np.asarray(np.median(picture[ring][even], axis=0), np.float32)
+
+
+def trimmed(picture: Floats, inked: NDArray[np.bool_]) -> Floats:
+    """The picture [H, W, 3] without its empty margins; the whole where that leaves too little."""
+    rows, columns = (np.flatnonzero(inked.mean(axis=axis) > INKED) for axis in (1, 0))
+    if len(rows) < len(picture) // 4 or len(columns) < picture.shape[1] // 4:
+        return picture
+    return picture[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+
+
+def middle(picture: Floats) -> Floats:
+    """At most LONGEST pixels of each side, from the middle."""
+    top, left = (max(0, (side - LONGEST) // 2) for side in picture.shape[:2])
+    return picture[top : top + LONGEST, left : left + LONGEST]
