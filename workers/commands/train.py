@@ -1,4 +1,4 @@
-"""`stylecast train generator`: from photos and references to a generator that serves."""
+"""`stylecast train ...`: from photos and references to models that serve."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from stylecore.errors import SettingsError
+from stylecore.models import GENERATOR
 
 app = typer.Typer(help="Train; needs the extra 'train'.", no_args_is_help=True)
 
@@ -55,8 +56,59 @@ def train_generator(
     typer.echo(f"{manifest.version} with {len(manifest.styles)} styles in {output}")
 
 
+@app.command("features")
+def train_features_command(
+    photos: Photos,
+    perceptual: Annotated[Path, typer.Option(help="squeezenet1_0.npz, which is imitated.")],
+    run: Run,
+    output: Output,
+    generator: Annotated[Path, typer.Option(help="Whose renders are learned from.")] = GENERATOR,
+    styles: Annotated[Path | None, typer.Option(help="Real pictures of styles as well.")] = None,
+    test: Annotated[Path | None, typer.Option(help="Photos for the figures and the card.")] = None,
+    renders: Annotated[int, typer.Option(min=1, help="Of each photo, in styles in turn.")] = 1,
+    steps: Annotated[int, typer.Option(min=1)] = 1_000,
+    seed: Annotated[int, typer.Option(min=0)] = 7,
+    threads: Annotated[int, typer.Option(min=1)] = 1,
+    version: Version = None,
+) -> None:
+    """Draw renders, train the feature network on photos and renders, export and measure it."""
+    with torch_needed():
+        from stylecore.gan.features.export import add_figures, export_features
+        from stylecore.gan.features.settings import FeaturesSettings
+        from stylecore.gan.features.train import train_features
+    now = datetime.now(UTC)
+    settings = FeaturesSettings(
+        photos=photos,
+        generator=generator,
+        perceptual=perceptual,
+        run=run,
+        styles=styles,
+        renders_a_photo=renders,
+        steps=steps,
+        seed=seed,
+        threads=threads,
+    )
+    checkpoint = train_features(settings, print_figures)
+    manifest = export_features(
+        checkpoint, settings, output, version=version or version_of(now), now=now
+    )
+    if test is not None:
+        manifest = add_figures(output, generator, test, threads, print_line)
+    typer.echo(f"{manifest.version} in {output}: {manifest.figures or 'not measured'}")
+
+
+def print_figures(figures: dict[str, float]) -> None:
+    """One plain line."""
+    print_line(" ".join(f"{name} {value:.4g}" for name, value in figures.items()))
+
+
+def print_line(line: str) -> None:
+    """A line of progress."""
+    typer.echo(line, err=True)
+
+
 def version_of(now: datetime) -> str:
-    """The version of a generator that was made now, unless another is given."""
+    """The version of a model that was made now, unless another is given."""
     return f"{now:%Y.%m.%d}-1"
 
 
