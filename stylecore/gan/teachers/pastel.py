@@ -1,7 +1,10 @@
-"""Pastel: soft slanted strokes of chalk, light colours, the tooth of the paper showing through.
+"""Pastel: chalk strokes of broken colour on buff paper, blocks of the stick's side below.
 
-Strokes by line integral convolution (Cabral & Leedom 1993) along a slant that bends with the forms;
-chalk catches on the paper's grain where the pressure, here the stroke's noise, is low.
+Strokes of two sizes lie along a slant that bends with the forms (see strokes.py: Hertzmann 1998,
+Litwinowicz 1997); the pressure of the hand is noise drawn out along the slant by line integral
+convolution (Cabral & Leedom 1993), and contours are redrawn in dark chalk (Winnemoeller 2011).
+Colours go to the references' by linear optimal transport (Pitie & Kokaram 2007). It does not know
+tender lines thinner than a stroke: they break.
 """
 
 from __future__ import annotations
@@ -16,28 +19,41 @@ from stylecore.gan.teachers.filters import (
     local_contrast,
     luminance,
     mix,
-    smoothstep,
     unit_noise,
 )
-from stylecore.gan.teachers.structure import along, straight
+from stylecore.gan.teachers.outlines import outlines
+from stylecore.gan.teachers.strokes import Mark, strokes
+from stylecore.gan.teachers.structure import along, flow, straight
 
-PAPER = (0.965, 0.945, 0.935)
+PAPER = (0.80, 0.70, 0.54)
 _SLANT = -58.0
+_BLOCKS = Mark(spacing=7.0, length=24.0, width=7.5, tolerance=0.12)
+_STROKES = Mark(spacing=5.0, length=15.0, width=3.4, tolerance=0.07)
+_BROKEN = np.array([0.010, 0.008, 0.014], np.float32)
+"""Deviation of a stroke's colour from its place's, in OKLab."""
 
 
 def paint(photo: Plane, noise: Plane, palette: Palette) -> Plane:
     """Chalk drawing of `photo` [H,W,3] from a noise field [H,W,3] near the references' colours."""
     light = luminance(photo)
-    slant = straight(light.shape, _SLANT)
-    strokes = np.float32(2.6) * along(
-        np.stack([band_noise(noise[..., k], 1.3) for k in range(2)], 2), slant, 15
-    )
-    lab = transport(to_lab(along(blur(photo, 0.6), slant, 1)), PHOTOS, palette, 0.15)
-    contrast = local_contrast(light, 6.0, 0.05)
-    lab[..., 0] = 0.37 + 0.63 * lab[..., 0] + 0.045 * contrast + 0.065 * strokes[..., 0]
-    gain = 1.9 / (1 + 2.5 * np.hypot(lab[..., 1], lab[..., 2]))
-    lab[..., 1:] = gain[..., None] * lab[..., 1:] + 0.017 * strokes
-    tooth = 0.9 * unit_noise(noise[..., 2], 0.7) + 0.6 * strokes[..., 1]
-    bare = smoothstep(0.3, 1.9, tooth)
-    paper = np.broadcast_to(np.array(PAPER, np.float32), photo.shape)
-    return np.clip(mix(from_lab(lab), paper, 0.5 * bare), 0, 1).astype(np.float32)
+    lines = flow(light, 3.5, noise[..., 2], weight=0.0006, lean=_SLANT)
+    lab = _chalks(photo, light, palette)
+    pressure = along(band_noise(noise[..., 1], 7.0), straight(light.shape, _SLANT), 9, 1.5)
+    pressed = lab + 0.095 * pressure[..., None] * np.array([1, 0, 0], np.float32)
+    drawn = pressed
+    for mark, channels in ((_BLOCKS, [0, 1]), (_STROKES, [2, 0])):
+        laid = strokes(lab, noise[..., channels], lines, mark)
+        chance = np.clip(laid.of(np.roll(noise, 1, axis=2)), -2, 2)
+        drawn = mix(drawn, laid.of(pressed) + chance * _BROKEN, laid.covered)
+    drawn = blur(drawn, 0.6)
+    drawn[..., 0] += 0.005 * unit_noise(noise[..., 0], 0.8)
+    contour = outlines(light, lines, sigma=1.1, threshold=0.10, sharpness=6.0)
+    return from_lab(drawn * (1 - 0.12 * contour)[..., None])
+
+
+def _chalks(photo: Plane, light: Plane, palette: Palette) -> Plane:
+    """Colours [H,W,3] in OKLab that strokes are picked from, near the references'."""
+    lab = transport(to_lab(blur(photo, 1.0)), PHOTOS, palette, 0.6)
+    lab[..., 0] += 0.04 * local_contrast(light, 8.0, 0.05)
+    lab[..., 1:] *= 1.3
+    return lab

@@ -25,16 +25,23 @@ class Flow:
     anisotropy: Plane
 
 
-def flow(light: Plane, sigma: float, swirl: Plane | None = None, weight: float = 0.0) -> Flow:
+def flow(
+    light: Plane,
+    sigma: float,
+    swirl: Plane | None = None,
+    weight: float = 0.0,
+    lean: float = 0.0,
+) -> Flow:
     """Direction along the edges of a luminance [H,W].
 
     `sigma` smooths the tensor, in pixels; `swirl` [H,W] is white noise that leads with `weight`
-    (in squared gradient units) where the photo is flat.
+    (in squared gradient units) where the photo is flat, about `lean` degrees from the horizontal.
     """
     dy, dx = gradient(blur(light, 1.0))
     xx, xy, yy = blur(dx * dx, sigma), blur(dx * dy, sigma), blur(dy * dy, sigma)
     if swirl is not None:
         angle = np.float32(np.pi) * unit_noise(swirl, 13.0) * np.float32(0.42)
+        angle += np.float32(np.deg2rad(lean))
         xx = xx + weight * (np.sin(angle) ** 2)
         yy = yy + weight * (np.cos(angle) ** 2)
         xy = xy - weight * np.sin(angle) * np.cos(angle)
