@@ -1,5 +1,7 @@
 """Pictures to draw and how they are drawn: sources, tasks, batches of one shape, composition.
 
+The network draws at the working size, its grid and its noise laid through the photo's anchor; what
+it drew is put on its ground at the size of the finished picture, with the photo's detail.
 Whether a render is good is the gate's business, and where it is kept the store's.
 """
 
@@ -11,9 +13,12 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
+from PIL import Image
 
 from schemas.events import StyleDefinition
+from stylecore.anchor import Anchor, anchor_of, anchored, frame_of, framed, unframed
 from stylecore.background import Plane, product_mask
+from stylecore.detail import enlarged, enlarged_mask, with_fine_luminance
 from stylecore.engine import Batch, Engine
 from stylecore.images import Floats, Photo, Pixels, to_floats, to_pixels
 from stylecore.manifest import GeneratorManifest
@@ -24,11 +29,20 @@ from stylecore.styles import Weights, ground_colour, style_weights
 
 @dataclass(frozen=True)
 class Source:
-    """A photo in the network's terms, and where its product is."""
+    """A photo in the network's terms, where its product is, and what its strokes hang on."""
 
     pixels: Floats
     mask: Plane
     sha256: str
+    anchor: Anchor
+    large: Pixels | None
+    """The photo at the size of the finished picture, where that is larger."""
+
+    @property
+    def output_size(self) -> tuple[int, int]:
+        """(height, width) of the finished picture."""
+        picture = self.pixels if self.large is None else self.large
+        return picture.shape[0], picture.shape[1]
 
 
 @dataclass(frozen=True)
@@ -45,7 +59,7 @@ class Task:
 def source_of(photo: Photo) -> Source:
     """The photo with its product mask."""
     floats = to_floats(photo.pixels)
-    return Source(floats, product_mask(floats), photo.sha256)
+    return Source(floats, product_mask(floats), photo.sha256, anchor_of(floats), photo.large)
 
 
 def task_of(source: Source, definition: StyleDefinition, manifest: GeneratorManifest) -> Task:
@@ -55,7 +69,7 @@ def task_of(source: Source, definition: StyleDefinition, manifest: GeneratorMani
         source=source.sha256,
         style=style_sha256(definition),
         model=manifest.version,
-        size=manifest.working_size,
+        size=min(source.output_size),
         seed=definition.seed,
     )
     return Task(source, weights, definition.strength, definition.seed, key)
@@ -80,21 +94,53 @@ def batches_by_shape(tasks: Iterable[Task], size: int) -> Iterator[list[Task]]:
 def compose(task: Task, render: Floats, manifest: GeneratorManifest) -> Pixels:
     """The finished picture: the render, on even ground where the photo's is plain.
 
-    Strength 0 gives the photo back.
+    It has the size of the large photo where there is one. Strength 0 gives the photo back.
     """
-    photo, mask = task.source.pixels, task.source.mask[..., None]
+    source = task.source
+    detail = float(task.weights @ [style.detail for style in manifest.styles])
+    drawn = with_fine_luminance(render, source.pixels, detail)
+    photo, mask = source.pixels, source.mask
+    if source.large is not None:
+        drawn = enlarged(drawn, photo, source.large, detail)
+        photo, mask = to_floats(source.large), enlarged_mask(mask, source.large)
     ground = ground_colour(photo, task.weights, manifest)
-    whole = mask * render + (1 - mask) * ground
+    whole = ground + mask[..., None] * (drawn - ground)
     return to_pixels(photo + np.float32(task.strength) * (whole - photo))
 
 
-def _render(engine: Engine, batch: Sequence[Task]) -> Batch:
+def at_working_size(pixels: Pixels, source: Source) -> Pixels:
+    """A finished picture as small as the network's, for figures and contact sheets."""
+    if source.large is None:
+        return pixels
+    height, width = source.pixels.shape[:2]
+    picture = Image.fromarray(pixels)
+    return np.asarray(picture.resize((width, height), Image.Resampling.LANCZOS, reducing_gap=2.0))
+
+
+def _render(engine: Engine, batch: Sequence[Task]) -> list[Floats]:
+    multiple = engine.manifest.size_multiple
     height, width = batch[0].source.pixels.shape[:2]
-    return engine.render(
-        np.stack([task.source.pixels for task in batch]),
-        np.stack([task.weights for task in batch]),
-        np.stack([_noise(task.seed, height, width) for task in batch]),
-    )
+    frames = [frame_of(task.source.anchor, multiple) for task in batch]
+    framed_photos = [
+        framed(_on_white(task.source), frame, multiple)
+        for task, frame in zip(batch, frames, strict=True)
+    ]
+    size = framed_photos[0].shape[:2]
+    noise = [
+        anchored(_noise(task.seed, *size), task.source.anchor, frame)
+        for task, frame in zip(batch, frames, strict=True)
+    ]
+    weights = np.stack([task.weights for task in batch])
+    renders = engine.render(np.stack(framed_photos), weights, np.stack(noise))
+    return [
+        unframed(render, frame, height, width)
+        for render, frame in zip(renders, frames, strict=True)
+    ]
+
+
+def _on_white(source: Source) -> Floats:
+    """The photo with its plain ground white, as the network was trained to see it."""
+    return np.asarray(1 + source.mask[..., None] * (source.pixels - 1), np.float32)
 
 
 @lru_cache(maxsize=32)

@@ -12,12 +12,10 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from schemas.events import Quality, RejectionReason
-from stylecore.images import Floats
+from stylecore.images import LUMA, Floats
 
 Plane = NDArray[np.float32]
 
-LUMA = np.array([0.299, 0.587, 0.114], np.float32)
-"""ITU-R BT.601."""
 ORIENTATIONS, GRID = 9, 8
 
 

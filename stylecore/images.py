@@ -23,6 +23,8 @@ Pixels = NDArray[np.uint8]
 Floats = NDArray[np.float32]
 """[H, W, 3], RGB, 0-1."""
 
+LUMA = np.array([0.299, 0.587, 0.114], np.float32)
+"""ITU-R BT.601."""
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
 MAX_ASPECT = 4
 """A working picture is at most this many times as long as wide; longer ones are made smaller."""
@@ -46,28 +48,38 @@ class Photo:
 
     pixels: Pixels
     sha256: str
+    large: Pixels | None = None
+    """The same at the size of the finished render, where that is more than the working size."""
 
 
-def decode(data: bytes, *, short_side: int, max_pixels: int) -> Photo:
+def decode(data: bytes, *, short_side: int, max_pixels: int, output_side: int = 0) -> Photo:
     """The upright RGB photo, resized so that its short side is `short_side`.
 
-    EXIF orientation is applied, transparency laid on white, CMYK, palette and 16-bit converted;
-    of an animation the first frame is taken. Raises NotAPhoto.
+    With an `output_side` above that, a larger photo is also kept `large`, its short side at most
+    `output_side`. EXIF orientation is applied, transparency laid on white, CMYK, palette and 16-bit
+    converted; of an animation the first frame is taken. Raises NotAPhoto.
     """
     try:
         with Image.open(io.BytesIO(data), formats=FORMATS) as opened:
             _check_size(opened, max_pixels)
-            opened.draft("RGB", _draft_size(opened.size, short_side))
+            opened.draft("RGB", _draft_size(opened.size, max(short_side, output_side)))
             upright = ImageOps.exif_transpose(opened)
             picture = _on_white(upright)
     except NotAPhoto:
         raise
     except UNREADABLE as problem:
         raise NotAPhoto(f"{len(data)} bytes are no readable photo: {problem}") from problem
-    working = picture.resize(
-        working_size(picture.size, short_side), Image.Resampling.LANCZOS, reducing_gap=3.0
+    larger = min(output_side, *picture.size)
+    large = _resized(picture, larger) if larger > short_side else None
+    working = _resized(large or picture, short_side)
+    return Photo(
+        np.asarray(working), sha256(data).hexdigest(), None if large is None else np.asarray(large)
     )
-    return Photo(np.asarray(working), sha256(data).hexdigest())
+
+
+def _resized(picture: Image.Image, short_side: int) -> Image.Image:
+    size = working_size(picture.size, short_side)
+    return picture.resize(size, Image.Resampling.LANCZOS, reducing_gap=3.0)
 
 
 def working_size(size: tuple[int, int], short_side: int) -> tuple[int, int]:

@@ -35,6 +35,8 @@ class ManifestStyle(msgspec.Struct, frozen=True, kw_only=True):
     paper: tuple[Channel, Channel, Channel] | None
     """The colour, 0-255, that plain ground becomes; None: white stays white."""
     colour_only: bool
+    detail: Annotated[float, msgspec.Meta(ge=0, le=1)] = 0.0
+    """Share of the photo's fine luminance that goes back into the render."""
     description: Text
     swatch: FilePath
     """PNG beside the manifest."""

@@ -17,7 +17,7 @@ from typing import Any
 
 from schemas.events import RejectedImage, RejectionReason, StyleRequest, StylizedImage, StylizeJob
 from stylecore import gate
-from stylecore.drawing import Source, Task, compose, draw, source_of, task_of
+from stylecore.drawing import Source, Task, at_working_size, compose, draw, source_of, task_of
 from stylecore.engine import Engine
 from stylecore.errors import Permanent
 from stylecore.images import Floats, Photo, encode, to_floats
@@ -35,7 +35,7 @@ class Studio:
     """What drawing needs: a way to photos, the network, the gate's bounds, the store, threads."""
 
     load_photo: Callable[[str], Photo]
-    """Address to photo at the engine's working size; raises Permanent."""
+    """Address to photo at the engine's working size, and large; raises Permanent."""
     engine: Engine
     bounds: gate.Bounds
     store: Store
@@ -115,7 +115,7 @@ def _finish(studio: Studio, task: Task, render: Floats) -> Sidecar:
         width=width,
         height=height,
         media_type=media_type,
-        quality=gate.measure(task.source.pixels, to_floats(pixels)),
+        quality=gate.measure(task.source.pixels, to_floats(at_working_size(pixels, task.source))),
     )
     return write_sidecar(studio.store, task.key, sidecar)
 

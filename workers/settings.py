@@ -100,6 +100,9 @@ class StylizeSettings(BaseModel):
     """Jobs of one transaction."""
     batch_images: Positive = 8
     """Pictures of one call of the network."""
+    output_side: Positive = 1024
+    """Short side at most, in pixels, of a finished picture; it is never larger than its photo
+    unless that is smaller than the generator's working size."""
     minimum_structure: Annotated[float, Field(ge=-1, le=1)] = 0.2
     minimum_identity: Annotated[float, Field(ge=-1, le=1)] = 0.6
 

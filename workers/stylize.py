@@ -28,7 +28,7 @@ from workers.dead_letter import dead_letter
 from workers.decode import decode_records
 from workers.loop import run_worker
 from workers.records import Output, Record, output_of, tombstone
-from workers.settings import PhotoSettings, Settings
+from workers.settings import Settings
 from workers.telemetry import RENDERS, Health, log
 from workers.topics import require_topics, topic_name
 
@@ -65,7 +65,7 @@ def make_studio(settings: Settings, executor: Executor, stop: threading.Event) -
     )
     store = Store(settings.store.uri)
     return Studio(
-        load_photo=photo_loader(settings.photos, engine.manifest.working_size, store, stop),
+        load_photo=photo_loader(settings, engine.manifest.working_size, store, stop),
         engine=engine,
         bounds=Bounds(settings.stylize.minimum_structure, settings.stylize.minimum_identity),
         store=store,
@@ -75,17 +75,18 @@ def make_studio(settings: Settings, executor: Executor, stop: threading.Event) -
 
 
 def photo_loader(
-    settings: PhotoSettings, short_side: int, store: Store, stop: threading.Event
+    settings: Settings, short_side: int, store: Store, stop: threading.Event
 ) -> Callable[[str], Photo]:
     """Address to photo. What is away is tried again for the patience of the settings."""
-    prefixes = (*settings.allowed_prefixes, store.uri)
+    bounds = settings.photos
+    prefixes = (*bounds.allowed_prefixes, store.uri)
 
     def load(uri: str) -> Photo:
-        deadline = time.monotonic() + settings.patience_seconds
+        deadline = time.monotonic() + bounds.patience_seconds
         pause = 0.2
         while True:
             try:
-                data = fetch(uri, allowed_prefixes=prefixes, max_bytes=settings.max_bytes)
+                data = fetch(uri, allowed_prefixes=prefixes, max_bytes=bounds.max_bytes)
             except Transient as problem:
                 if time.monotonic() + pause > deadline:
                     raise NotFetchable(f"given up: {problem}") from problem
@@ -93,7 +94,12 @@ def photo_loader(
                     raise
                 pause = min(2 * pause, 10.0)
             else:
-                return decode(data, short_side=short_side, max_pixels=settings.max_pixels)
+                return decode(
+                    data,
+                    short_side=short_side,
+                    max_pixels=bounds.max_pixels,
+                    output_side=settings.stylize.output_side,
+                )
 
     return load
 

@@ -7,8 +7,8 @@ import pytest
 from scipy import ndimage
 from skimage.metrics import structural_similarity
 
-from stylecore.gate import LUMA, Bounds, judge, measure, structure
-from stylecore.images import decode, to_floats
+from stylecore.gate import Bounds, judge, measure, structure
+from stylecore.images import LUMA, decode, to_floats
 from workers.demo.products import sample_products
 
 

@@ -11,7 +11,7 @@ from rich.progress import track
 
 from schemas.catalog import StyleDefinition
 from stylecore.contact_sheet import contact_sheet
-from stylecore.drawing import Source, Task, compose, draw, source_of, task_of
+from stylecore.drawing import Source, Task, at_working_size, compose, draw, source_of, task_of
 from stylecore.engine import Engine
 from stylecore.errors import Permanent
 from stylecore.gate import Bounds, judge, measure
@@ -60,13 +60,14 @@ def render(
     for task, planes in track(drawn, "Drawing", total=total, transient=True):
         path, name = where[id(task)]
         pixels = compose(task, planes, engine.manifest)
-        reasons = judge(measure(task.source.pixels, to_floats(pixels)), _bounds(settings))
+        small = at_working_size(pixels, task.source)
+        reasons = judge(measure(task.source.pixels, to_floats(small)), _bounds(settings))
         if gate and reasons:
             rejected += 1
             why = ", ".join(f"{r.figure} {r.value:.2f} below {r.bound:.2f}" for r in reasons)
             typer.echo(f"rejected: {path.name} in {name}: {why}", err=True)
             continue
-        finished[path][name] = pixels
+        finished[path][name] = small
         _write(output / name / f"{path.stem}.webp", pixels)
     sheet = output / "contact-sheet.jpg"
     contact_sheet(finished.values(), ["original", *wanted]).save(sheet, quality=90)
@@ -132,8 +133,14 @@ def _load(path: Path, settings: Settings, engine: Engine) -> Source:
     except OSError as problem:
         raise Permanent(f"cannot read {path}: {problem.strerror}") from problem
     try:
-        short_side, limit = engine.manifest.working_size, settings.photos.max_pixels
-        return source_of(decode(data, short_side=short_side, max_pixels=limit))
+        return source_of(
+            decode(
+                data,
+                short_side=engine.manifest.working_size,
+                max_pixels=settings.photos.max_pixels,
+                output_side=settings.stylize.output_side,
+            )
+        )
     except Permanent as problem:
         raise Permanent(f"{path}: {problem}") from problem
 
