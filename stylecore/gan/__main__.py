@@ -5,6 +5,7 @@
 
 1. Teachers paint the photos, into `RUN/pairs`. 2. The generator is trained, from the run's last
 checkpoint if there is one. 3. It is exported into the output folder with manifest and swatches.
+4. An encoder of reference pictures is fitted to it and put beside it.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ from pathlib import Path
 from stylecore.errors import StylecastError
 from stylecore.gan.export import export
 from stylecore.gan.pairs import make_pairs, print_every_fifty
+from stylecore.gan.reference_export import add_encoder
+from stylecore.gan.reference_fit import ReferenceSettings
 from stylecore.gan.settings import TrainSettings
 from stylecore.gan.teachers import STYLES
 from stylecore.gan.train import train
@@ -27,7 +30,7 @@ from stylecore.manifest import GeneratorManifest
 def make_generator(
     settings: TrainSettings, output: Path, *, pairs_limit: int, version: str, now: datetime
 ) -> GeneratorManifest:
-    """Paint what pairs are missing, train to `settings.steps`, export into `output`.
+    """Paint what pairs are missing, train to `settings.steps`, export into `output`, fit to it.
 
     Raises SettingsError for data that is not there, StylecastError when the export is not faithful.
     """
@@ -40,7 +43,16 @@ def make_generator(
         print_every_fifty,
     )
     checkpoint = train(settings, [style.style_id for style in STYLES], print_figures)
-    return export(checkpoint, output, version=version, now=now)
+    export(checkpoint, output, version=version, now=now)
+    return add_encoder(
+        output,
+        settings.styles,
+        settings.perceptual,
+        settings.pairs,
+        ReferenceSettings(seed=settings.seed, threads=settings.threads),
+        print_figures,
+        checkpoint=checkpoint,
+    )
 
 
 def print_figures(figures: dict[str, float]) -> None:

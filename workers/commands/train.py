@@ -56,6 +56,31 @@ def train_generator(
     typer.echo(f"{manifest.version} with {len(manifest.styles)} styles in {output}")
 
 
+@app.command("reference")
+def train_reference(
+    generator: Annotated[Path, typer.Option(help="Folder of a shipped generator; it is added.")],
+    styles: Annotated[Path, typer.Option(help="Reference pictures, one folder a style.")],
+    perceptual: Annotated[Path, typer.Option(help="squeezenet1_0.npz, through which it looks.")],
+    pairs: Annotated[Path, typer.Option(help="What teachers painted: RUN/pairs of a generator.")],
+    checkpoint: Annotated[
+        Path | None, typer.Option(help="RUN/checkpoint.pt, where the ONNX file was quantised.")
+    ] = None,
+    examples: Annotated[int, typer.Option(min=30)] = 1_000,
+    steps: Annotated[int, typer.Option(min=1, help="Of the stage that draws.")] = 120,
+    seed: Annotated[int, typer.Option(min=0)] = 7,
+    threads: Annotated[int, typer.Option(min=1)] = 1,
+) -> None:
+    """Fit the network that turns a picture into a style; a generator's training does it too."""
+    with torch_needed():
+        from stylecore.gan.reference_export import add_encoder
+        from stylecore.gan.reference_fit import ReferenceSettings
+    settings = ReferenceSettings(examples=examples, render_steps=steps, seed=seed, threads=threads)
+    manifest = add_encoder(
+        generator, styles, perceptual, pairs, settings, print_figures, checkpoint=checkpoint
+    )
+    typer.echo(f"reference encoder of {manifest.version} in {generator}")
+
+
 @app.command("features")
 def train_features_command(
     photos: Photos,

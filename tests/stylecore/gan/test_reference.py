@@ -1,0 +1,92 @@
+"""The reference encoder: fitted to a generator, it names the blend that paints like a picture."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from synthetic_pairs import STYLES, TINY, tiny_settings
+
+from stylecore.gan.data import load_pairs
+from stylecore.gan.export import export
+from stylecore.gan.networks import Generator
+from stylecore.gan.perceptual import load_perceptual
+from stylecore.gan.reference_encoder import standard_grey
+from stylecore.gan.reference_examples import SIDE, Sources, draw_example
+from stylecore.gan.reference_export import add_encoder
+from stylecore.gan.reference_fit import ReferenceSettings, fit_encoder
+from stylecore.gan.references import load_references
+from stylecore.gan.train import train
+from stylecore.manifest import load_manifest
+from stylecore.reference import load_encoder
+
+pytestmark = pytest.mark.training
+
+NOW = datetime(2026, 11, 23, tzinfo=UTC)
+QUICK = ReferenceSettings(
+    examples=30, bank_steps=60, render_steps=2, render_batch=2, crop=48, report_every=1
+)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    made = tmp_path_factory.mktemp("reference")
+    tiny_settings(made)
+    return made
+
+
+@pytest.fixture(scope="module")
+def sources(folder: Path) -> Sources:
+    torch.manual_seed(0)
+    return Sources(
+        load_references(folder / "styles", STYLES),
+        load_pairs(folder / "pairs", STYLES, QUICK.crop),
+        Generator(TINY).eval(),
+    )
+
+
+def test_examples_take_turns_and_their_weights_sum_to_one(sources: Sources) -> None:
+    random = np.random.default_rng(0)
+    examples = [draw_example(sources, number, random) for number in range(9)]
+    assert {tuple(example.picture.shape) for example in examples} == {(3, SIDE, SIDE)}
+    weights = torch.stack([example.weights for example in examples])
+    torch.testing.assert_close(weights.sum(dim=1), torch.ones(9))
+    assert weights[0::3].argmax(dim=1).tolist() == [0, 1, 2]
+    again = draw_example(sources, 0, np.random.default_rng(0))
+    assert torch.equal(again.picture, examples[0].picture)
+
+
+def test_it_learns_what_is_known_and_sees_no_colour(folder: Path, sources: Sources) -> None:
+    told: list[dict[str, float]] = []
+    encoder = fit_encoder(load_perceptual(folder / "eye.npz"), sources, QUICK, told.append)
+    known = [figures["known"] for figures in told if "bank_step" in figures]
+    assert known[-1] < 0.5 * known[0]
+    assert all(figures["stroke"] > 0 for figures in told if "render_step" in figures)
+    picture = draw_example(sources, 0, np.random.default_rng(3)).picture[None]
+    tinted = picture * torch.tensor([0.7, 0.4, 0.2]).view(1, 3, 1, 1)
+    with torch.no_grad():
+        weights = encoder(torch.cat([picture, tinted]))
+    torch.testing.assert_close(weights.sum(dim=1), torch.ones(2))
+    assert weights[0].argmax() == weights[1].argmax()
+    torch.testing.assert_close(standard_grey(picture), standard_grey(tinted), atol=0.02, rtol=0)
+
+
+def test_it_ships_beside_its_generator_and_serves_the_same(tmp_path: Path) -> None:
+    styles = ("watercolour", "ukiyo-e", "neon")
+    settings = tiny_settings(tmp_path, steps=2, names=styles)
+    output = tmp_path / "generator"
+    checkpoint = train(settings, styles, lambda _: None)
+    export(checkpoint, output, version="1", now=NOW, dropped=["ukiyo-e"])
+    manifest = add_encoder(
+        output, settings.styles, settings.perceptual, settings.pairs, QUICK, print, checkpoint
+    )
+    assert load_manifest(output) == manifest
+    encoder = load_encoder(output, manifest)
+    assert encoder is not None
+    weights = encoder.weights(np.random.default_rng(0).random((90, 300, 3)).astype(np.float32))
+    assert weights.shape == (2,)
+    assert weights.sum() == pytest.approx(1)
+    assert weights.min() >= 0
