@@ -1,7 +1,8 @@
 """Pictures to draw and how they are drawn: sources, tasks, batches of one shape, composition.
 
 The network draws at the working size, its grid and its noise laid through the photo's anchor; what
-it drew is put on its ground at the size of the finished picture, with the photo's detail.
+it drew gets its final colours and is put on its ground at the size of the finished picture, with
+the photo's detail.
 Whether a render is good is the gate's business, and where it is kept the store's.
 """
 
@@ -23,6 +24,8 @@ from stylecore.engine import Batch, Engine
 from stylecore.images import Floats, Photo, Pixels, to_floats, to_pixels
 from stylecore.manifest import GeneratorManifest
 from stylecore.noise import noise_field
+from stylecore.recolour import Colouring, colouring_of, ground_of, recoloured
+from stylecore.reference import Reference
 from stylecore.sidecar import render_key, style_sha256
 from stylecore.styles import Weights, ground_colour, style_weights
 
@@ -51,8 +54,10 @@ class Task:
 
     source: Source
     weights: Weights
+    colouring: Colouring
     strength: float
     seed: int
+    style_sha256: str
     key: str
 
 
@@ -62,17 +67,39 @@ def source_of(photo: Photo) -> Source:
     return Source(floats, product_mask(floats), photo.sha256, anchor_of(floats), photo.large)
 
 
-def task_of(source: Source, definition: StyleDefinition, manifest: GeneratorManifest) -> Task:
-    """The picture of a source in a style. Raises UnknownStyle."""
-    weights = style_weights(definition, manifest)
-    key = render_key(
-        source=source.sha256,
-        style=style_sha256(definition),
-        model=manifest.version,
-        size=min(source.output_size),
+def task_of(
+    source: Source,
+    definition: StyleDefinition,
+    manifest: GeneratorManifest,
+    reference: Reference | None = None,
+) -> Task:
+    """The picture of a source in a style, given the reference picture that it names, if any.
+
+    Raises UnknownStyle.
+    """
+    style = style_sha256(definition, reference.sha256 if reference else None)
+    return Task(
+        source=source,
+        weights=reference.weights if reference else style_weights(definition, manifest),
+        colouring=colouring_of(definition, reference),
+        strength=definition.strength,
         seed=definition.seed,
+        style_sha256=style,
+        key=render_key(
+            source=source.sha256,
+            style=style,
+            model=_model(manifest, reference),
+            size=min(source.output_size),
+            seed=definition.seed,
+        ),
     )
-    return Task(source, weights, definition.strength, definition.seed, key)
+
+
+def _model(manifest: GeneratorManifest, reference: Reference | None) -> str:
+    """The version of what draws; under a reference the encoder, which can be fitted anew, too."""
+    if reference is None or manifest.reference is None:
+        return manifest.version
+    return f"{manifest.version} {manifest.reference.sha256}"
 
 
 def draw(engine: Engine, tasks: Iterable[Task], batch_images: int) -> Iterator[tuple[Task, Floats]]:
@@ -98,12 +125,14 @@ def compose(task: Task, render: Floats, manifest: GeneratorManifest) -> Pixels:
     """
     source = task.source
     detail = float(task.weights @ [style.detail for style in manifest.styles])
-    drawn = with_fine_luminance(render, source.pixels, detail)
+    ground = ground_colour(source.pixels, task.weights, manifest)
+    coloured = recoloured(render, source.pixels, source.mask, ground, task.colouring)
+    drawn = with_fine_luminance(coloured, source.pixels, detail)
     photo, mask = source.pixels, source.mask
     if source.large is not None:
         drawn = enlarged(drawn, photo, source.large, detail)
         photo, mask = to_floats(source.large), enlarged_mask(mask, source.large)
-    ground = ground_colour(photo, task.weights, manifest)
+    ground = ground_of(photo, ground_colour(photo, task.weights, manifest), task.colouring)
     whole = ground + mask[..., None] * (drawn - ground)
     return to_pixels(photo + np.float32(task.strength) * (whole - photo))
 

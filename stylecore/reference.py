@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from stylecore.colour import Gaussian, gaussian_of, to_lab
 from stylecore.images import Floats, Photo, to_floats
 from stylecore.manifest import GeneratorManifest
-from stylecore.styles import Weights
+from stylecore.styles import NO_REFERENCES, UnknownStyle, Weights
 
 INPUT, OUTPUT = "picture", "weights"
 LONGEST = 512
@@ -74,8 +74,10 @@ def load_encoder(
     return ReferenceEncoder(folder, manifest.reference.file, threads=threads)
 
 
-def reference_of(photo: Photo, encoder: ReferenceEncoder) -> Reference:
-    """What a decoded picture says as a style."""
+def reference_of(photo: Photo, encoder: ReferenceEncoder | None) -> Reference:
+    """What a decoded picture says as a style. Raises UnknownStyle where there is no encoder."""
+    if encoder is None:
+        raise UnknownStyle(NO_REFERENCES)
     picture = to_floats(photo.pixels)
     paper = paper_of(picture)
     lab = to_lab(picture)

@@ -13,6 +13,7 @@ from stylecore.images import Floats
 from stylecore.manifest import GeneratorManifest
 
 Weights = NDArray[np.float32]
+NO_REFERENCES = "this generator draws no reference pictures; give weights"
 
 
 class UnknownStyle(Permanent):
@@ -22,9 +23,7 @@ class UnknownStyle(Permanent):
 def style_weights(definition: StyleDefinition, manifest: GeneratorManifest) -> Weights:
     """[S], the shares of the manifest's styles, their sum 1. Raises UnknownStyle."""
     if definition.weights is None:
-        raise UnknownStyle("this generator draws no reference pictures; give weights")
-    if definition.palette is not None:
-        raise UnknownStyle("this generator draws no palettes; leave palette out")
+        raise UnknownStyle(NO_REFERENCES)
     rows = {style.style_id: row for row, style in enumerate(manifest.styles)}
     weights: Weights = np.zeros(len(rows), np.float32)
     for style_id, share in definition.weights.items():

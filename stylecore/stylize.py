@@ -3,31 +3,44 @@
 A render that exists is not drawn again: its key is known before the work, and the sidecar under
 that key, written last, holds what was drawn. Pictures of one shape are drawn together, whichever
 job they belong to; while the network draws a batch, the ones before it are judged and stored by
-other threads. Reference pictures and palettes are not drawn by this generator yet.
+other threads. A reference picture is read once for all jobs of a call: it may change between calls.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from typing import Any
 
-from schemas.events import RejectedImage, RejectionReason, StyleRequest, StylizedImage, StylizeJob
+from schemas.events import (
+    RejectedImage,
+    RejectionReason,
+    StyleDefinition,
+    StyleRequest,
+    StylizedImage,
+    StylizeJob,
+)
 from stylecore import gate
 from stylecore.drawing import Source, Task, at_working_size, compose, draw, source_of, task_of
 from stylecore.engine import Engine
 from stylecore.errors import Permanent
 from stylecore.images import Floats, Photo, encode, to_floats
-from stylecore.sidecar import Sidecar, read_sidecar, style_sha256, write_sidecar
+from stylecore.reference import Reference
+from stylecore.sidecar import Sidecar, read_sidecar, write_sidecar
 from stylecore.store import Store
-from stylecore.styles import UnknownStyle
+from stylecore.styles import NO_REFERENCES, UnknownStyle
 
 Outcome = StylizedImage | RejectedImage
-Plan = list[Task | UnknownStyle] | Permanent
+Plan = list[Task | Permanent] | Permanent
 """What is to be done for each style of a job, or why the whole job fails."""
+
+
+def no_references(uri: str) -> Reference:
+    """Where there is no encoder: raises UnknownStyle."""
+    raise UnknownStyle(f"{uri}: {NO_REFERENCES}")
 
 
 @dataclass(frozen=True)
@@ -41,6 +54,8 @@ class Studio:
     store: Store
     executor: Executor
     batch_images: int
+    load_reference: Callable[[str], Reference] = no_references
+    """Address to what the picture there says as a style; raises Permanent."""
 
 
 def stylize(
@@ -51,7 +66,8 @@ def stylize(
     An outcome a style, in the job's order, or the error for which the whole job failed. Raises
     Transient where the store is away; the call can then be repeated, and draws what is missing.
     """
-    plans = list(studio.executor.map(partial(_plan, studio), jobs))
+    plan_of = partial(_plan, studio, _references(jobs, studio))
+    plans = list(studio.executor.map(plan_of, jobs))
     drawn = _draw_missing(_tasks(plans), studio)
     return [
         plan
@@ -64,17 +80,46 @@ def stylize(
     ]
 
 
-def _plan(studio: Studio, job: StylizeJob) -> Plan:
+def _references(jobs: Sequence[StylizeJob], studio: Studio) -> dict[str, Reference | Permanent]:
+    """Every reference picture that the jobs name, by address, or why it cannot be had."""
+
+    def load(uri: str) -> Reference | Permanent:
+        try:
+            return studio.load_reference(uri)
+        except Permanent as problem:
+            return problem
+
+    uris = {request.definition.reference_uri for job in jobs for request in job.styles}
+    named = sorted(uri for uri in uris if uri is not None)
+    return dict(zip(named, studio.executor.map(load, named), strict=True))
+
+
+def _plan(studio: Studio, references: Mapping[str, Reference | Permanent], job: StylizeJob) -> Plan:
     try:
         source = source_of(studio.load_photo(job.image_uri))
     except Permanent as problem:
         return problem
-    return [_task(studio, source, request) for request in job.styles]
+    return [
+        _task(
+            studio,
+            source,
+            request.definition,
+            references.get(request.definition.reference_uri or ""),
+        )
+        for request in job.styles
+    ]
 
 
-def _task(studio: Studio, source: Source, request: StyleRequest) -> Task | UnknownStyle:
+def _task(
+    studio: Studio,
+    source: Source,
+    definition: StyleDefinition,
+    reference: Reference | Permanent | None,
+) -> Task | Permanent:
+    if isinstance(reference, Permanent):
+        return reference
     try:
-        return task_of(source, request.definition, studio.engine.manifest)
+        return task_of(source, definition, studio.engine.manifest, reference)
     except UnknownStyle as problem:
         return problem
 
@@ -124,17 +169,18 @@ def _outcome(
     studio: Studio,
     job: StylizeJob,
     request: StyleRequest,
-    task: Task | UnknownStyle,
+    task: Task | Permanent,
     drawn: dict[str, Sidecar],
     now: datetime,
 ) -> Outcome:
     model = studio.engine.manifest.version
-    if isinstance(task, UnknownStyle):
+    if isinstance(task, Permanent):
+        figure = "definition" if isinstance(task, UnknownStyle) else "reference"
         return RejectedImage(
             product_id=job.product_id,
             style_id=request.style_id,
             kind="error",
-            reasons=[RejectionReason(figure="definition", text=str(task)[:500])],
+            reasons=[RejectionReason(figure=figure, text=str(task)[:500])],
             model=model,
             rendered_at=now,
             job_id=job.job_id,
@@ -149,7 +195,7 @@ def _outcome(
         "media_type": sidecar.media_type,
         "sha256": sidecar.sha256,
         "source_sha256": task.source.sha256,
-        "style_sha256": style_sha256(request.definition),
+        "style_sha256": task.style_sha256,
         "model": model,
         "quality": sidecar.quality,
         "seed": task.seed,

@@ -22,6 +22,7 @@ from stylecore.errors import Permanent, Transient
 from stylecore.fetch import NotFetchable, fetch
 from stylecore.gate import Bounds
 from stylecore.images import Photo, decode
+from stylecore.reference import load_encoder, reference_of
 from stylecore.store import Store
 from stylecore.stylize import Outcome, Studio, stylize
 from workers.dead_letter import dead_letter
@@ -64,13 +65,16 @@ def make_studio(settings: Settings, executor: Executor, stop: threading.Event) -
         threads=settings.stylize.threads,
     )
     store = Store(settings.store.uri)
+    load_photo = photo_loader(settings, engine.manifest.working_size, store, stop)
+    encoder = load_encoder(settings.stylize.generator, engine.manifest)
     return Studio(
-        load_photo=photo_loader(settings, engine.manifest.working_size, store, stop),
+        load_photo=load_photo,
         engine=engine,
         bounds=Bounds(settings.stylize.minimum_structure, settings.stylize.minimum_identity),
         store=store,
         executor=executor,
         batch_images=settings.stylize.batch_images,
+        load_reference=lambda uri: reference_of(load_photo(uri), encoder),
     )
 
 

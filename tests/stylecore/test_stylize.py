@@ -1,6 +1,7 @@
 """Jobs become renders with the shipped generator: all of them, in order, each drawn once."""
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -15,12 +16,14 @@ from schemas.events import (
     StylizedImage,
     StylizeJob,
 )
+from stylecore.colour import gaussian_of, to_lab
 from stylecore.drawing import compose, draw, source_of, task_of
 from stylecore.engine import Engine
 from stylecore.errors import Permanent
 from stylecore.gate import Bounds
-from stylecore.images import NotAPhoto, decode
+from stylecore.images import NotAPhoto, decode, to_floats
 from stylecore.models import GENERATOR
+from stylecore.reference import Reference
 from stylecore.store import Store
 from stylecore.styles import UnknownStyle, parse_style
 from stylecore.stylize import Studio, stylize
@@ -104,11 +107,48 @@ def test_a_render_that_exists_is_not_drawn_again(studio):
     assert again[0][0].sha256 == first[0][0].sha256
 
 
+def test_a_palette_and_the_products_own_colour_draw_other_pictures(studio):
+    wanted = {
+        "ink": INK,
+        "palette": msgspec.structs.replace(INK, palette=["#1b9c85"]),
+        "own": msgspec.structs.replace(INK, keep_product_colour=True),
+    }
+    (result,) = stylize([job(PHOTOS[0], **wanted)], studio, NOW)
+    assert studio.engine.drawn == 3
+    assert len({image.sha256 for image in result}) == 3
+    assert len({image.style_sha256 for image in result}) == 3
+
+
+def test_a_reference_is_read_once_and_its_bytes_are_part_of_the_style(studio):
+    read = []
+
+    def load_reference(uri):
+        read.append(uri)
+        if uri == "missing":
+            raise NotAPhoto("nothing at missing")
+        shares = np.eye(len(studio.engine.manifest.styles), dtype=np.float32)[2]
+        colours = gaussian_of(to_lab(to_floats(load_photo(PHOTOS[1]).pixels)))
+        return Reference(shares, colours, None, str(len(read)) * 64)
+
+    seeing = replace(studio, load_reference=load_reference)
+    like, missing = (StyleDefinition(reference_uri=uri) for uri in ("picture", "missing"))
+    jobs = [job(photo, like=like, missing=missing, ink=INK) for photo in PHOTOS]
+    for drawn, error, plain in stylize(jobs, seeing, NOW):
+        assert isinstance(drawn, StylizedImage)
+        assert isinstance(error, RejectedImage)
+        assert error.reasons[0].figure == "reference"
+        assert "nothing at missing" in error.reasons[0].text
+        assert isinstance(plain, StylizedImage)
+    assert sorted(read) == ["missing", "picture"]
+    ((again, *_),) = stylize(jobs[:1], seeing, NOW)
+    assert again.style_sha256 != drawn.style_sha256
+    assert studio.engine.drawn == 2 * len(PHOTOS) + 1
+
+
 def test_an_unknown_style_is_an_error_of_its_own_and_the_others_go_on(studio):
     wrong = {
         "unknown": weights(nonsense=1),
         "reference": StyleDefinition(reference_uri="s3://picture"),
-        "palette": msgspec.structs.replace(INK, palette=["#ff0000"]),
     }
     ((*errors, good),) = stylize([job(PHOTOS[0], **wrong, ink=INK)], studio, NOW)
     assert all(isinstance(e, RejectedImage) and e.kind == "error" for e in errors)

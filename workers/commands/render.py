@@ -15,29 +15,35 @@ from stylecore.drawing import Source, Task, at_working_size, compose, draw, sour
 from stylecore.engine import Engine
 from stylecore.errors import Permanent
 from stylecore.gate import Bounds, judge, measure
-from stylecore.images import Pixels, decode, encode, to_floats, to_pixels
-from stylecore.styles import UnknownStyle, parse_style
+from stylecore.images import Photo, Pixels, decode, encode, to_floats, to_pixels
+from stylecore.palette import parse_palette
+from stylecore.reference import Reference, load_encoder, reference_of
+from workers.commands.wanted_styles import wanted_styles
 from workers.photos import is_picture
 from workers.settings import Settings, load_settings
 
 
 def render(
     photos: Annotated[list[Path], typer.Argument(help="Photos, or folders of them.")],
-    style: Annotated[
-        list[str], typer.Option(help="A name, 'all', or a blend: watercolour=0.7,ink-line=0.3.")
-    ],
     output: Annotated[Path, typer.Option(help="Folder to write to.")],
+    style: Annotated[
+        list[str] | None,
+        typer.Option(help="A name, 'all', or a blend: watercolour=0.7,ink-line=0.3."),
+    ] = None,
     seed: Annotated[
         int, typer.Option(min=0, help="Of the noise: another seed, another picture.")
     ] = 0,
     strength: Annotated[float, typer.Option(min=0, max=1, help="0 the photo, 1 the render.")] = 1.0,
     gate: Annotated[bool, typer.Option(help="Leave out what is no longer the product.")] = True,
     reference: Annotated[Path | None, typer.Option(help="A picture as the style.")] = None,
-    palette: Annotated[str | None, typer.Option(help="Up to five colours.")] = None,
+    palette: Annotated[
+        str | None, typer.Option(help="Up to five colours to move to: '#112233,#ddeeff'.")
+    ] = None,
+    keep_product_colour: Annotated[
+        bool, typer.Option(help="The product keeps its own hue and chroma.")
+    ] = False,
 ) -> None:
     """Draw photos in styles: FOLDER/<style>/<photo>.webp, and a contact sheet."""
-    if reference is not None or palette is not None:
-        raise UnknownStyle("this generator draws no reference pictures and no palettes yet")
     settings = load_settings()
     engine = Engine(
         settings.stylize.generator,
@@ -45,11 +51,19 @@ def render(
         threads=settings.stylize.threads,
     )
     names = [name.style_id for name in engine.manifest.styles]
-    wanted = dict(pair for text in style for pair in parse_style(text, names))
+    common = StyleDefinition(
+        weights={names[0]: 1.0},
+        palette=None if palette is None else parse_palette(palette),
+        strength=strength,
+        seed=seed,
+        keep_product_colour=keep_product_colour,
+    )
+    wanted = wanted_styles(style or (), reference, names, common)
+    pictured = None if reference is None else _reference(reference, settings, engine)
     paths = _distinct(_expanded(photos))
     sources = {path: _load(path, settings, engine) for path in paths}
     _make_folder(output)
-    tasks = _tasks(sources, wanted, engine, seed, strength)
+    tasks = _tasks(sources, wanted, engine, pictured)
     total, rejected = sum(map(len, tasks.values())), 0
     finished: dict[Path, dict[str, Pixels]] = {
         path: {"original": to_pixels(source.pixels)} for path, source in sources.items()
@@ -80,19 +94,16 @@ def _bounds(settings: Settings) -> Bounds:
 
 def _tasks(
     sources: dict[Path, Source],
-    wanted: dict[str, dict[str, float]],
+    wanted: dict[str, StyleDefinition],
     engine: Engine,
-    seed: int,
-    strength: float,
+    pictured: Reference | None,
 ) -> dict[Path, dict[str, Task]]:
-    definitions = {
-        name: StyleDefinition(weights=weights, seed=seed, strength=strength)
-        for name, weights in wanted.items()
-    }
     return {
         path: {
-            name: task_of(source, definition, engine.manifest)
-            for name, definition in definitions.items()
+            name: task_of(
+                source, definition, engine.manifest, pictured if definition.reference_uri else None
+            )
+            for name, definition in wanted.items()
         }
         for path, source in sources.items()
     }
@@ -127,19 +138,26 @@ def _make_folder(folder: Path) -> None:
         raise Permanent(f"cannot write to {folder}: {problem.strerror}") from problem
 
 
+def _reference(path: Path, settings: Settings, engine: Engine) -> Reference:
+    encoder = load_encoder(settings.stylize.generator, engine.manifest)
+    return reference_of(_decoded(path, settings, engine), encoder)
+
+
 def _load(path: Path, settings: Settings, engine: Engine) -> Source:
+    return source_of(_decoded(path, settings, engine))
+
+
+def _decoded(path: Path, settings: Settings, engine: Engine) -> Photo:
     try:
         data = path.read_bytes()
     except OSError as problem:
         raise Permanent(f"cannot read {path}: {problem.strerror}") from problem
     try:
-        return source_of(
-            decode(
-                data,
-                short_side=engine.manifest.working_size,
-                max_pixels=settings.photos.max_pixels,
-                output_side=settings.stylize.output_side,
-            )
+        return decode(
+            data,
+            short_side=engine.manifest.working_size,
+            max_pixels=settings.photos.max_pixels,
+            output_side=settings.stylize.output_side,
         )
     except Permanent as problem:
         raise Permanent(f"{path}: {problem}") from problem

@@ -71,7 +71,7 @@ def test_it_learns_what_is_known_and_sees_no_colour(folder: Path, sources: Sourc
         weights = encoder(torch.cat([picture, tinted]))
     torch.testing.assert_close(weights.sum(dim=1), torch.ones(2))
     assert weights[0].argmax() == weights[1].argmax()
-    torch.testing.assert_close(standard_grey(picture), standard_grey(tinted), atol=0.02, rtol=0)
+    torch.testing.assert_close(standard_grey(picture), standard_grey(tinted), atol=0.05, rtol=0)
 
 
 def test_it_ships_beside_its_generator_and_serves_the_same(tmp_path: Path) -> None:
