@@ -39,6 +39,8 @@ class TrainSettings(msgspec.Struct, frozen=True, kw_only=True):
     perceptual: Path
     pairs: Path
     run: Path
+    start: Path | None = None
+    """Folder of a generator whose weights the run begins with; None begins at random."""
     steps: int = 6_700
     seed: int = 7
     crop: int = 144

@@ -15,6 +15,7 @@ from pathlib import Path
 import msgspec
 import torch
 
+from stylecore.errors import SettingsError
 from stylecore.gan.checkpoint import (
     CHECKPOINT,
     Trainee,
@@ -24,13 +25,13 @@ from stylecore.gan.checkpoint import (
 )
 from stylecore.gan.data import load_pairs
 from stylecore.gan.grid import progress_grid
-from stylecore.gan.objective import (
-    reference_grams,
-)
+from stylecore.gan.objective import reference_grams
 from stylecore.gan.perceptual import load_perceptual
 from stylecore.gan.references import load_references
 from stylecore.gan.settings import TrainSettings, encode_settings
 from stylecore.gan.step import Lessons, take_step
+from stylecore.gan.warm_start import load_onnx_generator
+from stylecore.manifest import load_manifest
 
 LOSSES = "losses.jsonl"
 GRID_PHOTOS = 4
@@ -51,6 +52,8 @@ def train(settings: TrainSettings, style_ids: Sequence[str], report: Report) -> 
     trainee = new_trainee(settings)
     settings.run.mkdir(parents=True, exist_ok=True)
     checkpoint = settings.run / CHECKPOINT
+    if settings.start and not checkpoint.is_file():
+        start_from(trainee, settings.start, style_ids)
     if checkpoint.is_file():
         load_checkpoint(checkpoint, trainee)
         drop_later_records(settings.run / LOSSES, trainee.step)
@@ -64,6 +67,21 @@ def train(settings: TrainSettings, style_ids: Sequence[str], report: Report) -> 
         keep_records(trainee, lessons, settings, figures, report)
     save_checkpoint(trainee, checkpoint)
     return checkpoint
+
+
+def start_from(trainee: Trainee, folder: Path, style_ids: Sequence[str]) -> None:
+    """Give generator and average the weights of a generator's folder.
+
+    Raises SettingsError where its styles or its shape are others, Permanent where it is damaged.
+    """
+    manifest = load_manifest(folder)
+    if [style.style_id for style in manifest.styles] != list(style_ids):
+        raise SettingsError(f"start: the generator in {folder} has not the styles of this run")
+    known = load_onnx_generator(folder / manifest.file)
+    if known.shape != trainee.generator.shape:
+        raise SettingsError(f"start: the generator in {folder} has another shape than this run's")
+    for network in (trainee.generator, trainee.average):
+        network.load_state_dict(known.state_dict())
 
 
 def drop_later_records(file: Path, step: int) -> None:

@@ -28,6 +28,9 @@ def train_generator(
     perceptual: Annotated[Path, typer.Option(help="squeezenet1_0.npz, of the losses.")],
     run: Run,
     output: Output,
+    start: Annotated[
+        Path | None, typer.Option(help="Folder of a generator to begin with; else at random.")
+    ] = None,
     pairs: Annotated[Path | None, typer.Option(help="Default: RUN/pairs.")] = None,
     pairs_limit: Annotated[int, typer.Option(min=1, help="Photos that teachers paint.")] = 450,
     steps: Annotated[int, typer.Option(min=1)] = 10_000,
@@ -46,6 +49,7 @@ def train_generator(
         perceptual=perceptual,
         pairs=pairs or run / "pairs",
         run=run,
+        start=start,
         steps=steps,
         seed=seed,
         threads=threads,

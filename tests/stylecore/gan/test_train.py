@@ -13,9 +13,13 @@ from PIL import Image
 from synthetic_pairs import STYLES, tiny_settings
 
 from stylecore.errors import SettingsError
+from stylecore.gan.checkpoint import new_trainee
 from stylecore.gan.networks import GeneratorShape
 from stylecore.gan.step import adversarial_pull
-from stylecore.gan.train import train
+from stylecore.gan.train import start_from, train
+from stylecore.gan.warm_start import load_onnx_generator
+from stylecore.manifest import load_manifest
+from stylecore.models import GENERATOR
 
 pytestmark = pytest.mark.training
 
@@ -61,6 +65,25 @@ def test_a_stopped_run_goes_on_exactly(tmp_path: Path) -> None:
     for part in ("generator", "discriminator", "average"):
         for name, tensor in through[part].items():
             assert torch.equal(tensor, resumed[part][name]), (part, name)
+
+
+def test_a_run_can_begin_with_the_shipped_generator(tmp_path: Path) -> None:
+    manifest = load_manifest(GENERATOR)
+    names = [style.style_id for style in manifest.styles]
+    settings = tiny_settings(tmp_path)
+    trainee = new_trainee(
+        msgspec.structs.replace(settings, shape=GeneratorShape(styles=len(names)))
+    )
+    start_from(trainee, GENERATOR, names)
+    shipped = load_onnx_generator(GENERATOR / manifest.file).state_dict()
+    for network in (trainee.generator, trainee.average):
+        for name, tensor in network.state_dict().items():
+            assert torch.equal(shipped[name], tensor), name
+    with pytest.raises(SettingsError, match="not the styles of this run"):
+        start_from(trainee, GENERATOR, names[::-1])
+    tiny = msgspec.structs.replace(settings.shape, styles=len(names))
+    with pytest.raises(SettingsError, match="another shape"):
+        start_from(new_trainee(msgspec.structs.replace(settings, shape=tiny)), GENERATOR, names)
 
 
 def test_diversity_and_hinge_are_settings(tmp_path: Path) -> None:
