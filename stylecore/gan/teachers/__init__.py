@@ -62,7 +62,7 @@ STYLES: tuple[StyleInfo, ...] = (
     StyleInfo("pointillism", "Pointillism", "reference", None, False,
               "Dots of clear colour side by side"),
     StyleInfo("pastel", "Pastel", "reference", pastel.PAPER, False,
-              "Soft slanted chalk on toothed paper"),
+              "Chalk strokes of broken colour on buff paper"),
     StyleInfo("vintage-film", "Vintage film", "procedural", None, True,
               "A faded warm print with grain"),
 )  # fmt: skip

@@ -25,7 +25,7 @@ from stylecore.gan.teachers.outlines import outlines
 from stylecore.gan.teachers.strokes import Mark, strokes
 from stylecore.gan.teachers.structure import along, flow, straight
 
-PAPER = (0.80, 0.70, 0.54)
+PAPER = (0.84, 0.75, 0.60)
 _SLANT = -58.0
 _BLOCKS = Mark(spacing=7.0, length=24.0, width=7.5, tolerance=0.12)
 _STROKES = Mark(spacing=5.0, length=15.0, width=3.4, tolerance=0.07)

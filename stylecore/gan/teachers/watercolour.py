@@ -1,7 +1,10 @@
-"""Watercolour: pale washes, pigment gathered at their edges, paper grain, slips of bare paper.
+"""Watercolour: washes that fade into cream paper, sepia in the darks, pigment gathered at edges.
 
 Pigment density after Bousseau, Kaplan, Thollot & Sillion 2006 ("Interactive watercolor rendering
-with temporal coherence and abstraction"), washes by the generalised Kuwahara filter.
+with temporal coherence and abstraction"), washes by the generalised Kuwahara filter. The references
+are fruit on bare paper, their darks warm: light quiet places are left to the paper, and what is
+neither blue nor green takes umber as it darkens, so grey and black cloth turns brown. What it does
+not know: whether a light quiet place is ground or a pale product; colour alone keeps the latter.
 """
 
 from __future__ import annotations
@@ -16,7 +19,6 @@ from stylecore.gan.teachers.filters import (
     gradient,
     local_contrast,
     luminance,
-    mix,
     smoothstep,
     unit_noise,
 )
@@ -24,48 +26,73 @@ from stylecore.gan.teachers.kuwahara import kuwahara
 from stylecore.gan.teachers.outlines import outlines
 from stylecore.gan.teachers.structure import flow
 
-PAPER = (0.988, 0.961, 0.886)
-_PENCIL = np.array((0.30, 0.24, 0.24), np.float32)
+PAPER = (0.992, 0.972, 0.898)
+_PAPER_LAB = to_lab(np.array(PAPER, np.float32))
+_DEEPEST = 0.82
+_UMBER = (0.075, 0.105)
+"""OKLab a and b that a neutral wash gains for each unit of depth."""
 
 
 def paint(photo: Plane, noise: Plane) -> Plane:
     """Watercolour of `photo` [H,W,3] from a noise field [H,W,3]."""
-    first, second, third = noise[..., 0], noise[..., 1], noise[..., 2]
-    wobbly = displaced(photo, 0.9 * unit_noise(first, 6.0), 0.9 * unit_noise(second, 6.0))
-    wash = 0.7 * kuwahara(wobbly, 2.4) + 0.3 * wobbly
-    pale = _pale(wash, luminance(wobbly))
-    down, across = gradient(blur(luminance(wash), 0.8))
-    edge = np.hypot(down, across) / (0.25 * luminance(wash) + 0.05)
-    rim = smoothstep(0.10, 0.75, edge)
+    first, second = noise[..., 0], noise[..., 1]
+    wobbly = displaced(photo, 0.8 * unit_noise(first, 6.0), 0.8 * unit_noise(second, 6.0))
+    wash = 0.6 * kuwahara(wobbly, 2.4) + 0.4 * wobbly
+    lab, edge = to_lab(np.clip(wash, 0, 1)), _edge(luminance(wash))
+    tone = _tone(lab, luminance(wobbly))
+    depth = _pigment(tone * _kept(lab, edge), edge, noise)
+    depth = np.clip(depth + 0.25 * _pencil(photo) * np.clip(0.75 - depth, 0, 1), 0, _DEEPEST)
+    return _coloured(lab, np.asarray(0.65 * tone + 0.35 * depth, np.float32), depth)
+
+
+def _edge(light: Plane) -> Plane:
+    """Gradient over luminance [H,W], so that a dark edge counts as much as a light one."""
+    down, across = gradient(blur(light, 0.8))
+    return np.asarray(np.hypot(down, across) / (0.25 * light + 0.05), np.float32)
+
+
+def _tone(lab: Plane, light: Plane) -> Plane:
+    """Depth of the wash below the paper's lightness [H,W], highlights eased into the paper."""
+    lightness = 0.10 + 1.02 * lab[..., 0] + 0.015 * local_contrast(light, 5.0, 0.03)
+    depth = _PAPER_LAB[0] - lightness
+    eased = np.maximum(depth + 0.08, 0) ** 2 / 0.32
+    return np.asarray(np.where(depth < 0.08, eased, depth), np.float32)
+
+
+def _kept(lab: Plane, edge: Plane) -> Plane:
+    """Share of the wash [H,W] that stays: light quiet places fade, coloured ones less."""
+    chroma = blur(np.hypot(lab[..., 1], lab[..., 2]), 2.0)
+    quiet = smoothstep(0.24, 0.05, blur(edge, 8.0)) * smoothstep(0.42, 0.68, lab[..., 0])
+    return np.asarray(1 - 0.45 * quiet * (1 - 0.85 * smoothstep(0.03, 0.10, chroma)), np.float32)
+
+
+def _pigment(depth: Plane, edge: Plane, noise: Plane) -> Plane:
+    """Depth [H,W] times the pigment's density (section 4.1), less slips of bare paper at edges."""
     density = (
-        1
-        + 0.30 * unit_noise(third, 12.0)
-        + 0.16 * unit_noise(first, 3.0)
-        + 0.15 * unit_noise(second, 0.7)
-        + 1.3 * rim
+        0.13 * unit_noise(noise[..., 2], 12.0)
+        + 0.08 * unit_noise(noise[..., 0], 3.0)
+        + 0.10 * unit_noise(noise[..., 1], 1.5)
+        + 0.4 * smoothstep(0.08, 0.6, edge)
     )
-    coloured = _pigment(pale, density)
-    gap = smoothstep(0.7, 1.5, unit_noise(third, 3.0)) * smoothstep(0.12, 0.35, blur(edge, 1.0))
+    bare = smoothstep(0.7, 1.5, unit_noise(noise[..., 2], 3.0))
+    bare = bare * smoothstep(0.12, 0.35, blur(edge, 1.0))
+    thin = np.clip(1 - depth / _PAPER_LAB[0], 0.15, 1)
+    return np.asarray(depth * (1 + density * thin) * (1 - 0.3 * bare), np.float32)
+
+
+def _pencil(photo: Plane) -> Plane:
     light = luminance(photo)
-    pencil = outlines(light, flow(light, 2.0), 0.8, threshold=0.10, floor=0.06)
-    bare = np.ones_like(photo)
-    drawn = mix(mix(coloured, bare, 0.55 * gap), _PENCIL, 0.42 * pencil)
-    return np.asarray(drawn * np.array(PAPER, np.float32), np.float32)
+    return outlines(light, flow(light, 2.0), 0.8, threshold=0.10, floor=0.06)
 
 
-def _pale(wash: Plane, light: Plane) -> Plane:
-    """Lifted shadows, cool as Payne's grey, fresh colours, folds by the local contrast."""
-    lab = to_lab(wash)
-    lightness = 0.42 + 0.69 * lab[..., 0] + 0.050 * local_contrast(light, 5.0, 0.03)
-    chroma = np.hypot(lab[..., 1], lab[..., 2])
-    gain = (0.7 + 0.8 * smoothstep(0.02, 0.08, chroma)) / (1 + 1.5 * chroma)
-    cool = 0.035 * smoothstep(0.75, 0.35, lab[..., 0]) * smoothstep(0.08, 0.02, chroma)
-    a, b = lab[..., 1] * gain - 0.3 * cool, lab[..., 2] * gain - cool
-    bare = 1 - 0.8 * smoothstep(0.86, 1.0, lightness) * smoothstep(0.07, 0.03, chroma)
-    return from_lab(np.stack([np.minimum(lightness, 1), a * bare, b * bare], axis=2))
-
-
-def _pigment(colour: Plane, density: Plane) -> Plane:
-    """Density 1 leaves the colour, more darkens it, less lets the paper through (section 4.1)."""
-    thick = (colour - colour * colour) * (density[..., None] - 1)
-    return np.asarray(np.clip(colour - thick, 0, 1), np.float32)
+def _coloured(lab: Plane, tint: Plane, depth: Plane) -> Plane:
+    """Picture [H,W,3]: the wash's colour as strong as the `tint`, umber by the `depth` [H,W]."""
+    a, b = lab[..., 1], lab[..., 2]
+    gain = 1.2 / (1 + 2 * np.hypot(a, b)) * smoothstep(0.0, 0.05, tint)
+    cool = np.maximum(smoothstep(0.004, 0.03, -b - 0.3 * a), smoothstep(0.003, 0.025, -a))
+    warm = depth * (1 - 0.8 * cool)
+    paper = smoothstep(0.12, 0.0, depth)
+    golden = smoothstep(0.005, 0.03, blur(b - a, 3.0))  # even, or dark green turns rusty
+    red = gain * a + _UMBER[0] * warm * (1 - 0.9 * golden) + _PAPER_LAB[1] * paper
+    yellow = gain * b + _UMBER[1] * warm + _PAPER_LAB[2] * (0.3 + 0.7 * paper)
+    return from_lab(np.stack([_PAPER_LAB[0] - depth, red, yellow], axis=2))
