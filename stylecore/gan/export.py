@@ -1,7 +1,7 @@
 """From a run's checkpoint to the folder that ships: ONNX file, swatches, manifest.
 
 The averaged weights are exported, with only the rows of the styles that ship. The figures of the
-manifest come from an evaluation of the exported file (evaluate.py), so they are added afterwards.
+manifest come from evaluating the exported file (stylecore.evaluation) and are added later.
 Whether a style is good enough to ship is the caller's decision.
 """
 

@@ -13,10 +13,11 @@ from stylecore.features_evaluation import evaluate_features
 from stylecore.features_report import HEADLINE, FeaturesReport
 from stylecore.labelled_photos import labelled_photos
 from stylecore.models import FEATURES, GENERATOR
+from workers.commands.evaluate_generator import evaluate_generator
 from workers.commands.printing import JsonFlag, print_json, print_table
 
 app = typer.Typer(help="Measure the models on photos.", no_args_is_help=True)
-app.callback()(lambda: None)  # keeps a single command a command
+app.command("generator")(evaluate_generator)
 
 
 @app.command("features")

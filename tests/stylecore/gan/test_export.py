@@ -12,7 +12,6 @@ from PIL import Image
 from synthetic_pairs import TINY, tiny_settings
 
 from stylecore.errors import SettingsError
-from stylecore.gan.evaluate import evaluate
 from stylecore.gan.export import add_figures, export
 from stylecore.gan.networks import Generator
 from stylecore.gan.onnx_file import (
@@ -71,7 +70,7 @@ def test_dropping_a_style_leaves_the_others_as_they_were(generator: Generator) -
     torch.testing.assert_close(before, after)
 
 
-def test_a_run_is_exported_with_manifest_and_swatches_and_renders(tmp_path: Path) -> None:
+def test_a_run_is_exported_with_manifest_and_swatches(tmp_path: Path) -> None:
     styles = ("watercolour", "ukiyo-e", "neon")
     settings = tiny_settings(tmp_path, steps=2, names=styles)
     folder = tmp_path / "generator"
@@ -85,13 +84,6 @@ def test_a_run_is_exported_with_manifest_and_swatches_and_renders(tmp_path: Path
         with Image.open(folder / style.swatch) as swatch:
             assert swatch.size == (96, 96)
     assert add_figures(folder, {"neon": {"ssim": 0.5}}).figures == {"neon": {"ssim": 0.5}}
-
-    photos = tmp_path / "photos"
-    photos.mkdir()
-    Image.new("RGB", (300, 410), "white").save(photos / "one.png")
-    assert evaluate([photos], folder, tmp_path / "out", limit=5, seed=1, bare=False) == 1
-    with Image.open(tmp_path / "out" / "renders" / "neon" / "one.png") as render:
-        assert render.size == (256, 352)
 
 
 def test_a_folder_that_is_no_run_is_told(tmp_path: Path) -> None:
