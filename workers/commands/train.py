@@ -33,7 +33,10 @@ def train_generator(
     ] = None,
     pairs: Annotated[Path | None, typer.Option(help="Default: RUN/pairs.")] = None,
     pairs_limit: Annotated[int, typer.Option(min=1, help="Photos that teachers paint.")] = 450,
-    steps: Annotated[int, typer.Option(min=1)] = 10_000,
+    steps: Annotated[int, typer.Option(min=1)] = 6_700,
+    adversarial_from: Annotated[
+        int, typer.Option(min=0, help="Step at which the discriminator joins.")
+    ] = 1_500,
     seed: Annotated[int, typer.Option(min=0)] = 7,
     threads: Annotated[int, typer.Option(min=1)] = 2,
     version: Version = None,
@@ -51,6 +54,7 @@ def train_generator(
         run=run,
         start=start,
         steps=steps,
+        adversarial_from=adversarial_from,
         seed=seed,
         threads=threads,
     )
