@@ -1,9 +1,11 @@
 """The colours of a render after the network: a reference's, a palette's, or the product's own.
 
-The network paints strokes in the colours that it learnt; a reference picture's colours are met
-here, by their Gaussian over the product, and a palette's after them. The statistics are those of
-the product alone, so that white ground neither counts nor changes. A photo without plain ground
-counts as product from edge to edge, also where `keep_product_colour` asks for the product's own.
+The network paints strokes in the colours that it learnt; a reference picture's are met here, first
+its dominant colours, as a palette's are, then by a share its Gaussian: alone it would bring every
+product of one colour to the picture's mean, which is mud. A palette comes after it. The statistics
+are those of the product alone, so that white ground neither counts nor changes. A photo without
+plain ground counts as product from edge to edge, also where `keep_product_colour` asks for the
+product's own.
 """
 
 from __future__ import annotations
@@ -15,12 +17,14 @@ from numpy.typing import NDArray
 
 from schemas.events import StyleDefinition
 from stylecore.background import has_plain_ground
-from stylecore.colour import Gaussian, Plane, from_lab, gaussian_of, in_gamut, matched, to_lab
+from stylecore.colour import Plane, from_lab, gaussian_of, in_gamut, matched, to_lab
 from stylecore.images import Floats
 from stylecore.palette import palette_lab, repainted, with_colour_of
 from stylecore.reference import Reference
 
-SHOWN_THROUGH = 0.08
+TRANSPORTED = 0.4
+"""Share of the way from a reference's dominant colours to its Gaussian."""
+SHOWN_THROUGH = 0.12
 """Distance in OKLab from the ground at which a pixel has hardly anything of it."""
 
 
@@ -28,7 +32,7 @@ SHOWN_THROUGH = 0.08
 class Colouring:
     """What happens to a render's colours; nothing where all is None or False."""
 
-    reference: Gaussian | None = None
+    reference: Reference | None = None
     palette: Plane | None = None
     """OKLab [n,3], dark to light."""
     keep_product: bool = False
@@ -48,7 +52,7 @@ def colouring_of(definition: StyleDefinition, reference: Reference | None) -> Co
     if definition.keep_product_colour and palette is not None:
         paper = from_lab(palette[-1])
     return Colouring(
-        reference=None if reference is None else reference.colours,
+        reference=reference,
         palette=palette,
         keep_product=definition.keep_product_colour,
         paper=paper,
@@ -92,9 +96,16 @@ def _level(ground: Floats, mask: Plane) -> Plane:
 
 def _moved(lab: Plane, photo: Floats, mask: Plane, colouring: Colouring) -> Plane:
     if colouring.reference is not None:
-        lab = in_gamut(matched(lab, gaussian_of(lab, mask), colouring.reference))
+        lab = _like(lab, mask, colouring.reference)
     if colouring.palette is not None:
         lab = repainted(lab, mask, colouring.palette)
     if colouring.keep_product:
         lab = with_colour_of(lab, to_lab(photo))
     return lab
+
+
+def _like(lab: Plane, mask: Plane, reference: Reference) -> Plane:
+    """OKLab [...,3] in a reference's colours; lighter stays lighter."""
+    painted = repainted(lab, mask, reference.palette)
+    moved = matched(painted, gaussian_of(painted, mask), reference.colours)
+    return in_gamut(painted + np.float32(TRANSPORTED) * (moved - painted))

@@ -1,8 +1,8 @@
 """A picture as a style: the blend of strokes nearest to it, its colours and its paper.
 
-The encoder (an ONNX file beside the generator) gives the weights; mean and covariance of the
-picture's colours and its paper are measured here. What it does not know: what is depicted, strokes
-that the generator never learnt, and where in the picture which colour belongs.
+The encoder (an ONNX file beside the generator) gives the weights; the picture's dominant colours,
+their mean and covariance, and its paper are measured here. What it does not know: what is depicted,
+strokes that the generator never learnt, and where in the picture which colour belongs.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
-from stylecore.colour import Gaussian, gaussian_of, to_lab
+from stylecore.colour import Gaussian, Plane, gaussian_of, to_lab
+from stylecore.dominant import dominant_colours
 from stylecore.images import Floats, Photo, to_floats
 from stylecore.manifest import GeneratorManifest
 from stylecore.styles import NO_REFERENCES, UnknownStyle, Weights
@@ -39,6 +40,8 @@ class Reference:
     """[S], the shares of the generator's styles, their sum 1."""
     colours: Gaussian
     """Of the picture without its paper."""
+    palette: Plane
+    """[n,3], its dominant colours in OKLab, dark to light."""
     paper: NDArray[np.float32] | None
     """[3], RGB in 0-1, where the picture has an even border."""
     sha256: str
@@ -81,12 +84,17 @@ def reference_of(photo: Photo, encoder: ReferenceEncoder | None) -> Reference:
     picture = to_floats(photo.pixels)
     paper = paper_of(picture)
     lab = to_lab(picture)
-    if paper is None:
-        return Reference(encoder.weights(picture), gaussian_of(lab), None, photo.sha256)
-    inked = np.linalg.norm(lab - to_lab(paper), axis=-1) > NEAR_PAPER
-    shares = inked.astype(np.float32) if inked.mean() > INKED else None
-    weights = encoder.weights(trimmed(picture, inked))
-    return Reference(weights, gaussian_of(lab, shares), paper, photo.sha256)
+    inked = np.ones(lab.shape[:2], bool)
+    if paper is not None:
+        inked = np.linalg.norm(lab - to_lab(paper), axis=-1) > NEAR_PAPER
+    pixels = lab[inked] if inked.mean() > INKED else lab.reshape(-1, 3)
+    return Reference(
+        weights=encoder.weights(trimmed(picture, inked)),
+        colours=gaussian_of(pixels),
+        palette=dominant_colours(pixels),
+        paper=paper,
+        sha256=photo.sha256,
+    )
 
 
 def paper_of(picture: Floats) -> NDArray[np.float32] | None:

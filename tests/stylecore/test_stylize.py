@@ -17,6 +17,7 @@ from schemas.events import (
     StylizeJob,
 )
 from stylecore.colour import gaussian_of, to_lab
+from stylecore.dominant import dominant_colours
 from stylecore.drawing import compose, draw, source_of, task_of
 from stylecore.engine import Engine
 from stylecore.errors import Permanent
@@ -127,8 +128,9 @@ def test_a_reference_is_read_once_and_its_bytes_are_part_of_the_style(studio):
         if uri == "missing":
             raise NotAPhoto("nothing at missing")
         shares = np.eye(len(studio.engine.manifest.styles), dtype=np.float32)[2]
-        colours = gaussian_of(to_lab(to_floats(load_photo(PHOTOS[1]).pixels)))
-        return Reference(shares, colours, None, str(len(read)) * 64)
+        pixels = to_lab(to_floats(load_photo(PHOTOS[1]).pixels)).reshape(-1, 3)
+        colours, palette = gaussian_of(pixels), dominant_colours(pixels)
+        return Reference(shares, colours, palette, None, str(len(read)) * 64)
 
     seeing = replace(studio, load_reference=load_reference)
     like, missing = (StyleDefinition(reference_uri=uri) for uri in ("picture", "missing"))
