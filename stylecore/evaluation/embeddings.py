@@ -27,7 +27,7 @@ RETRIEVAL_GRID = 4
 
 @dataclass(frozen=True)
 class Embedding:
-    """style: `gram_embedding`; deep: [C] means of fire9, length 1; product: `retrieval_embedding`."""
+    """style: `gram_embedding`; deep: [C] means of fire9, unit; product: `retrieval_embedding`."""
 
     style: Floats
     deep: Floats

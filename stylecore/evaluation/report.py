@@ -22,6 +22,7 @@ from stylecore.evaluation.folders import (
     style_folder,
     write_pictures,
 )
+from stylecore.evaluation.ground import Colour
 from stylecore.evaluation.lettering import read_share
 from stylecore.evaluation.painters import (
     COPY,
@@ -42,8 +43,9 @@ from stylecore.evaluation.timing import Times, measure_times
 from stylecore.evaluation.typeset import typeset_pictures
 from stylecore.features import FeatureNet
 from stylecore.images import Photo
-from stylecore.manifest import MANIFEST
+from stylecore.manifest import MANIFEST, GeneratorManifest
 from stylecore.models import FEATURES
+from stylecore.styles import UnknownStyle
 
 Report = Callable[[str], None]
 Figures = dict[str, float]
@@ -51,7 +53,10 @@ Figures = dict[str, float]
 
 @dataclass(frozen=True)
 class Wanted:
-    """What is evaluated with what; `perceptual` and `microast` may be left out."""
+    """What is evaluated with what; `perceptual` and `microast` may be left out.
+
+    `only` names the styles to look at; none are all.
+    """
 
     photos: tuple[Path, ...]
     styles: Path
@@ -62,6 +67,7 @@ class Wanted:
     seed: int = 1
     threads: int = 2
     teachers: bool = True
+    only: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -82,8 +88,8 @@ def evaluate(wanted: Wanted, engine: Engine, report: Report) -> Evaluation:
     judges = find_judges(wanted)
     photos = load_photos(spread(wanted.photos, wanted.limit), engine.manifest.working_size)
     write_pictures(wanted.output / ORIGINALS, list(photos), [p.pixels for p in photos.values()])
-    papers = {style.style_id: style.paper for style in engine.manifest.styles}
-    seconds = dict(draw_all(wanted, engine, photos, report))
+    papers = wanted_papers(engine.manifest, wanted.only)
+    seconds = dict(draw_all(wanted, engine, photos, list(papers), report))
     report("measuring")
     references = embed_references(wanted.styles, judges.eye, wanted.threads) if judges.eye else {}
     examined = list(examine(wanted.output, list(seconds), papers, judges, wanted.threads))
@@ -111,11 +117,22 @@ def find_judges(wanted: Wanted) -> Judges:
     )
 
 
+def wanted_papers(manifest: GeneratorManifest, only: Sequence[str]) -> dict[str, Colour | None]:
+    """Style to its paper, of the styles that are wanted. Raises UnknownStyle."""
+    papers = {style.style_id: style.paper for style in manifest.styles}
+    if unknown := [name for name in only if name not in papers]:
+        raise UnknownStyle(f"no style {unknown[0]!r}; there are: {', '.join(papers)}")
+    return {name: paper for name, paper in papers.items() if not only or name in only}
+
+
 def draw_all(
-    wanted: Wanted, engine: Engine, photos: Mapping[str, Photo], report: Report
+    wanted: Wanted,
+    engine: Engine,
+    photos: Mapping[str, Photo],
+    styles: Sequence[str],
+    report: Report,
 ) -> Iterator[tuple[Key, float]]:
     """Write every painter's pictures; gives painter and style with the seconds that it took."""
-    styles = [style.style_id for style in engine.manifest.styles]
     moved = [replace(p, pixels=shifted(p.pixels, SHIFT)) for p in photos.values()]
     for painter, style, paint in jobs(wanted, engine, styles):
         report(f"{painter} draws {style}")

@@ -36,13 +36,25 @@ def evaluate_generator(
     seed: Annotated[int, typer.Option(min=0, help="Of the noise.")] = 1,
     threads: Annotated[int, typer.Option(min=1)] = 2,
     teachers: Annotated[bool, typer.Option(help="Let the teachers paint, too.")] = True,
+    only: Annotated[
+        list[str] | None, typer.Option(help="A style; repeatable. Default all.")
+    ] = None,
     json: JsonFlag = False,
 ) -> None:
     """Measure every style beside a copy of the photo, its teacher and MicroAST."""
     folder = generator or load_settings().stylize.generator
     engine = Engine(folder, provider="cpu", threads=threads)
     wanted = Wanted(
-        tuple(photos), styles, output, perceptual, microast, limit, seed, threads, teachers
+        photos=tuple(photos),
+        styles=styles,
+        output=output,
+        perceptual=perceptual,
+        microast=microast,
+        limit=limit,
+        seed=seed,
+        threads=threads,
+        teachers=teachers,
+        only=tuple(only or ()),
     )
     found = evaluate(wanted, engine, report=lambda line: typer.echo(line, err=True))
     figures = msgspec.json.format(msgspec.json.encode(found), indent=2).decode()

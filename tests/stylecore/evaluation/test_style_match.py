@@ -46,9 +46,7 @@ def test_real_pictures_are_nearest_to_their_own_style_however_few_there_are(worl
 
 def test_styles_that_are_drawn_alike_are_told_apart_by_chance_only(world):
     photos = world(None)
-    assert told_apart(dict.fromkeys(STYLES, photos)) == dict.fromkeys(
-        STYLES, pytest.approx(1 / 3)
-    )
+    assert told_apart(dict.fromkeys(STYLES, photos)) == dict.fromkeys(STYLES, pytest.approx(1 / 3))
     assert told_apart({name: world(axis) for axis, name in enumerate(STYLES)}) == dict.fromkeys(
         STYLES, 1.0
     )
