@@ -49,6 +49,8 @@ class Example:
 
     picture: Tensor
     weights: Tensor
+    exact: bool
+    """Whether the generator itself drew it with these weights."""
 
 
 def draw_example(sources: Sources, number: int, random: np.random.Generator) -> Example:
@@ -61,22 +63,31 @@ def draw_example(sources: Sources, number: int, random: np.random.Generator) -> 
         picture = real[int(random.integers(len(real)))]
     else:
         picture = sources.pairs[int(random.integers(len(sources.pairs)))].paintings[style]
-    return Example(_seen(picture, random), torch.eye(sources.styles)[style])
+    return Example(_seen(picture, random), torch.eye(sources.styles)[style], exact=False)
 
 
 def _rendered(sources: Sources, random: np.random.Generator) -> Example:
     """The generator's picture of a photo in a random blend."""
     weights = torch.from_numpy(_blend(sources.styles, random))
-    pair = sources.pairs[int(random.integers(len(sources.pairs)))]
-    side = min(DRAWN, *(length // 8 * 8 for length in pair.photo.shape[:2]))
-    rows, columns = aligned_window(pair.photo.shape, side, random)
-    noise = torch.from_numpy(pair.noise[rows, columns].astype(np.float32)).permute(2, 0, 1)
+    photo, noise = draw_photos(sources.pairs, 1, DRAWN, random)
     with torch.no_grad():
-        render = sources.generator(
-            to_tensor([pair.photo[rows, columns]]), weights[None], noise[None]
-        )
+        render = sources.generator(photo, weights[None], noise)
     picture = (render[0].permute(1, 2, 0).numpy() * 255).astype(np.uint8)
-    return Example(_seen(picture, random), weights)
+    return Example(_seen(picture, random), weights, exact=True)
+
+
+def draw_photos(
+    pairs: Sequence[Pair], count: int, side: int, random: np.random.Generator
+) -> tuple[Tensor, Tensor]:
+    """Crops of photos of at most `side` pixels with their noise, [count, 3, h, w] each."""
+    side = min(side, *(length // 8 * 8 for pair in pairs for length in pair.photo.shape[:2]))
+    photos, fields = [], []
+    for _ in range(count):
+        pair = pairs[int(random.integers(len(pairs)))]
+        rows, columns = aligned_window(pair.photo.shape, side, random)
+        photos.append(pair.photo[rows, columns])
+        fields.append(pair.noise[rows, columns].astype(np.float32))
+    return to_tensor(photos), torch.from_numpy(np.stack(fields)).permute(0, 3, 1, 2)
 
 
 def _blend(styles: int, random: np.random.Generator) -> NDArray[np.float32]:

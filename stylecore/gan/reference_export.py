@@ -44,6 +44,7 @@ from stylecore.manifest import (
 from stylecore.reference import INPUT, OUTPUT
 
 FILE = "reference.onnx"
+SOURCE = "Reference encoder: the first layers of SqueezeNet 1.0 are in it, BSD 2-clause"
 CHECKED_SIZES = ((64, 64), (200, 313), (512, 256))
 
 
@@ -74,7 +75,8 @@ def add_encoder(
     encoder = fit_encoder(load_perceptual(perceptual), sources, settings, report)
     export_encoder(encoder, folder / FILE)
     named = ShippedFile(file=FILE, sha256=sha256_of(folder / FILE))
-    manifest = msgspec.structs.replace(manifest, reference=named)
+    others = tuple(source for source in manifest.sources if source != SOURCE)
+    manifest = msgspec.structs.replace(manifest, reference=named, sources=(*others, SOURCE))
     (folder / MANIFEST).write_bytes(encode_manifest(manifest))
     return manifest
 

@@ -1,10 +1,13 @@
 """Fits the reference encoder to a frozen generator, in two stages that take minutes on one thread.
 
-1. On a bank of examples whose weights are known (reference_examples.py): cross-entropy. The fixed
-eye's statistics are computed once. 2. Through the generator: for references and paintings, the
-render under E(reference) of another photo is to have the reference's correlation Grams, in grey of
-one contrast and relative to what the photo itself has; the cross-entropy stays beside it. The
-second alone would call everything the style that is nearest to most pictures.
+1. On a bank of examples (reference_examples.py): cross-entropy. The fixed eye's statistics are
+computed once. What the generator drew itself has exactly one answer; for real pictures and for
+paintings it is a mixture of the style that they are meant to be and of the styles whose renders
+have the most similar Grams (reference_nearness.py), for the two need not agree. 2. Through the
+generator: for references and paintings, the render under E(reference) of another photo is to have
+the reference's correlation Grams, in grey of one contrast and relative to what the photo itself
+has; the cross-entropy stays beside it. The second alone would call everything the style that is
+nearest to most pictures.
 """
 
 from __future__ import annotations
@@ -18,7 +21,6 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from stylecore.gan.data import aligned_window, to_tensor
 from stylecore.gan.losses import correlation_gram
 from stylecore.gan.perceptual import Features, SqueezeNet
 from stylecore.gan.reference_encoder import (
@@ -26,7 +28,8 @@ from stylecore.gan.reference_encoder import (
     principal_directions,
     standard_grey,
 )
-from stylecore.gan.reference_examples import Example, Sources, draw_example
+from stylecore.gan.reference_examples import Example, Sources, draw_example, draw_photos
+from stylecore.gan.reference_nearness import near_styles, style_looks
 
 Report = Callable[[dict[str, float]], None]
 
@@ -43,6 +46,10 @@ class ReferenceSettings(msgspec.Struct, frozen=True, kw_only=True):
     render_batch: int = 3
     render_rate: float = 5e-4
     crop: int = 160
+    nearness: float = 0.4
+    """Share of nearness in the answer for a picture that the generator did not draw."""
+    temperature: float = 0.02
+    """Of the softmax over Gram distances."""
     known: float = 0.5
     """What the cross-entropy counts in the second stage."""
     seed: int = 7
@@ -68,24 +75,36 @@ def fit_encoder(
     sources.generator.requires_grad_(requires_grad=False)
     encoder = ReferenceEncoder(eye, sources.styles)
     examples = [draw_example(sources, number, random) for number in range(settings.examples)]
-    bank = make_bank(encoder, examples)
+    looks = style_looks(encoder.eye, sources, random)
+    bank = make_bank(encoder, examples, looks, settings)
     report({"examples": float(len(examples))})
     learn_bank(encoder, bank, settings, random, report)
     learn_renders(encoder, bank, sources, settings, random, report)
     return encoder.eval()
 
 
-def make_bank(encoder: ReferenceEncoder, examples: list[Example]) -> Bank:
-    """Sets the encoder's directions and scales from the examples; returns their statistics."""
-    with torch.no_grad():
-        some = [_looked_at(encoder, example) for example in examples[:: len(examples) // 30 + 1]]
-        for layer, parts in enumerate(zip(*some, strict=True)):
-            mean = torch.stack([correlation_gram(part)[0] for part in parts]).mean(dim=0)
-            encoder.get_buffer(f"directions{layer}").copy_(principal_directions(mean))
-        statistics = torch.cat([encoder.statistics(_looked_at(encoder, e)) for e in examples])
-    encoder.get_buffer("centre").copy_(statistics.mean(dim=0))
-    encoder.get_buffer("scale").copy_(statistics.std(dim=0).clamp_min(1e-5))
-    return Bank(statistics, torch.stack([example.weights for example in examples]))
+def make_bank(
+    encoder: ReferenceEncoder,
+    examples: list[Example],
+    looks: list[Features],
+    settings: ReferenceSettings,
+) -> Bank:
+    """Sets the encoder's directions and scales from the examples; returns what is learnt from."""
+    some = [_looked_at(encoder, example) for example in examples[:: len(examples) // 30 + 1]]
+    for layer, parts in enumerate(zip(*some, strict=True)):
+        mean = torch.stack([correlation_gram(part)[0] for part in parts]).mean(dim=0)
+        encoder.get_buffer(f"directions{layer}").copy_(principal_directions(mean))
+    statistics, weights = [], []
+    for example in examples:
+        features = _looked_at(encoder, example)
+        statistics.append(encoder.statistics(features))
+        share = 0.0 if example.exact else settings.nearness
+        near = near_styles(features, looks, settings.temperature)
+        weights.append((1 - share) * example.weights + share * near)
+    bank = Bank(torch.cat(statistics), torch.stack(weights))
+    encoder.get_buffer("centre").copy_(bank.statistics.mean(dim=0))
+    encoder.get_buffer("scale").copy_(bank.statistics.std(dim=0).clamp_min(1e-5))
+    return bank
 
 
 def learn_bank(
@@ -155,7 +174,7 @@ def stroke_loss(
     with torch.no_grad():
         wanted = encoder.eye(standard_grey(torch.stack([e.picture for e in examples])))
         statistics = encoder.statistics(wanted)
-    photo, noise = _photos(sources, settings, random)
+    photo, noise = draw_photos(sources.pairs, settings.render_batch, settings.crop, random)
     render = sources.generator(photo, encoder.weights(statistics), noise)
     with torch.no_grad():
         copied = gram_distance(encoder.eye(standard_grey(photo)), wanted)
@@ -172,19 +191,7 @@ def gram_distance(found: Features, wanted: Features) -> Tensor:
     return (torch.stack(squares).mean(dim=0) + 1e-6).sqrt()
 
 
-def _photos(
-    sources: Sources, settings: ReferenceSettings, random: np.random.Generator
-) -> tuple[Tensor, Tensor]:
-    """Crops of photos with their noise, [B, 3, crop, crop] each."""
-    photos, fields = [], []
-    for _ in range(settings.render_batch):
-        pair = sources.pairs[int(random.integers(len(sources.pairs)))]
-        rows, columns = aligned_window(pair.photo.shape, settings.crop, random)
-        photos.append(pair.photo[rows, columns])
-        fields.append(pair.noise[rows, columns].astype(np.float32))
-    return to_tensor(photos), torch.from_numpy(np.stack(fields)).permute(0, 3, 1, 2)
-
-
 def _looked_at(encoder: ReferenceEncoder, example: Example) -> Features:
-    features: Features = encoder.eye(standard_grey(example.picture[None]))
+    with torch.no_grad():
+        features: Features = encoder.eye(standard_grey(example.picture[None]))
     return features
