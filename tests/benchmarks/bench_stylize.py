@@ -1,4 +1,4 @@
-"""The renderer beside its bound: the same batches through bare ONNX Runtime, in the same run.
+"""The renderer beside its bounds: bare ONNX Runtime on the same batches, a known network in time.
 
 Everything around the network counts on our side: decoding, masks, composition, the gate, encoding
 and the store.
@@ -21,6 +21,7 @@ import numpy as np  # noqa: E402
 from schemas.events import StyleDefinition, StyleRequest, StylizeJob  # noqa: E402
 from stylecore.drawing import batches_by_shape, source_of, task_of  # noqa: E402
 from stylecore.engine import Engine  # noqa: E402
+from stylecore.evaluation.timing import measure_times  # noqa: E402
 from stylecore.gate import Bounds  # noqa: E402
 from stylecore.images import Photo, decode  # noqa: E402
 from stylecore.models import GENERATOR  # noqa: E402
@@ -29,6 +30,7 @@ from stylecore.stylize import Studio, stylize  # noqa: E402
 from workers.demo.products import sample_products  # noqa: E402
 
 PHOTOS, BATCH = 8, 8
+GENERATOR_GOAL = 0.30
 COMMAND = "make bench ONLY=stylize_rate"
 
 Row = dict[str, object]
@@ -109,4 +111,20 @@ def _seconds(action: Callable[[], None], rounds: int = 3) -> float:
     return min(times)
 
 
-FIGURES = {"stylize_rate": stylize_rate}
+def generator_time(threads: int = 2) -> Row:
+    """Milliseconds a picture of 256 x 256, the network alone, in turn with the baseline's."""
+    times = measure_times(Engine(GENERATOR, provider="cpu", threads=threads), threads, rounds=15)
+    return {
+        "name": "generator_time",
+        "value": times.generator_ms,
+        "unit": "ms/picture",
+        "baseline": f"conditional instance norm, {times.baseline_parameters} parameters",
+        "baseline_value": times.baseline_ms,
+        "ratio": times.ratio,
+        "goal": GENERATOR_GOAL,
+        "holds": times.ratio <= GENERATOR_GOAL,
+        "command": "make bench ONLY=generator_time",
+    }
+
+
+FIGURES = {"stylize_rate": stylize_rate, "generator_time": generator_time}
