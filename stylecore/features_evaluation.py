@@ -16,8 +16,8 @@ from stylecore.engine import Engine
 from stylecore.errors import SettingsError
 from stylecore.features import FeatureNet, Features, squash
 from stylecore.features_report import FeaturesReport, Observed, features_report
-from stylecore.gate import LUMA, identity
-from stylecore.images import Pixels, to_floats
+from stylecore.gate import identity
+from stylecore.images import LUMA, Pixels, to_floats
 from stylecore.labelled_photos import LabelledPhoto
 from stylecore.sample_renders import SampleRenders, sample_renders
 

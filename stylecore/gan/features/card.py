@@ -105,6 +105,8 @@ LIMITS = """
   of about .03.
 - The style head knows the renders of one generator. Another generator asks for another training;
   pictures in a style by other hands were few (`--styles`) and weigh little.
+- White ground looks like paper: packshots of goods that are no clothes are taken for watercolour
+  more often than for photos. Read the style head as `which style`, not as `photo or not`, there.
 - The embedding finds a picture of the same photo. Another photo of the same product was never
   shown to it.
 

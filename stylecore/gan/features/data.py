@@ -17,7 +17,9 @@ from torch import Tensor
 
 from stylecore.errors import SettingsError
 from stylecore.features import squash
+from stylecore.gan.pairs import on_white
 from stylecore.gan.references import Bytes, load_references, reference_crop
+from stylecore.images import to_floats, to_pixels
 from stylecore.labelled_photos import LabelledPhoto
 
 STORED_SHARE = 1.25
@@ -37,6 +39,8 @@ class Lessons:
     """[N, K]"""
     references: dict[int, list[Bytes]]
     """Style to its real pictures, of any size."""
+    on_white: Tensor
+    """[N] photos again, the products on white or nearly white ground: packshots are photos too."""
 
 
 def read_squashed(files: Sequence[Path], side: int) -> Tensor:
@@ -60,12 +64,14 @@ def read_lessons(
 ) -> Lessons:
     """Read everything. `renders`: of each photo equally many, style to file."""
     side = round(STORED_SHARE * input_side)
+    pictures = read_squashed([photo.path for photo in photos], side)
     return Lessons(
-        read_squashed([photo.path for photo in photos], side),
+        pictures,
         torch.tensor([categories.index(photo.category) for photo in photos]),
         torch.stack([read_squashed(list(files.values()), side) for files in renders]),
         torch.tensor([[styles.index(style) for style in files] for files in renders]),
         load_references(references, styles) if references else {},
+        torch.stack([_on_white(picture, seed) for seed, picture in enumerate(pictures)]),
     )
 
 
@@ -103,6 +109,11 @@ def draw_references(
         picture = pictures[int(random.integers(len(pictures)))]
         crops.append(_planes(reference_crop(picture, 2 * side, random), side))
     return torch.stack(crops), torch.from_numpy(styles)
+
+
+def _on_white(picture: Tensor, seed: int) -> Tensor:
+    whitened = on_white(to_floats(picture.permute(1, 2, 0).numpy()), seed)
+    return torch.from_numpy(to_pixels(whitened)).permute(2, 0, 1)
 
 
 def _planes(picture: Bytes, side: int) -> Tensor:

@@ -35,7 +35,8 @@ class FeaturesSettings(msgspec.Struct, frozen=True, kw_only=True):
     `photos`: category folders. `input_side` in px; the first `small_share` of the steps sees
     pictures of `small_side` px, which is faster. A batch holds `batch` photos, the renders of
     `pairs` of them and `references` pictures of `styles`. `held_out`: share of the photos, of every
-    category, that only the temperatures are fitted on.
+    category, that only the temperatures are fitted on. `white_share` of the photos without render
+    stand on white ground.
     """
 
     photos: Path
@@ -50,6 +51,7 @@ class FeaturesSettings(msgspec.Struct, frozen=True, kw_only=True):
     batch: int = 40
     pairs: int = 24
     references: int = 4
+    white_share: float = 0.5
     input_side: int = 128
     small_side: int = 96
     small_share: float = 0.55

@@ -51,7 +51,11 @@ def draw_batch(
     turn = torch.randint(lessons.renders.shape[1], (pairs,), generator=random)
     drawn = places[:pairs]
     geometry = random_geometry(len(places), random)
-    photos = views(lessons.photos[places], geometry, side)
+    pictures = lessons.photos[places]
+    alone = torch.rand(len(places), generator=random) < settings.white_share
+    alone[:pairs] = False
+    pictures[alone] = lessons.on_white[places[alone]]
+    photos = views(pictures, geometry, side)
     renders = views(lessons.renders[drawn, turn], moved_a_little(geometry[:pairs], random), side)
     parts = [recoloured(photos, random), recoloured(renders, random, RENDER_RECOLOURING)]
     reference_styles = torch.zeros(0, dtype=torch.long)
