@@ -42,6 +42,8 @@ def test_wrong_usage_is_exit_2():
         (["settings"], {"STYLECAST_LAG__INTERVAL_SECONDS": "-1"}, "LAG__INTERVAL_SECONDS"),
         (["render", PHOTOS[0], "--style", "noen", "--output", "x"], {}, "there are: watercolour"),
         (["render", "no.jpg", "--style", "neon", "--output", "x"], {}, "cannot read no.jpg"),
+        (["render", PHOTOS[0], "--output", "x"], {}, "give --style, --reference or --palette"),
+        (["render", PHOTOS[0], "--palette", "red", "--output", "x"], {}, "'red' is no colour"),
         (["render", "{folder}", "--style", "neon", "--output", "x"], {}, "no photos"),
         (
             ["render", PHOTOS[0], "{folder}/{name}", "--style", "neon", "--output", "x"],
@@ -74,6 +76,15 @@ def test_render_writes_a_picture_a_style_and_photo_and_a_contact_sheet(tmp_path)
         f"{s}/{stem}.webp" for s in ("neon", "watercolour+ink-line") for stem in stems
     ]
     assert (tmp_path / "contact-sheet.jpg").stat().st_size > 10_000
+
+
+def test_a_picture_and_a_palette_are_styles(tmp_path):
+    colours = ("--palette", "#0a3d62,#f8efba", "--no-gate", "--output", tmp_path)
+    liked = stylecast("render", PHOTOS[0], "--reference", PHOTOS[1], *colours)
+    assert liked.returncode == 0, liked.stderr
+    assert stylecast("render", PHOTOS[0], *colours).returncode == 0
+    folders = {path.parent.name for path in tmp_path.rglob("*.webp")}
+    assert folders == {Path(PHOTOS[1]).stem, "palette"}
 
 
 def test_the_gate_leaves_out_what_it_rejects_unless_told_not_to(tmp_path):
