@@ -75,13 +75,14 @@ def recoloured(
     """The render [H, W, 3] in its final colours; `mask` [H, W] says where the product is.
 
     `ground` is the drawn styles' own. Where it shows through the product (soft shadows, pale
-    washes) the new ground does too, so that no rim appears.
+    washes) the new ground does too, so that no rim appears; not where the product keeps its own
+    colour, for its white would be lost.
     """
     if not colouring.changes:
         return render
     before = to_lab(render)
     after = _moved(before, photo, mask, colouring)
-    if has_plain_ground(mask):
+    if has_plain_ground(mask) and not colouring.keep_product:
         old, new = (_level(part, mask) for part in (ground, ground_of(photo, ground, colouring)))
         apart = np.linalg.norm(before - old, axis=-1, keepdims=True)
         after += np.exp(-((apart / np.float32(SHOWN_THROUGH)) ** 2)) * (new - after)

@@ -92,6 +92,15 @@ def test_the_product_keeps_its_own_colour_and_the_palette_takes_the_ground(rende
     np.testing.assert_allclose(from_lab(ground) * 255, (0xF8, 0xEF, 0xBA), atol=1)
 
 
+def test_a_white_product_that_keeps_its_colour_stays_white_on_coloured_ground(photo):
+    definition = StyleDefinition(
+        weights={"neon": 1.0}, palette=["#1b9c85"], keep_product_colour=True
+    )
+    picture = recoloured(WHITE, WHITE, MASK, WHITE, colouring_of(definition, None))
+    assert product(picture)[:, 0].min() > 0.95
+    assert np.abs(product(picture)[:, 1:]).max() < 0.01
+
+
 def test_paper_is_an_even_border_and_margins_are_cut():
     noisy = np.random.default_rng(1).random((60, 80, 3)).astype(np.float32)
     assert paper_of(noisy) is None

@@ -16,15 +16,13 @@ from schemas.events import (
     StylizedImage,
     StylizeJob,
 )
-from stylecore.colour import gaussian_of, to_lab
-from stylecore.dominant import dominant_colours
 from stylecore.drawing import compose, draw, source_of, task_of
 from stylecore.engine import Engine
 from stylecore.errors import Permanent
 from stylecore.gate import Bounds
-from stylecore.images import NotAPhoto, decode, to_floats
+from stylecore.images import NotAPhoto, decode
 from stylecore.models import GENERATOR
-from stylecore.reference import Reference
+from stylecore.reference import load_encoder, reference_of
 from stylecore.store import Store
 from stylecore.styles import UnknownStyle, parse_style
 from stylecore.stylize import Studio, stylize
@@ -120,20 +118,18 @@ def test_a_palette_and_the_products_own_colour_draw_other_pictures(studio):
     assert len({image.style_sha256 for image in result}) == 3
 
 
-def test_a_reference_is_read_once_and_its_bytes_are_part_of_the_style(studio):
+def test_a_reference_is_read_once_and_its_bytes_are_part_of_the_style(studio, tmp_path):
     read = []
+    encoder = load_encoder(GENERATOR, studio.engine.manifest)
+    picture = tmp_path / "picture.jpg"
+    picture.write_bytes(PHOTOS[1].read_bytes())
 
     def load_reference(uri):
         read.append(uri)
-        if uri == "missing":
-            raise NotAPhoto("nothing at missing")
-        shares = np.eye(len(studio.engine.manifest.styles), dtype=np.float32)[2]
-        pixels = to_lab(to_floats(load_photo(PHOTOS[1]).pixels)).reshape(-1, 3)
-        colours, palette = gaussian_of(pixels), dominant_colours(pixels)
-        return Reference(shares, colours, palette, None, str(len(read)) * 64)
+        return reference_of(load_photo(uri), encoder)
 
     seeing = replace(studio, load_reference=load_reference)
-    like, missing = (StyleDefinition(reference_uri=uri) for uri in ("picture", "missing"))
+    like, missing = (StyleDefinition(reference_uri=uri) for uri in (str(picture), "missing"))
     jobs = [job(photo, like=like, missing=missing, ink=INK) for photo in PHOTOS]
     for drawn, error, plain in stylize(jobs, seeing, NOW):
         assert isinstance(drawn, StylizedImage)
@@ -141,7 +137,8 @@ def test_a_reference_is_read_once_and_its_bytes_are_part_of_the_style(studio):
         assert error.reasons[0].figure == "reference"
         assert "nothing at missing" in error.reasons[0].text
         assert isinstance(plain, StylizedImage)
-    assert sorted(read) == ["missing", "picture"]
+    assert sorted(read) == sorted(["missing", str(picture)])
+    picture.write_bytes(PHOTOS[2].read_bytes())
     ((again, *_),) = stylize(jobs[:1], seeing, NOW)
     assert again.style_sha256 != drawn.style_sha256
     assert studio.engine.drawn == 2 * len(PHOTOS) + 1
