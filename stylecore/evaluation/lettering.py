@@ -28,13 +28,6 @@ def read_share(typeset: Typeset, render: Pixels) -> float:
     return float(np.mean([_read(glyph, luma) == glyph.character for glyph in typeset.glyphs]))
 
 
-def read_share_of_size(typeset: Typeset, render: Pixels, size: int) -> float:
-    """The same for the characters of one font size, in px."""
-    luma = _luma(render)
-    glyphs = [glyph for glyph in typeset.glyphs if glyph.size == size]
-    return float(np.mean([_read(glyph, luma) == glyph.character for glyph in glyphs]))
-
-
 def lettering_correlation(typeset: Typeset, photo: Pixels, render: Pixels) -> float:
     """Correlation of the fine luminance where the characters stand, ink reversed or not, 0..1."""
     bands = [fine_band(_luma(pixels)) for pixels in (photo, render)]
@@ -51,7 +44,7 @@ def _read(glyph: Glyph, luma: Plane) -> str:
         glyph.left - REACH : glyph.left + width + REACH,
     ]
     windows = np.lib.stride_tricks.sliding_window_view(around, (height, width))
-    patches = windows[::1, ::1].reshape(-1, height * width)
+    patches = windows.reshape(-1, height * width)
     patches = patches - patches.mean(axis=1, keepdims=True)
     norms = np.maximum(np.linalg.norm(patches, axis=1, keepdims=True), 1e-6)
     likeness = np.abs(patches / norms @ templates.T).max(axis=0)
