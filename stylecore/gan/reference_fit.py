@@ -1,9 +1,6 @@
 """Fits the reference encoder to a frozen generator, in two stages that take minutes on one thread.
 
-1. On a bank of examples (reference_examples.py): cross-entropy. The fixed eye's statistics are
-computed once. What the generator drew itself has exactly one answer; for real pictures and for
-paintings it is a mixture of the style that they are meant to be and of the styles whose renders
-have the most similar Grams (reference_nearness.py), for the two need not agree. 2. Through the
+1. On a bank of examples whose answers are known (reference_bank.py): cross-entropy. 2. Through the
 generator: for references and paintings, the render under E(reference) of another photo is to have
 the reference's correlation Grams, in grey of one contrast and relative to what the photo itself
 has; the cross-entropy stays beside it. The second alone would call everything the style that is
@@ -13,23 +10,21 @@ nearest to most pictures.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import msgspec
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from stylecore.gan.losses import correlation_gram
 from stylecore.gan.perceptual import Features, SqueezeNet
+from stylecore.gan.reference_bank import Bank, known_loss, make_bank
 from stylecore.gan.reference_encoder import (
     ReferenceEncoder,
-    principal_directions,
     standard_grey,
 )
-from stylecore.gan.reference_examples import Example, Sources, draw_example, draw_photos
-from stylecore.gan.reference_nearness import near_styles, style_looks
+from stylecore.gan.reference_examples import Sources, draw_example, draw_photos
+from stylecore.gan.reference_nearness import style_looks
 
 Report = Callable[[dict[str, float]], None]
 
@@ -57,14 +52,6 @@ class ReferenceSettings(msgspec.Struct, frozen=True, kw_only=True):
     report_every: int = 30
 
 
-@dataclass(frozen=True)
-class Bank:
-    """Examples as the head sees them: statistics [N, F], weights [N, S]."""
-
-    statistics: Tensor
-    weights: Tensor
-
-
 def fit_encoder(
     eye: SqueezeNet, sources: Sources, settings: ReferenceSettings, report: Report
 ) -> ReferenceEncoder:
@@ -76,35 +63,11 @@ def fit_encoder(
     encoder = ReferenceEncoder(eye, sources.styles)
     examples = [draw_example(sources, number, random) for number in range(settings.examples)]
     looks = style_looks(encoder.eye, sources, random)
-    bank = make_bank(encoder, examples, looks, settings)
+    bank = make_bank(encoder, examples, looks, settings.nearness, settings.temperature)
     report({"examples": float(len(examples))})
     learn_bank(encoder, bank, settings, random, report)
     learn_renders(encoder, bank, sources, settings, random, report)
     return encoder.eval()
-
-
-def make_bank(
-    encoder: ReferenceEncoder,
-    examples: list[Example],
-    looks: list[Features],
-    settings: ReferenceSettings,
-) -> Bank:
-    """Sets the encoder's directions and scales from the examples; returns what is learnt from."""
-    some = [_looked_at(encoder, example) for example in examples[:: len(examples) // 30 + 1]]
-    for layer, parts in enumerate(zip(*some, strict=True)):
-        mean = torch.stack([correlation_gram(part)[0] for part in parts]).mean(dim=0)
-        encoder.get_buffer(f"directions{layer}").copy_(principal_directions(mean))
-    statistics, weights = [], []
-    for example in examples:
-        features = _looked_at(encoder, example)
-        statistics.append(encoder.statistics(features))
-        share = 0.0 if example.exact else settings.nearness
-        near = near_styles(features, looks, settings.temperature)
-        weights.append((1 - share) * example.weights + share * near)
-    bank = Bank(torch.cat(statistics), torch.stack(weights))
-    encoder.get_buffer("centre").copy_(bank.statistics.mean(dim=0))
-    encoder.get_buffer("scale").copy_(bank.statistics.std(dim=0).clamp_min(1e-5))
-    return bank
 
 
 def learn_bank(
@@ -153,15 +116,6 @@ def descend(loss: Tensor, optimiser: torch.optim.Optimizer) -> None:
     optimiser.step()
 
 
-def known_loss(
-    encoder: ReferenceEncoder, bank: Bank, size: int, random: np.random.Generator
-) -> Tensor:
-    """Cross-entropy `-sum w log E` on a batch of the bank, the least possible taken off."""
-    rows = torch.from_numpy(random.integers(len(bank.weights), size=size))
-    found, wanted = encoder.weights(bank.statistics[rows]), bank.weights[rows]
-    return functional.kl_div(found.clamp_min(1e-6).log(), wanted, reduction="batchmean")
-
-
 def stroke_loss(
     encoder: ReferenceEncoder,
     sources: Sources,
@@ -189,9 +143,3 @@ def gram_distance(found: Features, wanted: Features) -> Tensor:
         for a, b in zip(found, wanted, strict=True)
     ]
     return (torch.stack(squares).mean(dim=0) + 1e-6).sqrt()
-
-
-def _looked_at(encoder: ReferenceEncoder, example: Example) -> Features:
-    with torch.no_grad():
-        features: Features = encoder.eye(standard_grey(example.picture[None]))
-    return features
