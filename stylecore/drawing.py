@@ -132,9 +132,15 @@ def compose(task: Task, render: Floats, manifest: GeneratorManifest) -> Pixels:
     if source.large is not None:
         drawn = enlarged(drawn, photo, source.large, detail)
         photo, mask = to_floats(source.large), enlarged_mask(mask, source.large)
-    ground = ground_of(photo, ground_colour(photo, task.weights, manifest), task.colouring)
+    ground = _ground(photo, task, manifest)
     whole = ground + mask[..., None] * (drawn - ground)
     return to_pixels(photo + np.float32(task.strength) * (whole - photo))
+
+
+def meant_ground(task: Task, manifest: GeneratorManifest) -> Floats:
+    """[H, W, 3] at the working size: what plain ground becomes in the finished picture."""
+    photo = task.source.pixels
+    return photo + np.float32(task.strength) * (_ground(photo, task, manifest) - photo)
 
 
 def at_working_size(pixels: Pixels, source: Source) -> Pixels:
@@ -165,6 +171,10 @@ def _render(engine: Engine, batch: Sequence[Task]) -> list[Floats]:
         unframed(render, frame, height, width)
         for render, frame in zip(renders, frames, strict=True)
     ]
+
+
+def _ground(photo: Floats, task: Task, manifest: GeneratorManifest) -> Floats:
+    return ground_of(photo, ground_colour(photo, task.weights, manifest), task.colouring)
 
 
 def _on_white(source: Source) -> Floats:

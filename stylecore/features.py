@@ -8,6 +8,7 @@ get a category all the same, look at its probability), and styles it was not tra
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +24,7 @@ Rows = NDArray[np.float32]
 
 INPUT, OUTPUTS = "pictures", ["embedding", "categories", "styles"]
 _ERRORS_ONLY = 3
+BATCH = 64
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,19 @@ class FeatureNet:
         side = self.manifest.input_side
         return self.describe_squashed(
             np.stack([squash(to_pixels(picture), side) for picture in pictures])
+        )
+
+    def describe_all(self, pictures: Sequence[Pixels]) -> Features:
+        """Describe B pictures [H, W, 3] of 0-255, each of any size, BATCH at a time."""
+        squashed = np.stack([squash(picture, self.manifest.input_side) for picture in pictures])
+        parts = [
+            self.describe_squashed(squashed[start : start + BATCH])
+            for start in range(0, len(squashed), BATCH)
+        ]
+        return Features(
+            np.concatenate([part.embedding for part in parts]),
+            np.concatenate([part.categories for part in parts]),
+            np.concatenate([part.styles for part in parts]),
         )
 
     def describe_squashed(self, pictures: Pixels) -> Features:

@@ -1,7 +1,7 @@
 """Shows a feature network labelled photos, and a generator's renders of some of them.
 
 All photos are described for their categories; photos at even distances are drawn in every style
-that network and generator have in common. Beside the network stands the gate's likeness by oriented
+that network and generator have in common. Beside the network stands the likeness by oriented
 gradients, which needs no training. What it does not know: whether the photos were trained on.
 """
 
@@ -14,16 +14,15 @@ from numpy.typing import NDArray
 
 from stylecore.engine import Engine
 from stylecore.errors import SettingsError
-from stylecore.features import FeatureNet, Features, squash
+from stylecore.features import FeatureNet, squash
 from stylecore.features_report import FeaturesReport, Observed, features_report
-from stylecore.gate import identity
 from stylecore.images import LUMA, Pixels, to_floats
 from stylecore.labelled_photos import LabelledPhoto
+from stylecore.oriented_gradients import likeness
 from stylecore.sample_renders import SampleRenders, sample_renders
 
 Integers = NDArray[np.int64]
 Singles = NDArray[np.float32]
-BATCH = 64
 GRADIENTS_SIDE = 128
 """Pixels at which the oriented gradients of all pairs are compared."""
 
@@ -55,9 +54,9 @@ def evaluate_features(
         categories=net.categories,
         styles=net.styles,
         truth=truth,
-        photos=describe_all(net, [sample.photo for sample in samples]),
+        photos=net.describe_all([sample.photo for sample in samples]),
         places=places,
-        renders={style: describe_all(net, pictures) for style, pictures in renders.items()},
+        renders={style: net.describe_all(pictures) for style, pictures in renders.items()},
         gradients=_gradients([sample.photo for sample in chosen], renders) if gradients else {},
     )
     return features_report(observed)
@@ -80,20 +79,6 @@ def category_rows(photos: Sequence[LabelledPhoto], categories: Sequence[str]) ->
     return np.array([rows[photo.category] for photo in photos], np.int64)
 
 
-def describe_all(net: FeatureNet, pictures: Sequence[Pixels]) -> Features:
-    """Pictures of any sizes, [H, W, 3] of 0-255, described in batches."""
-    squashed = np.stack([squash(picture, net.manifest.input_side) for picture in pictures])
-    parts = [
-        net.describe_squashed(squashed[start : start + BATCH])
-        for start in range(0, len(squashed), BATCH)
-    ]
-    return Features(
-        np.concatenate([part.embedding for part in parts]),
-        np.concatenate([part.categories for part in parts]),
-        np.concatenate([part.styles for part in parts]),
-    )
-
-
 def _samples(
     engine: Engine,
     photos: Sequence[LabelledPhoto],
@@ -114,7 +99,7 @@ def _gradients(photos: Sequence[Pixels], renders: dict[str, list[Pixels]]) -> di
     sources = [_luma(photo) for photo in photos]
     return {
         style: np.array(
-            [[identity(source, _luma(picture)) for source in sources] for picture in pictures],
+            [[likeness(source, _luma(picture)) for source in sources] for picture in pictures],
             np.float32,
         )
         for style, pictures in renders.items()

@@ -17,6 +17,7 @@ from stylecore.manifest import (
     Count,
     FileName,
     Sha256,
+    ShippedFile,
     Text,
     check_file,
     read_manifest,
@@ -65,13 +66,15 @@ class FeaturesManifest(msgspec.Struct, frozen=True, kw_only=True):
     made_at: Text
     licence: Text
     sources: tuple[Text, ...]
+    gallery: ShippedFile | None = None
+    """Embeddings of photos among which a render's source must be found; without it none is."""
 
 
 def load_features_manifest(folder: Path) -> FeaturesManifest:
     """The checked manifest of a feature network's folder.
 
     Raises Permanent when there is none, it is malformed, a class comes twice, the last style is
-    not PHOTO, or the file that it names lacks or has another sha256.
+    not PHOTO, or a file that it names lacks or has another sha256.
     """
     manifest = read_manifest(folder, FeaturesManifest, "feature network")
     path = folder / MANIFEST
@@ -81,4 +84,6 @@ def load_features_manifest(folder: Path) -> FeaturesManifest:
     if manifest.styles[-1] != PHOTO:
         raise Permanent(f"{path}: the last style is {manifest.styles[-1]!r}, not {PHOTO!r}")
     check_file(folder / manifest.file, manifest.sha256)
+    if manifest.gallery is not None:
+        check_file(folder / manifest.gallery.file, manifest.gallery.sha256)
     return manifest

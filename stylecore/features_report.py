@@ -62,7 +62,7 @@ class StyleFigures:
     retrieval_all: float
     """Among all photos."""
     retrieval_gradients: float | None
-    """By `gate.identity` instead, among the photos that were drawn."""
+    """By `oriented_gradients.likeness` instead, among the photos that were drawn."""
 
 
 @dataclass(frozen=True)

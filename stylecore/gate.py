@@ -1,49 +1,156 @@
-"""The gate: is a render still the product? Structure and identity against the source photo.
+"""The gate: is a render still the product, in the style that was asked for, on clean ground?
 
-It knows no style: whether the style is recognised needs a classifier, which is not here yet.
+Four figures, each by a way of its own:
+- identity: how much nearer the render is to its photo than to any photo of a gallery, by the
+  feature network's embedding; above 0 the photo is found again among them.
+- structure: structural similarity of luminance, of the render or of its negative.
+- style: the probability that the feature network's style head gives the wanted style.
+- background: how far plain ground is from what was meant, the photo's own or the style's paper.
+
+A figure that has nothing to say is None and rejects nothing: style under a reference picture, a
+palette or the product's own colour, and below STYLE_FROM of strength; background without plain
+ground; identity without a gallery. It does not know whether a picture is beautiful, nor goods and
+styles on which the feature network was not trained.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
 from schemas.events import Quality, RejectionReason
-from stylecore.images import LUMA, Floats
+from stylecore.bounds import Bounds, blended, judge, loosest, overridden
+from stylecore.drawing import Source, Task, meant_ground
+from stylecore.evaluation.colour import to_lab
+from stylecore.evaluation.ground import stands_on_white
+from stylecore.evaluation.view import View
+from stylecore.features import FeatureNet, Rows
+from stylecore.gallery import load_gallery
+from stylecore.images import LUMA, Floats, Pixels, to_floats, to_pixels
+from stylecore.manifest import GeneratorManifest
 
 Plane = NDArray[np.float32]
+Mask = NDArray[np.bool_]
 
-ORIENTATIONS, GRID = 9, 8
+STYLE_FROM = 0.7
+"""Strength from which a render must show its style; below, the photo is meant to show."""
+Verdict = Callable[[Task, Pixels], list[RejectionReason]]
+"""Why a finished picture at the working size is rejected; nothing where it is not."""
+SAME_PHOTO = 0.99
+"""Cosine from which a photo of the gallery is the source itself."""
 
 
 @dataclass(frozen=True)
-class Bounds:
-    """The least of each figure with which a render is published."""
+class Examiner:
+    """Who looks: the feature network, and the embeddings [N, E] of its gallery; N may be 0."""
 
-    structure: float
-    identity: float
-
-
-def measure(photo: Floats, render: Floats) -> Quality:
-    """The figures of a render; the photo itself has 1 in both."""
-    before, after = photo @ LUMA, render @ LUMA
-    return Quality(structure=structure(before, after), identity=identity(before, after))
+    net: FeatureNet
+    gallery: Rows
 
 
-def judge(quality: Quality, bounds: Bounds) -> list[RejectionReason]:
-    """The figures that miss their bound; none when the render may be published."""
-    figures = {
-        "structure": (quality.structure, bounds.structure),
-        "identity": (quality.identity, bounds.identity),
-    }
+@dataclass(frozen=True)
+class Wanted:
+    """What a render at the working size was to be."""
+
+    photo: Floats
+    embedding: NDArray[np.float32]
+    """[E], of the photo."""
+    styles: Mapping[str, float]
+    """Style to share; empty where the style is not judged."""
+    plain: Mask
+    """[H, W], where the photo has plain ground."""
+    ground: Pixels
+    """[n, 3], what the n pixels of `plain` were to become."""
+
+
+def load_examiner(folder: Path) -> Examiner:
+    """The feature network of a folder with its gallery. Raises Permanent."""
+    net = FeatureNet(folder)
+    return Examiner(net, load_gallery(folder, net.manifest))
+
+
+def describe(examiner: Examiner, sources: Sequence[Source]) -> Rows:
+    """[B, E], the embeddings of photos."""
+    squashed = [to_pixels(source.pixels) for source in sources]
+    return examiner.net.describe_all(squashed).embedding
+
+
+def wanted_of(task: Task, embedding: NDArray[np.float32], manifest: GeneratorManifest) -> Wanted:
+    """What the render of a task is held against; `embedding` [E] is its photo's."""
+    plain = plain_ground(task.source)
+    shares = zip(task.weights.tolist(), manifest.styles, strict=True)
+    judged = task.strength >= STYLE_FROM and not task.colouring.changes
+    return Wanted(
+        photo=task.source.pixels,
+        embedding=embedding,
+        styles={style.style_id: share for share, style in shares if share > 0} if judged else {},
+        plain=plain,
+        ground=to_pixels(meant_ground(task, manifest)[plain]),
+    )
+
+
+def plain_ground(source: Source) -> Mask:
+    """[H, W]: the ground that was found, or the border where it is white and none was found."""
+    ground = np.asarray(source.mask < 0.5)
+    if not ground.any():
+        photo = View(to_pixels(source.pixels))
+        return photo.ring if stands_on_white(photo) else ground
+    return ground
+
+
+def bounds_of(task: Task, manifest: GeneratorManifest, overrides: Bounds) -> Bounds:
+    """The bounds for a task: its styles' by their shares, a reference's the loosest of all."""
+    styles = manifest.styles
+    if task.colouring.reference is not None:
+        return overridden(loosest(style.bounds for style in styles), overrides)
+    shares = zip(task.weights.tolist(), styles, strict=True)
+    return overridden(blended([(share, style.bounds) for share, style in shares]), overrides)
+
+
+def measure(
+    examiner: Examiner, wanted: Sequence[Wanted], renders: Sequence[Pixels]
+) -> list[Quality]:
+    """The figures of B renders, each [H, W, 3] as its photo is, in their order."""
+    found = examiner.net.describe_all(renders)
     return [
-        RejectionReason(figure=name, value=value, bound=bound)
-        for name, (value, bound) in figures.items()
-        if value is not None and value < bound
+        Quality(
+            identity=identity(embedding, one.embedding, examiner.gallery),
+            structure=structure(one.photo @ LUMA, to_floats(render) @ LUMA),
+            style=style(styles, examiner.net.styles, one.styles),
+            background=background(render[one.plain], one.ground),
+        )
+        for one, render, embedding, styles in zip(
+            wanted, renders, found.embedding, found.styles, strict=True
+        )
     ]
+
+
+def verdict(
+    examiner: Examiner,
+    manifest: GeneratorManifest,
+    overrides: Bounds,
+    task: Task,
+    render: Pixels,
+) -> list[RejectionReason]:
+    """Why a render at the working size misses the gate; for one that nobody measured before."""
+    (embedding,) = describe(examiner, [task.source])
+    (quality,) = measure(examiner, [wanted_of(task, embedding, manifest)], [render])
+    return judge(quality, bounds_of(task, manifest, overrides))
+
+
+def identity(
+    render: NDArray[np.float32], source: NDArray[np.float32], gallery: Rows
+) -> float | None:
+    """Cosine of render and source [E] over the best to another photo of the gallery, -2..2."""
+    others = gallery[gallery @ source < SAME_PHOTO]
+    if not len(others):
+        return None
+    return float(render @ source - (others @ render).max())
 
 
 def structure(before: Plane, after: Plane) -> float:
@@ -52,53 +159,38 @@ def structure(before: Plane, after: Plane) -> float:
     Wang et al., IEEE TIP 2004: gaussian window, sigma 1.5, data range 1. A style on dark ground
     turns light and shade round, which keeps the structure; so the better of both counts.
     """
-    return max(_ssim(before, after), _ssim(before, 1 - after))
+    mean_before, mean_after = _blur(before), _blur(after)
+    variances = _blur(before * before) - mean_before**2 + _blur(after * after) - mean_after**2
+    covariance = _blur(before * after) - mean_before * mean_after
+    return max(
+        _similarity(mean_before, mean_after, variances, covariance),
+        _similarity(mean_before, 1 - mean_after, variances, -covariance),
+    )
 
 
-def identity(before: Plane, after: Plane) -> float:
-    """Cosine of histograms of oriented gradients, 0..1: are the shapes where they were.
-
-    Dalal and Triggs, CVPR 2005: 9 unsigned orientations on a grid of 8 x 8 cells, each cell of
-    unit length; cells in which the photo has no edge do not count.
-    """
-    ours, theirs = _oriented_gradients(before), _oriented_gradients(after)
-    energy = np.linalg.norm(ours, axis=-1)
-    counted = energy > 0.1 * energy.max()
-    if not counted.any():
-        return 1.0
-    cosines = (_unit(ours) * _unit(theirs)).sum(axis=-1)
-    return float(np.average(cosines[counted], weights=np.sqrt(energy[counted])))
+def style(
+    probabilities: NDArray[np.float32], names: Sequence[str], wanted: Mapping[str, float]
+) -> float | None:
+    """The probability 0..1 of the wanted styles together; None where one is not known."""
+    if not wanted or not wanted.keys() <= set(names):
+        return None
+    return float(sum(probabilities[names.index(name)] for name in wanted))
 
 
-def _ssim(before: Plane, after: Plane) -> float:
-    def blur(plane: Plane) -> Plane:
-        blurred: Plane = ndimage.gaussian_filter(plane, 1.5, truncate=3.5)
-        return blurred
+def background(found: Pixels, meant: Pixels) -> float | None:
+    """Mean CIE76 difference of two [n, 3]; about 1 is the least that an eye sees."""
+    if not len(found):
+        return None
+    return float(np.linalg.norm(to_lab(found) - to_lab(meant), axis=-1).mean())
 
-    mean_before, mean_after = blur(before), blur(after)
-    variance_before = blur(before * before) - mean_before**2
-    variance_after = blur(after * after) - mean_after**2
-    covariance = blur(before * after) - mean_before * mean_after
+
+def _blur(plane: Plane) -> Plane:
+    blurred: Plane = ndimage.gaussian_filter(plane, 1.5, truncate=3.5)
+    return blurred
+
+
+def _similarity(before: Plane, after: Plane, variances: Plane, covariance: Plane) -> float:
+    """SSIM of windows with these means, summed variances and covariance."""
     c1, c2 = 0.01**2, 0.03**2
-    numerator = (2 * mean_before * mean_after + c1) * (2 * covariance + c2)
-    denominator = (mean_before**2 + mean_after**2 + c1) * (variance_before + variance_after + c2)
-    return float((numerator / denominator).mean())
-
-
-def _oriented_gradients(luma: Plane) -> Plane:
-    """[GRID, GRID, ORIENTATIONS]: gradient magnitude by cell and orientation."""
-    smooth = ndimage.gaussian_filter(luma, 1.5)
-    down, across = np.gradient(smooth)
-    magnitude = np.hypot(down, across)
-    orientation = (np.arctan2(down, across) / np.pi % 1 * ORIENTATIONS).astype(int) % ORIENTATIONS
-    height, width = luma.shape
-    rows = (np.arange(height) * GRID // height)[:, None]
-    columns = (np.arange(width) * GRID // width)[None, :]
-    bins = ((rows * GRID + columns) * ORIENTATIONS + orientation).ravel()
-    counts = np.bincount(bins, magnitude.ravel(), minlength=GRID * GRID * ORIENTATIONS)
-    return counts.reshape(GRID, GRID, ORIENTATIONS).astype(np.float32)
-
-
-def _unit(cells: Plane) -> Plane:
-    unit: Plane = cells / np.maximum(np.linalg.norm(cells, axis=-1, keepdims=True), 1e-6)
-    return unit
+    numerator = (2 * before * after + c1) * (2 * covariance + c2)
+    return float((numerator / ((before**2 + after**2 + c1) * (variances + c2))).mean())

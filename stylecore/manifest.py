@@ -13,6 +13,7 @@ from typing import Annotated, Literal, TypeVar
 
 import msgspec
 
+from stylecore.bounds import Bounds
 from stylecore.errors import Permanent
 
 MANIFEST = "manifest.json"
@@ -40,6 +41,9 @@ class ManifestStyle(msgspec.Struct, frozen=True, kw_only=True):
     description: Text
     swatch: FilePath
     """PNG beside the manifest."""
+    bounds: Bounds = Bounds()
+    """Of the gate's figures, from `stylecast evaluate gate`; without one a figure rejects nothing.
+    """
 
 
 class TrainingRun(msgspec.Struct, frozen=True, kw_only=True):

@@ -15,6 +15,9 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from schemas.events import (
     RejectedImage,
     RejectionReason,
@@ -23,17 +26,20 @@ from schemas.events import (
     StylizedImage,
     StylizeJob,
 )
-from stylecore import gate
+from stylecore.bounds import Bounds, judge
 from stylecore.drawing import Source, Task, at_working_size, compose, draw, source_of, task_of
+from stylecore.embeddings import write_embedding
 from stylecore.engine import Engine
 from stylecore.errors import Permanent
-from stylecore.images import Floats, Photo, encode, to_floats
+from stylecore.gate import Examiner, bounds_of, describe, measure, wanted_of
+from stylecore.images import Floats, Photo, encode
 from stylecore.reference import Reference
 from stylecore.sidecar import Sidecar, read_sidecar, write_sidecar
 from stylecore.store import Store
 from stylecore.styles import NO_REFERENCES, UnknownStyle
 
 Outcome = StylizedImage | RejectedImage
+Row = NDArray[np.float32]
 Plan = list[Task | Permanent] | Permanent
 """What is to be done for each style of a job, or why the whole job fails."""
 
@@ -45,12 +51,14 @@ def no_references(uri: str) -> Reference:
 
 @dataclass(frozen=True)
 class Studio:
-    """What drawing needs: a way to photos, the network, the gate's bounds, the store, threads."""
+    """What drawing needs: a way to photos, the networks, the gate, the store, threads."""
 
     load_photo: Callable[[str], Photo]
     """Address to photo at the engine's working size, and large; raises Permanent."""
     engine: Engine
-    bounds: gate.Bounds
+    examiner: Examiner
+    bounds: Bounds
+    """Of all styles, in place of the manifest's where there are any."""
     store: Store
     executor: Executor
     batch_images: int
@@ -141,26 +149,45 @@ def _draw_missing(tasks: Sequence[Task], studio: Studio) -> dict[str, Sidecar]:
     found = studio.executor.map(lambda task: read_sidecar(studio.store, task.key), tasks)
     sidecars = {task.key: sidecar for task, sidecar in zip(tasks, found, strict=True) if sidecar}
     missing = [task for task in tasks if task.key not in sidecars]
+    embeddings = _embeddings(missing, studio)
     finishing = {
-        task.key: studio.executor.submit(_finish, studio, task, render)
+        task.key: studio.executor.submit(
+            _finish, studio, task, embeddings[task.source.sha256], render
+        )
         for task, render in draw(studio.engine, missing, studio.batch_images)
     }
     return sidecars | {key: future.result() for key, future in finishing.items()}
 
 
-def _finish(studio: Studio, task: Task, render: Floats) -> Sidecar:
+def _embeddings(tasks: Sequence[Task], studio: Studio) -> dict[str, Row]:
+    """The embedding of every photo that is drawn, by its sha256; kept in the store as well."""
+    sources = {task.source.sha256: task.source for task in tasks}
+    if not sources:
+        return {}
+    found = dict(zip(sources, describe(studio.examiner, list(sources.values())), strict=True))
+    model = studio.examiner.net.manifest.version
+    kept = studio.executor.map(
+        lambda sha256: write_embedding(studio.store, sha256, found[sha256], model), found
+    )
+    list(kept)
+    return found
+
+
+def _finish(studio: Studio, task: Task, embedding: Row, render: Floats) -> Sidecar:
     """Compose, measure, encode and store a picture; its sidecar last."""
     pixels = compose(task, render, studio.engine.manifest)
     data, media_type = encode(pixels)
     address, digest = studio.store.put_blob("images", data, ".webp")
     height, width = pixels.shape[:2]
+    wanted = wanted_of(task, embedding, studio.engine.manifest)
+    (quality,) = measure(studio.examiner, [wanted], [at_working_size(pixels, task.source)])
     sidecar = Sidecar(
         image_uri=address,
         sha256=digest,
         width=width,
         height=height,
         media_type=media_type,
-        quality=gate.measure(task.source.pixels, to_floats(at_working_size(pixels, task.source))),
+        quality=quality,
     )
     return write_sidecar(studio.store, task.key, sidecar)
 
@@ -202,7 +229,7 @@ def _outcome(
         "rendered_at": now,
         "job_id": job.job_id,
     }
-    reasons = gate.judge(sidecar.quality, studio.bounds)
+    reasons = judge(sidecar.quality, bounds_of(task, studio.engine.manifest, studio.bounds))
     if reasons:
         return RejectedImage(kind="gate", reasons=reasons, **picture)
     return StylizedImage(**picture)

@@ -15,6 +15,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from stylecore.bounds import Bounds
 from stylecore.errors import SettingsError
 from stylecore.models import GENERATOR
 
@@ -103,13 +104,27 @@ class StylizeSettings(BaseModel):
     output_side: Positive = 1024
     """Short side at most, in pixels, of a finished picture; it is never larger than its photo
     unless that is smaller than the generator's working size."""
-    minimum_structure: Annotated[float, Field(ge=-1, le=1)] = 0.2
-    minimum_identity: Annotated[float, Field(ge=-1, le=1)] = 0.6
+    minimum_identity: Annotated[float, Field(ge=-2, le=2)] | None = None
+    """Of every style's renders; None here and below takes the bounds of the generator's manifest.
+    """
+    minimum_structure: Annotated[float, Field(ge=-1, le=1)] | None = None
+    minimum_style: Fraction | None = None
+    maximum_background: Annotated[float, Field(ge=0)] | None = None
 
     @property
     def generator(self) -> Path:
         """Folder of the generator in use."""
         return self.model or GENERATOR
+
+    @property
+    def bounds(self) -> Bounds:
+        """Of the gate, in place of the manifest's."""
+        return Bounds(
+            identity=self.minimum_identity,
+            structure=self.minimum_structure,
+            style=self.minimum_style,
+            background=self.maximum_background,
+        )
 
 
 class PreferencesSettings(BaseModel):

@@ -20,8 +20,9 @@ from schemas.topics import GENERATOR_MODELS, JOBS, REJECTED, STYLIZED
 from stylecore.engine import Engine
 from stylecore.errors import Permanent, Transient
 from stylecore.fetch import NotFetchable, fetch
-from stylecore.gate import Bounds
+from stylecore.gate import load_examiner
 from stylecore.images import Photo, decode
+from stylecore.models import FEATURES
 from stylecore.reference import load_encoder, reference_of
 from stylecore.store import Store
 from stylecore.stylize import Outcome, Studio, stylize
@@ -70,7 +71,8 @@ def make_studio(settings: Settings, executor: Executor, stop: threading.Event) -
     return Studio(
         load_photo=load_photo,
         engine=engine,
-        bounds=Bounds(settings.stylize.minimum_structure, settings.stylize.minimum_identity),
+        examiner=load_examiner(FEATURES),
+        bounds=settings.stylize.bounds,
         store=store,
         executor=executor,
         batch_images=settings.stylize.batch_images,

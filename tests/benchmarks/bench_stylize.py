@@ -19,12 +19,13 @@ sys.path[:0] = [str(Path(__file__).parents[2])]
 import numpy as np  # noqa: E402
 
 from schemas.events import StyleDefinition, StyleRequest, StylizeJob  # noqa: E402
+from stylecore.bounds import Bounds  # noqa: E402
 from stylecore.drawing import batches_by_shape, source_of, task_of  # noqa: E402
 from stylecore.engine import Engine  # noqa: E402
 from stylecore.evaluation.timing import measure_times  # noqa: E402
-from stylecore.gate import Bounds  # noqa: E402
+from stylecore.gate import load_examiner  # noqa: E402
 from stylecore.images import Photo, decode  # noqa: E402
-from stylecore.models import GENERATOR  # noqa: E402
+from stylecore.models import FEATURES, GENERATOR  # noqa: E402
 from stylecore.store import Store  # noqa: E402
 from stylecore.stylize import Studio, stylize  # noqa: E402
 from workers.demo.products import sample_products  # noqa: E402
@@ -78,7 +79,8 @@ def _load(uri: str) -> Photo:
 
 def _draw(jobs: list[StylizeJob], engine: Engine) -> None:
     with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(4) as executor:
-        studio = Studio(_load, engine, Bounds(-1, -1), Store(folder), executor, BATCH)
+        examiner, store = load_examiner(FEATURES), Store(folder)
+        studio = Studio(_load, engine, examiner, Bounds(), store, executor, BATCH)
         stylize(jobs, studio, datetime.now(UTC))
 
 

@@ -16,12 +16,14 @@ from schemas.events import (
     StylizedImage,
     StylizeJob,
 )
+from stylecore.bounds import Bounds
 from stylecore.drawing import compose, draw, source_of, task_of
+from stylecore.embeddings import read_embedding
 from stylecore.engine import Engine
 from stylecore.errors import Permanent
-from stylecore.gate import Bounds
+from stylecore.gate import load_examiner
 from stylecore.images import NotAPhoto, decode
-from stylecore.models import GENERATOR
+from stylecore.models import FEATURES, GENERATOR
 from stylecore.reference import load_encoder, reference_of
 from stylecore.store import Store
 from stylecore.styles import UnknownStyle, parse_style
@@ -31,6 +33,7 @@ from workers.demo.products import sample_products
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
 PHOTOS = [Path(product.image_uri) for product in sample_products()[:3]]
 SIDE = 96
+ANYTHING = Bounds(identity=-2, structure=-1, style=0, background=1000)
 
 
 @pytest.fixture(scope="module")
@@ -38,13 +41,19 @@ def engine():
     return Engine(GENERATOR, provider="cpu", threads=2)
 
 
+@pytest.fixture(scope="module")
+def examiner():
+    return load_examiner(FEATURES)
+
+
 @pytest.fixture
-def studio(engine, tmp_path):
+def studio(engine, examiner, tmp_path):
     with ThreadPoolExecutor(2) as executor:
         yield Studio(
             load_photo=load_photo,
             engine=CountingEngine(engine),
-            bounds=Bounds(structure=-1, identity=-1),
+            examiner=examiner,
+            bounds=ANYTHING,
             store=Store(str(tmp_path)),
             executor=executor,
             batch_images=4,
@@ -106,6 +115,13 @@ def test_a_render_that_exists_is_not_drawn_again(studio):
     assert again[0][0].sha256 == first[0][0].sha256
 
 
+def test_what_the_feature_network_sees_in_a_drawn_photo_is_kept(studio):
+    ((image,),) = stylize([job(PHOTOS[0], ink=INK)], studio, NOW)
+    found = read_embedding(studio.store, image.source_sha256)
+    assert found.model == studio.examiner.net.manifest.version
+    assert np.linalg.norm(found.as_array()) == pytest.approx(1, abs=1e-5)
+
+
 def test_a_palette_and_the_products_own_colour_draw_other_pictures(studio):
     wanted = {
         "ink": INK,
@@ -162,7 +178,9 @@ def test_a_photo_that_cannot_be_had_fails_its_whole_job_alone(studio):
 
 
 def test_what_misses_the_gate_is_rejected_with_its_picture_and_figures(studio):
-    strict = Studio(**{**vars(studio), "bounds": Bounds(structure=0.9999, identity=-1)})
+    strict = Studio(
+        **{**vars(studio), "bounds": msgspec.structs.replace(ANYTHING, structure=0.9999)}
+    )
     ((image,),) = stylize([job(PHOTOS[0], ink=INK)], strict, NOW)
     assert isinstance(image, RejectedImage)
     assert image.kind == "gate"

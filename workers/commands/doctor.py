@@ -10,6 +10,8 @@ import typer
 
 from stylecore.engine import Engine, has_cuda_device
 from stylecore.errors import StylecastError
+from stylecore.gate import load_examiner
+from stylecore.models import FEATURES
 from stylecore.store import Store
 from workers.commands.printing import JsonFlag, print_json
 from workers.settings import Settings, load_settings
@@ -30,6 +32,7 @@ def doctor(as_json: JsonFlag = False) -> None:
     findings = [
         _device(),
         _look("generator", _generator, settings, "reinstall, or check STYLECAST_STYLIZE__MODEL"),
+        _look("features", _features, settings, "reinstall"),
         _look(
             "broker",
             _broker,
@@ -70,6 +73,15 @@ def _generator(settings: Settings) -> str:
     return (
         f"version {manifest.version}, {len(manifest.styles)} styles, sha256 as in the manifest, "
         f"warmed up on {engine.provider}"
+    )
+
+
+def _features(_: Settings) -> str:
+    examiner = load_examiner(FEATURES)
+    manifest, photos = examiner.net.manifest, len(examiner.gallery)
+    return (
+        f"version {manifest.version}, sha256 as in the manifest, "
+        f"a gallery of {photos} photos, warmed up"
     )
 
 

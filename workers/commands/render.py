@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -14,8 +15,9 @@ from stylecore.contact_sheet import contact_sheet
 from stylecore.drawing import Source, Task, at_working_size, compose, draw, source_of, task_of
 from stylecore.engine import Engine
 from stylecore.errors import Permanent
-from stylecore.gate import Bounds, judge, measure
-from stylecore.images import Photo, Pixels, decode, encode, to_floats, to_pixels
+from stylecore.gate import Verdict, load_examiner, verdict
+from stylecore.images import Photo, Pixels, decode, encode, to_pixels
+from stylecore.models import FEATURES
 from stylecore.palette import parse_palette
 from stylecore.reference import Reference, load_encoder, reference_of
 from workers.commands.wanted_styles import wanted_styles
@@ -63,6 +65,7 @@ def render(
     paths = _distinct(_expanded(photos))
     sources = {path: _load(path, settings, engine) for path in paths}
     _make_folder(output)
+    judged = _verdict(settings, engine) if gate else None
     tasks = _tasks(sources, wanted, engine, pictured)
     total, rejected = sum(map(len, tasks.values())), 0
     finished: dict[Path, dict[str, Pixels]] = {
@@ -75,8 +78,8 @@ def render(
         path, name = where[id(task)]
         pixels = compose(task, planes, engine.manifest)
         small = at_working_size(pixels, task.source)
-        reasons = judge(measure(task.source.pixels, to_floats(small)), _bounds(settings))
-        if gate and reasons:
+        reasons = judged(task, small) if judged else []
+        if reasons:
             rejected += 1
             why = ", ".join(f"{r.figure} {r.value:.2f} below {r.bound:.2f}" for r in reasons)
             typer.echo(f"rejected: {path.name} in {name}: {why}", err=True)
@@ -88,8 +91,8 @@ def render(
     typer.echo(f"{total - rejected} pictures in {output}, {rejected} rejected, see {sheet}")
 
 
-def _bounds(settings: Settings) -> Bounds:
-    return Bounds(settings.stylize.minimum_structure, settings.stylize.minimum_identity)
+def _verdict(settings: Settings, engine: Engine) -> Verdict:
+    return partial(verdict, load_examiner(FEATURES), engine.manifest, settings.stylize.bounds)
 
 
 def _tasks(

@@ -81,7 +81,7 @@ def _figures(manifest: FeaturesManifest, report: FeaturesReport) -> str:
 `stylecast evaluate features --photos TEST --gradients`: {report.photos} photos, {report.drawn} of
 them drawn in every style. Calibration error: Guo et al. 2017, 15 bins. Retrieval: a render's source
 has the highest cosine of all {report.drawn} photos drawn; `all`: of all {report.photos};
-`gradients`: by the gate's oriented gradients instead, of the {report.drawn}.
+`gradients`: by oriented gradients instead, of the {report.drawn}.
 
 {_table(("figure", "value"), overall)}
 
