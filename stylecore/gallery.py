@@ -20,6 +20,8 @@ from stylecore.images import decode
 from stylecore.manifest import MANIFEST, ShippedFile, encode_manifest
 
 FILE = "gallery.npy"
+GALLERY_PHOTOS = 160
+"""Of each folder that is given, at most."""
 SHORT_SIDE, MAX_PIXELS = 256, 50_000_000
 
 
