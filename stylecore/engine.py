@@ -15,7 +15,8 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from stylecore.errors import SettingsError
-from stylecore.manifest import GeneratorManifest, load_manifest
+from stylecore.manifest import GeneratorManifest, Precision, load_manifest
+from stylecore.processor import has_byte_dot_products
 
 Provider = Literal["auto", "cuda", "cpu"]
 Batch = NDArray[np.float32]
@@ -25,23 +26,36 @@ _PROVIDER_NAMES = {"cuda": "CUDAExecutionProvider", "cpu": "CPUExecutionProvider
 
 
 class Engine:
-    """A loaded generator. `provider` says where it runs: 'cuda' or 'cpu'."""
+    """A loaded generator. `provider` says where it runs, 'cuda' or 'cpu'; `precision` in what."""
 
-    def __init__(self, folder: Path, *, provider: Provider = "auto", threads: int = 0) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        provider: Provider = "auto",
+        threads: int = 0,
+        precision: Precision | Literal["auto"] = "auto",
+    ) -> None:
         """Load the generator of `folder` and run its warm-up.
 
-        `threads` counts for a CPU only; 0 takes one a core. Raises SettingsError where CUDA is
-        asked for and not to be had, and Permanent where the manifest or its sha256 is wrong.
+        `threads` counts for a CPU only; 0 takes one a core. Precision 'auto' is the manifest's for
+        the provider. Raises SettingsError where CUDA or a precision is asked for and not to be had,
+        and Permanent where the manifest or a sha256 is wrong.
         """
         self.manifest: GeneratorManifest = load_manifest(folder)
+        wanted: Literal["cuda", "cpu"]
         wanted = ("cuda" if has_cuda_device() else "cpu") if provider == "auto" else provider
         if wanted == "cuda":
             onnxruntime.preload_dlls()
+        self.precision = (
+            served_precision(self.manifest, wanted) if precision == "auto" else precision
+        )
+        file = file_of(self.manifest, self.precision, wanted)
         options = onnxruntime.SessionOptions()
         options.log_severity_level = _ERRORS_ONLY
         options.intra_op_num_threads = threads
         self._session = onnxruntime.InferenceSession(
-            folder / self.manifest.file, options, providers=[_PROVIDER_NAMES[wanted]]
+            folder / file, options, providers=[_PROVIDER_NAMES[wanted]]
         )
         if _PROVIDER_NAMES[wanted] not in self._session.get_providers():
             raise SettingsError("the CUDA provider could not be loaded; use provider 'cpu'")
@@ -61,9 +75,19 @@ class Engine:
             "weights": np.ascontiguousarray(weights, np.float32),
             "noise": self._planes(noise),
         }
-        (planes,) = self._session.run(["render"], inputs)
-        renders: Batch = np.asarray(planes).transpose(0, 2, 3, 1)[:, :height, :width]
+        renders: Batch = self._planes_of(inputs).transpose(0, 2, 3, 1)[:, :height, :width]
         return renders
+
+    def _planes_of(self, inputs: dict[str, Batch]) -> Batch:
+        """[B, 3, H', W']; on a CPU picture by picture, where a batch has no gain to offer."""
+        count = len(inputs["photo"])
+        size = 1 if self.provider == "cpu" else count
+        parts = [slice(start, start + size) for start in range(0, count, size)]
+        drawn = [
+            self._session.run(["render"], {name: array[part] for name, array in inputs.items()})[0]
+            for part in parts
+        ]
+        return np.concatenate(drawn)
 
     def _planes(self, pictures: Batch) -> Batch:
         """[B, H, W, 3] to [B, 3, H', W'] with H' and W' multiples of the network's own."""
@@ -76,6 +100,26 @@ class Engine:
         side, styles = self.manifest.working_size, len(self.manifest.styles)
         picture: Batch = np.zeros((1, side, side, 3), np.float32)
         self.render(picture, np.full((1, styles), 1 / styles, np.float32), picture)
+
+
+def served_precision(manifest: GeneratorManifest, provider: Literal["cuda", "cpu"]) -> Precision:
+    """What the manifest serves on a provider; fp32 on a CPU that is slow or inexact in bytes."""
+    precision = manifest.served.get(provider, "fp32")
+    return "fp32" if precision == "int8" and not has_byte_dot_products() else precision
+
+
+def file_of(manifest: GeneratorManifest, precision: Precision, provider: str) -> str:
+    """The file of a precision. Raises SettingsError: there is none, or not for the provider."""
+    if precision == "fp32":
+        return manifest.file
+    if precision not in manifest.variants:
+        there = ", ".join(["fp32", *manifest.variants])
+        raise SettingsError(
+            f"precision: generator {manifest.version} has no {precision} file, only {there}"
+        )
+    if precision == "int8" and provider != "cpu":
+        raise SettingsError("precision: int8 draws on a CPU only; use fp16, or provider 'cpu'")
+    return manifest.variants[precision].file
 
 
 def has_cuda_device() -> bool:

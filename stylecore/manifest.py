@@ -66,6 +66,15 @@ class ShippedFile(msgspec.Struct, frozen=True, kw_only=True):
     sha256: Sha256
 
 
+Precision = Literal["fp32", "fp16", "int8"]
+
+
+class Variant(ShippedFile, frozen=True, kw_only=True):
+    """The same generator in another precision, and how far its renders are from the FP32 ones."""
+
+    figures: dict[str, float]
+
+
 class GeneratorManifest(msgspec.Struct, frozen=True, kw_only=True):
     """A generator as it is shipped. `working_size` is the short side it was trained at, in px."""
 
@@ -85,6 +94,10 @@ class GeneratorManifest(msgspec.Struct, frozen=True, kw_only=True):
     sources: tuple[Text, ...]
     reference: ShippedFile | None = None
     """The encoder that turns a picture into weights of this generator's styles, if there is one."""
+    variants: dict[Precision, Variant] = {}
+    """Files of other precision than `file`, which is fp32."""
+    served: dict[Literal["cpu", "cuda"], Precision] = {}
+    """What is served where nobody asks for a precision; fp32 where nothing is said."""
 
 
 def load_manifest(folder: Path) -> GeneratorManifest:
@@ -98,6 +111,8 @@ def load_manifest(folder: Path) -> GeneratorManifest:
     check_file(folder / manifest.file, manifest.sha256)
     if manifest.reference is not None:
         check_file(folder / manifest.reference.file, manifest.reference.sha256)
+    for variant in manifest.variants.values():
+        check_file(folder / variant.file, variant.sha256)
     return manifest
 
 

@@ -97,6 +97,8 @@ class StylizeSettings(BaseModel):
     provider: Literal["auto", "cuda", "cpu"] = "auto"
     threads: Annotated[int, Field(ge=0)] = 0
     """Threads of ONNX Runtime on a CPU; 0 takes one a core."""
+    precision: Literal["auto", "fp32", "fp16", "int8"] = "auto"
+    """auto takes what the generator's manifest serves on the provider."""
     batch_jobs: Positive = 8
     """Jobs of one transaction."""
     batch_images: Positive = 8

@@ -64,6 +64,7 @@ def make_studio(settings: Settings, executor: Executor, stop: threading.Event) -
         settings.stylize.generator,
         provider=settings.stylize.provider,
         threads=settings.stylize.threads,
+        precision=settings.stylize.precision,
     )
     store = Store(settings.store.uri)
     load_photo = photo_loader(settings, engine.manifest.working_size, store, stop)

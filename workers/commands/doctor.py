@@ -68,11 +68,16 @@ def _device() -> Finding:
 
 def _generator(settings: Settings) -> str:
     folder: Path = settings.stylize.generator
-    engine = Engine(folder, provider=settings.stylize.provider, threads=settings.stylize.threads)
+    engine = Engine(
+        folder,
+        provider=settings.stylize.provider,
+        threads=settings.stylize.threads,
+        precision=settings.stylize.precision,
+    )
     manifest = engine.manifest
     return (
         f"version {manifest.version}, {len(manifest.styles)} styles, sha256 as in the manifest, "
-        f"warmed up on {engine.provider}"
+        f"warmed up on {engine.provider} in {engine.precision}"
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 import typer
@@ -39,11 +39,14 @@ def evaluate_generator(
     only: Annotated[
         list[str] | None, typer.Option(help="A style; repeatable. Default all.")
     ] = None,
+    precision: Annotated[
+        Literal["auto", "fp32", "fp16", "int8"], typer.Option(help="auto: as it is served.")
+    ] = "auto",
     json: JsonFlag = False,
 ) -> None:
     """Measure every style beside a copy of the photo, its teacher and MicroAST."""
     folder = generator or load_settings().stylize.generator
-    engine = Engine(folder, provider="cpu", threads=threads)
+    engine = Engine(folder, provider="cpu", threads=threads, precision=precision)
     wanted = Wanted(
         photos=tuple(photos),
         styles=styles,

@@ -51,6 +51,7 @@ def render(
         settings.stylize.generator,
         provider=settings.stylize.provider,
         threads=settings.stylize.threads,
+        precision=settings.stylize.precision,
     )
     names = [name.style_id for name in engine.manifest.styles]
     common = StyleDefinition(
