@@ -53,9 +53,9 @@ $(VENV)/bin/uv:
 	$(BIN)/python -m pip install --quiet uv
 
 $(VENV)/.serving: pyproject.toml constraints.txt | $(VENV)/bin/uv
-	VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet -c constraints.txt -e '.[local]'
+	VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet -c constraints.txt -e '.[local,video]'
 	touch $@
 
 $(VENV)/.everything: pyproject.toml constraints.txt | $(VENV)/bin/uv
-	VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet -c constraints.txt -e '.[local,train,samples,test]'
+	VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet -c constraints.txt -e '.[local,train,samples,video,test]'
 	touch $@ $(VENV)/.serving

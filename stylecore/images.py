@@ -64,17 +64,21 @@ def decode(data: bytes, *, short_side: int, max_pixels: int, output_side: int = 
             _check_size(opened, max_pixels)
             opened.draft("RGB", _draft_size(opened.size, max(short_side, output_side)))
             upright = ImageOps.exif_transpose(opened)
-            picture = _on_white(upright)
+            picture = on_white(upright)
     except NotAPhoto:
         raise
     except UNREADABLE as problem:
         raise NotAPhoto(f"{len(data)} bytes are no readable photo: {problem}") from problem
+    digest = sha256(data).hexdigest()
+    return photo_of(picture, digest, short_side=short_side, output_side=output_side)
+
+
+def photo_of(picture: Image.Image, digest: str, *, short_side: int, output_side: int = 0) -> Photo:
+    """An upright RGB picture at the sizes that `decode` speaks of; `digest` is its sha256."""
     larger = min(output_side, *picture.size)
     large = _resized(picture, larger) if larger > short_side else None
     working = _resized(large or picture, short_side)
-    return Photo(
-        np.asarray(working), sha256(data).hexdigest(), None if large is None else np.asarray(large)
-    )
+    return Photo(np.asarray(working), digest, None if large is None else np.asarray(large))
 
 
 def _resized(picture: Image.Image, short_side: int) -> Image.Image:
@@ -87,6 +91,17 @@ def working_size(size: tuple[int, int], short_side: int) -> tuple[int, int]:
     width, height = size
     scale = min(short_side / min(width, height), MAX_ASPECT * short_side / max(width, height))
     return max(MIN_SIDE, round(width * scale)), max(MIN_SIDE, round(height * scale))
+
+
+def on_white(picture: Image.Image) -> Image.Image:
+    """The picture in RGB, transparency laid on white, 16 bits scaled to 8."""
+    if picture.mode.startswith("I"):
+        sixteen_bits = np.asarray(picture, np.float32)
+        picture = Image.fromarray((sixteen_bits / 257).clip(0, 255).astype(np.uint8))
+    if not picture.has_transparency_data:
+        return picture.convert("RGB")
+    rgba = picture.convert("RGBA")
+    return Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba).convert("RGB")
 
 
 def encode(pixels: Pixels) -> tuple[bytes, str]:
@@ -118,13 +133,3 @@ def _draft_size(size: tuple[int, int], short_side: int) -> tuple[int, int]:
     """A JPEG decoder may shrink to no less than twice the working size: a multiple faster."""
     width, height = working_size(size, 2 * short_side)
     return (width, height)
-
-
-def _on_white(picture: Image.Image) -> Image.Image:
-    if picture.mode.startswith("I"):
-        sixteen_bits = np.asarray(picture, np.float32)
-        picture = Image.fromarray((sixteen_bits / 257).clip(0, 255).astype(np.uint8))
-    if not picture.has_transparency_data:
-        return picture.convert("RGB")
-    rgba = picture.convert("RGBA")
-    return Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba).convert("RGB")

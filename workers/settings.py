@@ -83,6 +83,9 @@ class PhotoSettings(BaseModel):
     """Addresses under which photos may lie, besides the store; nothing else is fetched."""
     max_bytes: Positive = 20_000_000
     max_pixels: Positive = 50_000_000
+    """Of a photo, and of a frame of a clip."""
+    max_frames: Positive = 600
+    """Of a clip."""
     patience_seconds: Seconds = 120
     """How long a photo that cannot be had for now is tried again."""
 

@@ -10,6 +10,9 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from schemas.events import RejectionReason
+from stylecore.bounds import SMALLER_IS_BETTER
+
 JsonFlag = Annotated[bool, typer.Option("--json", help="JSON for programs.")]
 
 
@@ -26,6 +29,15 @@ def print_table(title: str, rows: Sequence[Mapping[str, Any]]) -> None:
     for row in rows:
         table.add_row(*(_cell(value) for value in row.values()))
     Console().print(table if rows else f"{title}: none")
+
+
+def reasons_in_words(reasons: Sequence[RejectionReason]) -> str:
+    """Why the gate rejects a picture: 'structure 0.12 below 0.20'."""
+    return ", ".join(
+        f"{r.figure} {r.value:.2f} {'above' if r.figure in SMALLER_IS_BETTER else 'below'} "
+        f"{r.bound:.2f}"
+        for r in reasons
+    )
 
 
 def _cell(value: Any) -> str:

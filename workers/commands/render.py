@@ -1,4 +1,4 @@
-"""`stylecast render PHOTO...`: pictures without Kafka."""
+"""`stylecast render PHOTO...`: pictures and clips without Kafka."""
 
 from __future__ import annotations
 
@@ -11,8 +11,10 @@ import typer
 from rich.progress import track
 
 from schemas.catalog import StyleDefinition
+from stylecore.clips.files import is_clip
+from stylecore.clips.video import is_video
 from stylecore.contact_sheet import contact_sheet
-from stylecore.drawing import Source, Task, at_working_size, compose, draw, source_of, task_of
+from stylecore.drawing import Source, Task, at_working_size, compose, draw, source_of
 from stylecore.engine import Engine
 from stylecore.errors import Permanent
 from stylecore.gate import Verdict, load_examiner, verdict
@@ -20,13 +22,15 @@ from stylecore.images import Photo, Pixels, decode, encode, to_pixels
 from stylecore.models import FEATURES
 from stylecore.palette import parse_palette
 from stylecore.reference import Reference, load_encoder, reference_of
+from workers.commands.clips import render_clip, style_tasks
+from workers.commands.printing import reasons_in_words
 from workers.commands.wanted_styles import wanted_styles
 from workers.photos import is_picture
 from workers.settings import Settings, load_settings
 
 
 def render(
-    photos: Annotated[list[Path], typer.Argument(help="Photos, or folders of them.")],
+    photos: Annotated[list[Path], typer.Argument(help="Photos and clips, or folders of them.")],
     output: Annotated[Path, typer.Option(help="Folder to write to.")],
     style: Annotated[
         list[str] | None,
@@ -45,7 +49,10 @@ def render(
         bool, typer.Option(help="The product keeps its own hue and chroma.")
     ] = False,
 ) -> None:
-    """Draw photos in styles: FOLDER/<style>/<photo>.webp, and a contact sheet."""
+    """Draw photos in styles: FOLDER/<style>/<photo>.webp, and a contact sheet.
+
+    A moving GIF, WebP or MP4 is drawn frame by frame, to a clip of its kind.
+    """
     settings = load_settings()
     engine = Engine(
         settings.stylize.generator,
@@ -64,7 +71,8 @@ def render(
     wanted = wanted_styles(style or (), reference, names, common)
     pictured = None if reference is None else _reference(reference, settings, engine)
     paths = _distinct(_expanded(photos))
-    sources = {path: _load(path, settings, engine) for path in paths}
+    clips = [path for path in paths if is_clip(path)]
+    sources = {path: _load(path, settings, engine) for path in paths if path not in clips}
     _make_folder(output)
     judged = _verdict(settings, engine) if gate else None
     tasks = _tasks(sources, wanted, engine, pictured)
@@ -82,11 +90,14 @@ def render(
         reasons = judged(task, small) if judged else []
         if reasons:
             rejected += 1
-            why = ", ".join(f"{r.figure} {r.value:.2f} below {r.bound:.2f}" for r in reasons)
-            typer.echo(f"rejected: {path.name} in {name}: {why}", err=True)
+            typer.echo(f"rejected: {path.name} in {name}: {reasons_in_words(reasons)}", err=True)
             continue
         finished[path][name] = small
         _write(output / name / f"{path.stem}.webp", pixels)
+    for path in clips:
+        clip = render_clip(path, output, wanted, pictured, engine, settings, judged)
+        finished[path] = clip.first
+        total, rejected = total + len(wanted), rejected + len(wanted) - len(clip.left)
     sheet = output / "contact-sheet.jpg"
     contact_sheet(finished.values(), ["original", *wanted]).save(sheet, quality=90)
     typer.echo(f"{total - rejected} pictures in {output}, {rejected} rejected, see {sheet}")
@@ -102,21 +113,15 @@ def _tasks(
     engine: Engine,
     pictured: Reference | None,
 ) -> dict[Path, dict[str, Task]]:
-    return {
-        path: {
-            name: task_of(
-                source, definition, engine.manifest, pictured if definition.reference_uri else None
-            )
-            for name, definition in wanted.items()
-        }
-        for path, source in sources.items()
-    }
+    return {path: style_tasks(source, wanted, engine, pictured) for path, source in sources.items()}
 
 
 def _expanded(paths: list[Path]) -> Iterator[Path]:
     for path in paths:
         if path.is_dir():
-            yield from sorted(inner for inner in path.rglob("*") if is_picture(inner))
+            yield from sorted(
+                inner for inner in path.rglob("*") if is_picture(inner) or is_video(inner)
+            )
         else:
             yield path
 
@@ -131,7 +136,9 @@ def _distinct(paths: Iterable[Path]) -> list[Path]:
                 "or draw them to different folders"
             )
     if not by_stem:
-        raise Permanent("no photos (jpg, png, webp, gif, bmp, tif) in what was given")
+        raise Permanent(
+            "no photos (jpg, png, webp, gif, bmp, tif) or clips (gif, webp, mp4) in what was given"
+        )
     return list(by_stem.values())
 
 

@@ -1,0 +1,1 @@
+"""Moving pictures: read frame by frame, drawn steadily, written with the timing that they had."""
