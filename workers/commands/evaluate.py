@@ -13,10 +13,12 @@ from stylecore.features_evaluation import evaluate_features
 from stylecore.features_report import HEADLINE, FeaturesReport
 from stylecore.labelled_photos import labelled_photos
 from stylecore.models import FEATURES, GENERATOR
+from workers.commands.evaluate_gate import evaluate_gate
 from workers.commands.evaluate_generator import evaluate_generator
 from workers.commands.printing import JsonFlag, print_json, print_table
 
 app = typer.Typer(help="Measure the models on photos.", no_args_is_help=True)
+app.command("gate")(evaluate_gate)
 app.command("generator")(evaluate_generator)
 
 
