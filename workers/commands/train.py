@@ -10,7 +10,9 @@ from typing import Annotated
 
 import typer
 
+from stylecore.calibration.drawn import photos_of
 from stylecore.errors import SettingsError
+from stylecore.gallery import GALLERY_PHOTOS, write_gallery
 from stylecore.models import GENERATOR
 
 app = typer.Typer(help="Train; needs the extra 'train'.", no_args_is_help=True)
@@ -122,9 +124,8 @@ def train_features_command(
         threads=threads,
     )
     checkpoint = train_features(settings, print_figures)
-    manifest = export_features(
-        checkpoint, settings, output, version=version or version_of(now), now=now
-    )
+    export_features(checkpoint, settings, output, version=version or version_of(now), now=now)
+    manifest = write_gallery(output, list(photos_of([photos], GALLERY_PHOTOS).values()))
     if test is not None:
         manifest = add_figures(output, generator, test, threads, print_line)
     typer.echo(f"{manifest.version} in {output}: {manifest.figures or 'not measured'}")
