@@ -1,5 +1,6 @@
 """Moving pictures come out of a file as they went in: all frames, their times, the loop."""
 
+import sys
 from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
@@ -12,6 +13,7 @@ from PIL import Image
 
 from stylecore.clips.files import ClipFile, is_clip, open_clip
 from stylecore.clips.frames import Bounds, Clip, NotAClip
+from stylecore.errors import SettingsError
 from workers.demo.products import sample_products
 
 BOUNDS = Bounds(pixels=10_000, frames=20)
@@ -117,3 +119,10 @@ def test_nothing_is_there_until_a_clip_is_kept(tmp_path):
     assert not (tmp_path / "clip.webp").exists()
     file.discard()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_without_pyav_the_extra_is_named(tmp_path, monkeypatch):
+    path = write(tmp_path / "clip.mp4", [40, 40], "mp4")
+    monkeypatch.setitem(sys.modules, "av", None)
+    with pytest.raises(SettingsError, match=r"stylecast\[video\]"):
+        open_clip(path, BOUNDS)
