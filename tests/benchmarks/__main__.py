@@ -11,10 +11,11 @@ import json
 import sys
 from pathlib import Path
 
+import bench_generator
 import bench_recommender
 import bench_stylize
 
-FIGURES = bench_recommender.FIGURES | bench_stylize.FIGURES
+FIGURES = bench_recommender.FIGURES | bench_stylize.FIGURES | bench_generator.FIGURES
 
 
 def main() -> int:
