@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -11,7 +12,15 @@ import typer
 from stylecore.errors import SettingsError
 from workers.commands.train import Output, Version, torch_needed, version_of
 
-Smaller = Literal["fp16", "int8"]
+
+class Smaller(StrEnum):
+    """Precisions besides fp32."""
+
+    FP16 = "fp16"
+    INT8 = "int8"
+
+
+_NAMES: dict[Smaller, Literal["fp16", "int8"]] = {Smaller.FP16: "fp16", Smaller.INT8: "int8"}
 
 
 def export(
@@ -55,7 +64,7 @@ def _export_run(run: Path, output: Path, version: str | None) -> None:
 def _add_precisions(output: Path, calibration: Path, precisions: list[Smaller]) -> None:
     with torch_needed():
         from stylecore.gan.precision.variants import add_variants
-    manifest = add_variants(output, calibration, precisions)
+    manifest = add_variants(output, calibration, [_NAMES[one] for one in precisions])
     for name, variant in manifest.variants.items():
         figures = ", ".join(f"{figure} {value}" for figure, value in variant.figures.items())
         typer.echo(f"{name}: {variant.file}, {figures}")
