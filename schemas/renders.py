@@ -40,8 +40,8 @@ class Quality(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The gate's figures of a render, None where one was not measured. Less background is better.
 
     identity: cosine to the source's embedding over the best to another photo's, -2 to 2; structure:
-    structural similarity of luminance, -1 to 1; style: probability of the wanted style, 0 to 1;
-    background: mean CIE76 difference of plain ground from what was meant, 0 up.
+    structural similarity of luminance where the photo has structure, -1 to 1; style: probability of
+    the wanted style, 0 to 1; background: mean CIE76 difference of plain ground from what was meant.
     """
 
     identity: Figure | None = None

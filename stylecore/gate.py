@@ -3,7 +3,8 @@
 Four figures, each by a way of its own:
 - identity: how much nearer the render is to its photo than to any photo of a gallery, by the
   feature network's embedding; above 0 the photo is found again among them.
-- structure: structural similarity of luminance, of the render or of its negative.
+- structure: structural similarity of luminance where the photo has structure, of the render or of
+  its negative.
 - style: the probability that the feature network's style head gives the wanted style.
 - background: how far plain ground is from what was meant, the photo's own or the style's paper.
 
@@ -156,16 +157,21 @@ def identity(
 def structure(before: Plane, after: Plane) -> float:
     """Structural similarity of two luma planes, -1..1, of the render or of its negative.
 
-    Wang et al., IEEE TIP 2004: gaussian window, sigma 1.5, data range 1. A style on dark ground
-    turns light and shade round, which keeps the structure; so the better of both counts.
+    Wang et al., IEEE TIP 2004: gaussian window, sigma 1.5, data range 1. Windows weigh by the
+    photo's own deviation: the plain mean is led by flat ground, and mush has more of it than a
+    painting. A style on dark ground turns light and shade round, which keeps the structure; so the
+    better of both counts. 1 for a photo without any structure.
     """
     mean_before, mean_after = _blur(before), _blur(after)
-    variances = _blur(before * before) - mean_before**2 + _blur(after * after) - mean_after**2
+    variance = _blur(before * before) - mean_before**2
+    variances = variance + _blur(after * after) - mean_after**2
     covariance = _blur(before * after) - mean_before * mean_after
-    return max(
-        _similarity(mean_before, mean_after, variances, covariance),
-        _similarity(mean_before, 1 - mean_after, variances, -covariance),
-    )
+    weights = np.sqrt(np.maximum(variance, 0))
+    if not weights.any():
+        return 1.0
+    same = _similarity(mean_before, mean_after, variances, covariance)
+    turned = _similarity(mean_before, 1 - mean_after, variances, -covariance)
+    return max(float(np.average(windows, weights=weights)) for windows in (same, turned))
 
 
 def style(
@@ -189,8 +195,9 @@ def _blur(plane: Plane) -> Plane:
     return blurred
 
 
-def _similarity(before: Plane, after: Plane, variances: Plane, covariance: Plane) -> float:
-    """SSIM of windows with these means, summed variances and covariance."""
+def _similarity(before: Plane, after: Plane, variances: Plane, covariance: Plane) -> Plane:
+    """[H, W], SSIM of windows with these means, summed variances and covariance."""
     c1, c2 = 0.01**2, 0.03**2
     numerator = (2 * before * after + c1) * (2 * covariance + c2)
-    return float((numerator / ((before**2 + after**2 + c1) * (variances + c2))).mean())
+    similarity: Plane = numerator / ((before**2 + after**2 + c1) * (variances + c2))
+    return similarity

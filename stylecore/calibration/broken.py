@@ -20,7 +20,7 @@ from stylecore.images import Floats, Pixels, to_floats, to_pixels
 GOOD = "good"
 BLUR_SHARE, NOISE, TILES = 1 / 40, 0.3, 8
 """Sigma of the blur by the short side; deviation of the noise; tiles a side that are shuffled."""
-DIRT, FADED = 0.3, 0.5
+DIRT, FADED = 0.12, 0.5
 """How much darker the dirt is at most; the share of white in a faded render."""
 
 
@@ -95,8 +95,8 @@ BREAKAGES: dict[str, Callable[[Drawn, str, str], Pixels]] = {
 ANSWERABLE = {
     "identity": ("other product", "shuffled"),
     "structure": ("blurred", "noisy", "shuffled"),
-    "style": ("other style", "copy"),
-    "background": ("dirty", "faded"),
+    "style": ("other style", "copy", "faded"),
+    "background": ("dirty",),
 }
 """The breakages that each figure has to see; what it sees beside is welcome."""
 

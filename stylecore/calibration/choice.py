@@ -20,7 +20,7 @@ from stylecore.calibration.specimens import Specimen
 
 CANDIDATES = 9
 KEPT = 0.97
-DECIMALS = {"identity": 3, "structure": 3, "style": 3, "background": 2}
+DECIMALS = {"identity": 3, "structure": 3, "style": 4, "background": 2}
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,8 @@ def _table(style: str, figure: str, values: Mapping[str, Sequence[float]]) -> Ta
 
 
 def candidate_bounds(figure: str, values: Mapping[str, Sequence[float]]) -> list[float]:
-    """Nine bounds from loose to strict, even between broken and good renders.
+    """Nine bounds from loose to strict, even between broken and good renders; of style, whose
+    probabilities crowd at 0, even in their logarithms.
 
     The loosest is the worst good value, or the middle of the broken ones where that is worse; the
     strictest fails a tenth of the good.
@@ -98,7 +99,11 @@ def candidate_bounds(figure: str, values: Mapping[str, Sequence[float]]) -> list
     unit = 10.0 ** -DECIMALS[figure]
     loosest = min(good.min(), np.median(broken)) - unit
     strictest = max(np.quantile(good, 0.1), loosest + CANDIDATES * unit)
-    even = np.linspace(loosest, strictest, CANDIDATES)
+    if figure == "style":
+        even = np.geomspace(max(loosest, unit), strictest, CANDIDATES)
+        even[0] = max(loosest, 0)
+    else:
+        even = np.linspace(loosest, strictest, CANDIDATES)
     return [float(sign * bound) + 0.0 for bound in np.round(even, DECIMALS[figure])]
 
 

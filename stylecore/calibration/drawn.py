@@ -9,6 +9,7 @@ from pathlib import Path
 from schemas.events import StyleDefinition
 from stylecore.drawing import Source, Task, compose, draw, source_of, task_of
 from stylecore.engine import Engine
+from stylecore.errors import SettingsError
 from stylecore.evaluation.pictures import spread
 from stylecore.images import Pixels, decode
 
@@ -48,29 +49,32 @@ def spread_names(paths: Sequence[Path]) -> dict[str, Path]:
 
 
 def draw_all(
-    engine: Engine, photos: Mapping[str, Path], seed: int, progress: Callable[[str], None]
+    engine: Engine,
+    photos: Mapping[str, Path],
+    styles: Sequence[str],
+    seed: int,
+    progress: Callable[[str], None],
 ) -> Drawn:
-    """Draw every photo in every style of the generator. Raises NotAPhoto."""
+    """Draw every photo in every one of the styles, two at least. Raises NotAPhoto, UnknownStyle."""
+    if len(styles) < 2:
+        raise SettingsError("a style is broken by showing another one: give two styles or more")
     side = engine.manifest.working_size
     tasks: dict[Key, Task] = {}
     pictures: dict[Key, Pixels] = {}
     for number, (stem, path) in enumerate(photos.items(), start=1):
         photo = decode(path.read_bytes(), short_side=side, max_pixels=MAX_PIXELS)
-        mine = _tasks(engine, source_of(photo), seed)
+        mine = _tasks(engine, source_of(photo), styles, seed)
         tasks |= {(stem, style): task for style, task in mine.items()}
         names = {id(task): style for style, task in mine.items()}
         for task, render in draw(engine, mine.values(), BATCH):
             pictures[stem, names[id(task)]] = compose(task, render, engine.manifest)
         if number % 8 == 0:
             progress(f"{number} of {len(photos)} photos drawn")
-    styles = tuple(style.style_id for style in engine.manifest.styles)
-    return Drawn(tuple(photos), styles, tasks, pictures)
+    return Drawn(tuple(photos), tuple(styles), tasks, pictures)
 
 
-def _tasks(engine: Engine, source: Source, seed: int) -> dict[str, Task]:
+def _tasks(engine: Engine, source: Source, styles: Sequence[str], seed: int) -> dict[str, Task]:
     return {
-        style.style_id: task_of(
-            source, StyleDefinition(weights={style.style_id: 1.0}, seed=seed), engine.manifest
-        )
-        for style in engine.manifest.styles
+        style: task_of(source, StyleDefinition(weights={style: 1.0}, seed=seed), engine.manifest)
+        for style in styles
     }

@@ -41,6 +41,9 @@ def evaluate_gate(
     limit: Annotated[int, typer.Option(min=3, help="Photos.")] = 64,
     seed: Annotated[int, typer.Option(min=0, help="Of the noise.")] = 1,
     threads: Annotated[int, typer.Option(min=1)] = 2,
+    only: Annotated[
+        list[str] | None, typer.Option(help="A style; repeat for two or more. Default all.")
+    ] = None,
     write_bounds: Annotated[
         bool, typer.Option("--write", help="Put the bounds into the generator's manifest.")
     ] = False,
@@ -52,7 +55,8 @@ def evaluate_gate(
         write_gallery(features, list(chosen.values()))
         _line(f"a gallery of {len(chosen)} photos in {features}")
     engine = Engine(folder, provider="cpu", threads=threads)
-    drawn = draw_all(engine, photos_of(photos, limit), seed, _line)
+    styles = only or [style.style_id for style in engine.manifest.styles]
+    drawn = draw_all(engine, photos_of(photos, limit), styles, seed, _line)
     found = specimens(drawn, load_examiner(features), engine.manifest, threads, _line)
     tables = {style: tables_of(found, style) for style in drawn.styles}
     bounds = {style: bounds_of_tables(mine) for style, mine in tables.items()}
