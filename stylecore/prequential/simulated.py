@@ -1,0 +1,60 @@
+"""A stream of the seeded simulator's shoppers, in the same form as a table's rows.
+
+They look at lists of products drawn by chance, popular ones more often, in styles of chance: what
+they click shows their tastes and no recommender's.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+
+from schemas.events import Feedback, RecommendationReason, RecommendedItem
+from stylecore.prequential.table import Row
+from stylecore.simulate import act, shopper
+
+SHOPPERS, PRODUCTS, CATEGORIES = 400, 300, 15
+LOOKS, ITEMS = 40, 20
+STYLES = ("original", "neon", "pastel", "watercolour")
+START = datetime(2026, 1, 1, tzinfo=UTC)
+BETWEEN_LOOKS = timedelta(minutes=1)
+_NO_REASON = RecommendationReason(kind="explore", text="drawn by chance")
+
+
+def stream(seed: int, looks: int = LOOKS) -> list[Row]:
+    """What SHOPPERS do with `looks` lists each on average, in the order of time."""
+    random = np.random.default_rng(seed)
+    names = [f"product-{number}" for number in range(PRODUCTS)]
+    category_of = {name: f"category-{n % CATEGORIES}" for n, name in enumerate(names)}
+    categories = sorted(set(category_of.values()))
+    people = [shopper(f"user-{n}", STYLES, categories, random) for n in range(SHOPPERS)]
+    popular = 1.0 / np.sqrt(1.0 + np.arange(PRODUCTS))
+    rows: list[Row] = []
+    for look in range(looks * SHOPPERS):
+        person = people[int(random.integers(SHOPPERS))]
+        products = random.choice(PRODUCTS, size=ITEMS, replace=False, p=popular / popular.sum())
+        items = [_item(names[product], random) for product in products.tolist()]
+        for action in act(person, items, category_of, random):
+            if action.kind != "impression":
+                event = Feedback(
+                    event_id=str(len(rows)),
+                    user_id=person.user_id,
+                    kind=action.kind,
+                    product_id=action.item.product_id,
+                    occurred_at=START + look * BETWEEN_LOOKS,
+                    style_id=action.item.style_id,
+                )
+                rows.append(Row(event, category_of[event.product_id]))
+    return rows
+
+
+def _item(product_id: str, random: np.random.Generator) -> RecommendedItem:
+    return RecommendedItem(
+        product_id=product_id,
+        style_id=STYLES[int(random.integers(len(STYLES)))],
+        image_uri=product_id,
+        score=0.0,
+        propensity=1.0 / len(STYLES),
+        reason=_NO_REASON,
+    )

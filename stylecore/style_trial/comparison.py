@@ -1,0 +1,151 @@
+"""All learners on the same scenarios: means over seeds, their intervals, and who beats what ships.
+
+Settings of the learners that do not ship are the best of a small grid on other seeds, which favours
+them: what ships is taken as it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from itertools import product
+
+import numpy as np
+from msgspec import Struct
+from numpy.typing import NDArray
+from scipy.stats import t as student
+
+from stylecore.preferences import Rules
+from stylecore.style_trial.click_posterior import ClickPosterior
+from stylecore.style_trial.joint_als import JointALS
+from stylecore.style_trial.learner import Learner
+from stylecore.style_trial.log_odds import LogOdds
+from stylecore.style_trial.posterior import Posterior
+from stylecore.style_trial.rates import Rates
+from stylecore.style_trial.scenario import CATEGORIES, PRODUCTS, SHOPPERS, STYLES, scenario
+from stylecore.style_trial.style_als import StyleALS
+from stylecore.style_trial.trial import LISTS, Outcome, trial
+
+SHIPS = "log-odds by propensity (ships)"
+Doubles = NDArray[np.float64]
+Settings = tuple[float, ...]
+TUNING_SEEDS = (9001, 9002)
+
+
+class Way(Struct, frozen=True):
+    """A learner by name, how it is made from settings, and the settings tried."""
+
+    name: str
+    make: Callable[..., Learner]
+    grid: tuple[Settings, ...] = ((),)
+
+
+WAYS = (
+    Way(SHIPS, lambda: LogOdds(SHOPPERS, PRODUCTS, CATEGORIES, STYLES, Rules())),
+    Way(
+        "the same, other odds",
+        lambda odds: LogOdds(SHOPPERS, PRODUCTS, CATEGORIES, STYLES, Rules(style_odds=odds)),
+        ((6.0,), (9.0,), (15.0,)),
+    ),
+    Way(
+        "posterior of clicks",
+        lambda odds: ClickPosterior(SHOPPERS, CATEGORIES, STYLES, odds),
+        ((4.0,), (7.0,)),
+    ),
+    Way(
+        "posterior with impressions",
+        lambda odds, chance: Posterior(SHOPPERS, CATEGORIES, STYLES, odds, chance),
+        tuple(product((4.0, 8.0), (0.04, 0.08))),
+    ),
+    Way(
+        "smoothed rates",
+        lambda prior, heat: Rates(SHOPPERS, CATEGORIES, STYLES, prior, heat),
+        tuple(product((5.0, 20.0), (0.2, 0.4))),
+    ),
+    Way(
+        "shopper x style ALS",
+        lambda heat: StyleALS(SHOPPERS, CATEGORIES, STYLES, heat),
+        ((0.02,), (0.05,), (0.1,)),
+    ),
+    Way(
+        "one ALS of products, styles, pairs",
+        lambda heat: JointALS(SHOPPERS, PRODUCTS, CATEGORIES, STYLES, heat),
+        ((0.05,), (0.1,), (0.2,)),
+    ),
+)
+
+
+class WayFigures(Struct, frozen=True, kw_only=True):
+    """A row of the table; half-widths are of 95 % intervals over seeds."""
+
+    name: str
+    settings: Settings
+    regret: float
+    """Clicks of 100 seen that are lost against each shopper's favourite."""
+    regret_half_width: float
+    against_fixed: float
+    """The same against the best style for all: below 0 it is better than that."""
+    against_fixed_half_width: float
+    more_than_ships: float
+    """Regret less that of what ships, on the same seeds: below 0 it is better."""
+    more_than_ships_half_width: float
+    curve: tuple[float, ...]
+    """Mean probability of the favourite by clicks so far (`trial.CURVE`)."""
+
+
+def compare(
+    seeds: int, leaning: float, lists: int = LISTS, told: Callable[[str], None] = lambda _: None
+) -> list[WayFigures]:
+    """A row a way, over seeds 0 to seeds - 1."""
+    rows = []
+    ships: Doubles = np.zeros(0)
+    for way in WAYS:
+        settings = tuned(way, leaning, lists)
+        outcomes = run(way, settings, range(seeds), leaning, lists)
+        regret = np.array([one.oracle - one.clicks for one in outcomes])
+        ships = regret if way.name == SHIPS else ships
+        rows.append(_figures(way.name, settings, outcomes, regret, regret - ships))
+        told(f"{way.name}: {rows[-1].regret:.2f} of 100 lost")
+    return rows
+
+
+def tuned(way: Way, leaning: float, lists: int) -> Settings:
+    """The settings with the least regret on the tuning seeds."""
+    if len(way.grid) == 1:
+        return way.grid[0]
+
+    def clicks(settings: Settings) -> float:
+        return sum(one.clicks for one in run(way, settings, TUNING_SEEDS, leaning, lists))
+
+    return max(way.grid, key=clicks)
+
+
+def run(
+    way: Way, settings: Settings, seeds: Sequence[int], leaning: float, lists: int
+) -> list[Outcome]:
+    """One outcome a seed."""
+    return [trial(way.make(*settings), scenario(seed, leaning), seed, lists) for seed in seeds]
+
+
+def _figures(
+    name: str, settings: Settings, outcomes: list[Outcome], regret: Doubles, more: Doubles
+) -> WayFigures:
+    fixed = np.array([one.fixed - one.clicks for one in outcomes])
+    return WayFigures(
+        name=name,
+        settings=settings,
+        regret=float(regret.mean()),
+        regret_half_width=half_width(regret),
+        against_fixed=float(fixed.mean()),
+        against_fixed_half_width=half_width(fixed),
+        more_than_ships=float(more.mean()),
+        more_than_ships_half_width=half_width(more),
+        curve=tuple(np.nanmean([one.curve for one in outcomes], axis=0).tolist()),
+    )
+
+
+def half_width(values: Doubles) -> float:
+    """Of the 95 % interval of the mean by Student's t; infinite for fewer than two values."""
+    if len(values) < 2:
+        return float("inf")
+    quantile = float(student.ppf(0.975, len(values) - 1))
+    return quantile * float(values.std(ddof=1)) / float(np.sqrt(len(values)))

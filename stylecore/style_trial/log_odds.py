@@ -1,0 +1,40 @@
+"""What ships: log-odds by propensity for the shopper, times the style's share in the category.
+
+The product's own arithmetic (`preferences.style_evidence`, `style_choice`), in arrays: impressions
+are not needed, and a style counts once a product.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from stylecore.preferences import Rules, style_evidence
+from stylecore.style_choice import ChoiceRules, propensities, style_priors
+from stylecore.style_trial.learner import FLOOR, Doubles, Impressions
+
+
+class LogOdds:
+    """State: evidence by shopper, product and style, and its sums by category."""
+
+    def __init__(
+        self, shoppers: int, products: int, categories: int, styles: int, rules: Rules
+    ) -> None:
+        self._rules, self._choice_rules = rules, ChoiceRules(exploration=FLOOR)
+        self._evidence = np.zeros((shoppers, products, styles))
+        self._category_style = np.zeros((categories, styles))
+
+    def probabilities(self) -> Doubles:
+        """As `stylecore.recommend` draws with, every picture there."""
+        affinities = self._evidence.sum(axis=1)
+        priors = style_priors(self._category_style.astype(np.float32), self._choice_rules)[:-1]
+        shape = (len(affinities), *priors.shape)
+        there = np.ones(shape, dtype=np.bool_)
+        return propensities(affinities, np.broadcast_to(priors, shape), there, self._choice_rules)
+
+    def learn(self, seen: Impressions) -> None:
+        """Clicks alone count."""
+        for at in np.flatnonzero(seen.clicked).tolist():
+            evidence = style_evidence(float(seen.propensity[at]), self._rules)
+            cell = seen.shopper[at], seen.product[at], seen.style[at]
+            self._evidence[cell] = max(self._evidence[cell], evidence)
+            self._category_style[seen.category[at], seen.style[at]] += evidence

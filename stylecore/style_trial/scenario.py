@@ -1,0 +1,60 @@
+"""A shop and its shoppers from a seed: whose favourite is which style, who likes which categories.
+
+Shoppers are the simulator's. Where tastes lean, a favourite follows from the first category that a
+shopper likes more often than by chance, as it would if prints sold better in ink and toys in pop.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stylecore.simulate import click_chance, shopper
+
+Integers = NDArray[np.int64]
+Booleans = NDArray[np.bool_]
+Doubles = NDArray[np.float64]
+
+SHOPPERS, PRODUCTS, CATEGORIES, STYLES = 100, 60, 6, 10
+LEANING = 0.5
+"""Share of shoppers whose favourite follows from a category, where tastes lean."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """B shoppers, P products in C categories, K styles."""
+
+    favourite: Integers
+    """[B]"""
+    likes: Booleans
+    """[B, C]"""
+    category: Integers
+    """[P]"""
+    styles: int = STYLES
+
+    def chances(self, products: Integers) -> Doubles:
+        """The chance that each shopper clicks what is seen in each style, [B, n] to [B, n, K]."""
+        liked = np.take_along_axis(self.likes, self.category[products], axis=1)
+        matches = np.arange(self.styles) == self.favourite[:, None]
+        table = np.array([[click_chance(s, c) for c in (False, True)] for s in (False, True)])
+        chances: Doubles = table[matches[:, None, :].astype(int), liked[:, :, None].astype(int)]
+        return chances
+
+
+def scenario(seed: int, leaning: float = 0.0) -> Scenario:
+    """SHOPPERS of the simulator; `leaning` 0 to 1, the share whose favourite follows a category."""
+    random = np.random.default_rng(seed)
+    styles = [str(style) for style in range(STYLES)]
+    categories = [str(category) for category in range(CATEGORIES)]
+    people = [shopper(str(n), styles, categories, random) for n in range(SHOPPERS)]
+    likes = np.array([[name in person.categories for name in categories] for person in people])
+    favourite = np.array([int(person.style_id) for person in people])
+    leads = random.permutation(STYLES)[:CATEGORIES][likes.argmax(axis=1)]
+    follows = random.random(SHOPPERS) < leaning
+    return Scenario(
+        favourite=np.where(follows, leads, favourite),
+        likes=likes,
+        category=np.arange(PRODUCTS) % CATEGORIES,
+    )
