@@ -199,5 +199,5 @@ def _similarity(before: Plane, after: Plane, variances: Plane, covariance: Plane
     """[H, W], SSIM of windows with these means, summed variances and covariance."""
     c1, c2 = 0.01**2, 0.03**2
     numerator = (2 * before * after + c1) * (2 * covariance + c2)
-    similarity: Plane = numerator / ((before**2 + after**2 + c1) * (variances + c2))
-    return similarity
+    denominator = (before**2 + after**2 + c1) * (variances + c2)
+    return np.asarray(numerator / denominator, np.float32)
