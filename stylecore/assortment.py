@@ -108,7 +108,12 @@ def _features(
     if factors is None:
         units = np.eye(max(len(catalogue.category_code_of), 1), dtype=np.float32)
         return units[catalogue.category_codes] * catalogue.present[:, None]
-    white = whitening(factors.product_factors, factors.regularization)
+    return features_of(catalogue, factors)
+
+
+def features_of(catalogue: Catalogue, factors: Factors) -> Singles:
+    """The whitened factors [P, F] in the catalogue's rows."""
+    white = whitening(factors.fitted_factors, factors.regularization)
     return white.whiten(with_category_means(catalogue, factors))
 
 
@@ -120,9 +125,9 @@ def with_category_means(catalogue: Catalogue, factors: Factors) -> Singles:
     aligned[rows[known]] = factors.product_factors[known]
     newcomer = catalogue.present.copy()
     newcomer[rows[known]] = False
-    codes = catalogue.category_codes
+    codes, fitted = catalogue.category_codes, np.arange(len(rows)) < factors.fitted
     for code in np.unique(codes[newcomer]):
-        peers = rows[known & (codes[rows] == code)]
+        peers = rows[known & fitted & (codes[rows] == code)]
         if len(peers):
             aligned[newcomer & (codes == code)] = aligned[peers].mean(axis=0)
     return aligned

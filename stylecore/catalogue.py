@@ -33,6 +33,8 @@ class Catalogue:
         self.category_code_of: dict[str, int] = {}
         self.product_ids: list[str] = []
         self.titles: list[str] = []
+        self.source_sha256: list[str | None] = []
+        """By row: of the photo that the product was last drawn from; None before that."""
         self.images: list[dict[int, str]] = []
         """By row: column -> address. A row's dictionary is replaced, never changed."""
         self.changes = 0
@@ -62,6 +64,7 @@ class Catalogue:
     def put_render(self, render: StylizedImage) -> None:
         """A picture that exists; its product may come later."""
         row, column = self._row(render.product_id), self._column(render.style_id)
+        self.source_sha256[row] = render.source_sha256
         self._put_image(row, column, render.image_uri)
 
     def remove_render(self, product_id: str, style_id: str) -> None:
@@ -125,6 +128,7 @@ class Catalogue:
             row = self.row_of[product_id] = len(self.product_ids)
             self.product_ids.append(product_id)
             self.titles.append("")
+            self.source_sha256.append(None)
             self.images.append({})
             if row == len(self._present):
                 self._grow(2 * row, self._available.shape[1])

@@ -20,10 +20,11 @@ from scipy.sparse import csr_matrix
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from schemas.events import UserState
+from stylecore.artifact import versioned
 from stylecore.assortment import with_category_means
 from stylecore.catalogue import Catalogue
 from stylecore.evidence import by_product, gather
-from stylecore.factors import Factors, versioned
+from stylecore.factors import Factors
 from stylecore.foldin import Histories, fold_in, whitening
 from stylecore.popularity import Popularity
 from stylecore.preferences import DISMISSED_CONFIDENCE, Rules

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import tempfile
 from hashlib import sha256
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import fsspec
 from fsspec.implementations.local import LocalFileSystem
@@ -62,10 +62,31 @@ class Store:
 
     def get(self, uri: str) -> bytes:
         """The bytes at an address of this store. Raises NotInStore or Transient."""
+        return self._read(self._own_path(uri))
+
+    def local_file(self, uri: str, cache: Path) -> Path:
+        """A file on this machine with the blob at an address of this store.
+
+        The blob itself where the store is a local folder; else a copy in `cache`, fetched unless
+        one with the sha256 in its name is there. Raises NotInStore or Transient.
+        """
+        if self._is_local:
+            return Path(self._own_path(uri))
+        path = cache / PurePosixPath(uri).name
+        if not path.exists() or sha256(path.read_bytes()).hexdigest() != path.stem:
+            data = self.get(uri)
+            try:
+                path.unlink(missing_ok=True)
+                _create_local(path, data)
+            except OSError as problem:
+                raise Transient(f"the cache cannot be written at {path}: {problem}") from problem
+        return path
+
+    def _own_path(self, uri: str) -> str:
         path = str(self._filesystem._strip_protocol(uri))  # noqa: SLF001 (fsspec has no public one)
         if not path.startswith(self._root + "/") or ".." in path.split("/"):
             raise NotInStore(f"{uri} is not an address of the store {self.uri}")
-        return self._read(path)
+        return path
 
     def _sidecar_path(self, folder: str, key: str) -> str:
         return f"{self._root}/{folder}/{key[:2]}/{key}.json"

@@ -38,16 +38,20 @@ def tastes(assortment: Assortment, done: ProductEvidence) -> Taste:
     """The shoppers' vectors against the assortment's features."""
     if assortment.factors is None:
         return _category_shares(assortment.features, done)
-    confidences = 1.0 + assortment.factors.alpha * done.weight
+    solved = fold_in(assortment.features, histories(done, assortment.factors.alpha))
+    return Taste(vectors=solved.vectors, coefficients=solved.shares)
+
+
+def histories(done: ProductEvidence, alpha: float) -> Histories:
+    """What the shoppers did, for the fold-in: c = 1 + alpha * weight, or p = -1 where dismissed."""
+    confidences = 1.0 + alpha * done.weight
     confidences[done.dismissed] = DISMISSED_CONFIDENCE
-    histories = Histories(
+    return Histories(
         starts=done.starts,
         products=done.product,
         confidences=confidences.astype(np.float32),
         preferences=np.where(done.dismissed, -1.0, 1.0).astype(np.float32),
     )
-    solved = fold_in(assortment.features, histories)
-    return Taste(vectors=solved.vectors, coefficients=solved.shares)
 
 
 def strongest_reasons(

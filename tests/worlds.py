@@ -7,8 +7,9 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 
 from schemas.events import Feedback, Product, Quality, StylizedImage, UserState
+from stylecore.artifact import versioned
 from stylecore.catalogue import Catalogue
-from stylecore.factors import Factors, versioned
+from stylecore.factors import Factors
 from stylecore.popularity import Priors
 from stylecore.preferences import Rules, apply, empty
 

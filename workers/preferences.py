@@ -23,11 +23,11 @@ from stylecore.errors import Permanent
 from stylecore.popularity import Popularity
 from stylecore.preferences import Rules, apply, style_weights
 from stylecore.recommend import EVERYONE, list_for_everyone, recommend, recommendation_id
-from stylecore.store import Store
 from stylecore.style_choice import POLICY, ChoiceRules
 from workers.catalogue import CatalogueFollower
 from workers.dead_letter import dead_letter
 from workers.decode import decode_records
+from workers.factors import factors_loader
 from workers.loop import run_worker
 from workers.partitioner import partition_of
 from workers.records import Output, Record, output_of
@@ -87,7 +87,7 @@ class PreferencesHandler:
         now = datetime.now(UTC)
         self._shelves = Shelves(
             CatalogueFollower(settings),
-            Store(settings.store.uri),
+            factors_loader(settings, WORKER),
             lambda catalogue: Popularity(catalogue, self._rules, now),
             self._choice_rules,
             time.monotonic,

@@ -49,6 +49,8 @@ class StoreSettings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     uri: str = "store"
+    cache: Path = Path("~/.cache/stylecast")
+    """Where factors are kept on this machine when the store is not a local folder."""
 
 
 class WorkerSettings(BaseModel):
@@ -170,6 +172,7 @@ class TrainerSettings(BaseModel):
     """A refit comes at once after this many changed states."""
     least_shoppers: Positive = 20
     """Nothing is fitted to fewer."""
+    threads: Positive = 1
     factors: Positive = 64
     iterations: Positive = 15
     regularization: Annotated[float, Field(gt=0)] = 0.05

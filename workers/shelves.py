@@ -1,7 +1,7 @@
 """What can be recommended now: the catalogue and the factors that the topics announce.
 
-New factors are loaded beside the old ones, then swapped; those that cannot be loaded are told,
-and the old ones stay.
+New factors are loaded beside the old ones, then swapped; where they are refused, the old ones
+stay.
 """
 
 from __future__ import annotations
@@ -11,15 +11,14 @@ from collections.abc import Callable
 from datetime import datetime
 
 from schemas.events import ModelAnnouncement
-from stylecore import factors as artifacts
 from stylecore.assortment import Assortment, arrange
 from stylecore.catalogue import Catalogue
-from stylecore.errors import Permanent, Transient
+from stylecore.errors import Transient
 from stylecore.factors import Factors
 from stylecore.popularity import Popularity
-from stylecore.store import Store
 from stylecore.style_choice import ChoiceRules
 from workers.catalogue import CatalogueFollower
+from workers.factors import LoadFactors
 from workers.telemetry import FACTORS_VERSION, log
 
 REARRANGE_SECONDS = 1.0
@@ -32,13 +31,13 @@ class Shelves:
     def __init__(
         self,
         follower: CatalogueFollower,
-        store: Store,
+        load_factors: LoadFactors,
         popularity: Callable[[Catalogue], Popularity],
         choice_rules: ChoiceRules,
         clock: Callable[[], float],
     ) -> None:
         self._follower = follower
-        self._store = store
+        self._load_factors = load_factors
         self.popularity = popularity(follower.catalogue)
         self._choice_rules = choice_rules
         self._clock = clock
@@ -86,14 +85,11 @@ class Shelves:
         if announced is None or announced == self._announced:
             return
         try:
-            content = self._store.get(announced.uri)
-            factors = artifacts.decode(content, announced.sha256, announced.uri)
+            factors = self._load_factors(announced)
         except Transient as problem:
             log.warning("factors later", version=announced.version, why=str(problem))
             return
-        except Permanent as problem:
-            log.error("factors refused", version=announced.version, why=str(problem))
-        else:
+        if factors is not None:
             self._factors = factors
             FACTORS_VERSION.clear()
             FACTORS_VERSION.labels(factors.version).set(1)

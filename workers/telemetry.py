@@ -48,6 +48,10 @@ EVENT_AGE = Histogram(
     buckets=(0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30, 100, 300),
 )
 FACTORS_VERSION = Gauge("stylecast_factors_version", "1 for the factor version in use", ["version"])
+FACTORS_REJECTED = Counter(
+    "stylecast_factors_rejected_total", "Announced factors that were kept out", ["worker"]
+)
+REFITS = Counter("stylecast_refits_total", "Refits of the factors by outcome", ["outcome"])
 
 LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 

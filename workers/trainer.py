@@ -1,8 +1,9 @@
 """The trainer: all shoppers' states in, a versioned artifact and its announcement out.
 
-preferences.users.v1 and the catalogue, followed as tables -> implicit ALS from the last factors
--> the artifact in the store -> models.preferences.v1. It is in no group: it reads everything, and
-one instance is enough. Whether a new version is better than its parent is not measured here yet.
+preferences.users.v1 and the catalogue, followed as tables -> a refit from the last factors
+(stylecore.refit) -> the artifact in the store -> models.preferences.v1. A refit that foresees the
+last hour worse than its parent is told and counted, and not announced; the next one starts from the
+parent again. It is in no group: it reads everything, and one instance is enough.
 """
 
 from __future__ import annotations
@@ -15,18 +16,21 @@ from datetime import UTC, datetime
 
 from schemas.events import ModelAnnouncement, UserState
 from schemas.topics import PREFERENCE_MODELS, USER_STATES
-from stylecore import factors as artifacts
-from stylecore.errors import Permanent, Transient
+from stylecore import artifact
+from stylecore.errors import Transient
 from stylecore.factors import Factors
-from stylecore.fit import FitSettings, fit
+from stylecore.fit import FitSettings
+from stylecore.refit import Refit, refit
 from stylecore.store import Store
 from workers.catalogue import CatalogueFollower
+from workers.embeddings import embedding_reader
+from workers.factors import factors_loader
 from workers.patience import Pause
 from workers.preferences import rules_of
 from workers.publisher import Publisher
 from workers.settings import Settings, TrainerSettings
 from workers.table import TableReader, partitions_of
-from workers.telemetry import Health, log, stage
+from workers.telemetry import REFITS, Health, log, stage
 from workers.user_states import take_state
 
 WORKER = "trainer"
@@ -66,6 +70,8 @@ class Trainer:
         self._stop = stop
         self._clock = clock
         self._store = Store(settings.store.uri)
+        self._load_factors = factors_loader(settings, WORKER)
+        self._embedding_of = embedding_reader(self._store)
         self._follower = CatalogueFollower(settings)
         self._reader = TableReader(settings, partitions_of(settings, [USER_STATES]))
         self._publisher = Publisher(settings, SOURCE)
@@ -108,28 +114,41 @@ class Trainer:
     def _refit(self, now: datetime) -> None:
         rules, _ = rules_of(self._settings.preferences)
         states = list(self._states.values())
-        catalogue = self._follower.catalogue
         started = self._clock()
         with stage(WORKER, "fit"):
-            factors = fit(
-                states, catalogue, self._factors, fit_settings(self._settings.trainer), rules, now
+            found = refit(
+                states,
+                self._follower.catalogue,
+                self._factors,
+                self._embedding_of,
+                fit_settings(self._settings.trainer),
+                rules,
+                now,
             )
         self._changed, self._fitted_at = 0, self._clock()
-        if factors is None:
-            log.info("nothing to fit", users=len(states))
+        seconds = round(self._fitted_at - started, 3)
+        self._conclude(found, {"users": float(len(states)), "fit_seconds": seconds}, now)
+
+    def _conclude(self, found: Refit | None, metrics: dict[str, float], now: datetime) -> None:
+        """Announce the refit, or say why not."""
+        if found is None:
+            REFITS.labels("nothing").inc()
+            log.info("nothing to fit", **metrics)
             return
-        metrics = {
-            "users": float(len(states)),
-            "products": float(len(factors.product_ids)),
-            "factors": float(factors.product_factors.shape[1]),
-            "fit_seconds": round(self._clock() - started, 3),
-        }
-        self._announce(factors, metrics, now)
+        metrics |= found.as_metrics()
+        if found.is_worse:
+            REFITS.labels("worse").inc()
+            log.warning(
+                "not announced: worse than its parent", parent=found.factors.parent, **metrics
+            )
+            return
+        self._announce(found.factors, metrics, now)
+        REFITS.labels("announced").inc()
 
     def _announce(self, factors: Factors, metrics: dict[str, float], now: datetime) -> None:
         """Store the artifact first, then tell of it."""
-        content = artifacts.encode(factors)
-        address, digest = self._store.put_blob(FOLDER, content, ".npz")
+        content = artifact.encode(factors)
+        address, digest = self._store.put_blob(FOLDER, content, artifact.SUFFIX)
         announcement = ModelAnnouncement(
             name=NAME,
             version=factors.version,
@@ -147,14 +166,7 @@ class Trainer:
     def _announced_factors(self) -> Factors | None:
         """The factors in use, from which the next fit starts; None where they cannot be read."""
         announced = self._follower.announced
-        if announced is None:
-            return None
-        try:
-            content = self._store.get(announced.uri)
-            return artifacts.decode(content, announced.sha256, announced.uri)
-        except Permanent as problem:
-            log.error("factors refused", version=announced.version, why=str(problem))
-            return None
+        return None if announced is None else self._load_factors(announced)
 
 
 def fit_settings(settings: TrainerSettings) -> FitSettings:
@@ -165,6 +177,7 @@ def fit_settings(settings: TrainerSettings) -> FitSettings:
         regularization=settings.regularization,
         alpha=settings.alpha,
         seed=settings.seed,
+        threads=settings.threads,
     )
 
 

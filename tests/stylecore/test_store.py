@@ -65,3 +65,23 @@ def test_a_store_that_cannot_be_written_is_trouble_that_may_pass(tmp_path):
 def test_an_unknown_kind_of_store_is_a_wrong_setting():
     with pytest.raises(SettingsError, match="nosuch://"):
         Store("nosuch://bucket")
+
+
+def test_a_blob_is_a_file_on_this_machine_wherever_the_store_is(store, tmp_path):
+    address, digest = store.put_blob("models", b"factors", ".safetensors")
+    path = store.local_file(address, tmp_path / "cache")
+    assert path.read_bytes() == b"factors"
+    assert path.stem == digest
+    assert store.local_file(address, tmp_path / "cache") == path
+
+
+def test_a_spoilt_copy_is_fetched_again(tmp_path):
+    store = Store(f"memory://{uuid.uuid4()}")
+    address, _ = store.put_blob("models", b"factors", ".safetensors")
+    store.local_file(address, tmp_path).write_bytes(b"spoilt")
+    assert store.local_file(address, tmp_path).read_bytes() == b"factors"
+
+
+def test_no_local_file_outside_the_store(store, tmp_path):
+    with pytest.raises(NotInStore):
+        store.local_file("/etc/passwd", tmp_path)
