@@ -42,10 +42,8 @@ class Factors:
                 num_threads=1,
             )
             # Zero vectors on both sides would stay zero, so things without clicks start anew.
-            clicked = clicks.any(axis=0)[:, None]
-            model.item_factors = np.where(
-                clicked & self._things.any(1)[:, None], self._things, self._start
-            )
+            clicked = np.asarray(clicks.any(axis=0) & self._things.any(axis=1))
+            model.item_factors = np.where(clicked[:, None], self._things, self._start)
             model.user_factors = self._shoppers
             model.fit(confidences, show_progress=False)
         self._things, self._shoppers = model.item_factors, model.user_factors

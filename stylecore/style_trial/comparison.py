@@ -64,12 +64,12 @@ WAYS = (
     Way(
         "shopper x style ALS",
         lambda heat: StyleALS(SHOPPERS, CATEGORIES, STYLES, heat),
-        ((0.02,), (0.05,), (0.1,)),
+        ((0.05,), (0.1,), (0.2,)),
     ),
     Way(
         "one ALS of products, styles, pairs",
         lambda heat: JointALS(SHOPPERS, PRODUCTS, CATEGORIES, STYLES, heat),
-        ((0.05,), (0.1,), (0.2,)),
+        ((0.1,), (0.2,), (0.4,)),
     ),
 )
 
