@@ -9,18 +9,17 @@ the parent is a fit of three iterations, for only its shape matters here.
 
 Seen on two shared cores while a training had most of them: 3.0, 5.8 and 11.8 s of processor time
 at 25,000, 50,000 and 100,000 shoppers (1.0 million interactions; 64 factors, 15 iterations), so
-linear, 12 us an interaction; 65 s by the clock there at about a fifth of a core. With states that
-have strings of their own: 13.4 s, 620 MiB of states, 900 MiB at the peak.
+linear, 12 us an interaction. The last with states that have strings of their own, as they have now:
+13.4 s, and 65 s by the clock at a fifth of a core; 620 MiB before and 900 MiB at the peak.
 
 Ten times as much, on paper. Time is linear in interactions, so 1,000,000 shoppers take ten times
 the processor time, some two minutes on one core, and with the states as Python objects ten times
 the memory, 9 GiB, which is what gives out first. In this order: (1) states as columns, a number
-for each product and style and 4-byte times, about 20 bytes an interaction in place of 550, filled as records come, so that gathering is no loop over objects; (2) one gathering for the fit,
-the placing and the priors in place of one each; (3) fewer iterations from a warm start, for the
-overlap says when lists stop moving; (4) a sample of shoppers for the item step, refreshed in turn:
-product factors are sums over shoppers, and a fifth of a million already has an error far below the
-guard's. Past that, item sums from partitions, added by one instance (each trainer reads its share
-of preferences.users.v1), is the step that needs no new arithmetic.
+for each product and style and 4-byte times, about 20 bytes an interaction in place of 550, filled
+as records come, so that gathering is no loop over objects; (2) one gathering for the fit, the
+placing and the priors in place of one each; (3) fewer iterations from a warm start, for the overlap
+says when lists stop moving; (4) item sums from partitions, added by one instance, each trainer
+reading its share of preferences.users.v1: sums over shoppers need no new arithmetic.
 """
 
 from __future__ import annotations
