@@ -21,6 +21,7 @@ from stylecore.anchor import Anchor, anchor_of, anchored, frame_of, framed, unfr
 from stylecore.background import Plane, product_mask
 from stylecore.detail import enlarged, enlarged_mask, with_fine_luminance
 from stylecore.engine import Batch, Engine
+from stylecore.finish import blended, finished
 from stylecore.images import Floats, Photo, Pixels, to_floats, to_pixels
 from stylecore.manifest import GeneratorManifest
 from stylecore.noise import noise_field
@@ -124,13 +125,14 @@ def compose(task: Task, render: Floats, manifest: GeneratorManifest) -> Pixels:
     It has the size of the large photo where there is one. Strength 0 gives the photo back.
     """
     source = task.source
-    detail = float(task.weights @ [style.detail for style in manifest.styles])
+    finish = blended([style.finish for style in manifest.styles], task.weights.tolist())
     ground = ground_colour(source.pixels, task.weights, manifest)
-    coloured = recoloured(render, source.pixels, source.mask, ground, task.colouring)
-    drawn = with_fine_luminance(coloured, source.pixels, detail)
+    drawn = finished(render, source.pixels, finish)
+    drawn = recoloured(drawn, source.pixels, source.mask, ground, task.colouring)
+    drawn = with_fine_luminance(drawn, source.pixels, finish.detail)
     photo, mask = source.pixels, source.mask
     if source.large is not None:
-        drawn = enlarged(drawn, photo, source.large, detail)
+        drawn = enlarged(drawn, photo, source.large, finish.detail)
         photo, mask = to_floats(source.large), enlarged_mask(mask, source.large)
     ground = _ground(photo, task, manifest)
     whole = ground + mask[..., None] * (drawn - ground)

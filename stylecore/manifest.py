@@ -15,6 +15,7 @@ import msgspec
 
 from stylecore.bounds import Bounds
 from stylecore.errors import Permanent
+from stylecore.finish import Finish
 
 MANIFEST = "manifest.json"
 
@@ -36,11 +37,11 @@ class ManifestStyle(msgspec.Struct, frozen=True, kw_only=True):
     paper: tuple[Channel, Channel, Channel] | None
     """The colour, 0-255, that plain ground becomes; None: white stays white."""
     colour_only: bool
-    detail: Annotated[float, msgspec.Meta(ge=0, le=1)] = 0.0
-    """Share of the photo's fine luminance that goes back into the render."""
     description: Text
     swatch: FilePath
     """PNG beside the manifest."""
+    finish: Finish = Finish()
+    """What is done to its renders after the network."""
     bounds: Bounds = Bounds()
     """Of the gate's figures, from `stylecast evaluate gate`; without one a figure rejects nothing.
     """

@@ -113,7 +113,7 @@ def training_run(settings: TrainSettings, run: Path, step: int) -> TrainingRun:
     log = [json.loads(line) for line in (run / LOSSES).read_text().splitlines()]
     seconds = float(np.mean([figures["seconds"] for figures in log] or [0.0])) * step
     return TrainingRun(
-        command=f"{COMMAND} --steps {settings.steps} --seed {settings.seed}",
+        command=_command(settings),
         photos=settings.photos.name,
         pairs=len(list(settings.pairs.glob("*.npz"))) or 1,
         steps=step,
@@ -123,6 +123,14 @@ def training_run(settings: TrainSettings, run: Path, step: int) -> TrainingRun:
         hardware=f"{settings.threads} threads of {platform.machine()}, bfloat16"
         if settings.bf16
         else f"{settings.threads} threads of {platform.machine()}",
+    )
+
+
+def _command(settings: TrainSettings) -> str:
+    start = " --start GENERATOR" if settings.start else ""
+    return (
+        f"{COMMAND}{start} --steps {settings.steps} "
+        f"--adversarial-from {settings.adversarial_from} --seed {settings.seed}"
     )
 
 
@@ -140,6 +148,7 @@ def described(style: StyleInfo) -> ManifestStyle:
         colour_only=style.colour_only,
         description=style.description,
         swatch=f"{SWATCHES}/{style.style_id}.png",
+        finish=style.finish,
     )
 
 

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stylecore.background import product_mask
+from stylecore.finish import Finish
 from stylecore.gan.teachers import (
     ink_line,
     neon,
@@ -32,6 +33,7 @@ from stylecore.gan.teachers.filters import blur
 __all__ = ["STYLES", "Palette", "StyleInfo", "paint", "reference_palettes"]
 
 WHITE = (1.0, 1.0, 1.0)
+AS_DRAWN = Finish()
 
 
 @dataclass(frozen=True)
@@ -44,27 +46,35 @@ class StyleInfo:
     paper: tuple[float, float, float] | None
     colour_only: bool
     description: str
+    finish: Finish = AS_DRAWN
 
 
 STYLES: tuple[StyleInfo, ...] = (
     StyleInfo("watercolour", "Watercolour", "reference", watercolour.PAPER, False,
-              "Pale washes with dark rims on cream paper"),
+              "Pale washes with dark rims on cream paper",
+              Finish(sharpness=-1.0)),
     StyleInfo("ukiyo-e", "Ukiyo-e", "reference", ukiyo_e.PAPER, False,
-              "Flat woodblock pigments and a key line on buff paper"),
+              "Flat woodblock pigments and a key line on buff paper",
+              Finish(sharpness=0.5)),
     StyleInfo("ink-line", "Ink line", "reference", ink_line.PAPER, False,
               "Black lines and hatching on paper"),
     StyleInfo("van-gogh", "Van Gogh", "reference", None, False,
-              "Thick swirling strokes in blues and yellows"),
+              "Thick swirling strokes in blues and yellows",
+              Finish(photo=0.25, detail=0.5)),
     StyleInfo("pop-art", "Pop art", "procedural", None, False,
-              "Poster colours, bold outlines and dots"),
+              "Poster colours, bold outlines and dots",
+              Finish(sharpness=0.4)),
     StyleInfo("neon", "Neon", "procedural", neon.PAPER, False,
               "Glowing edges on night blue"),
     StyleInfo("pointillism", "Pointillism", "reference", None, False,
-              "Dots of clear colour side by side"),
+              "Dots of clear colour side by side",
+              Finish(sharpness=0.5, detail=0.3)),
     StyleInfo("pastel", "Pastel", "reference", pastel.PAPER, False,
-              "Chalk strokes of broken colour on buff paper"),
+              "Chalk strokes of broken colour on buff paper",
+              Finish(sharpness=0.4, detail=0.2)),
     StyleInfo("vintage-film", "Vintage film", "procedural", None, True,
-              "A faded warm print with grain"),
+              "A faded warm print with grain",
+              Finish(sharpness=0.5)),
 )  # fmt: skip
 
 
