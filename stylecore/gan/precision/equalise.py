@@ -71,7 +71,7 @@ def _factors(stream: Stream, ranges: Ranges) -> Floats:
     """[channels]: each channel's largest share of a reader's range, at least LEAST."""
     reaches = [np.abs(ranges[f"{name}.in"]).max(axis=0) for name in stream.read_by]
     shares = [reach / max(float(reach.max()), 1e-6) for reach in reaches]
-    return np.maximum(np.max(shares, axis=0), LEAST).astype(np.float32)
+    return np.asarray(np.maximum(np.max(shares, axis=0), LEAST), np.float32)
 
 
 def _layer(network: Generator, name: str) -> ConditionalConvolution:

@@ -36,7 +36,8 @@ def int8_model(generator: Generator, ranges: Ranges) -> onnx.ModelProto:
     walk = _Walk(generator, ranges)
     walk.draw()
     picture: list[int | str] = [1, 3, "height", "width"]
-    shapes = dict(zip(INPUTS, (picture, [1, styles], picture), strict=True))
+    photo, weights, noise = INPUTS
+    shapes: dict[str, list[int | str]] = {photo: picture, weights: [1, styles], noise: picture}
     return walk.nodes.model(shapes, OUTPUT, picture)
 
 
@@ -77,8 +78,8 @@ class _Walk:
         self, name: str, features: Coded, noise: str, factor: int, reader: str
     ) -> Coded:
         """A layer that noise joins, pooled by `factor` and brought back to variance 1."""
-        pool = {"kernel_shape": [factor] * 2, "strides": [factor] * 2}
-        pooled = self.nodes.add("AveragePool", ["noise"], **pool)
+        size = [factor, factor]
+        pooled = self.nodes.add("AveragePool", ["noise"], kernel_shape=size, strides=size)
         coded = self.nodes.coded(pooled, Code(NOISE.step / factor, NOISE.zero))
         last = self.nodes.add("Transpose", [coded], perm=[0, 2, 3, 1])
         code = code_of(self._ranges[f"{name}.out"] + self._ranges[f"{noise}.out"])

@@ -12,8 +12,8 @@ from torch import Tensor
 
 from stylecore.gan.layers import RESIDUAL_SCALE, ConditionalConvolution
 from stylecore.gan.networks import Generator
-from stylecore.gan.precision.ranges import LAYERS_WITH_NOISE, Ranges
-from stylecore.gan.precision.steps import Code, Floats, Kernel, code_of, kernel_of
+from stylecore.gan.precision.ranges import LAYERS_WITH_NOISE, Floats, Ranges
+from stylecore.gan.precision.steps import Code, Kernel, code_of, kernel_of
 
 NOISE_REACH = 4.0
 """Noise is clipped here; one number in 16,000 lies beyond."""

@@ -26,12 +26,12 @@ class Nodes:
 
     def __init__(self) -> None:
         self._nodes: list[onnx.NodeProto] = []
-        self._constants: dict[str, onnx.TensorProto] = {}
+        self._constants: dict[tuple[object, ...], onnx.TensorProto] = {}
 
     def constant(self, value: Any, kind: type) -> str:
         """A fixed array; equal ones are kept once. Returns its name."""
-        array = np.asarray(value, kind)
-        key = f"{array.dtype}{array.shape}{hash(array.tobytes())}"
+        array: NDArray[Any] = np.asarray(value, kind)
+        key = (str(array.dtype), array.shape, array.tobytes())
         if key not in self._constants:
             name = f"constant{len(self._constants)}"
             self._constants[key] = numpy_helper.from_array(array, name)
@@ -99,7 +99,7 @@ class Nodes:
             )
         )
 
-    def model(self, inputs: dict[str, list[int | str]], output: str, shape: list[int | str]) -> Any:
+    def model(self, inputs: dict[str, list[int | str]], output: str, shape: list[int | str]) -> onnx.ModelProto:
         """The finished model, float32 in and out."""
         kind = TensorProto.FLOAT
         self._nodes[-1].output[0] = output
