@@ -159,7 +159,7 @@ def _render(engine: Engine, batch: Sequence[Task]) -> list[Floats]:
     height, width = batch[0].source.pixels.shape[:2]
     frames = [frame_of(task.source.anchor, multiple) for task in batch]
     framed_photos = [
-        framed(_on_white(task.source), frame, multiple)
+        framed(task.source.pixels, frame, multiple)
         for task, frame in zip(batch, frames, strict=True)
     ]
     size = framed_photos[0].shape[:2]
@@ -177,11 +177,6 @@ def _render(engine: Engine, batch: Sequence[Task]) -> list[Floats]:
 
 def _ground(photo: Floats, task: Task, manifest: GeneratorManifest) -> Floats:
     return ground_of(photo, ground_colour(photo, task.weights, manifest), task.colouring)
-
-
-def _on_white(source: Source) -> Floats:
-    """The photo with its plain ground white, as the network was trained to see it."""
-    return np.asarray(1 + source.mask[..., None] * (source.pixels - 1), np.float32)
 
 
 @lru_cache(maxsize=32)

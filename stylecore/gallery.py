@@ -15,7 +15,7 @@ import msgspec
 import numpy as np
 
 from stylecore.features import FeatureNet, Rows
-from stylecore.features_manifest import FeaturesManifest, load_features_manifest
+from stylecore.features_manifest import FeaturesManifest
 from stylecore.images import decode
 from stylecore.manifest import MANIFEST, ShippedFile, encode_manifest
 
@@ -38,7 +38,7 @@ def write_gallery(folder: Path, photos: Sequence[Path]) -> FeaturesManifest:
     np.save(folder / FILE, net.describe_all(pictures).embedding.astype(np.float16))
     digest = sha256((folder / FILE).read_bytes()).hexdigest()
     gallery = ShippedFile(file=FILE, sha256=digest)
-    manifest = msgspec.structs.replace(load_features_manifest(folder), gallery=gallery)
+    manifest = msgspec.structs.replace(net.manifest, gallery=gallery)
     (folder / MANIFEST).write_bytes(encode_manifest(manifest))
     return manifest
 

@@ -52,7 +52,7 @@ class StyleInfo:
 STYLES: tuple[StyleInfo, ...] = (
     StyleInfo("watercolour", "Watercolour", "reference", watercolour.PAPER, False,
               "Pale washes with dark rims on cream paper",
-              Finish(sharpness=-0.8, detail=0.3)),
+              Finish(sharpness=-0.7)),
     StyleInfo("ukiyo-e", "Ukiyo-e", "reference", ukiyo_e.PAPER, False,
               "Flat woodblock pigments and a key line on buff paper",
               Finish(sharpness=0.5)),
