@@ -99,7 +99,9 @@ class Nodes:
             )
         )
 
-    def model(self, inputs: dict[str, list[int | str]], output: str, shape: list[int | str]) -> onnx.ModelProto:
+    def model(
+        self, inputs: dict[str, list[int | str]], output: str, shape: list[int | str]
+    ) -> onnx.ModelProto:
         """The finished model, float32 in and out."""
         kind = TensorProto.FLOAT
         self._nodes[-1].output[0] = output
