@@ -116,6 +116,11 @@ def to_floats(pixels: Pixels) -> Floats:
     return pixels.astype(np.float32) / np.float32(255)
 
 
+def luma_of(pixels: Pixels) -> Floats:
+    """[H, W], 0-1, of 0-255."""
+    return np.asarray(pixels.astype(np.float32) @ (LUMA / np.float32(255)))
+
+
 def to_pixels(floats: Floats) -> Pixels:
     """0-1 to 0-255, rounded and clipped."""
     return (floats * 255 + 0.5).clip(0, 255).astype(np.uint8)

@@ -28,6 +28,7 @@ from stylecore.store import Store
 from stylecore.stylize import Outcome, Studio, stylize
 from workers.dead_letter import dead_letter
 from workers.decode import decode_records
+from workers.engine import load_engine
 from workers.loop import run_worker
 from workers.records import Output, Record, output_of, tombstone
 from workers.settings import Settings
@@ -60,12 +61,7 @@ def run_stylize(settings: Settings, health: Health, stop: threading.Event) -> No
 
 def make_studio(settings: Settings, executor: Executor, stop: threading.Event) -> Studio:
     """The generator, the store and the way to photos, from the settings."""
-    engine = Engine(
-        settings.stylize.generator,
-        provider=settings.stylize.provider,
-        threads=settings.stylize.threads,
-        precision=settings.stylize.precision,
-    )
+    engine = load_engine(settings.stylize)
     store = Store(settings.store.uri)
     load_photo = photo_loader(settings, engine.manifest.working_size, store, stop)
     encoder = load_encoder(settings.stylize.generator, engine.manifest)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from stylecore.evaluation.structure import correlation, fine_band
 from stylecore.evaluation.typeset import ALPHABET, Glyph, Typeset, drawn_glyph, glyph_cell
 from stylecore.evaluation.view import Plane
-from stylecore.images import LUMA, Pixels
+from stylecore.images import Pixels, luma_of
 
 REACH = 3
 """px by which a render may have moved a character."""
@@ -24,13 +24,13 @@ REACH = 3
 
 def read_share(typeset: Typeset, render: Pixels) -> float:
     """Share of the characters that the reader names rightly in a render of the typeset's size."""
-    luma = _luma(render)
+    luma = luma_of(render)
     return float(np.mean([_read(glyph, luma) == glyph.character for glyph in typeset.glyphs]))
 
 
 def lettering_correlation(typeset: Typeset, photo: Pixels, render: Pixels) -> float:
     """Correlation of the fine luminance where the characters stand, ink reversed or not, 0..1."""
-    bands = [fine_band(_luma(pixels)) for pixels in (photo, render)]
+    bands = [fine_band(luma_of(pixels)) for pixels in (photo, render)]
     places = [np.concatenate([_box(g, band).ravel() for g in typeset.glyphs]) for band in bands]
     return abs(correlation(*places))
 
@@ -62,7 +62,3 @@ def _templates(size: int) -> NDArray[np.float32]:
 def _box(glyph: Glyph, plane: Plane) -> Plane:
     width, height = glyph_cell(glyph)
     return plane[glyph.top : glyph.top + height, glyph.left : glyph.left + width]
-
-
-def _luma(pixels: Pixels) -> Plane:
-    return np.asarray(pixels.astype(np.float32) @ (LUMA / np.float32(255)))

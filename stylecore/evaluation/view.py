@@ -10,7 +10,7 @@ from PIL import Image
 from scipy import ndimage
 
 from stylecore.evaluation.colour import Lab, to_lab
-from stylecore.images import LUMA, Pixels
+from stylecore.images import Pixels, luma_of
 
 Plane = NDArray[np.float32]
 Mask = NDArray[np.bool_]
@@ -33,7 +33,7 @@ class View:
     @cached_property
     def luma(self) -> Plane:
         """[H, W], ITU-R BT.601, 0-1."""
-        return np.asarray(self.pixels.astype(np.float32) @ (LUMA / np.float32(255)))
+        return luma_of(self.pixels)
 
     @cached_property
     def lab(self) -> Lab:

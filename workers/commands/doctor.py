@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 
 import msgspec
 import typer
 
-from stylecore.engine import Engine, has_cuda_device
+from stylecore.engine import has_cuda_device
 from stylecore.errors import StylecastError
 from stylecore.gate import load_examiner
 from stylecore.models import FEATURES
 from stylecore.store import Store
 from workers.commands.printing import JsonFlag, print_json
+from workers.engine import load_engine
 from workers.settings import Settings, load_settings
 
 
@@ -67,13 +67,7 @@ def _device() -> Finding:
 
 
 def _generator(settings: Settings) -> str:
-    folder: Path = settings.stylize.generator
-    engine = Engine(
-        folder,
-        provider=settings.stylize.provider,
-        threads=settings.stylize.threads,
-        precision=settings.stylize.precision,
-    )
+    engine = load_engine(settings.stylize)
     manifest = engine.manifest
     return (
         f"version {manifest.version}, {len(manifest.styles)} styles, sha256 as in the manifest, "

@@ -25,6 +25,7 @@ from stylecore.reference import Reference, load_encoder, reference_of
 from workers.commands.clips import render_clip, style_tasks
 from workers.commands.printing import reasons_in_words
 from workers.commands.wanted_styles import wanted_styles
+from workers.engine import load_engine
 from workers.photos import is_picture
 from workers.settings import Settings, load_settings
 
@@ -54,12 +55,7 @@ def render(
     A moving GIF, WebP or MP4 is drawn frame by frame, to a clip of its kind.
     """
     settings = load_settings()
-    engine = Engine(
-        settings.stylize.generator,
-        provider=settings.stylize.provider,
-        threads=settings.stylize.threads,
-        precision=settings.stylize.precision,
-    )
+    engine = load_engine(settings.stylize)
     names = [name.style_id for name in engine.manifest.styles]
     common = StyleDefinition(
         weights={names[0]: 1.0},
