@@ -6,6 +6,7 @@ older publishers send none. Spec: CloudEvents Kafka Protocol Binding 1.0.2, sect
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from datetime import datetime
 
@@ -14,6 +15,7 @@ import msgspec
 Headers = list[tuple[str, bytes]]
 
 TRACE_HEADER = "traceparent"
+TRACEPARENT = re.compile(r"00-([0-9a-f]{32})-[0-9a-f]{16}-([0-9a-f]{2})")
 
 
 def event_type_name(event_type: type[msgspec.Struct]) -> str:
@@ -30,17 +32,22 @@ def headers_of(
     traceparent: bytes | None = None,
 ) -> Headers:
     """The headers of one record; `at` is the event's time, in UTC."""
-    headers: Headers = [
+    headers = shared_headers(event_type, source=source, at=at)
+    headers.append(("ce_id", event_id.encode()))
+    if traceparent is not None:
+        headers.append((TRACE_HEADER, traceparent))
+    return headers
+
+
+def shared_headers(event_type: type[msgspec.Struct], *, source: str, at: datetime) -> Headers:
+    """Those that events of one type, source and time have in common: all but id and trace."""
+    return [
         ("ce_specversion", b"1.0"),
-        ("ce_id", event_id.encode()),
         ("ce_type", event_type_name(event_type).encode()),
         ("ce_source", source.encode()),
         ("ce_time", at.isoformat().replace("+00:00", "Z").encode()),
         ("content-type", b"application/json"),
     ]
-    if traceparent is not None:
-        headers.append((TRACE_HEADER, traceparent))
-    return headers
 
 
 def header(headers: Iterable[tuple[str, bytes | None]] | None, name: str) -> bytes | None:
@@ -50,3 +57,20 @@ def header(headers: Iterable[tuple[str, bytes | None]] | None, name: str) -> byt
         if key == name:
             found = value
     return found
+
+
+def traceparent(headers: Iterable[tuple[str, bytes | None]] | None) -> str:
+    """The trace header's text (W3C Trace Context, section 3.2), '' where there is none."""
+    return (header(headers, TRACE_HEADER) or b"").decode("ascii", "replace")
+
+
+def trace_id(headers: Iterable[tuple[str, bytes | None]] | None) -> str | None:
+    """The trace that a record belongs to, 32 hexadecimal digits (section 3.2.2.3)."""
+    found = TRACEPARENT.fullmatch(traceparent(headers))
+    return found[1] if found else None
+
+
+def is_sampled(headers: Iterable[tuple[str, bytes | None]] | None) -> bool:
+    """Whether the writer keeps the trace: the lowest bit of the flags (section 3.2.2.5.1)."""
+    found = TRACEPARENT.fullmatch(traceparent(headers))
+    return found is not None and bool(int(found[2], 16) & 1)

@@ -11,7 +11,7 @@ from typing import TypeVar
 
 import msgspec
 
-from schemas.types import PATTERNS_IN_WORDS
+from schemas.types import PATTERNS_IN_WORDS, Id
 
 MAX_BYTES = 1_000_000
 """The broker's own default limit of a record (message.max.bytes)."""
@@ -49,12 +49,21 @@ def decode(event_type: type[Event], value: bytes | str | None) -> Event:
     return event
 
 
+def decode_id(key: bytes | None) -> str:
+    """The id that a record's key is. Raises InvalidEvent where it is none."""
+    try:
+        found: str = msgspec.convert((key or b"").decode(), Id)
+    except (msgspec.ValidationError, UnicodeDecodeError) as problem:
+        raise InvalidEvent(f"the key is not an id: {_in_words(problem)}") from problem
+    return found
+
+
 @cache
 def _decoder(event_type: type[Event]) -> msgspec.json.Decoder[Event]:
     return msgspec.json.Decoder(event_type)
 
 
-def _in_words(problem: msgspec.ValidationError) -> str:
+def _in_words(problem: Exception) -> str:
     """msgspec's message, with patterns replaced by what they mean."""
     text = str(problem)
     for pattern, words in PATTERNS_IN_WORDS.items():

@@ -1,20 +1,22 @@
-"""All events, by one import; the data's way: catalogue, renders, preferences."""
+"""All events, by one import; the data's way: catalogue, renders, preferences, posters."""
 
 from schemas.catalog import ORIGINAL, Campaign, Product, Style, StyleDefinition
+from schemas.posters import PosterRendered, PosterRequest
 from schemas.preferences import (
     Feedback,
     FeedbackKind,
     Interaction,
+    Look,
     ModelAnnouncement,
     RecommendationReason,
     Recommendations,
     RecommendedItem,
     SeenEvent,
+    StyleCount,
+    StyleCounts,
     UserState,
 )
 from schemas.renders import (
-    PosterRendered,
-    PosterRequest,
     Quality,
     RejectedImage,
     RejectionReason,
@@ -30,6 +32,7 @@ __all__ = [
     "Feedback",
     "FeedbackKind",
     "Interaction",
+    "Look",
     "ModelAnnouncement",
     "PosterRendered",
     "PosterRequest",
@@ -42,6 +45,8 @@ __all__ = [
     "RejectionReason",
     "SeenEvent",
     "Style",
+    "StyleCount",
+    "StyleCounts",
     "StyleDefinition",
     "StyleDemand",
     "StyleRequest",

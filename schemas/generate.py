@@ -103,6 +103,7 @@ def _channel(topic: Topic) -> dict[str, Any]:
     return {
         "address": topic.name,
         "description": f"Written by {topic.written_by}."
+        + (f" A record without a value {topic.tombstone}." if topic.tombstone else "")
         + (f" What cannot be processed goes to {dead_letters}." if dead_letters else ""),
         "messages": {"value": {"$ref": f"#/components/messages/{topic.event.__name__}"}},
         "bindings": {

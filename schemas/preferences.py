@@ -12,6 +12,7 @@ from schemas.types import (
     Propensity,
     Sha256,
     ShopperId,
+    TakenId,
     Text,
     Time,
     Uri,
@@ -20,6 +21,7 @@ from schemas.types import (
 FeedbackKind = Literal["impression", "click", "cart", "purchase", "dismiss"]
 ReasonKind = Literal["history", "style", "popular", "explore", "new"]
 Score = Annotated[float, Meta(ge=-1e9, le=1e9)]
+Places = Annotated[int, Meta(ge=0, lt=2**62)]
 
 
 class Feedback(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -40,13 +42,13 @@ class Feedback(Struct, frozen=True, kw_only=True, omit_defaults=True):
 class Interaction(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """A shopper's history with a product in a style, as it was at `updated_at`.
 
-    `weight` is for the product, `style_evidence` (log-odds) for the style.
+    `weight` is for the product, `style_evidence` (log-odds) for the style in the shop's counts.
     """
 
-    product_id: Id
+    product_id: TakenId
     weight: Annotated[float, Meta(ge=0, le=1e9)]
     updated_at: Time
-    style_id: Id | None = None
+    style_id: TakenId | None = None
     style_evidence: Annotated[float, Meta(ge=0, le=1e9)] = 0.0
     purchased_at: Time | None = None
     dismissed_at: Time | None = None
@@ -55,12 +57,43 @@ class Interaction(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=Fals
 class SeenEvent(Struct, frozen=True, array_like=True, gc=False):
     """An event id that counts as repeated, and when it came."""
 
-    event_id: Id
+    event_id: TakenId
     at: Time
 
 
+class StyleCount(Struct, frozen=True, array_like=True, gc=False):
+    """How often a shopper saw a style and acted on it, decayed to `StyleCounts.at`.
+
+    `log_odds` is what actions gave whose impression is not counted in `seen`.
+    """
+
+    style_id: TakenId
+    seen: Annotated[float, Meta(ge=0, le=1e9)]
+    acted: Annotated[float, Meta(ge=0, le=1e9)]
+    log_odds: Annotated[float, Meta(ge=0, le=1e9)] = 0.0
+
+
+class Look(Struct, frozen=True, array_like=True, gc=False):
+    """The places of a shopper's latest list that were seen and acted on: bit p is position p."""
+
+    recommendation_id: TakenId
+    seen: Places
+    acted: Places
+
+
+class StyleCounts(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """Impressions and actions by style, as they were at `at`."""
+
+    at: Time
+    styles: Annotated[tuple[StyleCount, ...], Meta(max_length=64)] = ()
+    look: Look | None = None
+
+
 class UserState(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
-    """All that preferences keeps of a shopper: the topic is the state."""
+    """All that preferences keeps of a shopper: the topic is the state.
+
+    A state written before there were `style_counts` has none; its interactions stand for them.
+    """
 
     # Tuples and gc=False, for a million of these would slow the garbage collector; none can be
     # part of a cycle.
@@ -68,6 +101,7 @@ class UserState(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False)
     user_id: Id
     interactions: Annotated[tuple[Interaction, ...], Meta(max_length=1000)] = ()
     recent_events: Annotated[tuple[SeenEvent, ...], Meta(max_length=256)] = ()
+    style_counts: StyleCounts | None = None
 
 
 class RecommendationReason(Struct, frozen=True, kw_only=True, omit_defaults=True):

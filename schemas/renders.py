@@ -1,4 +1,4 @@
-"""From the order to draw a photo to its pictures: jobs, renders, rejections, posters."""
+"""From the order to draw a photo to its pictures: jobs, renders, rejections, demand."""
 
 from __future__ import annotations
 
@@ -107,27 +107,3 @@ class StyleDemand(Struct, frozen=True, kw_only=True):
     wanted: Count
     window_start: Time
     window_end: Time
-
-
-PosterSize = Annotated[str, Meta(pattern=r"^[1-9][0-9]{1,4}x[1-9][0-9]{1,4}$")]
-
-
-class PosterRequest(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """An advertisement to compose: a product in a style under a headline."""
-
-    poster_id: Id
-    product_id: Id
-    style_id: Id
-    headline: Text
-    sizes: Annotated[list[PosterSize], Meta(min_length=1, max_length=10)]
-    logo_uri: Uri | None = None
-
-
-class PosterRendered(Struct, frozen=True, kw_only=True):
-    """The pictures of a poster, one a size."""
-
-    poster_id: Id
-    product_id: Id
-    style_id: Id
-    images: Annotated[dict[PosterSize, Uri], Meta(min_length=1)]
-    rendered_at: Time

@@ -28,6 +28,8 @@ class Topic(Struct, frozen=True, kw_only=True):
     partitions: int = 4
     dead_letters_of: str | None = None
     """The group that owns the topic's dead letters; None where no worker consumes it as input."""
+    tombstone: str | None = None
+    """What a record without a value does; None where it is a dead letter or not written."""
 
     def key_of(self, event: Struct) -> bytes:
         """The record key of an event: its key fields joined by '/'."""
@@ -55,6 +57,7 @@ PRODUCTS = Topic(
     cleanup="compact",
     written_by="platform",
     dead_letters_of="stylecast-planner",
+    tombstone="removes the product",
 )
 STYLES = Topic(
     name="catalog.styles.v1",
@@ -63,6 +66,7 @@ STYLES = Topic(
     cleanup="compact",
     written_by="merchandisers",
     dead_letters_of="stylecast-planner",
+    tombstone="removes the style",
 )
 FEEDBACK = Topic(
     name="feedback.events.v1",
@@ -72,6 +76,7 @@ FEEDBACK = Topic(
     written_by="storefront",
     partitions=USER_PARTITIONS,
     dead_letters_of="stylecast-preferences",
+    tombstone="forgets the shopper, in order with the shopper's events",
 )
 JOBS = Topic(
     name="stylize.jobs.v1",
@@ -87,6 +92,7 @@ STYLIZED = Topic(
     event=events.StylizedImage,
     cleanup="compact",
     written_by="stylize",
+    tombstone="takes the render back",
 )
 REJECTED = Topic(
     name="images.rejected.v1",
@@ -94,6 +100,7 @@ REJECTED = Topic(
     event=events.RejectedImage,
     cleanup="compact",
     written_by="stylize",
+    tombstone="takes the rejection back",
 )
 USER_STATES = Topic(
     name="preferences.users.v1",
@@ -102,6 +109,7 @@ USER_STATES = Topic(
     cleanup="compact",
     written_by="preferences",
     partitions=USER_PARTITIONS,
+    tombstone="removes the state of a forgotten shopper",
 )
 RECOMMENDATIONS = Topic(
     name="recommendations.users.v1",
@@ -110,6 +118,7 @@ RECOMMENDATIONS = Topic(
     cleanup="compact",
     written_by="preferences",
     partitions=USER_PARTITIONS,
+    tombstone="removes the list of a forgotten shopper",
 )
 DEMAND = Topic(
     name="style.demand.v1",
@@ -139,13 +148,14 @@ POSTER_REQUESTS = Topic(
     event=events.PosterRequest,
     cleanup="compact",
     written_by="merchandisers",
+    dead_letters_of="stylecast-posters",
 )
 POSTERS = Topic(
     name="posters.rendered.v1",
     key=("poster_id",),
     event=events.PosterRendered,
     cleanup="compact",
-    written_by="stylize",
+    written_by="posters",
 )
 
 TOPICS: tuple[Topic, ...] = (

@@ -24,6 +24,15 @@ PATTERNS_IN_WORDS = {
 }
 
 Id = Annotated[str, Meta(min_length=1, max_length=200, pattern=ID_PATTERN)]
+TakenId = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        max_length=200,
+        description="An id that was checked when its event was taken.",
+    ),
+]
+"""In states: to look for the pattern again would take three quarters of restoring them."""
 ShopperId = Annotated[
     str,
     Meta(

@@ -7,7 +7,15 @@ import pytest
 import yaml
 
 from schemas import generate
-from schemas.topics import FEEDBACK, TOPICS, USER_PARTITIONS, dead_letter_topic, topic_named
+from schemas.topics import (
+    FEEDBACK,
+    PRODUCTS,
+    TOPICS,
+    USER_PARTITIONS,
+    USER_STATES,
+    dead_letter_topic,
+    topic_named,
+)
 
 
 def test_generated_files_are_up_to_date():
@@ -47,6 +55,13 @@ def test_asyncapi_names_every_topic_and_its_dead_letters():
     assert document["asyncapi"] == "3.0.0"
     assert list(document["channels"]) == [topic.name for topic in TOPICS]
     assert dead_letter_topic(FEEDBACK.name) in document["channels"][FEEDBACK.name]["description"]
+
+
+@pytest.mark.parametrize("topic", [FEEDBACK, USER_STATES, PRODUCTS], ids=lambda topic: topic.name)
+def test_asyncapi_says_what_a_tombstone_does(topic):
+    document = yaml.safe_load((generate.FOLDER / "asyncapi.yaml").read_text())
+    said = document["channels"][topic.name]["description"]
+    assert f"A record without a value {topic.tombstone}." in said
 
 
 def test_an_unknown_topic_is_answered_with_those_that_there_are():
