@@ -1,0 +1,45 @@
+"""Pairs of a user and a product, and the same as a row for each user."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from stylecore.rank.ranking import NONE, Booleans, Integers
+
+
+@dataclass(frozen=True, slots=True)
+class Pairs:
+    """Products by user, lower ones first."""
+
+    counts: Integers
+    """[B], the number of each user's products."""
+    products: Integers
+    """[sum of counts], those of the first user first."""
+
+    @staticmethod
+    def of_hits(hits: Booleans, width: int) -> Pairs:
+        """Where hits [B, width] are true."""
+        counts = np.count_nonzero(hits, axis=1)
+        starts = np.repeat(np.arange(len(hits)) * width, counts)
+        return Pairs(counts=counts, products=np.flatnonzero(hits) - starts)
+
+    @staticmethod
+    def joined(parts: list[Pairs]) -> Pairs:
+        """The pairs of users one part after another; at least one part."""
+        return Pairs(
+            counts=np.concatenate([part.counts for part in parts]),
+            products=np.concatenate([part.products for part in parts]),
+        )
+
+    def table(self) -> Integers:
+        """[B, W] for the largest count W, the rest filled with NONE."""
+        starts = np.cumsum(self.counts) - self.counts
+        width = int(self.counts.max(initial=0))
+        table = np.full((len(self.counts), width), NONE, dtype=np.int64)
+        places = np.arange(len(self.products)) + np.repeat(
+            np.arange(len(self.counts)) * width - starts, self.counts
+        )
+        table.ravel()[places] = self.products
+        return table

@@ -1,0 +1,64 @@
+"""The exact scores of candidates, and the best of them.
+
+A pair's score does not depend on what else is in the batch, nor on how the candidates were found:
+one inner product a pair, always summed in the same order.
+"""
+
+from __future__ import annotations
+
+import faiss
+import numpy as np
+
+from stylecore.rank.ranking import NONE, Integers, Ranking, Singles
+
+_LOW = 0x7FFFFFFF
+"""The lower half of a key holds this less the row, so that the lower row is the larger key."""
+
+
+def rescored(users: Singles, products: Singles, candidates: Integers, k: int) -> Ranking:
+    """The k best of candidates [B, W], rows of products or NONE; equal scores by the lower row."""
+    keys = _keys(_scores(users, products, candidates), candidates)
+    keys.sort(axis=1)
+    best = keys[:, : -k - 1 : -1] if k else keys[:, :0]
+    scores = _floats((best >> 32).astype(np.int32))
+    rows = _LOW - (best & 0xFFFFFFFF)
+    rows[np.isneginf(scores)] = NONE
+    if best.shape[1] == k:
+        return Ranking(rows=rows, scores=scores)
+    missing = ((0, 0), (0, k - best.shape[1]))
+    return Ranking(
+        rows=np.pad(rows, missing, constant_values=NONE),
+        scores=np.pad(scores, missing, constant_values=-np.inf),
+    )
+
+
+def _scores(users: Singles, products: Singles, candidates: Integers) -> Singles:
+    """[B, W], -inf at NONE."""
+    scores = np.full(candidates.shape, -np.inf, dtype=np.float32)
+    faiss.omp_set_num_threads(1)  # of the calling thread alone: a worker's batches are small
+    faiss.fvec_inner_products_by_idx(  # type: ignore[attr-defined]  # not in its stubs
+        faiss.swig_ptr(scores),
+        faiss.swig_ptr(users),
+        faiss.swig_ptr(products),
+        faiss.swig_ptr(candidates),
+        users.shape[1],
+        *candidates.shape,
+    )
+    return scores
+
+
+def _keys(scores: Singles, rows: Integers) -> Integers:
+    """Integers in the order of the scores, equal ones in the opposite order of the rows."""
+    bits = (scores + np.float32(0)).view(np.int32)  # adding turns -0 into 0
+    return (_ordered(bits).astype(np.int64) << 32) | (_LOW - rows)
+
+
+def _floats(ordered: np.ndarray[tuple[int, ...], np.dtype[np.int32]]) -> Singles:
+    return _ordered(ordered).view(np.float32)
+
+
+def _ordered(
+    bits: np.ndarray[tuple[int, ...], np.dtype[np.int32]],
+) -> np.ndarray[tuple[int, ...], np.dtype[np.int32]]:
+    """A float's bits as an integer of the same order, or back: negative floats run backwards."""
+    return bits ^ ((bits >> 31) & np.int32(_LOW))
