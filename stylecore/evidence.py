@@ -111,14 +111,6 @@ def by_product(evidence: Evidence, products: int) -> ProductEvidence:
     )
 
 
-def by_style(evidence: Evidence, styles: int) -> Doubles:
-    """The log-odds of each shopper for each style, [B, K], dismissed products left out."""
-    counted = (evidence.style >= 0) & ~evidence.dismissed
-    cells = evidence.user[counted] * styles + evidence.style[counted]
-    sums = _sums(cells, evidence.style_evidence[counted], evidence.users * styles)
-    return sums.reshape(evidence.users, styles)
-
-
 def _sums(cells: Integers, weights: Doubles, size: int) -> Doubles:
     return np.asarray(np.bincount(cells, weights, minlength=size), dtype=np.float64)
 

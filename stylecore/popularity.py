@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 
 from schemas.events import Feedback, UserState
 from stylecore.catalogue import Catalogue
+from stylecore.decay import decay
 from stylecore.evidence import Doubles, gather
-from stylecore.preferences import Rules, decay, style_evidence
+from stylecore.preferences import Rules, style_evidence
 
 RESCALE_AFTER = 64.0
 """Half-lives after which the stored weights are brought back to the present."""
@@ -89,7 +90,7 @@ class Popularity:
         """What a weight of `at` is multiplied by to be stored."""
         half_lives: float = (at - self.since) / self.rules.half_life
         if half_lives > RESCALE_AFTER:
-            left = decay(self.since, at, self.rules)
+            left = decay(self.since, at, self.rules.half_life)
             self._weights *= left
             self._styles *= left
             self.since, half_lives = at, 0.0

@@ -48,43 +48,61 @@ def kinds_of(
     return kinds
 
 
-class Reasons:
-    """The reasons of a batch; each is made once and shared by the items that have it."""
+def codes_of(
+    assortment: Assortment,
+    done: ProductEvidence,
+    kinds: Integers,
+    pairs: Integers,
+    columns: Integers,
+) -> Integers:
+    """A number for each item's reason, [B, k], equal where the reason is; `reason_of` reads it.
 
-    def __init__(self, assortment: Assortment, done: ProductEvidence) -> None:
-        self._assortment = assortment
-        self._rows = done.product.tolist()
-        self._styles = done.style.tolist()
-        self._bought = done.bought.tolist()
-        self._histories: dict[int, RecommendationReason] = {}
-        self._fixed = {
-            POPULAR: RecommendationReason(kind="popular", text="popular now"),
-            EXPLORE: RecommendationReason(kind="explore", text="something different"),
-            NEW: RecommendationReason(kind="new", text="new here"),
-        }
-        self._likes = [_of_style(style) for style in assortment.style_ids]
+    `pairs` are the positions in the evidence of the past products behind the items, `columns` the
+    items' styles.
+    """
+    styles = len(assortment.style_ids)
+    codes = np.array([0, 0, POPULAR, EXPLORE, NEW])[kinds]
+    liked = kinds == STYLE
+    codes[liked] = len(KINDS) + columns[liked]
+    known = kinds == HISTORY
+    behind = pairs[known]
+    told = done.product[behind] * (styles + 1) + done.style[behind] + 1
+    codes[known] = len(KINDS) + styles + 2 * told + done.bought[behind]
+    return codes
 
-    def of(self, kind: int, pair: int, column: int) -> RecommendationReason:
-        """The reason of an item: its kind, the evidence's pair behind it, the style's column."""
-        if kind == HISTORY:
-            return self._histories.get(pair) or self._of_history(pair)
-        if kind == STYLE:
-            return self._likes[column]
-        return self._fixed[kind]
 
-    def _of_history(self, pair: int) -> RecommendationReason:
-        row, column = self._rows[pair], self._styles[pair]
-        done = "bought" if self._bought[pair] else "looked at"
-        title = self._assortment.titles[row][:LONGEST_TITLE] or self._assortment.product_ids[row]
-        style = self._assortment.style_ids[column] if column >= 0 else ORIGINAL
-        reason = self._histories[pair] = RecommendationReason(
-            kind="history",
-            text=f"because you {done} {title}" + ("" if style == ORIGINAL else f" in {style}"),
-            because=[self._assortment.product_ids[row]],
-        )
-        return reason
+def reason_of(assortment: Assortment, code: int) -> RecommendationReason:
+    """The reason that a code stands for."""
+    if code < len(KINDS):
+        return _FIXED[code]
+    code -= len(KINDS)
+    if code < len(assortment.style_ids):
+        return _of_style(assortment.style_ids[code])
+    told, bought = divmod(code - len(assortment.style_ids), 2)
+    row, style = divmod(told, len(assortment.style_ids) + 1)
+    return _of_history(assortment, row, style - 1, bool(bought))
+
+
+def _of_history(
+    assortment: Assortment, row: int, column: int, bought: bool
+) -> RecommendationReason:
+    done = "bought" if bought else "looked at"
+    title = assortment.titles[row][:LONGEST_TITLE] or assortment.product_ids[row]
+    style = assortment.style_ids[column] if column >= 0 else ORIGINAL
+    return RecommendationReason(
+        kind="history",
+        text=f"because you {done} {title}" + ("" if style == ORIGINAL else f" in {style}"),
+        because=[assortment.product_ids[row]],
+    )
 
 
 def _of_style(style_id: str) -> RecommendationReason:
     text = "as the photo, which you like" if style_id == ORIGINAL else f"in {style_id}, as you like"
     return RecommendationReason(kind="style", text=text)
+
+
+_FIXED = {
+    POPULAR: RecommendationReason(kind="popular", text="popular now"),
+    EXPLORE: RecommendationReason(kind="explore", text="something different"),
+    NEW: RecommendationReason(kind="new", text="new here"),
+}

@@ -15,13 +15,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from schemas.events import RecommendedItem, UserState
+from stylecore.affinity import by_style
 from stylecore.assortment import Assortment
 from stylecore.catalogue import ORIGINAL_COLUMN
-from stylecore.evidence import ProductEvidence, by_product, by_style, gather
+from stylecore.evidence import ProductEvidence, by_product, gather
 from stylecore.exploration import explore
+from stylecore.lists import SCORE_DECIMALS, Lists, empty_lists, items_of
 from stylecore.preferences import Rules, empty
 from stylecore.rank import NONE, Ranking, top_k
-from stylecore.reasons import Reasons, kinds_of
+from stylecore.reasons import codes_of, kinds_of
 from stylecore.style_choice import (
     Choice,
     ChoiceRules,
@@ -53,22 +55,41 @@ def recommend(
 
     Shorter than `items` where there is less to show. Products in a cool-down are left out.
     """
+    return items_of(assortment, rank(states, assortment, now, rules, choice_rules, items))
+
+
+def rank(
+    states: Sequence[UserState],
+    assortment: Assortment,
+    now: datetime,
+    rules: Rules,
+    choice_rules: ChoiceRules,
+    items: int = 20,
+) -> Lists:
+    """The lists that `recommend` gives, as arrays."""
     if not states or not assortment.present.any():
-        return [[] for _ in states]
+        return empty_lists(len(states), len(assortment.style_ids))
     seen = gather(states, now, rules, assortment.row_of, assortment.column_of)
     done = by_product(seen, len(assortment.product_ids))
     taste = tastes(assortment, done)
     shoppers = shopper_keys([state.user_id for state in states], now, assortment.version)
     places = round(choice_rules.exploration * items)
     ranking, explored = _ranked(assortment, taste.vectors, done, shoppers, items, places)
-    affinities = by_style(seen, len(assortment.style_ids))
+    affinities = by_style(states, now, rules, assortment.column_of)
     actions = np.array([len(state.recent_events) for state in states], dtype=np.uint64)
     choice = _styled(assortment, ranking.rows, affinities, shoppers, actions, choice_rules)
     pairs, parts = strongest_reasons(assortment, done, taste, ranking.rows)
     kinds = kinds_of(
         assortment, ranking.rows, choice.columns, parts, POPULARITY_BONUS, explored, affinities
     )
-    return _items(assortment, ranking, choice, Reasons(assortment, done), kinds, pairs)
+    return Lists(
+        rows=ranking.rows,
+        columns=choice.columns,
+        scores=ranking.scores.astype(np.float64).round(SCORE_DECIMALS),
+        propensities=choice.propensities,
+        reasons=codes_of(assortment, done, kinds, pairs, choice.columns),
+        affinities=affinities,
+    )
 
 
 def list_for_everyone(
@@ -102,9 +123,9 @@ def _ranked(
     """
     bonus = np.full((len(vectors), 1), POPULARITY_BONUS, dtype=np.float32)
     users = np.hstack([vectors, bonus])
-    products = np.hstack([assortment.features, assortment.popularity[:, None]])
+    products = assortment.ranked.vectors
     user, product = done.user[done.resting], done.product[done.resting]
-    best = top_k(users, products, items, user, product, ~assortment.present)
+    best = top_k(users, assortment.ranked, items, user, product, ~assortment.present)
     resting = user * len(products) + product
     rows, explored = explore(best.rows, places, shoppers, assortment.present, resting)
     scores = best.scores.copy()
@@ -126,33 +147,3 @@ def _styled(
     priors = assortment.style_priors[assortment.category_codes[rows]]
     noise = uniform_noise(shoppers, actions, assortment.product_keys[rows], assortment.style_keys)
     return draw(propensities(affinities, priors, available, rules), noise)
-
-
-def _items(
-    assortment: Assortment,
-    ranking: Ranking,
-    choice: Choice,
-    reasons: Reasons,
-    kinds: Integers,
-    pairs: Integers,
-) -> list[list[RecommendedItem]]:
-    """The lists as events; places that hold no product are cut off."""
-
-    def item(
-        row: int, score: float, column: int, propensity: float, kind: int, pair: int
-    ) -> RecommendedItem:
-        return RecommendedItem(
-            product_id=product_ids[row],
-            style_id=style_ids[column],
-            image_uri=images[row][column],
-            score=score,
-            propensity=propensity,
-            reason=reasons.of(kind, pair, column),
-        )
-
-    product_ids, style_ids, images = assortment.product_ids, assortment.style_ids, assortment.images
-    arrays = (ranking.rows, ranking.scores, choice.columns, choice.propensities, kinds, pairs)
-    return [
-        [item(*place) for place in zip(*shopper, strict=True) if place[0] != NONE]
-        for shopper in zip(*(array.tolist() for array in arrays), strict=True)
-    ]

@@ -80,9 +80,9 @@ def act(
     return actions
 
 
-def click_chance(style_matches: bool, category_matches: bool) -> float:
+def click_chance(style_matches: bool, category_matches: bool, interest: float = INTEREST) -> float:
     """The chance that an item is clicked once it is seen."""
-    chance = INTEREST
+    chance = interest
     chance *= STYLE_FACTOR if style_matches else 1.0
     chance *= CATEGORY_FACTOR if category_matches else 1.0
     return min(chance, MOST_CLICKS)
@@ -115,3 +115,14 @@ def hit_rates(favourites: Sequence[Sequence[bool]]) -> tuple[float, float]:
         starts += hits[:fifth]
         ends += hits[-fifth:]
     return (float(np.mean(starts)), float(np.mean(ends))) if starts and ends else (0.0, 0.0)
+
+
+def hit_curve(favourites: Sequence[Sequence[bool]], parts: int = 10) -> list[float]:
+    """The same over each of `parts` equal stretches of every shopper's lists, in order.
+
+    Who has seen fewer lists than there are stretches is left out; empty where nobody is left.
+    """
+    long = [hits for hits in favourites if len(hits) >= parts]
+    stretches = [np.array_split(np.array(hits, dtype=np.float64), parts) for hits in long]
+    pooled = (np.concatenate(part) for part in zip(*stretches, strict=True))
+    return [float(part.mean()) for part in pooled]

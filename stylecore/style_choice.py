@@ -1,11 +1,11 @@
 """In which style to show a product to a shopper: drawn, with the probability of the draw known.
 
-The logit of a style is the shopper's affinity, the log-odds that the shopper's actions gave it,
-plus the logarithm of its share in the product's category, smoothed by its share in the shop
-(Dirichlet priors). The policy is the softmax over the pictures that exist, mixed with a uniform
-floor. The draw is Gumbel-max with noise hashed from shopper, product, style, day and factor
-version, so that a click moves probabilities and does not reshuffle the shelf. Which products are
-shown is not known here.
+The logit of a style is the shopper's affinity, the log-odds that what the shopper saw and acted on
+gave it (`affinity`), plus the logarithm of its share in the product's category, smoothed by its
+share in the shop (Dirichlet priors). The policy is the softmax over the pictures that exist, mixed
+with a uniform floor. The draw is Gumbel-max with noise hashed from shopper, product, style, day and
+factor version, so that a click moves probabilities and does not reshuffle the shelf. Which products
+are shown is not known here.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ Doubles = NDArray[np.float64]
 Keys = NDArray[np.uint64]
 Booleans = NDArray[np.bool_]
 
-POLICY = "log-odds-softmax-1"
+POLICY = "posterior-softmax-1"
 """The policy's name in events; a change of its formula is a new name."""
 RENEWED = np.uint64(4)
 """One in this many products draws its style anew at an action of the shopper."""
@@ -36,8 +36,8 @@ class ChoiceRules:
 
     exploration: float = 0.1
     """Probability spread over all of a product's styles alike: the floor is this over K."""
-    most_affinity: float = 6.0
-    """Log-odds beyond which a shopper's affinity does not grow: tastes change."""
+    most_affinity: float = 12.0
+    """Log-odds, for or against, beyond which a shopper's affinity does not grow: tastes change."""
     category_prior: float = 100.0
     """Weight, in log-odds, of the shop's shares against a category's, and of equal shares against
     the shop's."""
@@ -74,7 +74,7 @@ def propensities(
     `affinities` [B, K] are the shoppers' log-odds, `priors` [B, k, K] the shares in the products'
     categories, `available` [B, k, K] the pictures that exist, at least one a product.
     """
-    odds = np.exp(np.minimum(affinities, rules.most_affinity))
+    odds = np.exp(np.clip(affinities, -rules.most_affinity, rules.most_affinity))
     powers = odds[:, None, :] * priors * available
     softmax = powers / powers.sum(axis=2, keepdims=True)
     floor = available / available.sum(axis=2, keepdims=True)

@@ -54,5 +54,4 @@ def lists(
     if learns.personal:
         vectors = tastes(assortment, done).vectors
     bonus = np.full((shoppers, 1), POPULARITY_BONUS, dtype=np.float32)
-    products = np.hstack([assortment.features, assortment.popularity[:, None]])
-    return top_k(np.hstack([vectors, bonus]), products, k, *masked).rows
+    return top_k(np.hstack([vectors, bonus]), assortment.ranked, k, *masked).rows

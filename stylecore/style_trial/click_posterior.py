@@ -4,7 +4,7 @@ Given that something was clicked, the chance that it was in style s is p_s r / (
 s is the favourite f, and p_s / (1 + p_f (r - 1)) otherwise, with the probabilities p of the policy
 and the odds r of the favourite. So a click adds log r to its own style and takes
 log(1 + p_f (r - 1)) from each style f: one that is shown most of the time and is not clicked loses.
-What ships adds the first and takes the second from the clicked style alone.
+What shipped before adds the first and takes the second from the clicked style alone.
 """
 
 from __future__ import annotations

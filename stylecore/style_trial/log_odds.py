@@ -1,10 +1,12 @@
-"""What ships: log-odds by propensity for the shopper, times the style's share in the category.
+"""What shipped before: log-odds by propensity for the shopper, times the category's shares.
 
-The product's own arithmetic (`preferences.style_evidence`, `style_choice`), in arrays: impressions
-are not needed, and a style counts once a product.
+The arithmetic of `preferences.style_evidence` and `style_choice` in arrays: impressions are not
+needed, and a style counts once a product.
 """
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 import numpy as np
 
@@ -17,9 +19,15 @@ class LogOdds:
     """State: evidence by shopper, product and style, and its sums by category."""
 
     def __init__(
-        self, shoppers: int, products: int, categories: int, styles: int, rules: Rules
+        self,
+        shoppers: int,
+        products: int,
+        categories: int,
+        styles: int,
+        rules: Rules,
+        choice_rules: ChoiceRules,
     ) -> None:
-        self._rules, self._choice_rules = rules, ChoiceRules(exploration=FLOOR)
+        self._rules, self._choice_rules = rules, replace(choice_rules, exploration=FLOOR)
         self._evidence = np.zeros((shoppers, products, styles))
         self._category_style = np.zeros((categories, styles))
 

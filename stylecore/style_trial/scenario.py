@@ -11,15 +11,23 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from stylecore.simulate import click_chance, shopper
+from stylecore.simulate import INTEREST, click_chance, shopper
 
 Integers = NDArray[np.int64]
 Booleans = NDArray[np.bool_]
 Doubles = NDArray[np.float64]
 
 SHOPPERS, PRODUCTS, CATEGORIES, STYLES = 100, 60, 6, 10
-LEANING = 0.5
-"""Share of shoppers whose favourite follows from a category, where tastes lean."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tastes:
+    """How shoppers of a shop are."""
+
+    leaning: float = 0.0
+    """0 to 1, the share whose favourite follows from a category."""
+    interest: float = INTEREST
+    """The chance of a click on what is seen and matches nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,19 +40,21 @@ class Scenario:
     """[B, C]"""
     category: Integers
     """[P]"""
+    interest: float = INTEREST
     styles: int = STYLES
 
     def chances(self, products: Integers) -> Doubles:
         """The chance that each shopper clicks what is seen in each style, [B, n] to [B, n, K]."""
         liked = np.take_along_axis(self.likes, self.category[products], axis=1)
         matches = np.arange(self.styles) == self.favourite[:, None]
-        table = np.array([[click_chance(s, c) for c in (False, True)] for s in (False, True)])
+        both = (False, True)
+        table = np.array([[click_chance(s, c, self.interest) for c in both] for s in both])
         chances: Doubles = table[matches[:, None, :].astype(int), liked[:, :, None].astype(int)]
         return chances
 
 
-def scenario(seed: int, leaning: float = 0.0) -> Scenario:
-    """SHOPPERS of the simulator; `leaning` 0 to 1, the share whose favourite follows a category."""
+def scenario(seed: int, tastes: Tastes = Tastes()) -> Scenario:
+    """SHOPPERS of the simulator with these tastes."""
     random = np.random.default_rng(seed)
     styles = [str(style) for style in range(STYLES)]
     categories = [str(category) for category in range(CATEGORIES)]
@@ -52,9 +62,10 @@ def scenario(seed: int, leaning: float = 0.0) -> Scenario:
     likes = np.array([[name in person.categories for name in categories] for person in people])
     favourite = np.array([int(person.style_id) for person in people])
     leads = random.permutation(STYLES)[:CATEGORIES][likes.argmax(axis=1)]
-    follows = random.random(SHOPPERS) < leaning
+    follows = random.random(SHOPPERS) < tastes.leaning
     return Scenario(
         favourite=np.where(follows, leads, favourite),
         likes=likes,
         category=np.arange(PRODUCTS) % CATEGORIES,
+        interest=tastes.interest,
     )

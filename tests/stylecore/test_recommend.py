@@ -14,12 +14,13 @@ from worlds import NOW, feedback
 
 from schemas.codec import decode, encode
 from schemas.events import RecommendedItem, UserState
+from stylecore.affinity import by_style, style_weights
 from stylecore.assortment import NO_FACTORS, Assortment, arrange
 from stylecore.catalogue import Catalogue
-from stylecore.evidence import by_product, by_style, gather
+from stylecore.evidence import by_product, gather
 from stylecore.fit import FitSettings, fit
 from stylecore.popularity import Popularity
-from stylecore.preferences import Rules, apply, empty, product_weights, style_weights
+from stylecore.preferences import Rules, apply, empty, product_weights
 from stylecore.recommend import EVERYONE, list_for_everyone, recommend, recommendation_id
 from stylecore.style_choice import ChoiceRules
 
@@ -132,7 +133,7 @@ def test_the_arrays_of_a_batch_say_what_the_state_says() -> None:
     states = worlds.shoppers(20, 30, random)
     states[3] = apply(states[3], feedback("user-3", "product-1", "neon", "dismiss"), NOW, RULES)
     seen = gather(states, NOW, RULES, shop.row_of, shop.column_of)
-    done, styles = by_product(seen, 30), by_style(seen, len(shop.style_ids))
+    done, styles = by_product(seen, 30), by_style(states, NOW, RULES, shop.column_of)
     for user, state in enumerate(states):
         own = slice(*done.starts[user : user + 2])
         ids, confidences, preferences = product_weights(state, NOW, RULES)

@@ -16,7 +16,7 @@ from stylecore.fit import FitSettings, fit
 from stylecore.popularity import Popularity
 from stylecore.preferences import Rules, apply, empty
 from stylecore.recommend import recommend
-from stylecore.simulate import Shopper, act, click_chance, hit_rates, shopper
+from stylecore.simulate import Shopper, act, click_chance, hit_curve, hit_rates, shopper
 from stylecore.style_choice import ChoiceRules
 
 LISTS = 25
@@ -120,3 +120,10 @@ def test_the_style_matters_most_the_category_too() -> None:
 def test_hit_rates_are_of_the_first_and_last_fifths() -> None:
     assert hit_rates([[True] * 2 + [False] * 8, [False] * 9 + [True]]) == (0.5, 0.25)
     assert hit_rates([]) == (0.0, 0.0)
+
+
+def test_the_curve_follows_every_shopper_s_lists_in_order() -> None:
+    learnt = [False] * 5 + [True] * 5
+    assert hit_curve([learnt, learnt]) == [0.0] * 5 + [1.0] * 5
+    assert hit_curve([[False, True], [True, True]], parts=2) == [0.5, 1.0]
+    assert hit_curve([[True]], parts=2) == hit_curve([]) == []

@@ -81,7 +81,7 @@ def test_styles_are_drawn_as_often_as_is_told() -> None:
 
 def test_more_affinity_is_more_probability_up_to_a_bound() -> None:
     priors, available = np.full((1, 1, 4), 0.25), np.ones((1, 1, 4), dtype=bool)
-    affinities = [np.array([[level, 0, 0, 0]]) for level in (0.0, 1.0, 3.0, 6.0, 600.0)]
+    affinities = [np.array([[level, 0, 0, 0]]) for level in (0.0, 1.0, 3.0, 12.0, 600.0)]
     shares = [propensities(one, priors, available, RULES)[0, 0, 0] for one in affinities]
     assert shares[0] == pytest.approx(0.25)
     assert shares[0] < shares[1] < shares[2] < shares[3] == shares[4]

@@ -147,6 +147,8 @@ def _topic(reward: Reward, policy: str | None) -> Source:
     events: list[Feedback] = []
     try:
         for record in reader.read_to_end(threading.Event()):
+            if record.value is None:  # a shopper was forgotten
+                continue
             try:
                 events.append(decode(Feedback, record.value))
             except InvalidEvent as problem:

@@ -8,12 +8,17 @@ from typing import Annotated
 import msgspec
 import typer
 
+from stylecore.simulate import INTEREST
 from stylecore.style_trial.comparison import WayFigures, compare
-from stylecore.style_trial.scenario import LEANING
+from stylecore.style_trial.scenario import Tastes
 from stylecore.style_trial.trial import CURVE, LISTS
 from workers.commands.printing import JsonFlag, print_json, print_table
 
-TASTES = {"tastes by chance": 0.0, "tastes that lean by category": LEANING}
+TASTES = {
+    "tastes by chance": Tastes(),
+    "tastes of which half lean by category": Tastes(leaning=0.5),
+    "tastes by chance, a fifth of the clicks": Tastes(interest=INTEREST / 5),
+}
 
 
 def evaluate_styles(
@@ -23,8 +28,8 @@ def evaluate_styles(
 ) -> None:
     """Regret against the best style for all and against each shopper's own; learning curves."""
     found = {
-        name: compare(seeds, leaning, lists, lambda line: typer.echo(line, err=True))
-        for name, leaning in TASTES.items()
+        name: compare(seeds, tastes, lists, lambda line: typer.echo(line, err=True))
+        for name, tastes in TASTES.items()
     }
     if as_json:
         print_json(

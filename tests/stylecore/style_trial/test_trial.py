@@ -7,7 +7,14 @@ import pytest
 
 from stylecore.style_trial.comparison import WAYS, half_width, run
 from stylecore.style_trial.learner import FLOOR, Doubles, Impressions
-from stylecore.style_trial.scenario import CATEGORIES, SHOPPERS, STYLES, Scenario, scenario
+from stylecore.style_trial.scenario import (
+    CATEGORIES,
+    SHOPPERS,
+    STYLES,
+    Scenario,
+    Tastes,
+    scenario,
+)
 from stylecore.style_trial.trial import trial, visit
 
 NAMES = [way.name for way in WAYS]
@@ -68,18 +75,24 @@ def test_probabilities_are_exact_and_none_is_under_the_floor(way) -> None:
 
 @pytest.mark.parametrize("way", WAYS, ids=NAMES)
 def test_every_learner_learns(way) -> None:
-    (found,) = run(way, way.grid[0], [3], 0.0, lists=12)
+    (found,) = run(way, way.grid[0], [3], Tastes(), lists=12)
     (even,) = [trial(Even(), scenario(3), 3, lists=12)]
     assert found.clicks > even.clicks
     assert found.curve[-2] > found.curve[0]
 
 
 def test_leaning_tastes_follow_a_liked_category() -> None:
-    even, leaning = scenario(4), scenario(4, leaning=1.0)
+    even, leaning = scenario(4), scenario(4, Tastes(leaning=1.0))
     np.testing.assert_array_equal(even.likes, leaning.likes)
     first = leaning.likes.argmax(axis=1)
     for category in range(CATEGORIES):
         assert len(set(leaning.favourite[first == category])) <= 1
+
+
+def test_where_clicks_are_rare_they_are_as_much_likelier_in_the_favourite() -> None:
+    usual, rare = scenario(4), scenario(4, Tastes(interest=0.004))
+    products = np.zeros((SHOPPERS, 1), dtype=np.int64)
+    np.testing.assert_allclose(rare.chances(products) * 10, usual.chances(products))
 
 
 def test_a_half_width_is_students() -> None:
