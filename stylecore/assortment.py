@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +19,7 @@ from stylecore.catalogue import Catalogue, key_of
 from stylecore.factors import Factors
 from stylecore.foldin import whitening
 from stylecore.popularity import Priors
+from stylecore.rank import Prepared, prepared
 from stylecore.style_choice import ChoiceRules, style_priors
 
 Singles = NDArray[np.float32]
@@ -62,6 +64,11 @@ class Assortment:
     def version(self) -> str:
         """The factors' version, or NO_FACTORS."""
         return NO_FACTORS if self.factors is None else self.factors.version
+
+    @cached_property
+    def ranked(self) -> Prepared:
+        """The features and the popularity [P, D + 1] ready to be ranked, made when first asked."""
+        return prepared(np.hstack([self.features, self.popularity[:, None]]))
 
 
 def arrange(

@@ -7,52 +7,41 @@ gives the same state, byte for byte. Products, factors and the shop's catalogue 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from collections.abc import Iterable
+from datetime import datetime
 from math import log
-from types import MappingProxyType
 
 from msgspec.structs import replace
 
-from schemas.events import Feedback, FeedbackKind, Interaction, SeenEvent, UserState
-from stylecore.errors import SettingsError
+from schemas.events import (
+    Feedback,
+    FeedbackKind,
+    Interaction,
+    SeenEvent,
+    StyleCounts,
+    UserState,
+)
+from stylecore.decay import decay
+from stylecore.preference_rules import Rules
+from stylecore.style_counts import first_counts, with_action, with_impression
 
-KIND_WEIGHTS = MappingProxyType({"click": 1.0, "cart": 3.0, "purchase": 5.0})
+__all__ = [
+    "DISMISSED_CONFIDENCE",
+    "Rules",
+    "apply",
+    "counts_of",
+    "dismissed_products",
+    "empty",
+    "in_cool_down",
+    "is_repeated",
+    "product_weights",
+    "style_evidence",
+]
+
 DISMISSED_CONFIDENCE = 5.0
 """The confidence that a dismissed product is not wanted; its preference is -1."""
 UNKNOWN_PROPENSITY = 0.5
 """Taken where feedback does not tell how likely its style was: the style then says little."""
-
-
-@dataclass(frozen=True, slots=True)
-class Rules:
-    """How feedback counts and how long."""
-
-    half_life: timedelta = timedelta(days=30)
-    """After this time a weight counts half."""
-    cool_down: timedelta = timedelta(days=14)
-    """How long a dismissed or purchased product is not offered again."""
-    history: int = 200
-    """Products, each in a style, that a state keeps at most."""
-    repeat_events: int = 256
-    repeat_window: timedelta = timedelta(hours=24)
-    """An event_id seen within both bounds is a repetition."""
-    weight_cap: float = 100.0
-    """What any number of events can bring one product to: twenty purchases."""
-    style_odds: float = 4.0
-    """How many times likelier a click in the favourite style is taken to be than in another."""
-    kind_weights: Mapping[str, float] = field(default_factory=lambda: KIND_WEIGHTS)
-
-    def __post_init__(self) -> None:
-        if self.half_life <= timedelta(0):
-            raise SettingsError(f"half_life must be longer than nothing, not {self.half_life}")
-        if not self.style_odds > 1:
-            raise SettingsError(f"style_odds must be above 1, not {self.style_odds}")
-        if not 1 <= self.history <= 1000:
-            raise SettingsError(f"history must be 1 to 1000 products, not {self.history}")
-        if not 1 <= self.repeat_events <= 256:
-            raise SettingsError(f"repeat_events must be 1 to 256, not {self.repeat_events}")
 
 
 def empty(user_id: str) -> UserState:
@@ -63,16 +52,37 @@ def empty(user_id: str) -> UserState:
 def apply(state: UserState, event: Feedback, now: datetime, rules: Rules) -> UserState:
     """The state after the event; the same object where the event changes nothing.
 
-    Impressions and repetitions change nothing. An event that comes late counts as if it had come
+    Repetitions change nothing, and impressions only the counts of styles, of a shopper who has
+    acted before: of passers-by no state is kept. An event that comes late counts as if it had come
     in time and decayed since; one from the future counts as of now.
     """
-    if event.kind == "impression" or is_repeated(state, event.event_id, now, rules):
+    if event.kind == "impression":
+        return _with_impression(state, event, now, rules)
+    if is_repeated(state, event.event_id, now, rules):
         return state
+    interactions, log_odds = _with_event(state.interactions, event, now, rules)
+    counts = counts_of(state, now, rules)
     return UserState(
         user_id=state.user_id,
-        interactions=_with_event(state.interactions, event, now, rules),
+        interactions=interactions,
         recent_events=_with_id(state.recent_events, event.event_id, now, rules),
+        style_counts=with_action(counts, event, log_odds, now, rules.half_life),
     )
+
+
+def _with_impression(state: UserState, event: Feedback, now: datetime, rules: Rules) -> UserState:
+    if not state.interactions:
+        return state
+    counts = counts_of(state, now, rules)
+    after = with_impression(counts, event, now, rules.half_life)
+    return state if after is counts else replace(state, style_counts=after)
+
+
+def counts_of(state: UserState, now: datetime, rules: Rules) -> StyleCounts:
+    """The state's counts; of a state that was written before there were any, its log-odds."""
+    if state.style_counts is not None:
+        return state.style_counts
+    return first_counts(_evidence_by_style(state, now, rules), now)
 
 
 def is_repeated(state: UserState, event_id: str, now: datetime, rules: Rules) -> bool:
@@ -88,13 +98,6 @@ def in_cool_down(since: datetime | None, now: datetime, rules: Rules) -> bool:
     return since is not None and now - since < rules.cool_down
 
 
-def decay(since: datetime, now: datetime, rules: Rules) -> float:
-    """2^(-age / half-life), and 1 where `since` is in the future."""
-    age: float = (now - since).total_seconds()
-    share: float = 2.0 ** (-age / rules.half_life.total_seconds()) if age > 0 else 1.0
-    return share
-
-
 def product_weights(
     state: UserState, now: datetime, rules: Rules, alpha: float = 1.0
 ) -> tuple[list[str], list[float], list[float]]:
@@ -106,7 +109,7 @@ def product_weights(
     """
     weights: dict[str, float] = {}
     for seen in state.interactions:
-        weight = seen.weight * decay(seen.updated_at, now, rules)
+        weight = seen.weight * decay(seen.updated_at, now, rules.half_life)
         weights[seen.product_id] = weights.get(seen.product_id, 0.0) + weight
     dismissed = dismissed_products(state, now, rules)
     confidences = [
@@ -128,13 +131,13 @@ def style_evidence(propensity: float | None, rules: Rules) -> float:
     return log(rules.style_odds / (shown * rules.style_odds + 1.0 - shown))
 
 
-def style_weights(state: UserState, now: datetime, rules: Rules) -> dict[str, float]:
-    """The decayed log-odds for each style, dismissed products left out."""
+def _evidence_by_style(state: UserState, now: datetime, rules: Rules) -> dict[str, float]:
+    """The decayed log-odds of interactions by style, dismissed products left out."""
     dismissed = dismissed_products(state, now, rules)
     weights: dict[str, float] = {}
     for seen in state.interactions:
         if seen.style_id is not None and seen.product_id not in dismissed:
-            evidence = seen.style_evidence * decay(seen.updated_at, now, rules)
+            evidence = seen.style_evidence * decay(seen.updated_at, now, rules.half_life)
             weights[seen.style_id] = weights.get(seen.style_id, 0.0) + evidence
     return weights
 
@@ -158,8 +161,10 @@ def _with_id(
 
 def _with_event(
     interactions: tuple[Interaction, ...], event: Feedback, now: datetime, rules: Rules
-) -> tuple[Interaction, ...]:
-    """The history with the event's product and style at its end."""
+) -> tuple[tuple[Interaction, ...], float]:
+    """The history with the event's product and style at its end, and the log-odds for the style
+    that this has gained: an action counts once a product and style.
+    """
     occurred = min(event.occurred_at, now)
     old = None
     others = []
@@ -172,14 +177,17 @@ def _with_event(
             others.append(_forgiven(seen, event.kind, occurred))
     if len(others) >= rules.history:
         others = _strongest(others, now, rules)
-    others.append(_touched(old, event, occurred, now, rules))
-    return tuple(others)
+    touched = _touched(old, event, occurred, now, rules)
+    gained = touched.style_evidence
+    if old is not None:
+        gained -= old.style_evidence * decay(old.updated_at, now, rules.half_life)
+    return (*others, touched), max(gained, 0.0)
 
 
 def _touched(
     old: Interaction | None, event: Feedback, occurred: datetime, now: datetime, rules: Rules
 ) -> Interaction:
-    fresh = decay(occurred, now, rules)
+    fresh = decay(occurred, now, rules.half_life)
     weight = rules.kind_weights.get(event.kind, 0.0) * fresh
     evidence = 0.0
     purchased, dismissed, updated = None, None, now
@@ -187,7 +195,7 @@ def _touched(
         evidence = style_evidence(event.propensity, rules) * fresh
     if old is not None:
         old = _forgiven(old, event.kind, occurred)
-        kept = decay(old.updated_at, now, rules)
+        kept = decay(old.updated_at, now, rules.half_life)
         weight += old.weight * kept
         evidence = max(evidence, old.style_evidence * kept)
         purchased, dismissed, updated = old.purchased_at, old.dismissed_at, old.updated_at
@@ -223,7 +231,7 @@ def _strongest(
     """
 
     def strength(seen: Interaction) -> float:
-        weight = seen.weight * decay(seen.updated_at, now, rules)
+        weight = seen.weight * decay(seen.updated_at, now, rules.half_life)
         ends = (seen.dismissed_at, seen.purchased_at)
         return max(weight, *(1.0 if in_cool_down(since, now, rules) else 0.0 for since in ends))
 

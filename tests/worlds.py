@@ -73,6 +73,8 @@ def feedback(
     at: datetime = NOW,
     event_id: str | None = None,
     propensity: float | None = None,
+    recommendation_id: str | None = None,
+    position: int | None = None,
 ) -> Feedback:
     return Feedback(
         event_id=event_id or f"{user_id} {kind} {product_id} {style_id} {at.timestamp()}",
@@ -82,6 +84,8 @@ def feedback(
         style_id=style_id,
         occurred_at=at,
         propensity=propensity,
+        recommendation_id=recommendation_id,
+        position=position,
     )
 
 
