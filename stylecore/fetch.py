@@ -1,55 +1,127 @@
-"""Fetch a merchant's photo: from allowed addresses only, with bounded bytes.
+"""Fetch a photo or a reference picture: from allowed places only, with bounded bytes and time.
 
-Name resolution of remote hosts and redirects are not checked here; nothing remote is allowed
-unless a setting names its prefix.
+Nothing is allowed that no setting names: a folder, an http or https prefix, a bucket. What comes is
+bytes; whether they are a picture is told by them alone (images.py).
 """
 
 from __future__ import annotations
 
+import errno
+import re
+from collections.abc import Sequence
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 import fsspec
 
+from stylecore.addresses import Network, Unreachable
 from stylecore.errors import Permanent, Transient
+from stylecore.local_file import is_beneath, read_beneath
+from stylecore.web_fetch import Bounds, NotServed, get
+
+WEB = ("http", "https")
+BUCKETS = ("s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "memory")
+"""Schemes of fsspec whose host no address can choose; any other is refused."""
+SECONDS = 30.0
+NOTHING_THERE = {errno.ENOENT, errno.EISDIR, errno.ENOTDIR, errno.ENAMETOOLONG}
+_ODD = re.compile(r"[\x00-\x20\x7f-\x9f\\]")
+_DECODED = 3
+"""How often %-escapes are taken off to look for `..`."""
 
 
 class NotFetchable(Permanent):
     """The address is not allowed, nothing lies there, or it is too large."""
 
 
-def fetch(uri: str, *, allowed_prefixes: tuple[str, ...], max_bytes: int) -> bytes:
+def fetch(
+    uri: str,
+    *,
+    allowed_prefixes: Sequence[str],
+    max_bytes: int,
+    seconds: float = SECONDS,
+    networks: Sequence[Network] = (),
+) -> bytes:
     """The bytes at `uri`.
 
     A local address is resolved first, so that neither `..` nor a symbolic link leads out of an
-    allowed folder. Raises NotFetchable, or Transient where trying again may help.
+    allowed folder. A web address is connected only at the open internet or in `networks`. Raises
+    NotFetchable, or Transient where trying again may help.
     """
-    address = _allowed_address(uri, allowed_prefixes)
-    try:
-        with fsspec.open(address, "rb") as file:
-            data: bytes = file.read(max_bytes + 1)
-    except (FileNotFoundError, IsADirectoryError, NotADirectoryError, PermissionError) as problem:
-        raise NotFetchable(f"no photo can be read at {uri}") from problem
-    except (ValueError, ImportError) as problem:
-        raise NotFetchable(f"{uri}: {problem}") from problem
-    except OSError as problem:
-        raise Transient(f"{uri} cannot be fetched now: {problem}") from problem
+    local = _local_path(uri)
+    if local is not None:
+        data = _read_local(uri, local, allowed_prefixes, max_bytes + 1)
+    elif not _is_allowed(uri, allowed_prefixes):
+        raise _refusal(uri, allowed_prefixes)
+    elif urlsplit(uri).scheme in WEB:
+        bounds = Bounds(
+            max_bytes=max_bytes,
+            seconds=seconds,
+            networks=networks,
+            may_go=lambda other: _is_allowed(other, allowed_prefixes, WEB),
+        )
+        try:
+            return get(uri, bounds)
+        except (NotServed, Unreachable) as problem:
+            raise NotFetchable(str(problem)) from problem
+    else:
+        data = _read_bucket(uri, max_bytes + 1)
     if len(data) > max_bytes:
         raise NotFetchable(f"the photo at {uri} is over the limit of {max_bytes} bytes")
     return data
 
 
-def _allowed_address(uri: str, allowed_prefixes: tuple[str, ...]) -> str:
-    local = _local_path(uri)
-    if local is None:
-        if ".." not in uri.split("/") and uri.startswith(_remote(allowed_prefixes)):
-            return uri
-    elif any(_is_inside(local, prefix) for prefix in allowed_prefixes):
-        file = local.resolve()
-        if not file.is_file():  # opening a pipe would wait for ever
-            raise NotFetchable(f"no photo can be read at {uri}")
-        return str(file)
+def _read_local(uri: str, path: Path, allowed_prefixes: Sequence[str], most: int) -> bytes:
+    folders = (_local_path(prefix) for prefix in allowed_prefixes)
+    for folder in folders:
+        if folder is not None and is_beneath(path, folder):
+            try:
+                return read_beneath(path, folder, most)
+            except OSError as problem:
+                if problem.errno in NOTHING_THERE or isinstance(problem, PermissionError):
+                    raise NotFetchable(f"no photo can be read at {uri}") from problem
+                raise Transient(f"{uri} cannot be fetched now: {problem}") from problem
+    raise _refusal(uri, allowed_prefixes)
+
+
+def _read_bucket(uri: str, most: int) -> bytes:
+    try:
+        with fsspec.open(uri, "rb") as file:
+            data: bytes = file.read(most)
+    except (FileNotFoundError, IsADirectoryError, PermissionError) as problem:
+        raise NotFetchable(f"no photo can be read at {uri}") from problem
+    except (ValueError, ImportError) as problem:
+        raise NotFetchable(f"{uri}: {problem}") from problem
+    except OSError as problem:
+        raise Transient(f"{uri} cannot be fetched now: {problem}") from problem
+    return data
+
+
+def _is_allowed(
+    uri: str, allowed_prefixes: Sequence[str], schemes: Sequence[str] = WEB + BUCKETS
+) -> bool:
+    """Whether a remote address is plain, of a known scheme, and under a prefix."""
+    scheme, separator, rest = uri.partition("://")
+    return (
+        bool(separator)
+        and scheme in schemes
+        and "::" not in uri
+        and "@" not in rest.partition("/")[0]
+        and not _ODD.search(uri)
+        and not _climbs(rest)
+        and uri.startswith(_remote(allowed_prefixes))
+    )
+
+
+def _climbs(path: str) -> bool:
+    """Whether a `..` is in it, escaped or not."""
+    for _ in range(_DECODED):
+        path = unquote(path)
+    return ".." in re.split(r"[/\\?#]", path)
+
+
+def _refusal(uri: str, allowed_prefixes: Sequence[str]) -> NotFetchable:
     allowed = ", ".join(allowed_prefixes) or "none"
-    raise NotFetchable(f"{uri} is under no allowed prefix ({allowed})")
+    return NotFetchable(f"{uri} is under no allowed prefix ({allowed})")
 
 
 def _local_path(uri: str) -> Path | None:
@@ -59,14 +131,6 @@ def _local_path(uri: str) -> Path | None:
     return None if "::" in uri or "://" in uri else Path(uri)
 
 
-def _is_inside(path: Path, prefix: str) -> bool:
-    folder = _local_path(prefix)
-    try:
-        return folder is not None and path.resolve().is_relative_to(folder.resolve())
-    except (OSError, ValueError, RuntimeError):  # a loop of links, or a NUL in the name
-        return False
-
-
-def _remote(prefixes: tuple[str, ...]) -> tuple[str, ...]:
+def _remote(prefixes: Sequence[str]) -> tuple[str, ...]:
     """Remote prefixes, each closed by '/', so that no longer host name slips through."""
     return tuple(f"{p.rstrip('/')}/" for p in prefixes if _local_path(p) is None and "://" in p)

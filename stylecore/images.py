@@ -14,7 +14,7 @@ from hashlib import sha256
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from stylecore.errors import Permanent
 
@@ -60,13 +60,19 @@ def decode(data: bytes, *, short_side: int, max_pixels: int, output_side: int = 
     converted; of an animation the first frame is taken. Raises NotAPhoto.
     """
     try:
+        _check_size(webp_canvas(data), max_pixels)
         with Image.open(io.BytesIO(data), formats=FORMATS) as opened:
-            _check_size(opened, max_pixels)
+            _check_size(opened.size, max_pixels)
+            _check_samples(opened)
             opened.draft("RGB", _draft_size(opened.size, max(short_side, output_side)))
             upright = ImageOps.exif_transpose(opened)
             picture = on_white(upright)
     except NotAPhoto:
         raise
+    except UnidentifiedImageError as problem:
+        raise NotAPhoto(
+            f"{len(data)} bytes are no readable photo: none of {', '.join(FORMATS)}"
+        ) from problem
     except UNREADABLE as problem:
         raise NotAPhoto(f"{len(data)} bytes are no readable photo: {problem}") from problem
     digest = sha256(data).hexdigest()
@@ -126,12 +132,27 @@ def to_pixels(floats: Floats) -> Pixels:
     return (floats * 255 + 0.5).clip(0, 255).astype(np.uint8)
 
 
-def _check_size(opened: Image.Image, max_pixels: int) -> None:
-    width, height = opened.size
+def webp_canvas(data: bytes) -> tuple[int, int]:
+    """(width, height) of an extended WebP's canvas: Pillow allocates it before it tells the size.
+
+    (1, 1) for other bytes.
+    """
+    if data[:4] != b"RIFF" or data[8:16] != b"WEBPVP8X" or len(data) < 30:
+        return 1, 1
+    return 1 + int.from_bytes(data[24:27], "little"), 1 + int.from_bytes(data[27:30], "little")
+
+
+def _check_size(size: tuple[int, int], max_pixels: int) -> None:
+    width, height = size
     if width < 1 or height < 1:
         raise NotAPhoto(f"a photo of {width} x {height} pixels is empty")
     if width * height > max_pixels:
         raise NotAPhoto(f"{width} x {height} pixels are over the limit of {max_pixels}")
+
+
+def _check_samples(opened: Image.Image) -> None:
+    if opened.mode == "F":
+        raise NotAPhoto("the photo's samples are floating-point numbers")
 
 
 def _draft_size(size: tuple[int, int], short_side: int) -> tuple[int, int]:

@@ -1,0 +1,46 @@
+"""Read a file that must lie in a folder, whatever links somebody puts in its way."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from pathlib import Path
+
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+
+
+def is_beneath(path: Path, folder: Path) -> bool:
+    """Whether the path, its links followed, lies in the folder."""
+    try:
+        return path.resolve().is_relative_to(folder.resolve())
+    except (OSError, ValueError, RuntimeError):  # a loop of links, or a NUL in the name
+        return False
+
+
+def read_beneath(path: Path, folder: Path, most: int) -> bytes:
+    """At most `most` bytes of the file.
+
+    Links are followed once, and the place where they end is then opened from the folder downwards
+    without any: a link that changes in between leads nowhere. Raises OSError, also for what is no
+    regular file (a pipe would be waited for without end) or lies elsewhere.
+    """
+    root, file = folder.resolve(), path.resolve()
+    if file == root:
+        root = root.parent
+    if not file.is_relative_to(root):
+        raise PermissionError(f"{path} is not in {folder}")
+    parts = file.relative_to(root).parts
+    handle = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        for part in parts[:-1]:
+            inner = os.open(part, _FOLDER, dir_fd=handle)
+            os.close(handle)
+            handle = inner
+        with os.fdopen(os.open(parts[-1], _FILE, dir_fd=handle), "rb") as opened:
+            if not stat.S_ISREG(os.fstat(opened.fileno()).st_mode):
+                raise IsADirectoryError(errno.EISDIR, "no regular file", str(path))
+            return opened.read(most)
+    finally:
+        os.close(handle)

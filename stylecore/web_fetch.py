@@ -1,0 +1,158 @@
+"""GET over HTTP and HTTPS for addresses that somebody else wrote.
+
+Every host, also one of a redirect, is connected at an address that was checked (addresses.py).
+Bytes and time of the whole are bounded, however slowly they drip. Neither proxies, cookies nor
+passwords are used, nothing is unpacked, and what the server says of the content is not believed.
+"""
+
+from __future__ import annotations
+
+import ssl
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from functools import cache
+from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
+from socket import SHUT_RDWR, socket
+from urllib.parse import quote, urljoin, urlsplit
+
+from stylecore.addresses import Network, Resolve, connected, resolved
+from stylecore.errors import Permanent, Transient
+
+REDIRECTS = 3
+AGAIN = {408, 425, 429}
+"""Besides 500 and above: the server may answer later."""
+MOVED = {301, 302, 303, 307, 308}
+_HEADERS = {"User-Agent": "stylecast", "Accept": "image/*"}
+
+
+class NotServed(Permanent):
+    """The server has no such thing to give, or more than is wanted."""
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """What a request may cost, and where it may go."""
+
+    max_bytes: int
+    seconds: float
+    may_go: Callable[[str], bool]
+    """Whether a redirect may be followed to this address."""
+    networks: Sequence[Network] = ()
+    """Networks that may be reached besides the open internet."""
+    resolve: Resolve = resolved
+    tls: ssl.SSLContext | None = None
+    """None trusts what the system trusts."""
+
+
+def get(url: str, bounds: Bounds) -> bytes:
+    """The bytes at an address. Raises NotServed, Unreachable, or Transient."""
+    deadline = time.monotonic() + bounds.seconds
+    for _ in range(1 + REDIRECTS):
+        try:
+            answer = _ask(url, bounds, deadline)
+        except (OSError, HTTPException) as problem:
+            raise Transient(f"{url} cannot be fetched now: {problem}") from problem
+        if isinstance(answer, bytes):
+            return answer
+        if not bounds.may_go(answer):
+            raise NotServed(f"{url} leads to {answer}, which is under no allowed prefix")
+        url = answer
+    raise NotServed(f"{url} is one redirect too many: {REDIRECTS} are followed")
+
+
+def _ask(url: str, bounds: Bounds, deadline: float) -> bytes | str:
+    """The bytes, or the address to which the server points."""
+    parts = urlsplit(url)
+    target = quote(parts.path or "/", safe="/%:@!$&'()*+,;=~")
+    if parts.query:
+        target += "?" + quote(parts.query, safe="/%:@!$&'()*+,;=~?")
+    with closing(_connection(parts.scheme, parts.netloc, bounds, deadline)) as connection:
+        connection.connect()
+        with _ended_at(deadline, connection.sock):
+            connection.request("GET", target, headers=_HEADERS)
+            with closing(connection.getresponse()) as response:
+                answer = _read(url, response, bounds)
+    if time.monotonic() >= deadline:  # what was read may be half of it
+        raise TimeoutError(f"{bounds.seconds:g} s are over")
+    return answer
+
+
+def _read(url: str, response: HTTPResponse, bounds: Bounds) -> bytes | str:
+    location = response.getheader("Location")
+    if response.status in MOVED and location:
+        return urljoin(url, location)
+    if response.status in AGAIN or response.status >= 500:
+        raise Transient(f"{url} cannot be fetched now: the server answers {response.status}")
+    if response.status != 200:
+        raise NotServed(f"{url}: the server answers {response.status}")
+    data = response.read(bounds.max_bytes + 1)
+    if len(data) > bounds.max_bytes or (response.length or 0) + len(data) > bounds.max_bytes:
+        raise NotServed(f"what lies at {url} is over the limit of {bounds.max_bytes} bytes")
+    if response.length:
+        raise Transient(f"{url} broke off {response.length} bytes before its end")
+    return data
+
+
+@contextmanager
+def _ended_at(deadline: float, connection: socket) -> Iterator[None]:
+    """Shut the connection down when its time is over: a drip of bytes would feed any time-out."""
+    clock = threading.Timer(max(0.0, deadline - time.monotonic()), _shut, [connection])
+    clock.start()
+    try:
+        yield
+    finally:
+        clock.cancel()
+
+
+def _shut(connection: socket) -> None:
+    try:
+        connection.shutdown(SHUT_RDWR)
+    except OSError:
+        return  # it has ended by itself
+
+
+def _connection(scheme: str, netloc: str, bounds: Bounds, deadline: float) -> HTTPConnection:
+    """One whose address is checked as it connects."""
+
+    def connect(host: str, port: int) -> socket:
+        left = deadline - time.monotonic()
+        if left <= 0:
+            raise TimeoutError(f"{bounds.seconds:g} s are over")
+        return connected(host, port, seconds=left, networks=bounds.networks, resolve=bounds.resolve)
+
+    if scheme == "https":
+        return _Tls(netloc, connect, bounds.tls or _trusted())
+    return _Plain(netloc, connect)
+
+
+@cache
+def _trusted() -> ssl.SSLContext:
+    return ssl.create_default_context()
+
+
+class _Plain(HTTPConnection):
+    def __init__(self, netloc: str, connect: Callable[[str, int], socket]) -> None:
+        super().__init__(netloc)
+        self._connect = connect
+
+    def connect(self) -> None:
+        self.sock = self._connect(self.host, self.port)
+
+
+class _Tls(HTTPSConnection):
+    def __init__(
+        self, netloc: str, connect: Callable[[str, int], socket], tls: ssl.SSLContext
+    ) -> None:
+        super().__init__(netloc)
+        self._connect, self._tls = connect, tls
+
+    def connect(self) -> None:
+        plain = self._connect(self.host, self.port)
+        try:
+            self.sock = self._tls.wrap_socket(plain, server_hostname=self.host)
+        except OSError:
+            plain.close()
+            raise

@@ -1,0 +1,156 @@
+"""A record that takes the worker down is found out alone and set aside; no other is."""
+
+import os
+import subprocess
+import sys
+from datetime import UTC, datetime
+
+import pytest
+from helpers import wait_until
+from hostile.test_worker_pictures import job, outcomes
+from integration.shop import read_dead_letters_of
+
+from schemas.topics import JOBS
+from stylecore.store import Store
+from workers.dead_letter import PREFIX
+from workers.demo.products import sample_products
+from workers.publisher import Publisher
+from workers.records import Output, Record
+from workers.suspects import DEATHS, Crashed, Suspects
+
+POISON = 3
+
+
+class Died(BaseException):
+    """The process, for a test within one."""
+
+
+def record(offset: int, partition: int = 0) -> Record:
+    return Record(
+        topic="jobs",
+        partition=partition,
+        offset=offset,
+        key=b"a",
+        value=str(offset).encode(),
+        raw_headers=[],
+        timestamp_ms=0,
+    )
+
+
+def deadly(poison: int):
+    """Work that the poisoned record ends."""
+
+    def work(records):
+        if poison in [it.offset for it in records]:
+            raise Died
+        return [Output(topic="done", key=b"", value=it.value) for it in records]
+
+    return work
+
+
+def lives(store: Store, records, work) -> list[list[Output] | None]:
+    """The outputs of process after process, None where it died, until one lives."""
+    found = []
+    while not found or found[-1] is None:
+        suspects = Suspects(store, process=f"process {len(found)}")
+        suspects.look({(it.topic, it.partition) for it in records})
+        try:
+            found.append(suspects.guard(records, work))
+        except Died:
+            found.append(None)
+        assert len(found) < 10
+    return found
+
+
+@pytest.fixture(params=["folder", "memory"])
+def store(request, tmp_path):
+    return Store(str(tmp_path) if request.param == "folder" else f"memory://{tmp_path.name}")
+
+
+def test_only_the_record_that_is_deadly_is_set_aside_after_two_deaths_alone(store):
+    batch = [record(offset, offset % 2) for offset in range(6)]
+    found = lives(store, batch, deadly(POISON))
+    assert [outputs is None for outputs in found] == [True] * (1 + DEATHS) + [False]
+    (letter,) = [output for output in found[-1] if output.topic == "jobs.dlq"]
+    assert letter.value == b"3"
+    assert dict(letter.headers)[f"{PREFIX}exception.class.name"] == Crashed.__name__.encode()
+    done = sorted(output.value for output in found[-1] if output.topic == "done")
+    assert done == [b"0", b"1", b"2", b"4", b"5"]
+
+
+def test_a_batch_of_one_needs_two_deaths_in_all(store):
+    found = lives(store, [record(POISON)], deadly(POISON))
+    assert [outputs is None for outputs in found] == [True] * DEATHS + [False]
+
+
+def test_who_is_killed_once_is_done_by_the_next(store):
+    killed = iter([True, False])
+
+    def work(records):
+        if next(killed, False):
+            raise Died
+        return [Output(topic="done", key=b"", value=it.value) for it in records]
+
+    found = lives(store, [record(offset) for offset in range(4)], work)
+    assert [outputs is None for outputs in found] == [True, False]
+    assert [output.topic for output in found[-1]] == ["done"] * 4
+
+
+def test_a_batch_that_comes_again_in_the_same_process_is_worked_on_together(store):
+    batch, seen = [record(offset) for offset in range(3)], []
+
+    def work(records):
+        seen.append(len(records))
+        return []
+
+    suspects = Suspects(store, process="one")
+    for _ in range(3):
+        suspects.look([("jobs", 0)])
+        suspects.guard(batch, work)
+    assert seen == [3, 3, 3]
+
+
+def test_a_note_that_cannot_be_read_is_passed_over(store):
+    store.put_note("attempts", "jobs-0", b"not a note")
+    assert [outputs is None for outputs in lives(store, [record(1)], deadly(9))] == [False]
+
+
+@pytest.mark.integration
+@pytest.mark.usefixtures("topics")
+def test_a_photo_that_crashes_the_worker_is_set_aside_and_the_others_are_drawn(
+    settings, environment, tmp_path
+):
+    """A real worker on a real broker; one photo ends its process, as a fault of the model would."""
+    photos = [product.image_uri for product in sample_products()[:4]]
+    with Publisher(settings, "/test") as publisher:
+        for number, photo in enumerate(photos):
+            publisher.send(JOBS, job(number, photo), datetime.now(UTC))
+    environment |= {
+        "STYLECAST_PHOTOS__ALLOWED_PREFIXES": f'["{photos[0].rpartition("/photos/")[0]}"]',
+        "STYLECAST_WORKER__SESSION_TIMEOUT_SECONDS": "6",
+        "STYLECAST_STYLIZE__OUTPUT_SIDE": "64",
+        "STYLECAST_STYLIZE__THREADS": "1",
+        "PYTHONPATH": os.pathsep.join(sys.path),
+        "POISON": photos[1],
+    }
+    deaths = 0
+    while len(outcomes(settings)) < len(photos):
+        with (tmp_path / "log").open("ab") as log:
+            worker = subprocess.Popen(
+                [sys.executable, "-m", "hostile.poisoned"], env=environment, stderr=log
+            )
+        try:
+            wait_until(
+                lambda it=worker: it.poll() is not None or len(outcomes(settings)) == len(photos),
+                200,
+            )
+        finally:
+            worker.terminate()
+            deaths += worker.wait(30) < -1
+        assert deaths <= 1 + DEATHS, (tmp_path / "log").read_text()
+
+    assert deaths in {DEATHS, 1 + DEATHS}
+    assert max(outcomes(settings).values()) == 1
+    (letter,) = read_dead_letters_of(settings, JOBS)
+    assert dict(letter.headers)[f"{PREFIX}exception.class.name"] == b"Crashed"
+    assert photos[1].encode() in letter.value
