@@ -7,6 +7,7 @@ they are good, is not known here.
 from __future__ import annotations
 
 import ctypes
+import re
 from pathlib import Path
 from typing import Literal
 
@@ -22,6 +23,7 @@ Provider = Literal["auto", "cuda", "cpu"]
 Batch = NDArray[np.float32]
 
 _ERRORS_ONLY = 3
+_OUT_OF_MEMORY = re.compile(r"bad_alloc|allocate memory|out of memory|CUBLAS_STATUS_ALLOC_FAILED")
 _PROVIDER_NAMES = {"cuda": "CUDAExecutionProvider", "cpu": "CPUExecutionProvider"}
 
 
@@ -67,7 +69,8 @@ class Engine:
 
         photos: [B, H, W, 3] in 0-1; weights: [B, S] of the manifest's styles, each row's sum 1;
         noise: [B, H, W, 3], standard normal. Returns [B, H, W, 3] in 0-1. Any H and W: the edge
-        is repeated up to the multiple that the network needs, and cut off afterwards.
+        is repeated up to the multiple that the network needs, and cut off afterwards. Raises
+        MemoryError.
         """
         height, width = photos.shape[1:3]
         inputs = {
@@ -83,11 +86,18 @@ class Engine:
         count = len(inputs["photo"])
         size = 1 if self.provider == "cpu" else count
         parts = [slice(start, start + size) for start in range(0, count, size)]
-        drawn = [
-            self._session.run(["render"], {name: array[part] for name, array in inputs.items()})[0]
-            for part in parts
-        ]
+        drawn = [self._run({name: array[part] for name, array in inputs.items()}) for part in parts]
         return np.concatenate(drawn)
+
+    def _run(self, inputs: dict[str, Batch]) -> Batch:
+        """[B, 3, H', W']. Raises MemoryError where ONNX Runtime says so in words of its own."""
+        try:
+            planes: Batch = self._session.run(["render"], inputs)[0]
+        except Exception as problem:
+            if _OUT_OF_MEMORY.search(str(problem)):
+                raise MemoryError(f"drawing: {problem}") from problem
+            raise
+        return planes
 
     def _planes(self, pictures: Batch) -> Batch:
         """[B, H, W, 3] to [B, 3, H', W'] with H' and W' multiples of the network's own."""

@@ -1,4 +1,4 @@
-"""Swatches: the same small procedural scene in every style, for lists of styles.
+"""Swatches: the same small procedural scene in every style with its finish, for lists of styles.
 
 It is no photo, so that a swatch can ship whatever the photos' licence is.
 """
@@ -12,8 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from stylecore.detail import with_fine_luminance
+from stylecore.finish import finished
 from stylecore.gan.onnx_file import cpu_session, run_session
 from stylecore.gan.teachers import StyleInfo
+from stylecore.images import to_pixels
 from stylecore.noise import noise_field
 
 SWATCH_SIDE = 96
@@ -24,12 +27,14 @@ def write_swatches(file: Path, styles: Sequence[StyleInfo], folder: Path) -> Non
     """A small render of the same procedural scene in each style."""
     folder.mkdir(parents=True, exist_ok=True)
     session = cpu_session(file)
-    photo = swatch_scene(2 * SWATCH_SIDE).transpose(2, 0, 1)[None]
+    scene = swatch_scene(2 * SWATCH_SIDE)
+    photo = scene.transpose(2, 0, 1)[None]
     noise = noise_field(1, 2 * SWATCH_SIDE, 2 * SWATCH_SIDE).transpose(2, 0, 1)[None]
     for row, style in enumerate(styles):
         weights = np.eye(len(styles), dtype=np.float32)[row : row + 1]
         render = run_session(session, photo, weights, np.ascontiguousarray(noise))[0]
-        picture = Image.fromarray(np.rint(render.transpose(1, 2, 0) * 255).astype(np.uint8))
+        drawn = finished(render.transpose(1, 2, 0), scene, style.finish)
+        picture = Image.fromarray(to_pixels(with_fine_luminance(drawn, scene, style.finish.detail)))
         small = picture.resize((SWATCH_SIDE, SWATCH_SIDE), Image.Resampling.LANCZOS)
         small.save(folder / f"{style.style_id}.png", optimize=True)
 

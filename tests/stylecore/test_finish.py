@@ -1,4 +1,6 @@
-"""A style's finish: nothing by default, softer or crisper by its sign, the photo by its share."""
+"""A style's finish: nothing by default, softer or crisper by its sign, the photo by its share,
+colours muted towards a tint or more vivid at the same luminance.
+"""
 
 import numpy as np
 import pytest
@@ -6,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stylecore.finish import Finish, blended, finished
+from stylecore.images import LUMA
 
 
 @pytest.fixture(scope="module")
@@ -38,10 +41,35 @@ def test_the_photos_share_lies_on_the_line_between_the_two(pictures, share):
     np.testing.assert_allclose(finished(render, photo, Finish(photo=share)), expected, atol=1e-5)
 
 
+@given(colour=st.floats(0, 1.5))
+def test_colour_changes_how_far_colours_lie_from_the_tint_and_no_luminance(pictures, colour):
+    render, photo = 0.4 + 0.2 * pictures[0], pictures[1]
+    tint = (0.95, 0.9, 0.8)
+    changed = finished(render, photo, Finish(colour=colour, tint=tint))
+    np.testing.assert_allclose(changed @ LUMA, render @ LUMA, atol=1e-5)
+    np.testing.assert_allclose(
+        from_tint(changed, tint), colour * from_tint(render, tint), atol=1e-5
+    )
+
+
+def from_tint(picture, tint):
+    """[H, W, 3], how far colours lie from the tint as light as they are."""
+    tint = np.array(tint, np.float32)
+    return picture - (picture @ LUMA)[..., None] * tint / (tint @ LUMA)
+
+
+def test_paper_of_the_tint_keeps_its_colour(pictures):
+    paper = (0.95, 0.9, 0.8)
+    render = np.broadcast_to(np.array(paper, np.float32), pictures[0].shape)
+    muted = finished(render, pictures[1], Finish(colour=0.3, tint=paper))
+    np.testing.assert_allclose(muted, render, atol=1e-5)
+
+
 @given(share=st.floats(0, 1))
 def test_a_blend_has_the_weighted_mean_of_its_parts(share):
-    one, other = Finish(sharpness=-1, photo=0.2), Finish(sharpness=0.5, detail=0.4)
+    one, other = Finish(sharpness=-1, photo=0.2), Finish(sharpness=0.5, detail=0.4, colour=0.5)
     mixed = blended([one, other], [share, 1 - share])
     assert mixed.sharpness == pytest.approx(0.5 - 1.5 * share)
     assert mixed.photo == pytest.approx(0.2 * share)
     assert mixed.detail == pytest.approx(0.4 * (1 - share))
+    assert mixed.colour == pytest.approx(0.5 + 0.5 * share)

@@ -41,6 +41,8 @@ class Lessons:
     """Style to its real pictures, of any size."""
     on_white: Tensor
     """[N] photos again, the products on white or nearly white ground: packshots are photos too."""
+    drawn_on_white: Tensor
+    """[N] whether a photo's renders are of the product on white."""
 
 
 def read_squashed(files: Sequence[Path], side: int) -> Tensor:
@@ -61,8 +63,12 @@ def read_lessons(
     styles: Sequence[str],
     references: Path | None,
     input_side: int,
+    white: Sequence[Path | None],
 ) -> Lessons:
-    """Read everything. `renders`: of each photo equally many, style to file."""
+    """Read everything. `renders`: of each photo equally many, style to file.
+
+    `white`: the photo on white ground where that is what was drawn.
+    """
     side = round(STORED_SHARE * input_side)
     pictures = read_squashed([photo.path for photo in photos], side)
     return Lessons(
@@ -71,7 +77,13 @@ def read_lessons(
         torch.stack([read_squashed(list(files.values()), side) for files in renders]),
         torch.tensor([[styles.index(style) for style in files] for files in renders]),
         load_references(references, styles) if references else {},
-        torch.stack([_on_white(picture, seed) for seed, picture in enumerate(pictures)]),
+        torch.stack(
+            [
+                _planes(read_upright(file), side) if file else _on_white(picture, seed)
+                for seed, (picture, file) in enumerate(zip(pictures, white, strict=True))
+            ]
+        ),
+        torch.tensor([file is not None for file in white]),
     )
 
 

@@ -52,9 +52,9 @@ def draw_batch(
     drawn = places[:pairs]
     geometry = random_geometry(len(places), random)
     pictures = lessons.photos[places]
-    alone = torch.rand(len(places), generator=random) < settings.white_share
-    alone[:pairs] = False
-    pictures[alone] = lessons.on_white[places[alone]]
+    white = torch.rand(len(places), generator=random) < settings.white_share
+    white[:pairs] = lessons.drawn_on_white[drawn]
+    pictures[white] = lessons.on_white[places[white]]
     photos = views(pictures, geometry, side)
     renders = views(lessons.renders[drawn, turn], moved_a_little(geometry[:pairs], random), side)
     parts = [recoloured(photos, random), recoloured(renders, random, RENDER_RECOLOURING)]

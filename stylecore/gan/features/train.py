@@ -25,7 +25,7 @@ from stylecore.gan.features.calibrate import fitted_temperature
 from stylecore.gan.features.data import Lessons, read_lessons, split
 from stylecore.gan.features.losses import class_weights
 from stylecore.gan.features.networks import FeatureNetwork
-from stylecore.gan.features.renders import make_renders, renders_folder
+from stylecore.gan.features.renders import make_renders, renders_folder, white_photo
 from stylecore.gan.features.settings import FeaturesSettings, encode_settings
 from stylecore.gan.features.step import Aims, draw_batch, take_step
 from stylecore.gan.features.teacher import load_teacher, teacher_targets
@@ -67,15 +67,17 @@ def train_features(settings: FeaturesSettings, report: Report) -> Path:
     categories = tuple(sorted({photo.category for photo in photos}))
     styles = (*(style.style_id for style in engine.manifest.styles), PHOTO)
     kept, held_out = split(photos, settings.held_out, np.random.default_rng(settings.seed))
+    folder = renders_folder(settings.run, engine)
     renders = make_renders(
         engine,
         photos,
-        renders_folder(settings.run, engine),
+        folder,
         settings.renders_a_photo,
         lambda done, count: None if done % RENDERS_EVERY else report({"drawn": done, "of": count}),
     )
+    white = [white_photo(photo, index, folder) for index, photo in enumerate(photos)]
     lessons = read_lessons(
-        photos, renders, categories, styles, settings.styles, settings.input_side
+        photos, renders, categories, styles, settings.styles, settings.input_side, white
     )
     network = FeatureNetwork(settings.shape, len(categories), len(styles))
     aims = aims_of(lessons, teacher_targets(teacher, lessons.photos), len(categories), len(styles))
@@ -150,7 +152,8 @@ def temperatures(
     network: FeatureNetwork, lessons: Lessons, held_out: Tensor, side: int
 ) -> dict[str, float]:
     """Of 'categories' on the photos held out, of 'styles' on these and their renders."""
-    photos = lessons.photos[held_out]
+    on_white = lessons.drawn_on_white[held_out][:, None, None, None]
+    photos = torch.where(on_white, lessons.on_white[held_out], lessons.photos[held_out])
     renders = lessons.renders[held_out].flatten(0, 1)
     said = [said_of(network, pictures, side) for pictures in (photos, renders)]
     as_photo = torch.full((len(photos),), said[0][1].shape[1] - 1)

@@ -12,6 +12,8 @@ from stylecore.gan.teachers.filters import Plane, blur, luminance, unit_noise
 
 _FADED = np.array((0.20, 0.15, 0.20), np.float32)
 _PEAK = np.array((0.99, 0.93, 0.78), np.float32)
+TONE = (1.0, 0.95, 0.85)
+"""What is left of a print's colours when they have faded."""
 _CURVE = np.array((0.56, 0.66, 0.74), np.float32)
 
 
