@@ -75,7 +75,12 @@ def versioned(
 
 def with_version(factors: Factors, digest: str) -> Factors:
     """The same factors, named by the sha256 of their bytes."""
-    return replace(factors, version=f"p-{digest[:16]}")
+    return replace(factors, version=version_of(digest))
+
+
+def version_of(digest: str) -> str:
+    """The version of the artifact whose bytes have this sha256."""
+    return f"p-{digest[:16]}"
 
 
 def encode(factors: Factors) -> bytes:

@@ -6,10 +6,15 @@ Distinct shoppers count; what is not flushed before an instance ends is forgotte
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
+import numpy as np
+
 from schemas.events import StyleDemand
+from stylecore.assortment import Assortment
+from stylecore.lists import Lists
+from stylecore.rank import NONE
 
 MOST_PAIRS = 200
 
@@ -25,6 +30,17 @@ class Demand:
         """A shopper would like these products in the style."""
         for product_id in product_ids:
             self._wanted[product_id, style_id].add(user_id)
+
+    def want_lacking(self, user_ids: Sequence[str], assortment: Assortment, lists: Lists) -> None:
+        """The favourite style of each shopper is wanted for the products of the list without it."""
+        favourites = lists.affinities.argmax(axis=1)
+        likes = lists.affinities.max(axis=1) > 0
+        drawn = assortment.available[lists.rows, favourites[:, None]]
+        places = np.nonzero(~drawn & (lists.rows != NONE) & likes[:, None])
+        rows = lists.rows[places].tolist()
+        for shopper, row in zip(places[0].tolist(), rows, strict=True):
+            style_id = assortment.style_ids[favourites[shopper]]
+            self.want(user_ids[shopper], (assortment.product_ids[row],), style_id)
 
     def flush(self, now: datetime) -> list[StyleDemand]:
         """The pairs wanted most, at most MOST_PAIRS; counting starts anew."""
