@@ -1,0 +1,140 @@
+"""The posters worker: requests in, advertisements out.
+
+posters.requests.v1 -> decode -> compose (stylecore.poster) -> posters.rendered.v1, offsets in the
+same transaction. Shown is the product's newest render in the style, or its photo for `original`;
+products and renders are read whole from their topics, to the present end before one is called
+missing. A request that cannot be met goes to the dead letters with the reason, to be replayed when
+the render is there; a tombstone takes the poster away. The same request over the same render gives
+the same bytes, and so the same address.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from contextlib import closing
+from datetime import UTC, datetime
+
+from confluent_kafka import TopicPartition
+
+from schemas.events import PosterRequest
+from schemas.topics import POSTER_REQUESTS, POSTERS, PRODUCTS, STYLIZED
+from stylecore.decoder import Decoder
+from stylecore.decoder_process import Limits
+from stylecore.errors import Permanent
+from stylecore.poster.logo import decode_logo
+from stylecore.poster.order import Desk, pictures_of
+from stylecore.store import Store
+from workers.dead_letter import dead_letter
+from workers.decode import decode_records
+from workers.loading import loader
+from workers.loop import run_worker
+from workers.patience import until_topics
+from workers.poster_table import PosterTable
+from workers.records import Output, Record, output_of, tombstone
+from workers.settings import Settings
+from workers.telemetry import Health
+from workers.topics import topic_name
+
+WORKER = "posters"
+SOURCE = "/stylecast/posters"
+BATCH_REQUESTS = 4
+"""A poster of three sizes takes seconds."""
+PHOTO_SIDE = 256
+"""Least short side at which photos and renders are decoded, px."""
+LARGEST_SIDE = 4096
+"""Short side at most of a render as it is decoded, px."""
+
+
+def run_posters(settings: Settings, health: Health, stop: threading.Event) -> None:
+    """Work until `stop` is set. Raises Permanent where a topic is missing."""
+    topics = (POSTER_REQUESTS, POSTERS, PRODUCTS, STYLIZED)
+    until_topics(settings, [topic_name(settings, topic) for topic in topics], stop)
+    limits = Limits(
+        max_pixels=settings.photos.max_pixels,
+        seconds=settings.photos.decode_seconds,
+        short_side=PHOTO_SIDE,
+        output_side=LARGEST_SIDE,
+    )
+    with closing(Decoder(limits, 1)) as decoder:
+        store = Store(settings.store.uri)
+        desk = Desk(
+            load_photo=loader(settings, store, stop, decoder.decode),
+            load_logo=loader(settings, store, stop, decode_logo),
+            store=store,
+        )
+        run_worker(
+            settings,
+            WORKER,
+            lambda: PostersHandler(settings, desk, PosterTable(settings), stop),
+            batch_records=BATCH_REQUESTS,
+            health=health,
+            stop=stop,
+        )
+
+
+class PostersHandler:
+    """Requests to records. Of a batch nothing is kept; the tables are the topics'."""
+
+    def __init__(
+        self, settings: Settings, desk: Desk, table: PosterTable, stop: threading.Event
+    ) -> None:
+        self._settings = settings
+        self._desk = desk
+        self._table = table
+        self._stop = stop
+        self.topics = (topic_name(settings, POSTER_REQUESTS),)
+
+    def process(self, records: Sequence[Record]) -> list[Output]:
+        """The posters of a batch, its dead letters, and tombstones for tombstones."""
+        now = datetime.now(UTC)
+        self._table.catch_up(self._stop)
+        wanted = [record for record in records if record.value is not None]
+        withdrawn = [record for record in records if record.value is None]
+        decoded, outputs = decode_records(wanted, PosterRequest)
+        places = {id(record): number for number, record in enumerate(records)}
+        made = [
+            (places[id(record)], self._output_of(request, record, now))
+            for record, request in decoded
+        ]
+        made += [
+            (places[id(record)], tombstone(self._settings, POSTERS, record.key or b"", record))
+            for record in withdrawn
+        ]
+        return outputs + [output for _, output in sorted(made, key=lambda pair: pair[0])]
+
+    def _output_of(self, request: PosterRequest, cause: Record, now: datetime) -> Output:
+        try:
+            rendered = pictures_of(request, self._desk, self._table, now)
+        except Permanent as problem:
+            return dead_letter(cause, "poster", problem)
+        return output_of(
+            self._settings,
+            POSTERS,
+            rendered,
+            source=SOURCE,
+            now=now,
+            cause=cause,
+            event_id=f"{cause.topic}/{cause.partition}/{cause.offset}",
+        )
+
+    def idle(self) -> list[Output]:
+        """Follow the tables, so that a request finds them read."""
+        self._table.follow()
+        return []
+
+    def assigned(self, partitions: Sequence[TopicPartition]) -> None:
+        """Requests need no state; the tables are read with the first batch."""
+
+    def revoked(self, partitions: Sequence[TopicPartition]) -> None:
+        """Requests need no state."""
+
+    def committed(self) -> None:
+        """Requests need no state."""
+
+    def aborted(self) -> None:
+        """Requests need no state; the pictures lie under their content."""
+
+    def close(self) -> None:
+        """End the tables' connection."""
+        self._table.close()
