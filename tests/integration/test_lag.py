@@ -51,7 +51,8 @@ def lag_in_partition_0(settings):
 def test_a_group_that_never_ran_is_behind_by_all_there_is(settings, topics):
     produce(settings, 3)
     groups = {group.group: group for group in collect_lag(settings)}
-    assert set(groups) == {group_id(settings, w) for w in ("planner", "preferences", "stylize")}
+    workers = ("planner", "posters", "preferences", "stylize")
+    assert set(groups) == {group_id(settings, worker) for worker in workers}
     stylize = groups[group_id(settings, GROUP)]
     assert (stylize.lag, stylize.members, stylize.state) == (3, 0, "NEVER_RAN")
     assert len(stylize.partitions) == 4

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from confluent_kafka import (
+    TIMESTAMP_NOT_AVAILABLE,
     Consumer,
     IsolationLevel,
     KafkaError,
@@ -26,7 +27,7 @@ from schemas.topics import TOPICS
 from stylecore.errors import Transient
 from workers.admin import TIMEOUT_SECONDS, answer
 from workers.clients import commit_consumer
-from workers.group_lag import Offsets, Place, position_of
+from workers.lag.group_lag import FirstRecord, Offsets, Place, position_of
 from workers.settings import Settings
 from workers.topics import topic_name
 
@@ -43,6 +44,8 @@ class FoundGroup(Struct, frozen=True):
     members: int
     committed: dict[Place, int]
     topics: set[str]
+    starts_at_first: bool
+    """Whether it begins at a partition's first offset; of other teams' groups nobody knows."""
 
 
 class CommitReader:
@@ -103,36 +106,47 @@ def find_offsets(admin: AdminClient, places: Iterable[Place]) -> dict[Place, Off
     return {place: Offsets(starts[place], ends[place]) for place in wanted}
 
 
-def find_first_records(consumer: Consumer, positions: dict[Place, Offsets]) -> dict[Place, int]:
-    """The offset of the first committed record in each span, its end where there is none.
+def find_first_records(
+    consumer: Consumer, positions: dict[Place, Offsets]
+) -> dict[Place, FirstRecord]:
+    """The first committed record in each span, with the span's end where there is none.
 
     A place that the broker does not answer for in time is left out.
     """
     consumer.assign([TopicPartition(p.topic, p.partition, at.start) for p, at in positions.items()])
-    found: dict[Place, int] = {}
+    found: dict[Place, FirstRecord] = {}
     deadline = time.monotonic() + PROBE_SECONDS
     while len(found) < len(positions) and time.monotonic() < deadline:
-        message: Any = consumer.poll(0.2)
-        if message is None:
-            continue
-        place = Place(message.topic(), message.partition())
-        if message.error() is None:
-            found.setdefault(place, message.offset())
-        elif message.error().code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 (its public name)
-            found.setdefault(place, positions[place].end)
+        for raw in consumer.consume(len(positions), 0.1):
+            message: Any = raw
+            place = Place(message.topic(), message.partition())
+            if place in found:
+                continue
+            if message.error() is None:
+                found[place] = _first_record(message)
+                consumer.incremental_unassign([TopicPartition(place.topic, place.partition)])
+            elif message.error().code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 (its name)
+                found[place] = FirstRecord(positions[place].end)
     consumer.unassign()
     return found
 
 
 def spans_to_probe(
-    committed: dict[Place, int | None], offsets: dict[Place, Offsets]
+    committed: dict[Place, int | None], offsets: dict[Place, Offsets], limit: int | None
 ) -> dict[Place, Offsets]:
-    """From a group's position to the end, where that is short enough to be markers alone."""
+    """From a group's position to the end, where there is anything and no more than `limit`."""
     spans = {
         place: Offsets(position_of(commit, offsets[place]), offsets[place].end)
         for place, commit in committed.items()
     }
-    return {place: at for place, at in spans.items() if 0 < at.end - at.start <= PROBE_LIMIT}
+    most = float("inf") if limit is None else limit
+    return {place: at for place, at in spans.items() if 0 < at.end - at.start <= most}
+
+
+def _first_record(message: Any) -> FirstRecord:
+    kind, milliseconds = message.timestamp()
+    known = kind != TIMESTAMP_NOT_AVAILABLE
+    return FirstRecord(message.offset(), milliseconds / 1000 if known else None)
 
 
 def _is_watched(name: str, settings: Settings) -> bool:
@@ -171,7 +185,7 @@ def _found(
     state = "NEVER_RAN" if described is None else described.state.name
     topics = assigned | owned | {place.topic for place in committed}
     inputs = {topic for topic in topics if not topic.startswith(f"{name}-")}
-    return FoundGroup(name, state, len(members), committed, inputs)
+    return FoundGroup(name, state, len(members), committed, inputs, starts_at_first=bool(owned))
 
 
 def _list_offsets(admin: AdminClient, places: list[Place], spec: OffsetSpec) -> dict[Place, int]:
