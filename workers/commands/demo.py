@@ -20,6 +20,9 @@ def demo(
     output: Annotated[Path, typer.Option(help="Folder to write to.")] = Path("output"),
     shoppers: Annotated[int, typer.Option(min=3, help="Simulated shoppers.")] = 40,
     seed: Annotated[int, typer.Option(min=0, help="Of the shoppers' tastes.")] = 7,
+    keep: Annotated[
+        bool, typer.Option("--keep", help="Leave the shop open at the end, until Ctrl-C.")
+    ] = False,
     as_json: JsonFlag = False,
 ) -> None:
     """Photos in, renders and recommendations out, on a Kafka of its own."""
@@ -30,7 +33,7 @@ def demo(
 
     chosen = sample_products() if products is None else folder_products(products, limit)
     console = Console(stderr=as_json)
-    script = Script(chosen, output.resolve(), shoppers, seed)
+    script = Script(chosen, output.resolve(), shoppers, seed, keep)
     outcome = run_demo(script, load_settings(), Progress(console))
     if as_json:
         print_json(summary_of(outcome))

@@ -30,6 +30,7 @@ from workers.demo.bad_inputs import (
 )
 from workers.demo.fleet import Fleet, fleet
 from workers.demo.gallery import Gallery, read_dead_letters
+from workers.demo.pages import keep_open, open_pages, port_for_pages
 from workers.demo.progress import Progress, Told
 from workers.demo.report import write_report
 from workers.demo.shopping import Shopping, Visit
@@ -62,6 +63,8 @@ class Script:
     output: Path
     shoppers: int
     seed: int
+    keep: bool = False
+    """Whether the shop stays open at the end, until Ctrl-C."""
 
 
 def run_demo(script: Script, settings: Settings, progress: Progress) -> Outcome:
@@ -72,17 +75,26 @@ def run_demo(script: Script, settings: Settings, progress: Progress) -> Outcome:
         progress.stage("Starting Kafka")
         broker = stack.enter_context(local_broker())
         environment = _environment(script, broker.bootstrap_servers)
+        environment["STYLECAST_WEB__PORT"] = str(port_for_pages(settings.web.port))
         settings = _settings(settings, script, broker.bootstrap_servers)
         apply_topics(settings, USER_PARTITIONS)
         workers = stack.enter_context(fleet(environment, script.output / "logs"))
         outcome = _play(script, settings, workers, progress, stack)
-    outcome.seconds = time.monotonic() - started
+        outcome.seconds = time.monotonic() - started
+        if script.keep:
+            outcome.address = open_pages(workers, progress)
+        _write(script, outcome, progress)
+        if script.keep:
+            keep_open(workers, progress, outcome.address)
+    return outcome
+
+
+def _write(script: Script, outcome: Outcome, progress: Progress) -> None:
     progress.stage("Writing the report")
     write_renders(outcome, script.output / "renders")
     summary = msgspec.json.format(msgspec.json.encode(summary_of(outcome)), indent=2)
     (script.output / "summary.json").write_bytes(summary + b"\n")
     write_report(outcome, script.output / "report.html")
-    return outcome
 
 
 def _play(

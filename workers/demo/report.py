@@ -18,6 +18,7 @@ from PIL import Image, ImageOps
 
 from schemas.events import Recommendations
 from stylecore.images import decode
+from stylecore.simulate import hit_curve
 from workers.demo.shopping import Visit
 from workers.demo.summary import Outcome, summary_of
 
@@ -41,6 +42,8 @@ def _view(outcome: Outcome) -> dict[str, Any]:
     titles = {product.product_id: product.title for product in outcome.products}
     return {
         "summary": summary_of(outcome),
+        "address": outcome.address,
+        "curve": hit_curve([visit.hits for visit in outcome.visits]),
         "styles": outcome.styles,
         "rows": list(_rows(outcome)),
         "shoppers": [_shopper(visit, titles) for visit in _most_telling(outcome.visits)],

@@ -31,6 +31,8 @@ class Outcome:
     recommendations: int = 0
     lag_at_end: int = 0
     seconds: float = 0.0
+    address: str = ""
+    """Of the open shop, where it is kept open."""
 
     @property
     def pairs(self) -> set[Pair]:

@@ -1,0 +1,49 @@
+"""The demo's shop, open to people: the web worker beside the others, until Ctrl-C."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import threading
+
+from workers.broker.properties import free_port
+from workers.demo.fleet import Fleet
+from workers.demo.progress import Progress
+
+LOOK_SECONDS = 0.5
+WORKER = "web"
+PORT = "STYLECAST_WEB__PORT"
+
+
+def port_for_pages(wanted: int) -> int:
+    """The port of the settings where it is free, else one that is."""
+    try:
+        with socket.create_server(("127.0.0.1", wanted)) as taken:
+            return int(taken.getsockname()[1])
+    except OSError:
+        return free_port()
+
+
+def open_pages(workers: Fleet, progress: Progress) -> str:
+    """Start the web worker; its address. Raises StylecastError where it does not start."""
+    progress.stage("Opening the shop")
+    workers.start(WORKER)
+    workers.wait_ready(WORKER)
+    return f"http://127.0.0.1:{workers.environment[PORT]}"
+
+
+def keep_open(workers: Fleet, progress: Progress, address: str) -> None:
+    """Until Ctrl-C or SIGTERM. Raises StylecastError where a worker ends by itself."""
+    stop = threading.Event()
+    before = {
+        number: signal.signal(number, lambda *_: stop.set())
+        for number in (signal.SIGINT, signal.SIGTERM)
+    }
+    progress.stage(f"The shop is open at {address} until Ctrl-C")
+    try:
+        while not stop.wait(LOOK_SECONDS):
+            workers.require_running()
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    progress.stage("Closing the shop")

@@ -1,0 +1,106 @@
+"""All pages in one ASGI application, and how errors are answered."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
+
+from stylecore.errors import Permanent, Transient
+from workers.telemetry import log
+from workers.web import (
+    api,
+    changes,
+    console,
+    developers,
+    door,
+    feedback,
+    images,
+    storefront,
+    workshop,
+)
+from workers.web.guard import Guard
+from workers.web.rendering import page
+from workers.web.site import NotFound, Site, WrongInput, site_of
+
+
+def make_app(site: Site) -> Starlette:
+    """The application for a site."""
+    app = Starlette(
+        routes=[
+            *storefront.ROUTES,
+            *feedback.ROUTES,
+            *changes.ROUTES,
+            *images.ROUTES,
+            *door.ROUTES,
+            *api.ROUTES,
+            *console.ROUTES,
+            *workshop.ROUTES,
+            *developers.ROUTES,
+            Route("/live", live),
+            Route("/ready", ready),
+            Route("/metrics", metrics),
+            Mount("/static", StaticFiles(directory=str(files("workers.web") / "static"))),
+        ],
+        middleware=[
+            Middleware(
+                Guard, settings=site.settings.web, largest_upload=site.settings.photos.max_bytes
+            )
+        ],
+        exception_handlers={
+            404: not_found,
+            NotFound: not_found,
+            WrongInput: wrong_input,
+            Permanent: permanent,
+            Transient: away,
+        },
+    )
+    app.state.site = site
+    return app
+
+
+async def live(_request: Request) -> Response:
+    """The process answers."""
+    return PlainTextResponse("yes")
+
+
+async def ready(request: Request) -> Response:
+    """The topics have been read once."""
+    is_ready = site_of(request).health.ready
+    return PlainTextResponse("yes" if is_ready else "no", 200 if is_ready else 503)
+
+
+async def metrics(_request: Request) -> Response:
+    """What every worker tells Prometheus; behind the token, unlike the worker's own port."""
+    return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+
+
+async def not_found(request: Request, problem: Exception) -> Response:
+    """404, for people."""
+    why = str(problem) if isinstance(problem, NotFound) else ""
+    return page(request, "problem.html", {"kind": "not_found", "why": why}, status=404)
+
+
+async def wrong_input(request: Request, problem: Exception) -> Response:
+    """422, with what is wrong."""
+    return page(request, "problem.html", {"kind": "wrong", "why": str(problem)}, status=422)
+
+
+async def permanent(request: Request, problem: Exception) -> Response:
+    """A picture that cannot be read, say: told in the log, not to the reader."""
+    log.warning("page", path=request.url.path, why=str(problem))
+    return page(request, "problem.html", {"kind": "broken", "why": ""}, status=500)
+
+
+async def away(request: Request, problem: Exception) -> Response:
+    """503: Kafka or the store does not answer now; the same again may work."""
+    log.warning("page", path=request.url.path, why=str(problem))
+    answer = page(request, "problem.html", {"kind": "away", "why": ""}, status=503)
+    answer.headers["Retry-After"] = "1"
+    return answer

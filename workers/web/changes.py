@@ -1,0 +1,47 @@
+"""Server-sent events: an open page learns within milliseconds that its shopper's list is another.
+
+The stream tells the list's id and nothing else; the page then asks for the shelf, in its own
+language. What is the present list is told first, so that nothing is missed between two streams.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+from starlette.routing import Route
+
+from stylecore.recommend import EVERYONE
+from workers.web.site import Site, id_of, site_of
+
+STILL_HERE_SECONDS = 15.0
+"""Between two signs of life, so that proxies keep the stream and its end is noticed."""
+
+
+async def changes(request: Request) -> Response:
+    """The ids of the shopper's lists, each as soon as it comes."""
+    stream = ids_of_lists(site_of(request), id_of(request, "user"))
+    headers = {"X-Accel-Buffering": "no"}
+    return StreamingResponse(stream, media_type="text/event-stream", headers=headers)
+
+
+async def ids_of_lists(site: Site, user_id: str) -> AsyncIterator[str]:
+    """The stream's text, until the server stops."""
+    told = None
+    yield "retry: 500\n\n"
+    with site.watchers.watch(user_id, EVERYONE) as changed:
+        while not site.watchers.closed:
+            changed.clear()
+            found = site.tables.list_for(user_id)
+            if found is not None and found.recommendation_id != told:
+                told = found.recommendation_id
+                yield f"event: shelf\ndata: {told}\n\n"
+            try:
+                await asyncio.wait_for(changed.wait(), STILL_HERE_SECONDS)
+            except TimeoutError:
+                yield ": still here\n\n"
+
+
+ROUTES = [Route("/shop/{user}/changes", changes)]

@@ -1,0 +1,53 @@
+"""The pictures' addresses: only what the tables name, in the browser's format and size."""
+
+from __future__ import annotations
+
+import asyncio
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from workers.web.pictures import media_type_for, version_of, width_for
+from workers.web.shelf import picture_uri
+from workers.web.site import NotFound, id_of, site_of
+
+FOR_GOOD = "public, max-age=31536000, immutable"
+AT_ONCE = asyncio.Semaphore(4)
+"""Pictures in the making: more would only wait for the processor."""
+
+
+async def picture(request: Request) -> Response:
+    """A product in a style."""
+    tables = site_of(request).tables
+    uri = picture_uri(tables, id_of(request, "product"), id_of(request, "style"))
+    return await answer_with(request, uri)
+
+
+async def rejected(request: Request) -> Response:
+    """A render that was not published."""
+    pair = (id_of(request, "product"), id_of(request, "style"))
+    found = site_of(request).tables.rejected.get(pair)
+    return await answer_with(request, found.image_uri if found else None)
+
+
+async def answer_with(request: Request, uri: str | None) -> Response:
+    """The picture at an address of ours; kept by browsers for good where the version is right.
+
+    Raises NotFound, Permanent, Transient.
+    """
+    if uri is None:
+        raise NotFound("there is no such picture")
+    media_type = media_type_for(request.headers.get("accept", ""))
+    width = width_for(request.query_params.get("w", ""))
+    async with AT_ONCE:
+        data = await asyncio.to_thread(site_of(request).pictures.small, uri, width, media_type)
+    keep = FOR_GOOD if request.query_params.get("v") == version_of(uri) else "no-cache"
+    headers = {"Cache-Control": keep, "Vary": "Accept"}
+    return Response(data, media_type=media_type, headers=headers)
+
+
+ROUTES = [
+    Route("/pictures/{product}/{style}", picture),
+    Route("/rejected/{product}/{style}", rejected),
+]

@@ -1,0 +1,106 @@
+"""What the console counts: feedback by style, demand that waits, dead letters.
+
+These topics are no tables: they are read from the oldest record that they still have, so the counts
+are of their retention, seven days of feedback as shipped. Used by the event loop's thread alone.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, OrderedDict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import msgspec
+
+from schemas.cloudevents import header
+from schemas.codec import InvalidEvent, decode
+from schemas.events import StyleDemand
+from schemas.topics import DEAD_LETTER_SUFFIX, DEMAND, FEEDBACK, TOPICS
+from workers.letters import REPLAYED, Letter, letter_of
+from workers.records import Record
+
+COUNTED = (FEEDBACK.name, DEMAND.name)
+JOURNALS: tuple[str, ...] = (
+    *COUNTED,
+    *(topic.name + DEAD_LETTER_SUFFIX for topic in TOPICS if topic.dead_letters_of),
+)
+LETTERS_KEPT = 500
+DEMANDS_KEPT = 5000
+
+
+class Acted(msgspec.Struct, frozen=True, gc=False):
+    """What the counts need of feedback."""
+
+    kind: str
+    style_id: str | None = None
+    recommendation_id: str | None = None
+
+
+class Demanded(msgspec.Struct, frozen=True):
+    """A product that shoppers want in a style: how many, and when that was told last."""
+
+    product_id: str
+    style_id: str
+    wanted: int
+    told_at: datetime
+
+
+@dataclass
+class Journal:
+    """The counts so far."""
+
+    acts: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """By style_id and kind: what was done to places of a recommended list."""
+    demand: OrderedDict[tuple[str, str], Demanded] = field(default_factory=OrderedDict)
+    """By product_id and style_id, the newest last."""
+    letters: OrderedDict[tuple[str, str], Letter] = field(default_factory=OrderedDict)
+    """By dead-letter topic and place, the newest last."""
+
+    def take(self, changes: Iterable[tuple[str, Record]]) -> None:
+        """Count records, each with its topic's contract name.
+
+        What cannot be read is among the dead letters, and passed over here.
+        """
+        for name, record in changes:
+            try:
+                self._take(name, record)
+            except (InvalidEvent, msgspec.DecodeError):
+                continue
+
+    def _take(self, name: str, record: Record) -> None:
+        if name == FEEDBACK.name:
+            if record.value is not None:
+                self._count(msgspec.json.decode(record.value, type=Acted))
+        elif name == DEMAND.name:
+            self._want(decode(StyleDemand, record.value))
+        else:
+            self._keep(name, record)
+
+    def _count(self, act: Acted) -> None:
+        if act.recommendation_id is not None and act.style_id is not None:
+            self.acts[act.style_id, act.kind] += 1
+
+    def _want(self, told: StyleDemand) -> None:
+        pair = (told.product_id, told.style_id)
+        before = self.demand.pop(pair, None)
+        self.demand[pair] = Demanded(
+            told.product_id,
+            told.style_id,
+            told.wanted + (before.wanted if before else 0),
+            told.window_end,
+        )
+        if len(self.demand) > DEMANDS_KEPT:
+            self.demand.popitem(last=False)
+
+    def _keep(self, name: str, record: Record) -> None:
+        replayed = header(record.headers, f"{REPLAYED}offset")
+        if replayed is not None:
+            place = (name, f"{record.partition}/{replayed.decode(errors='replace')}")
+            if place in self.letters:
+                self.letters[place] = msgspec.structs.replace(self.letters[place], replayed=True)
+            return
+        letter = letter_of(record, replayed=False)
+        self.letters[name, letter.place] = letter
+        if len(self.letters) > LETTERS_KEPT:
+            self.letters.popitem(last=False)

@@ -1,0 +1,76 @@
+"""Events to their topics, each answered for: the caller learns when the broker has it."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Sequence
+from datetime import datetime
+
+import msgspec
+from confluent_kafka import KafkaError
+
+from schemas.topics import Topic
+from stylecore.errors import Transient
+from workers.publisher import Publisher
+from workers.settings import Settings
+from workers.telemetry import RECORDS_PRODUCED
+
+SOURCE = "/stylecast/web"
+WORKER = "web"
+ANSWER_SECONDS = 5.0
+POLL_SECONDS = 0.1
+
+
+class Outbox:
+    """Publishes for the pages.
+
+    A record that is not confirmed in time may still arrive: feedback that is sent again under the
+    same event_id counts once.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._publisher = Publisher(settings, SOURCE)
+
+    async def publish(self, topic: Topic, events: Sequence[msgspec.Struct], now: datetime) -> None:
+        """Send the events and wait until the broker has all. Raises Transient, Permanent."""
+        loop = asyncio.get_running_loop()
+        left: list[asyncio.Future[None]] = [loop.create_future() for _ in events]
+
+        def hand_over() -> None:
+            for event, done in zip(events, left, strict=True):
+                self._publisher.send(topic, event, now, _Told(loop, done))
+
+        try:
+            async with asyncio.timeout(ANSWER_SECONDS):
+                await asyncio.to_thread(hand_over)
+                await asyncio.gather(*left)
+        except TimeoutError as problem:
+            raise Transient(f"Kafka has not confirmed {topic.name} yet") from problem
+        RECORDS_PRODUCED.labels(WORKER, self._publisher.topic(topic)).inc(len(events))
+
+    def poll_until(self, stop: threading.Event) -> None:
+        """Hear of deliveries until `stop` is set, then wait for what is on its way."""
+        while not stop.is_set():
+            self._publisher.poll(POLL_SECONDS)
+        self._publisher.flush()
+
+
+class _Told:
+    """Sets a future of the loop, from whatever thread librdkafka calls in."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, done: asyncio.Future[None]) -> None:
+        self._loop = loop
+        self._done = done
+
+    def __call__(self, error: KafkaError | None, _message: object) -> None:
+        if not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._set, error)
+
+    def _set(self, error: KafkaError | None) -> None:
+        if self._done.done():  # nobody waits any longer
+            return
+        if error is None:
+            self._done.set_result(None)
+        else:
+            self._done.set_exception(Transient(f"not delivered: {error.str()}"))

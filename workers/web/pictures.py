@@ -1,0 +1,86 @@
+"""Pictures as a browser wants them: small, in the newest format that it takes, each made once.
+
+Only what the tables name is ever fetched, and only from the store and the allowed prefixes. A photo
+that changes under its old address is seen again after a restart.
+"""
+
+from __future__ import annotations
+
+import io
+from functools import lru_cache
+from hashlib import blake2b
+
+from PIL import Image
+
+from stylecore.decoder import Decoder
+from stylecore.fetch import fetch
+from stylecore.images import Photo, working_size
+from stylecore.store import Store
+from workers.settings import Settings
+
+WIDTHS = (160, 320, 480, 640, 960)
+"""Pixels of the shorter side that can be asked for; never more than the picture has."""
+KEPT = 3000
+"""Made pictures that are kept, of 5 to 60 kB each."""
+FORMATS = {
+    "image/avif": ("AVIF", {"quality": 62, "speed": 8}),
+    "image/webp": ("WEBP", {"quality": 80, "method": 3}),
+    "image/jpeg": ("JPEG", {"quality": 85}),
+}
+"""Media type to Pillow's name and options, the smallest first."""
+
+
+class Pictures:
+    """Makes and keeps the pictures of the pages; may be asked from several threads."""
+
+    def __init__(self, settings: Settings, decoder: Decoder) -> None:
+        self._decoder = decoder
+        self._max_bytes = settings.photos.max_bytes
+        self._prefixes = (*settings.photos.allowed_prefixes, Store(settings.store.uri).uri)
+        self.small = lru_cache(maxsize=KEPT)(self._small)
+
+    def photo(self, uri: str) -> Photo:
+        """The photo or picture at an address. Raises Permanent or Transient."""
+        data = fetch(uri, allowed_prefixes=self._prefixes, max_bytes=self._max_bytes)
+        return self.decoded(data)
+
+    def decoded(self, data: bytes) -> Photo:
+        """The photo in these bytes. Raises NotAPhoto or Transient."""
+        return self._decoder.decode(data)
+
+    def _small(self, uri: str, width: int, media_type: str) -> bytes:
+        """The picture at an address, its short side at most `width`.
+
+        Raises Permanent or Transient.
+        """
+        photo = self.photo(uri)
+        picture = Image.fromarray(photo.pixels if photo.large is None else photo.large)
+        if width < min(picture.size):
+            size = working_size(picture.size, width)
+            picture = picture.resize(size, Image.Resampling.LANCZOS, reducing_gap=3.0)
+        return encoded(picture, media_type)
+
+
+def encoded(picture: Image.Image, media_type: str) -> bytes:
+    """The picture in one of FORMATS."""
+    name, options = FORMATS[media_type]
+    buffer = io.BytesIO()
+    picture.save(buffer, name, **options)
+    return buffer.getvalue()
+
+
+def media_type_for(accept: str) -> str:
+    """The smallest format of those that an Accept header names; JPEG where it names none."""
+    named = {part.partition(";")[0].strip() for part in accept.split(",")}
+    return next((media_type for media_type in FORMATS if media_type in named), "image/jpeg")
+
+
+def width_for(wanted: str) -> int:
+    """The least of WIDTHS that is enough for what was asked for; 320 where that is no number."""
+    pixels = int(wanted) if wanted.isdecimal() and len(wanted) < 6 else 320
+    return next((width for width in WIDTHS if width >= pixels), WIDTHS[-1])
+
+
+def version_of(uri: str) -> str:
+    """Changes with the address, so that a browser may keep what it has for good."""
+    return blake2b(uri.encode(), digest_size=6).hexdigest()

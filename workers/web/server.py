@@ -1,0 +1,162 @@
+"""The web worker's process: topics read in threads, pages served by one event loop.
+
+Three threads beside the loop: one follows the tables, one the journal, one hears of deliveries. The
+pages are served from the first second; /ready says when the tables have been read.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import threading
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+import uvicorn
+
+from stylecore.decoder import Decoder
+from stylecore.decoder_process import Limits
+from stylecore.errors import SettingsError
+from stylecore.manifest import load_manifest
+from workers.records import Record
+from workers.settings import Settings, WebSettings
+from workers.telemetry import Health, log
+from workers.topics import require_topics, topic_name
+from workers.web.app import make_app
+from workers.web.follow import Background, follow
+from workers.web.guard import require_safe
+from workers.web.journal import JOURNALS, Journal
+from workers.web.mixer import Mixer
+from workers.web.outbox import Outbox
+from workers.web.pictures import WIDTHS, Pictures
+from workers.web.site import Site
+from workers.web.tables import TABLES, Change, Tables
+from workers.web.watchers import Watchers
+
+WORKER = "web"
+DECODERS = 2
+GRACE_SECONDS = 3
+LOOK_SECONDS = 0.1
+
+
+def run_web(settings: Settings, health: Health, stop: threading.Event) -> None:
+    """Serve until `stop` is set. Raises SettingsError or Permanent where that cannot be."""
+    require_safe(settings.web)
+    require_topics(
+        settings, [topic_name(settings, name) for name in (*(it.name for it in TABLES), *JOURNALS)]
+    )
+    with _listen(settings.web) as listening:
+        serving = Background(
+            "pages", lambda: asyncio.run(_serve(settings, health, stop, listening)), stop
+        )
+        stop.wait()
+        serving.join()
+
+
+async def _serve(
+    settings: Settings, health: Health, stop: threading.Event, listening: socket.socket
+) -> None:
+    decoder = decoder_of(settings)
+    site = make_site(settings, health, decoder)
+    threads = [
+        Background("tables", _tables(site, stop), stop),
+        Background("journal", _journal(site, stop), stop),
+        Background("outbox", lambda: site.outbox.poll_until(stop), stop),
+    ]
+    server = uvicorn.Server(
+        uvicorn.Config(
+            make_app(site),
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=GRACE_SECONDS,
+        )
+    )
+    host, port = listening.getsockname()[:2]
+    log.info("pages", address=f"http://{host}:{port}")
+    closing = asyncio.create_task(_close_after(stop, site, server))
+    await server.serve(sockets=[listening])
+    stop.set()
+    await closing
+    for thread in threads:
+        await asyncio.to_thread(thread.join)
+    decoder.close()
+
+
+def decoder_of(settings: Settings) -> Decoder:
+    """Processes that decode the pictures of the pages, within the bounds of the settings."""
+    limits = Limits(
+        max_pixels=settings.photos.max_pixels,
+        seconds=settings.photos.decode_seconds,
+        short_side=load_manifest(settings.stylize.generator).working_size,
+        output_side=WIDTHS[-1],
+    )
+    return Decoder(limits, DECODERS)
+
+
+def make_site(settings: Settings, health: Health, decoder: Decoder) -> Site:
+    """A site that has read nothing yet."""
+    pictures = Pictures(settings, decoder)
+    return Site(
+        settings=settings,
+        health=health,
+        manifest=load_manifest(settings.stylize.generator),
+        tables=Tables(),
+        journal=Journal(),
+        watchers=Watchers(),
+        outbox=Outbox(settings),
+        pictures=pictures,
+        mixer=Mixer(settings, pictures),
+        clock=lambda: datetime.now(UTC),
+    )
+
+
+def _tables(site: Site, stop: threading.Event) -> Callable[[], None]:
+    """Reads the tables' topics; the loop of this call takes what was read."""
+    loop = asyncio.get_running_loop()
+    contract = {topic_name(site.settings, topic): topic.name for topic in TABLES}
+
+    def take(records: list[Record]) -> None:
+        changes = [
+            Change(contract[it.topic], (it.key or b"").decode(errors="replace"), it.value)
+            for it in records
+        ]
+        loop.call_soon_threadsafe(lambda: site.watchers.notify(site.tables.apply(changes)))
+
+    def caught_up() -> None:
+        loop.call_soon_threadsafe(setattr, site.health, "ready", True)  # after what was read
+        log.info("tables read")
+
+    return lambda: follow(site.settings, [*contract], take, caught_up, stop)
+
+
+def _journal(site: Site, stop: threading.Event) -> Callable[[], None]:
+    """Reads what the console counts, likewise."""
+    loop = asyncio.get_running_loop()
+    contract = {topic_name(site.settings, name): name for name in JOURNALS}
+
+    def take(records: list[Record]) -> None:
+        changes = [(contract[it.topic], it) for it in records]
+        loop.call_soon_threadsafe(site.journal.take, changes)
+
+    return lambda: follow(site.settings, [*contract], take, lambda: None, stop)
+
+
+async def _close_after(stop: threading.Event, site: Site, server: uvicorn.Server) -> None:
+    """Once `stop` is set, end the open streams and then the server."""
+    while not stop.is_set():
+        await asyncio.sleep(LOOK_SECONDS)
+    site.watchers.close()
+    server.should_exit = True
+
+
+def _listen(settings: WebSettings) -> socket.socket:
+    """A socket at the address of the settings. Raises SettingsError where it is not to be had."""
+    try:
+        return socket.create_server((settings.host, settings.port), backlog=128)
+    except OSError as problem:
+        raise SettingsError(
+            f"setting STYLECAST_WEB__PORT: {settings.host}:{settings.port} cannot be had "
+            f"({problem.strerror}); name another, or 0 for a free one"
+        ) from problem

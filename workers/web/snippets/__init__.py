@@ -1,0 +1,1 @@
+"""Snippets for developers of a storefront, shown as they stand; each runs by itself."""
