@@ -17,24 +17,48 @@ from workers.settings import Settings
 
 TIMEOUT_SECONDS = 15
 
+REFUSED = {
+    KafkaError._AUTHENTICATION: "authentication failed",  # noqa: SLF001 (their public names)
+    KafkaError._SSL: "no trusted TLS connection",  # noqa: SLF001
+}
+"""Why a broker lets nobody in, in our words."""
+
 MOVING = frozenset(
     {
+        KafkaError.BROKER_NOT_AVAILABLE,
         KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
         KafkaError.COORDINATOR_NOT_AVAILABLE,
+        KafkaError.FENCED_LEADER_EPOCH,
         KafkaError.LEADER_NOT_AVAILABLE,
         KafkaError.NOT_CONTROLLER,
         KafkaError.NOT_COORDINATOR,
         KafkaError.NOT_LEADER_FOR_PARTITION,
+        KafkaError.OFFSET_NOT_AVAILABLE,
+        KafkaError.REPLICA_NOT_AVAILABLE,
         KafkaError.REQUEST_TIMED_OUT,
+        KafkaError.UNKNOWN_LEADER_EPOCH,
         KafkaError.UNKNOWN_TOPIC_OR_PART,
     }
 )
-"""Answers of a cluster in which something is just being created or moved."""
+"""Answers of a cluster in which something is being created or moved, or which was restarted."""
+
+
+class _Admin(AdminClient):
+    """Remembers why it was not let in: librdkafka tells that to a callback alone."""
+
+    def __init__(self, properties: dict[str, Any]) -> None:
+        self.refused: KafkaError | None = None
+        given: dict[str, Any] = {"log_level": 0, **properties, "error_cb": self._hear}
+        super().__init__(given)
+
+    def _hear(self, error: KafkaError) -> None:
+        if error.code() in REFUSED:
+            self.refused = error
 
 
 def admin_client(settings: Settings) -> AdminClient:
     """A client for administration; it connects when first asked something."""
-    return AdminClient({"log_level": 0, **settings.kafka.librdkafka()})
+    return _Admin(settings.kafka.librdkafka())
 
 
 def answer(doing: str, ask: Callable[[], Any]) -> Any:
@@ -46,8 +70,15 @@ def answer(doing: str, ask: Callable[[], Any]) -> Any:
 
 
 def cluster(admin: AdminClient) -> Any:
-    """librdkafka's metadata: brokers and topics. Raises Transient."""
-    return answer("cannot list the topics", lambda: admin.list_topics(timeout=TIMEOUT_SECONDS))
+    """librdkafka's metadata: brokers and topics. Raises Transient, with the cause if refused."""
+    try:
+        return admin.list_topics(timeout=TIMEOUT_SECONDS)
+    except KafkaException as problem:
+        admin.poll(0)
+        refused = getattr(admin, "refused", None)
+        if refused is not None:
+            raise Transient(f"{REFUSED[refused.code()]}: {refused.str()}") from problem
+        raise in_words("cannot list the topics", problem) from problem
 
 
 def in_words(doing: str, problem: KafkaException) -> Permanent | Transient:

@@ -5,13 +5,17 @@ The header names are Kafka Connect's (KIP-298), so that its tools read them.
 
 from __future__ import annotations
 
-from schemas.cloudevents import Headers, header
+from schemas.cloudevents import Headers, header, trace_id
 from schemas.topics import dead_letter_topic
 from workers.records import Output, Record
 from workers.telemetry import DEAD_LETTERS, log
 
 PREFIX = "__connect.errors."
 MAX_MESSAGE = 2000
+MAX_TOLD = 500
+"""Characters of a log line's reason; the letter has the rest."""
+LONGEST_COUNT = 18
+"""Digits; anyone can write the header, and Python refuses to read numbers of thousands."""
 
 
 def dead_letter_headers(
@@ -38,7 +42,8 @@ def dead_letter(record: Record, stage: str, error: Exception) -> Output:
         partition=record.partition,
         offset=record.offset,
         stage=stage,
-        why=str(error),
+        why=str(error)[:MAX_TOLD],
+        trace_id=trace_id(record.headers),
     )
     headers = dead_letter_headers(
         topic=record.topic,
@@ -61,4 +66,4 @@ def dead_letter(record: Record, stage: str, error: Exception) -> Output:
 def _attempts_before(record: Record) -> int:
     """How often a replayed record failed already."""
     attempts = header(record.headers, f"{PREFIX}attempts") or b""
-    return int(attempts) if attempts.isdigit() else 0
+    return int(attempts) if attempts.isdigit() and len(attempts) <= LONGEST_COUNT else 0

@@ -1,7 +1,8 @@
-"""Publishes events without transactions: for the command line, the demo and the trainer."""
+"""Publishes events without transactions: for the command line, the demo, the trainer, the pages."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 from types import TracebackType
 from typing import Self
@@ -19,6 +20,9 @@ from workers.transaction import produce
 
 FLUSH_SECONDS = 30.0
 
+Told = Callable[[KafkaError | None, object], None]
+"""Hears, when the publisher is polled, that a record is delivered, or of the error."""
+
 
 class Publisher:
     """Sends events and, at its end, waits until the broker has all of them."""
@@ -30,21 +34,26 @@ class Publisher:
         self._known: set[str] = set()
         self._failed: KafkaError | None = None
 
-    def send(self, topic: Topic, event: msgspec.Struct, now: datetime) -> None:
+    def send(
+        self, topic: Topic, event: msgspec.Struct, now: datetime, told: Told | None = None
+    ) -> None:
         """Hand over one event. Raises Permanent where the topic is missing."""
-        self.send_raw(output_of(self._settings, topic, event, source=self._source, now=now))
+        self.send_raw(output_of(self._settings, topic, event, source=self._source, now=now), told)
 
-    def send_raw(self, output: Output) -> None:
-        """Hand over one record as it is. Raises Permanent where the topic is missing."""
+    def send_raw(self, output: Output, told: Told | None = None) -> None:
+        """Hand over one record as it is. Raises Permanent where the topic is missing.
+
+        With `told` a failure is told there, and not by poll or flush.
+        """
         if output.topic not in self._known:
             require_topics(self._settings, [output.topic])
             self._known.add(output.topic)
-        produce(self._producer, output, self._delivered)
+        produce(self._producer, output, told or self._delivered)
         self._producer.poll(0)
 
-    def poll(self) -> None:
-        """Hear of deliveries. Raises Transient where one failed."""
-        self._producer.poll(0)
+    def poll(self, seconds: float = 0) -> None:
+        """Hear of deliveries, waiting so long for one. Raises Transient where one failed."""
+        self._producer.poll(seconds)
         self._require_delivery()
 
     def flush(self) -> None:

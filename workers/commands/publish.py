@@ -1,4 +1,4 @@
-"""`stylecast publish products / styles / feedback / jobs [FILE]`: JSON lines, checked and sent."""
+"""`stylecast publish products / styles / feedback / jobs / posters [FILE]`: JSON lines, checked."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import msgspec
 import typer
 
 from schemas.codec import InvalidEvent, decode
-from schemas.topics import FEEDBACK, JOBS, PRODUCTS, STYLES, Topic
+from schemas.topics import FEEDBACK, JOBS, POSTER_REQUESTS, PRODUCTS, STYLES, Topic
 from stylecore.errors import Permanent
 from workers.settings import load_settings
 
@@ -48,6 +48,12 @@ def feedback(file: File = None) -> None:
 def jobs(file: File = None) -> None:
     """Send stylize jobs."""
     publish_lines(JOBS, file)
+
+
+@app.command()
+def posters(file: File = None) -> None:
+    """Send requests for posters."""
+    publish_lines(POSTER_REQUESTS, file)
 
 
 def publish_lines(topic: Topic, file: Path | None) -> None:

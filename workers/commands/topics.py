@@ -1,13 +1,15 @@
-"""`stylecast topics apply / check / show`: the table of topics and the cluster."""
+"""`stylecast topics apply / check / show / acls`: the table of topics and the cluster."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import msgspec
 import typer
 
-from schemas.topics import USER_PARTITIONS
+from schemas.topics import TOPICS, USER_PARTITIONS
+from stylecore.errors import Permanent
 from workers.commands.printing import JsonFlag, print_json, print_table
 from workers.settings import load_settings
 
@@ -52,3 +54,43 @@ def show(as_json: JsonFlag = False) -> None:
         print_json(found)
     else:
         print_table("Topics", found)
+
+
+@app.command()
+def copy(
+    to_prefix: Annotated[str, typer.Option(help="Of the topics to copy into; they must be there.")],
+    topics: Annotated[list[str] | None, typer.Argument(help="Some; without, all tables.")] = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Copy the compacted topics to those of another prefix, whatever partitions those have."""
+    from workers.copying import copy_tables
+
+    wanted = [topic for topic in TOPICS if topic.cleanup == "compact"]
+    if topics:
+        wanted = [topic for topic in TOPICS if topic.name in topics]
+        if unknown := sorted(set(topics) - {topic.name for topic in wanted}):
+            raise Permanent(f"no topics of the table: {', '.join(unknown)}")
+    copied = copy_tables(load_settings(), to_prefix, wanted)
+    if as_json:
+        print_json(copied)
+    else:
+        print_table("Copied", [{"topic": name, "records": n} for name, n in copied.items()])
+
+
+@app.command()
+def acls(
+    file: Annotated[Path, typer.Argument(help="deploy/acls.yaml, or your own.")],
+    apply: Annotated[bool, typer.Option("--apply", help="Grant them on the cluster.")] = False,
+    as_json: JsonFlag = False,
+) -> None:
+    """Print the access rights as lines of kafka-acls.sh, or grant them."""
+    from workers.acls import apply_acls, grants, read_acls
+
+    settings = load_settings()
+    wanted = list(grants(settings, read_acls(file)))
+    if apply:
+        apply_acls(settings, wanted)
+    if as_json:
+        print_json(msgspec.to_builtins(wanted))
+    else:
+        typer.echo("\n".join(map(str, wanted)))

@@ -1,0 +1,194 @@
+"""Nobody gets in without a name, each worker may do its own work only, and no secret is told."""
+
+import json
+import os
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from confluent_kafka import KafkaError, KafkaException, Producer
+from confluent_kafka.admin import AdminClient
+from helpers import wait_until
+from integration.shop import PARTITIONS, click, latest, publish_products, read_all, shop_fleet
+from secure_broker import secure_broker
+
+from schemas.codec import decode
+from schemas.events import Recommendations
+from schemas.topics import FEEDBACK, JOBS, PREFERENCE_MODELS, RECOMMENDATIONS, STYLIZED
+from workers.acls import apply_acls, grants, read_acls
+from workers.publisher import Publisher
+from workers.settings import load_settings
+from workers.topics import apply_topics
+
+pytestmark = pytest.mark.integration
+
+ACLS = Path(__file__).parents[2] / "deploy" / "acls.yaml"
+SECRET = "planted-Xk7wQ2-secret"
+WORKERS = ("planner", "stylize", "preferences", "trainer", "lag")
+BY_CERTIFICATE = {"stylize", "planner"}
+"""These show a certificate, the others know a password: both ways serve all."""
+
+
+@pytest.fixture(scope="module")
+def broker(tmp_path_factory):
+    """A broker with the topics, the users and the rights of deploy/acls.yaml."""
+    with secure_broker(tmp_path_factory.mktemp("secure")) as running:
+        settings = load_settings(kafka=running.by_certificate("admin"))
+        apply_topics(settings, PARTITIONS)
+        apply_acls(settings, list(grants(settings, read_acls(ACLS))))
+        running.add_users({principal(part): SECRET for part in read_acls(ACLS)})
+        yield running
+
+
+def principal(part: str) -> str:
+    """The name by which a part is known, as a user and as a certificate."""
+    return f"stylecast-{part}"
+
+
+def fields_of(broker, part: str, by_certificate: bool = False) -> dict[str, str]:
+    """The part's settings of the connection."""
+    if by_certificate:
+        return broker.by_certificate(principal(part))
+    return broker.by_password(principal(part), SECRET)
+
+
+def environment_of(fields: dict[str, str]) -> dict[str, str]:
+    """The same as environment variables."""
+    return {f"STYLECAST_KAFKA__{name.upper()}": value for name, value in fields.items()}
+
+
+@pytest.mark.parametrize("swapped", [False, True])
+def test_every_worker_works_with_its_own_rights(broker, swapped, tmp_path):
+    store = str(tmp_path.parent / "shared-store")
+    admin = load_settings(kafka=broker.by_certificate("admin"), store={"uri": store})
+    before = len(latest(read_all(admin, STYLIZED)))
+    common = {"STYLECAST_STORE__URI": store, "STYLECAST_WORKER__INSTANCE": "test"}
+    with shop_fleet(admin, common, tmp_path) as fleet:
+        shared = dict(fleet.environment)
+        for worker in WORKERS:
+            fields = fields_of(broker, worker, (worker in BY_CERTIFICATE) is not swapped)
+            fleet.environment = {**shared, **environment_of(fields)}
+            fleet.start(worker)
+            fleet.wait_ready(worker)
+        platform = admin.model_copy(
+            update={"kafka": load_settings(kafka=fields_of(broker, "platform")).kafka}
+        )
+        products = publish_products(platform, 2 + 2 * swapped)[-2:]
+        wait_until(lambda: len(latest(read_all(admin, STYLIZED))) >= before + 4, 90)
+        with Publisher(platform, "/test") as publisher:
+            for number, product in enumerate(products):
+                event = click(number, f"ada-{swapped}-{number}", product)
+                publisher.send(FEEDBACK, event, datetime.now(UTC))
+        storefront = load_settings(kafka=fields_of(broker, "storefront"))
+
+        def lists() -> set[bytes | None]:
+            return latest(read_all(storefront, RECOMMENDATIONS)).keys()
+
+        wait_until(lambda: {f"ada-{swapped}-{n}".encode() for n in range(2)} <= lists(), 60)
+        wait_until(lambda: len(read_all(admin, PREFERENCE_MODELS)) > 0, 60)
+        fleet.require_running()
+    found = decode(Recommendations, next(iter(latest(read_all(admin, RECOMMENDATIONS)).values())))
+    assert found.items
+    told = "".join(path.read_text() for path in (tmp_path / "logs").iterdir())
+    assert SECRET not in told
+    assert "AUTHORIZATION" not in told.upper()
+
+
+@pytest.mark.parametrize("by_certificate", [False, True])
+@pytest.mark.parametrize(
+    ("part", "topic"),
+    [("stylize", FEEDBACK), ("lag", RECOMMENDATIONS), ("trainer", FEEDBACK), ("storefront", JOBS)],
+)
+def test_nobody_reads_what_is_not_theirs(broker, part, topic, by_certificate):
+    kafka = load_settings(kafka=fields_of(broker, part, by_certificate)).kafka.librdkafka()
+    found = AdminClient({**kafka, "log_level": 0}).list_topics(topic.name, timeout=30)
+    assert found.topics[topic.name].error.code() == KafkaError.TOPIC_AUTHORIZATION_FAILED
+
+
+@pytest.mark.parametrize(
+    ("part", "topic"),
+    [("lag", JOBS), ("stylize", FEEDBACK), ("preferences", STYLIZED), ("storefront", JOBS)],
+)
+def test_nobody_writes_what_is_not_theirs(broker, part, topic):
+    kafka = load_settings(kafka=fields_of(broker, part)).kafka.librdkafka()
+    producer = Producer({**kafka, "log_level": 0})
+    refused = []
+    producer.produce(topic.name, b"x", b"x", on_delivery=lambda error, _: refused.append(error))
+    assert producer.flush(30) == 0
+    assert [error.code() for error in refused] == [KafkaError.TOPIC_AUTHORIZATION_FAILED]
+
+
+def test_nobody_takes_the_transactions_of_another(broker):
+    kafka = load_settings(kafka=fields_of(broker, "preferences")).kafka.librdkafka()
+    name = "stylecast-stylize-test"
+    producer = Producer({**kafka, "transactional.id": name, "log_level": 0})
+    with pytest.raises(KafkaException) as refused:
+        producer.init_transactions(20)
+    code = refused.value.args[0].code()
+    assert code == KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED
+
+
+@pytest.mark.parametrize("worker", WORKERS)
+def test_a_wrong_password_is_told_as_such_and_not_shown(broker, worker, tmp_path):
+    wrong = environment_of(broker.by_password(principal(worker), SECRET + "-wrong"))
+    log = tmp_path / "log"
+    with log.open("wb") as out:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "workers", "run", worker],
+            env={**os.environ, **wrong, "STYLECAST_STORE__URI": str(tmp_path)},
+            stdout=out,
+            stderr=out,
+        )
+    try:
+        wait_until(lambda: "authentication failed" in log.read_text(), 60)
+    finally:
+        process.terminate()
+        process.wait(30)
+    assert SECRET not in log.read_text()
+
+
+def test_settings_and_their_tracebacks_hide_every_secret(tmp_path):
+    secrets = {
+        f"STYLECAST_KAFKA__{name}": SECRET
+        for name in ("SASL_PASSWORD", "SSL_KEY_PASSWORD", "SSL_KEY_PEM")
+    } | {"STYLECAST_STORE__URI": f"s3://key:{SECRET}@bucket/folder"}
+    code = "from workers.settings import load_settings; s = load_settings(); print(s); 1 / 0"
+    for arguments in (["-m", "workers", "settings"], ["-m", "workers", "settings", "--json"],
+                      ["-c", code]):  # fmt: skip
+        ended = subprocess.run(
+            [sys.executable, *arguments],
+            env={**os.environ, **secrets},
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert "sasl" in ended.stdout.lower()
+        assert SECRET not in ended.stdout + ended.stderr
+
+
+def test_the_rights_are_printed_for_kafkas_own_tool(environment_without_broker):
+    printed = environment_without_broker("topics", "acls", str(ACLS))
+    wanted = (
+        "kafka-acls.sh --add --allow-principal 'User:stylecast-lag' "
+        "--operation Describe --group 'stylecast-' --resource-pattern-type prefixed"
+    )
+    assert wanted in printed.splitlines()
+    rows = json.loads(environment_without_broker("topics", "acls", str(ACLS), "--json"))
+    assert len(rows) == len(printed.splitlines())
+
+
+@pytest.fixture
+def environment_without_broker():
+    """Runs a command that needs no broker."""
+
+    def run(*arguments: str) -> str:
+        command = [sys.executable, "-m", "workers", *arguments]
+        return subprocess.run(
+            command, capture_output=True, text=True, timeout=60, check=True
+        ).stdout
+
+    return run

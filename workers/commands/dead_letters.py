@@ -1,0 +1,119 @@
+"""`stylecast dead-letters list / show / replay`: what failed, why, and the same once more."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+import typer
+
+from schemas.topics import TOPICS
+from workers.commands.printing import JsonFlag, print_json, print_table
+from workers.letters import Letter, Selection, contract_name, read_letters
+from workers.settings import load_settings
+
+app = typer.Typer(help="What failed, why, and again.", no_args_is_help=True)
+
+TopicName = Annotated[str, typer.Argument(help="The input topic, or its .dlq.")]
+Reason = Annotated[str, typer.Option(help="Part of the error's class or message.")]
+Since = Annotated[datetime | None, typer.Option(help="Records of this time (UTC) or later.")]
+Until = Annotated[datetime | None, typer.Option(help="Records before this time (UTC).")]
+At = Annotated[
+    list[str] | None, typer.Option(help="PARTITION/OFFSET of the letter; may be repeated.")
+]
+
+
+@app.command(name="list")
+def list_letters(
+    topic: Annotated[str | None, typer.Argument(help="One topic; without it all.")] = None,
+    reason: Reason = "",
+    since: Since = None,
+    until: Until = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """List the letters: where, why, how often."""
+    settings, wanted = load_settings(), _selection(reason, since, until, None)
+    names = [contract_name(topic)] if topic else [t.name for t in TOPICS if t.dead_letters_of]
+    letters = [letter for name in names for letter in read_letters(settings, name)]
+    rows = [_row(letter) for letter in letters if wanted.has(letter)]
+    print_json(rows) if as_json else print_table("Dead letters", rows)
+
+
+@app.command()
+def show(
+    topic: TopicName,
+    reason: Reason = "",
+    since: Since = None,
+    until: Until = None,
+    at: At = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Show letters whole: key, value and every header."""
+    from workers.commands.tail import print_readable, readable
+
+    settings, wanted = load_settings(), _selection(reason, since, until, at)
+    letters = filter(wanted.has, read_letters(settings, contract_name(topic)))
+    if as_json:
+        print_json([readable(letter.record) for letter in letters])
+        return
+    for letter in letters:
+        print_readable(letter.record)
+
+
+@app.command()
+def replay(
+    topic: TopicName,
+    reason: Reason = "",
+    since: Since = None,
+    until: Until = None,
+    at: At = None,
+    again: Annotated[bool, typer.Option(help="Also what was replayed before.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only say what would be done.")
+    ] = False,
+    as_json: JsonFlag = False,
+) -> None:
+    """Give records back to their topic; exit 1 where one of them is refused."""
+    from workers.replay import replay as replay_letters
+
+    verdicts = replay_letters(
+        load_settings(),
+        contract_name(topic),
+        _selection(reason, since, until, at),
+        again=again,
+        dry_run=dry_run,
+    )
+    done = "would be replayed" if dry_run else "replayed"
+    rows = [
+        {**_row(it.letter), "done": f"refused: {it.refused}" if it.refused else done}
+        for it in verdicts
+    ]
+    print_json(rows) if as_json else print_table("Replay", rows)
+    if any(it.refused for it in verdicts):
+        raise typer.Exit(1)
+
+
+def _selection(
+    reason: str, since: datetime | None, until: datetime | None, at: list[str] | None
+) -> Selection:
+    return Selection(
+        reason=reason, since=_in_utc(since), until=_in_utc(until), places=tuple(at or ())
+    )
+
+
+def _in_utc(time: datetime | None) -> datetime | None:
+    return None if time is None else time.replace(tzinfo=UTC)
+
+
+def _row(letter: Letter) -> dict[str, Any]:
+    return {
+        "topic": letter.topic,
+        "at": letter.place,
+        "time": letter.record.at.isoformat(timespec="seconds"),
+        "key": (letter.record.key or b"").decode(errors="backslashreplace"),
+        "stage": letter.stage,
+        "error": letter.error,
+        "message": letter.message,
+        "attempts": letter.attempts,
+        "replayed": letter.replayed,
+    }

@@ -1,0 +1,50 @@
+"""Tombstones among the feedback: a shopper is to be forgotten, in order with the shopper's events.
+
+The shopper's state and list get tombstones in the batch's transaction, before what later events of
+the same batch bring. What the shops' counts of popularity took from the shopper stays: they name
+nobody.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from schemas.codec import InvalidEvent, decode_id
+from schemas.topics import RECOMMENDATIONS, USER_STATES
+from workers.dead_letter import dead_letter
+from workers.placement import misplaced
+from workers.records import Output, Record, tombstone
+from workers.settings import Settings
+
+Forgotten = tuple[Record, str]
+"""A tombstone and the shopper whom it forgets."""
+
+
+def wanted_forgotten(
+    records: Sequence[Record], partitions: int, outputs: list[Output]
+) -> list[Forgotten]:
+    """The tombstones of the batch; dead letters of the wrong ones join the outputs."""
+    forgotten = []
+    for record in records:
+        if record.value is not None:
+            continue
+        try:
+            user_id = decode_id(record.key)
+        except InvalidEvent as problem:
+            outputs.append(dead_letter(record, "decode", problem))
+            continue
+        problem_of_place = misplaced(record, user_id, partitions)
+        if problem_of_place is None:
+            forgotten.append((record, user_id))
+        else:
+            outputs.append(dead_letter(record, "check", problem_of_place))
+    return forgotten
+
+
+def forgetting(settings: Settings, forgotten: Sequence[Forgotten]) -> list[Output]:
+    """The tombstones of state and list."""
+    return [
+        tombstone(settings, topic, user_id.encode(), record, record.partition)
+        for record, user_id in forgotten
+        for topic in (USER_STATES, RECOMMENDATIONS)
+    ]
