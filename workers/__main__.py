@@ -6,6 +6,7 @@ them where help is wanted.
 
 from __future__ import annotations
 
+import logging
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -22,9 +23,15 @@ COMMANDS = (
     "publish",
     "tail",
     "render",
+    "poster",
     "recommend",
+    "dead-letters",
+    "forget",
+    "store",
+    "factors",
     "styles",
     "lag",
+    "top",
     "train",
     "evaluate",
     "export",
@@ -36,8 +43,14 @@ COMMANDS = (
 
 def main() -> None:
     """Run the command line; a failure that we know is one line on standard error."""
+    import structlog
     from confluent_kafka import KafkaException
 
+    # Standard output is the command's own; `run` sets up a worker's log anew.
+    structlog.configure(
+        wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
     try:
         make_app(sys.argv[1:])()
     except StylecastError as problem:
@@ -59,7 +72,7 @@ def make_app(arguments: Sequence[str]) -> typer.Typer:
     app.callback()(lambda: None)  # keeps a single command a command
     asked = arguments[0] if arguments and arguments[0] in COMMANDS else None
     for name in [asked] if asked else COMMANDS:
-        module = import_module(f"workers.commands.{name}")
+        module = import_module(f"workers.commands.{name.replace('-', '_')}")
         if hasattr(module, "app"):
             app.add_typer(module.app, name=name)
         else:

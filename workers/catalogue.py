@@ -13,10 +13,10 @@ from schemas.codec import InvalidEvent, decode
 from schemas.events import ModelAnnouncement, Product, StylizedImage
 from schemas.topics import PREFERENCE_MODELS, PRODUCTS, STYLIZED
 from stylecore.catalogue import Catalogue
+from workers.decode import tell_passed_over
 from workers.records import Record
 from workers.settings import Settings
 from workers.table import TableReader, partitions_of
-from workers.telemetry import log
 from workers.topics import topic_name
 
 
@@ -52,13 +52,7 @@ class CatalogueFollower:
             try:
                 self._apply[record.topic]((record.key or b"").decode(), record.value)
             except (InvalidEvent, UnicodeDecodeError) as problem:
-                log.warning(
-                    "passed over",
-                    topic=record.topic,
-                    partition=record.partition,
-                    offset=record.offset,
-                    why=str(problem),
-                )
+                tell_passed_over(record, problem)
 
     def _put_product(self, key: str, value: bytes | None) -> None:
         if value is None:

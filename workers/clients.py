@@ -84,7 +84,8 @@ def table_consumer(settings: Settings) -> Consumer:
     """A consumer that reads given partitions to their end, without being part of any group."""
     return Consumer(
         {
-            "group.id": "stylecast-no-group",  # librdkafka wants one; nothing is ever committed
+            # librdkafka wants one, and to describe it; nothing is ever committed.
+            "group.id": group_id(settings, "no-group"),
             "isolation.level": "read_committed",
             "enable.auto.commit": False,
             "enable.partition.eof": True,

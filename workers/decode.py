@@ -7,9 +7,11 @@ from typing import TypeVar
 
 import msgspec
 
-from schemas.codec import InvalidEvent, decode
+from schemas.batch import decode_all
+from schemas.codec import InvalidEvent
 from workers.dead_letter import dead_letter
 from workers.records import Output, Record
+from workers.telemetry import log
 
 Event = TypeVar("Event", bound=msgspec.Struct)
 
@@ -19,9 +21,21 @@ def decode_records(
 ) -> tuple[list[tuple[Record, Event]], list[Output]]:
     """The records with their events, in order, and the dead letters of the others."""
     decoded, dead = [], []
-    for record in records:
-        try:
-            decoded.append((record, decode(event_type, record.value)))
-        except InvalidEvent as problem:
-            dead.append(dead_letter(record, "decode", problem))
+    found = decode_all(event_type, [record.value for record in records])
+    for record, event in zip(records, found, strict=True):
+        if isinstance(event, InvalidEvent):
+            dead.append(dead_letter(record, "decode", event))
+        else:
+            decoded.append((record, event))
     return decoded, dead
+
+
+def tell_passed_over(record: Record, problem: Exception) -> None:
+    """A record of a topic that others own cannot be read: they keep it as a dead letter."""
+    log.warning(
+        "passed over",
+        topic=record.topic,
+        partition=record.partition,
+        offset=record.offset,
+        why=str(problem),
+    )

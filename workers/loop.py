@@ -13,15 +13,18 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from typing import Any
 
-from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaError, Producer, TopicPartition
 
 from stylecore.errors import Transient
 from workers.clients import group_consumer, on_error, transactional_producer
+from workers.consumer_events import is_event
 from workers.handler import Handler
+from workers.ownership import Ownership
 from workers.patience import Pause, until_answered
 from workers.records import Output, Record, record_of
 from workers.settings import Settings
@@ -31,15 +34,23 @@ from workers.telemetry import (
     RECORDS_PRODUCED,
     TRANSACTIONS,
     Health,
-    log,
     stage,
 )
-from workers.transaction import REQUEST_SECONDS, Aborted, Fenced, commit_batch
+from workers.tracing import traced
+from workers.transaction import (
+    PATIENCE_SECONDS,
+    REQUEST_SECONDS,
+    Aborted,
+    Fenced,
+    commit_batch,
+)
 
 IDLE_SECONDS = 0.1
 """How long an empty consume waits; a record ends the wait at once."""
 GATHER_SECONDS = 0.002
 """How long a batch gathers after its first record."""
+COMMIT_SECONDS = 4 * (PATIENCE_SECONDS + REQUEST_SECONDS)
+"""A commit and an abort with every retry take less; librdkafka was seen never to return."""
 
 
 def run_worker(
@@ -52,14 +63,28 @@ def run_worker(
     stop: threading.Event,
 ) -> None:
     """Work until `stop` is set; the batch in hand is finished first."""
+    with traced(settings, worker, make_handler) as make_traced:
+        _run_sessions(settings, worker, make_traced, batch_records, health, stop)
+
+
+def _run_sessions(
+    settings: Settings,
+    worker: str,
+    make_handler: Callable[[], Handler],
+    batch_records: int,
+    health: Health,
+    stop: threading.Event,
+) -> None:
     pause = Pause(stop)
     while not stop.is_set():
         try:
-            with closing(Session(settings, worker, make_handler(), batch_records, stop)) as session:
+            with closing(
+                Session(settings, worker, make_handler(), batch_records, health, stop)
+            ) as session:
                 session.start()
                 while not stop.is_set():
                     session.step()
-                    health.ready = session.has_assignment
+                    health.ready = session.is_settled and not session.is_stuck
                     pause.reset()
         except (Fenced, Transient) as problem:
             pause.after(problem)
@@ -76,36 +101,47 @@ class Session:
         worker: str,
         handler: Handler,
         batch_records: int,
+        health: Health,
         stop: threading.Event,
     ) -> None:
         self._worker = worker
+        self._health = health
         self._handler = handler
         self._batch_records = batch_records
         self._stop = stop
         self._pause = Pause(stop)
         self._producer: Producer = transactional_producer(settings, worker, self._on_error)
         self._consumer: Consumer = group_consumer(settings, worker)
-        self._to_restore: list[TopicPartition] = []
-        self._assignment_changed = False
+        self._ownership = Ownership(worker, self._consumer, handler, stop)
         self._brokers_were_away = False
-        self.has_assignment = False
-        """Whether the group has told which partitions are ours, and they are restored."""
-        self._committed: dict[tuple[str, int], int] = {}
+        self.is_stuck = False
+        """Whether the batch in hand has to come again."""
 
     def start(self) -> None:
         """End a predecessor's transaction first, then join the group."""
         until_answered(lambda: self._producer.init_transactions(REQUEST_SECONDS), self._stop)
         self._consumer.subscribe(
             list(self._handler.topics),
-            on_assign=self._on_assign,
-            on_revoke=self._on_revoke,
-            on_lost=self._on_revoke,
+            on_assign=self._ownership.on_assign,
+            on_revoke=self._ownership.on_revoke,
+            on_lost=self._ownership.on_revoke,
         )
 
+    @property
+    def is_settled(self) -> bool:
+        """Whether it knows its partitions, and they are restored."""
+        return self._ownership.is_settled
+
     def close(self) -> None:
-        """Leave; a static member keeps its partitions until its session times out."""
+        """Leave; a static member keeps its partitions until its session times out.
+
+        The clients hold our callbacks, and we them: let go, they end now and not when the collector
+        comes, which is seldom. A process has room for about a thousand.
+        """
         self._consumer.close()
         self._handler.close()
+        self._ownership.release()
+        del self._producer, self._consumer
 
     def step(self) -> None:
         """One batch, or one idle turn. Raises Fenced, and Transient after an outage."""
@@ -114,8 +150,8 @@ class Session:
             raise Transient("all brokers were away: starting anew with a new producer")
         metadata = self._consumer.consumer_group_metadata()
         records = self._consume()
-        if self._assignment_changed:
-            self._take_up_assignment()
+        if self._ownership.has_changed:
+            self._ownership.take_up()
             return
         try:
             if records:
@@ -123,42 +159,39 @@ class Session:
             else:
                 self._rest(metadata)
             self._pause.reset()
+            self.is_stuck = False
         except (Transient, Aborted) as problem:
+            self.is_stuck = True
             self._handler.aborted()
-            self._rewind()
+            self._ownership.rewind()
             self._pause.after(problem)
 
     def _consume(self) -> list[Record]:
         first = self._consumer.consume(1, IDLE_SECONDS)
         rest = self._consumer.consume(self._batch_records - 1, GATHER_SECONDS) if first else []
-        return [record_of(message) for message in first + rest if not _is_error(message)]
+        return [record_of(message) for message in first + rest if not is_event(message)]
 
     def _handle(self, records: list[Record], metadata: Any) -> None:
-        for topic in {record.topic for record in records}:
-            count = sum(record.topic == topic for record in records)
+        for topic, count in Counter(record.topic for record in records).items():
             RECORDS_CONSUMED.labels(self._worker, topic).inc(count)
         with stage(self._worker, "process"):
             outputs = self._handler.process(records)
         with stage(self._worker, "commit"):
             self._commit(outputs, _next_offsets(records), metadata)
-        newest = max(record.timestamp_ms for record in records)
-        EVENT_AGE.labels(self._worker).observe(max(0.0, time.time() - newest / 1000))
+        oldest = min(record.timestamp_ms for record in records)
+        EVENT_AGE.labels(self._worker).observe(max(0.0, time.time() - oldest / 1000))
 
     def _rest(self, metadata: Any) -> None:
         """Write what the handler has, and commit a position that only passed markers."""
         outputs = self._handler.idle()
-        positions = self._consumer.position(self._consumer.assignment())
-        passed = [
-            place
-            for place in positions
-            if place.offset > self._committed.get((place.topic, place.partition), 0)
-        ]
+        passed = self._ownership.passed()
         if outputs or passed:
             self._commit(outputs, passed, metadata)
 
     def _commit(self, outputs: list[Output], offsets: list[TopicPartition], metadata: Any) -> None:
         try:
-            commit_batch(self._producer, outputs, offsets, metadata)
+            with self._health.within(COMMIT_SECONDS):
+                commit_batch(self._producer, outputs, offsets, metadata)
         except Aborted:
             TRANSACTIONS.labels(self._worker, "aborted").inc()
             raise
@@ -166,9 +199,9 @@ class Session:
             TRANSACTIONS.labels(self._worker, "fenced").inc()
             raise
         TRANSACTIONS.labels(self._worker, "committed").inc()
-        for output in outputs:
-            RECORDS_PRODUCED.labels(self._worker, output.topic).inc()
-        self._committed |= {(place.topic, place.partition): place.offset for place in offsets}
+        for topic, count in Counter(output.topic for output in outputs).items():
+            RECORDS_PRODUCED.labels(self._worker, topic).inc(count)
+        self._ownership.note_commit(offsets)
         self._handler.committed()
 
     def _on_error(self, error: KafkaError) -> None:
@@ -178,51 +211,6 @@ class Session:
         on_error(error)
         self._brokers_were_away |= error.code() == KafkaError._ALL_BROKERS_DOWN  # noqa: SLF001
 
-    def _on_assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
-        consumer.incremental_assign(partitions)
-        consumer.pause(partitions)
-        self._to_restore += partitions
-        self._assignment_changed = True
-
-    def _on_revoke(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
-        gone = {(place.topic, place.partition) for place in partitions}
-        self._to_restore = [
-            place for place in self._to_restore if (place.topic, place.partition) not in gone
-        ]
-        for place in gone:
-            self._committed.pop(place, None)
-        self._handler.revoked(partitions)
-        consumer.incremental_unassign(partitions)
-        self._assignment_changed = True
-
-    def _take_up_assignment(self) -> None:
-        """Drop what was consumed while partitions came and went, and restore the new ones."""
-        self._assignment_changed = False
-        log.info("assignment", worker=self._worker, partitions=len(self._consumer.assignment()))
-        if self._to_restore:
-            places = self._to_restore
-            until_answered(
-                lambda: self._consumer.committed(places, timeout=REQUEST_SECONDS), self._stop
-            )
-            with stage(self._worker, "restore"):
-                self._handler.assigned(places)
-            self._to_restore = []
-            self._consumer.resume(places)
-        self._rewind()
-        self.has_assignment = True
-
-    def _rewind(self) -> None:
-        """Back to the committed offsets, or to the beginning where there are none."""
-        assignment = self._consumer.assignment()
-        if not assignment:
-            return
-        committed = until_answered(
-            lambda: self._consumer.committed(assignment, timeout=REQUEST_SECONDS), self._stop
-        )
-        for place in committed or ():
-            offset = place.offset if place.offset >= 0 else OFFSET_BEGINNING
-            self._consumer.seek(TopicPartition(place.topic, place.partition, offset))
-
 
 def _next_offsets(records: Sequence[Record]) -> list[TopicPartition]:
     """The offset after the last record, by partition."""
@@ -230,14 +218,3 @@ def _next_offsets(records: Sequence[Record]) -> list[TopicPartition]:
     for record in records:
         after[record.topic, record.partition] = record.offset + 1
     return [TopicPartition(topic, number, offset) for (topic, number), offset in after.items()]
-
-
-def _is_error(message: Any) -> bool:
-    """Whether a message is an event of the consumer; a fatal one ends the session."""
-    error = message.error()
-    if error is None:
-        return False
-    if error.fatal() or error.code() == KafkaError._FATAL:  # noqa: SLF001 (its public name)
-        raise Fenced(f"{error.name()}: {error.str()}")
-    log.warning("consume", error=error.name(), what=error.str())
-    return True

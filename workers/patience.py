@@ -10,7 +10,9 @@ from typing import TypeVar
 from confluent_kafka import KafkaError, KafkaException
 
 from stylecore.errors import Transient
+from workers.settings import Settings
 from workers.telemetry import OncePerMinute, log
+from workers.topics import require_topics
 from workers.transaction import Fenced
 
 T = TypeVar("T")
@@ -39,6 +41,18 @@ class Pause:
     def reset(self) -> None:
         """It worked: the next pause is short again."""
         self._seconds = FIRST_PAUSE_SECONDS
+
+
+def until_topics(settings: Settings, names: list[str], stop: threading.Event) -> None:
+    """Wait for the broker, or for `stop`. Raises Permanent where a topic is missing."""
+    pause = Pause(stop)
+    while not stop.is_set():
+        try:
+            require_topics(settings, names)
+        except Transient as problem:
+            pause.after(problem)
+        else:
+            return
 
 
 def until_answered(ask: Callable[[], T], stop: threading.Event) -> T | None:

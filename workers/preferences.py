@@ -1,51 +1,56 @@
 """The preferences worker: feedback in; state, recommendations and demand out.
 
 feedback.events.v1 -> decode, check its place and product -> apply to the shopper's state -> lists
-of the touched shoppers -> preferences.users.v1, recommendations.users.v1, style.demand.v1,
-offsets in the same transaction. Impressions are the propensity log; they change nothing here.
+of those who acted -> preferences.users.v1, recommendations.users.v1, style.demand.v1, offsets in
+the same transaction. An impression may change a state and never a list: a shelf stays as it is
+while it is looked at. A tombstone forgets the shopper of its key: state and list get tombstones of
+their own.
 """
 
 from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 from confluent_kafka import TopicPartition
 
-from schemas.events import Feedback, Recommendations, RecommendedItem, UserState
-from schemas.topics import DEMAND, FEEDBACK, RECOMMENDATIONS, USER_STATES, Topic
+from schemas.events import Feedback, UserState
+from schemas.topics import DEMAND, FEEDBACK, RECOMMENDATIONS, USER_STATES
 from stylecore.assortment import Assortment
-from stylecore.catalogue import Catalogue
 from stylecore.demand import Demand
 from stylecore.errors import Permanent
+from stylecore.list_encoder import ListEncoder
+from stylecore.lists import Lists
 from stylecore.popularity import Popularity
-from stylecore.preferences import Rules, apply, style_weights
-from stylecore.recommend import EVERYONE, list_for_everyone, recommend, recommendation_id
-from stylecore.style_choice import POLICY, ChoiceRules
+from stylecore.preferences import Rules
+from stylecore.recommend import EVERYONE, list_for_everyone, rank
+from stylecore.style_choice import ChoiceRules
+from workers.apply_feedback import Taken, apply_feedback
 from workers.catalogue import CatalogueFollower
 from workers.dead_letter import dead_letter
 from workers.decode import decode_records
 from workers.factors import factors_loader
+from workers.forget import forgetting, wanted_forgotten
+from workers.garbage import collect_seldom, settled
 from workers.loop import run_worker
-from workers.partitioner import partition_of
+from workers.patience import until_topics
+from workers.placement import misplaced
 from workers.records import Output, Record, output_of
 from workers.settings import PreferencesSettings, Settings
 from workers.shelves import Shelves
+from workers.shopper_outputs import SOURCE, Touched, list_event, shopper_outputs, swept_outputs
+from workers.sweep import AT_REST, BESIDE_FEEDBACK, Sweep
 from workers.table import partitions_of
 from workers.telemetry import Health, log, stage
-from workers.topics import require_topics, topic_name
+from workers.topics import topic_name
 from workers.user_states import UserStates
 
 WORKER = "preferences"
-SOURCE = "/stylecast/preferences"
 
-Taken = tuple[Record, Feedback]
-
-
-class Misplaced(Permanent):
-    """The feedback's key is not its user, or its partition is not its key's."""
+COUNTED_AT_ONCE = 10_000
+"""States that are taken apart for popularity at a time: a million would fill the memory."""
 
 
 class UnknownProduct(Permanent):
@@ -55,7 +60,8 @@ class UnknownProduct(Permanent):
 def run_preferences(settings: Settings, health: Health, stop: threading.Event) -> None:
     """Work until `stop` is set. Raises Permanent where a topic is missing."""
     topics = (FEEDBACK, USER_STATES, RECOMMENDATIONS, DEMAND)
-    require_topics(settings, [topic_name(settings, topic) for topic in topics])
+    until_topics(settings, [topic_name(settings, topic) for topic in topics], stop)
+    collect_seldom()
     run_worker(
         settings,
         WORKER,
@@ -72,6 +78,7 @@ def rules_of(settings: PreferencesSettings) -> tuple[Rules, ChoiceRules]:
         half_life=timedelta(days=settings.half_life_days),
         cool_down=timedelta(days=settings.cool_down_days),
         history=settings.history,
+        usual_rate=settings.usual_rate,
     )
     return rules, ChoiceRules(exploration=settings.exploration)
 
@@ -84,6 +91,7 @@ class PreferencesHandler:
         self._stop = stop
         self._rules, self._choice_rules = rules_of(settings.preferences)
         self._states = UserStates(settings)
+        self._sweep = Sweep(self._states)
         now = datetime.now(UTC)
         self._shelves = Shelves(
             CatalogueFollower(settings),
@@ -95,6 +103,7 @@ class PreferencesHandler:
         self._demand = Demand(now)
         self._demand_due = time.monotonic() + settings.preferences.demand_seconds
         self._everyone: Assortment | None = None
+        self._encoder: ListEncoder | None = None
         self._to_count: list[Taken] = []
         self._partitions = len(partitions_of(settings, [FEEDBACK]))
         self.topics = (topic_name(settings, FEEDBACK),)
@@ -103,8 +112,14 @@ class PreferencesHandler:
         """Read the catalogue and the states of these partitions. Raises Transient."""
         self._shelves.catch_up(self._stop)
         started = time.monotonic()
-        states = self._states.restore([place.partition for place in partitions], self._stop)
-        self._shelves.popularity.count_states(states, datetime.now(UTC))
+        numbers = [place.partition for place in partitions]
+        with settled():
+            states = self._states.restore(numbers, self._stop)
+        now = datetime.now(UTC)
+        for first in range(0, len(states), COUNTED_AT_ONCE):
+            self._shelves.popularity.count_states(states[first : first + COUNTED_AT_ONCE], now)
+        if self._shelves.factors_made_at is not None:
+            self._sweep.go_on(numbers, self._shelves.factors_made_at, now)
         log.info("restored", users=len(states), seconds=round(time.monotonic() - started, 3))
 
     def revoked(self, partitions: Sequence[TopicPartition]) -> None:
@@ -115,23 +130,27 @@ class PreferencesHandler:
         """States and lists of the shoppers who did something, and the dead letters."""
         self._shelves.follow()
         with stage(WORKER, "decode"):
-            decoded, outputs = decode_records(records, Feedback)
+            events = [record for record in records if record.value is not None]
+            decoded, outputs = decode_records(events, Feedback)
             taken = self._checked(decoded, outputs)
+            forgotten = wanted_forgotten(records, self._partitions, outputs)
         with stage(WORKER, "apply"):
-            touched = self._apply(taken)
-        self._to_count = taken
+            touched = apply_feedback(self._states, taken, forgotten, self._rules)
+        self._to_count = [(record, event) for record, event in taken if event.kind != "impression"]
+        outputs += forgetting(self._settings, forgotten)
         if touched:
             outputs += self._results(touched)
-        return outputs + self._unasked()
+        return outputs + self._unasked(BESIDE_FEEDBACK)
 
     def idle(self) -> list[Output]:
         """Follow the catalogue; write what is due."""
         self._shelves.follow()
-        return self._unasked()
+        return self._unasked(AT_REST)
 
     def committed(self) -> None:
         """The batch is in the topics: its states and counts are final."""
         self._states.commit()
+        self._sweep.committed()
         for record, event in self._to_count:
             self._shelves.popularity.count(event, record.at)
         self._to_count = []
@@ -139,6 +158,7 @@ class PreferencesHandler:
     def aborted(self) -> None:
         """The batch comes again."""
         self._states.abort()
+        self._sweep.aborted()
         self._to_count = []
         self._everyone = None
 
@@ -146,125 +166,60 @@ class PreferencesHandler:
         """End the connections."""
         self._shelves.close()
 
-    def _checked(self, decoded: Iterable[Taken], outputs: list[Output]) -> list[Taken]:
+    def _checked(self, decoded: Sequence[Taken], outputs: list[Output]) -> list[Taken]:
         """What is in its place and about a known product; dead letters join the outputs."""
-        decoded = list(decoded)
-        catalogue = self._shelves.catalogue
-        if any(not catalogue.has_product(event.product_id) for _, event in decoded):
-            self._shelves.catch_up(self._stop)
+        unknown = self._unknown_products(decoded)
         taken = []
         for record, event in decoded:
-            problem = _misplaced(record, event, self._partitions) or _unknown(event, catalogue)
+            problem: Permanent | None = misplaced(record, event.user_id, self._partitions)
+            if problem is None and event.product_id in unknown:
+                problem = UnknownProduct(f"no product {event.product_id!r} in the catalogue")
             if problem is None:
                 taken.append((record, event))
             else:
                 outputs.append(dead_letter(record, "check", problem))
         return taken
 
-    def _apply(self, taken: Sequence[Taken]) -> dict[str, tuple[Taken, UserState]]:
-        """The shoppers whose state has changed, with the last event that changed it."""
-        touched: dict[str, tuple[Taken, UserState]] = {}
-        for record, event in taken:
-            before = self._states.of(record.partition, event.user_id)
-            after = apply(before, event, record.at, self._rules)
-            if after is not before:
-                self._states.put(record.partition, after)
-                touched[event.user_id] = ((record, event), after)
-        return touched
+    def _unknown_products(self, decoded: Sequence[Taken]) -> set[str]:
+        """Products of the batch that the catalogue does not hold, read to its present end."""
+        named = {event.product_id for _, event in decoded}
+        has_product = self._shelves.catalogue.has_product
+        if not all(map(has_product, named)):
+            self._shelves.catch_up(self._stop)
+        return {product_id for product_id in named if not has_product(product_id)}
 
-    def _results(self, touched: dict[str, tuple[Taken, UserState]]) -> list[Output]:
-        states = [state for _, state in touched.values()]
-        now = max(record.at for (record, _), _ in touched.values())
+    def _results(self, touched: list[Touched]) -> list[Output]:
+        """States of all, lists of those who acted."""
+        now = max(shopper.record.at for shopper in touched)
         assortment = self._shelves.assortment(now)
+        states = [shopper.state for shopper in touched if shopper.acted]
         with stage(WORKER, "recommend"):
-            lists = recommend(
-                states,
-                assortment,
-                now,
-                self._rules,
-                self._choice_rules,
-                self._settings.preferences.items,
-            )
+            lists = self._rank(states, assortment, now)
+            self._demand.want_lacking([state.user_id for state in states], assortment, lists)
         with stage(WORKER, "encode"):
-            outputs: list[Output] = []
-            for ((record, event), state), items in zip(touched.values(), lists, strict=True):
-                self._note_demand(state, items, now)
-                found = self._recommendations(event.user_id, items, assortment, now, record, event)
-                outputs += (
-                    self._output(USER_STATES, state, now, record),
-                    self._output(RECOMMENDATIONS, found, now, record),
-                )
-        return outputs
+            items = iter(self._encoder_of(assortment).encode(lists))
+            return list(shopper_outputs(self._settings, touched, items, assortment.version, now))
 
-    def _recommendations(
-        self,
-        user_id: str,
-        items: list[RecommendedItem],
-        assortment: Assortment,
-        now: datetime,
-        record: Record | None = None,
-        event: Feedback | None = None,
-    ) -> Recommendations:
-        partition, offset = (record.partition, record.offset) if record else (0, assortment.changes)
-        return Recommendations(
-            user_id=user_id,
-            recommendation_id=recommendation_id(user_id, partition, offset, assortment.version),
-            items=items,
-            policy=POLICY,
-            factors_version=assortment.version,
-            generated_at=now,
-            valid_until=now + timedelta(hours=self._settings.preferences.valid_hours),
-            caused_by=event.event_id if event else None,
-        )
+    def _rank(self, states: Sequence[UserState], assortment: Assortment, now: datetime) -> Lists:
+        items = self._settings.preferences.items
+        return rank(states, assortment, now, self._rules, self._choice_rules, items)
 
-    def _output(
-        self, topic: Topic, event: UserState | Recommendations, now: datetime, record: Record
-    ) -> Output:
-        return output_of(
-            self._settings,
-            topic,
-            event,
-            source=SOURCE,
-            now=now,
-            cause=record,
-            partition=record.partition,
-            event_id=f"{record.topic}/{record.partition}/{record.offset}",
-        )
+    def _encoder_of(self, assortment: Assortment) -> ListEncoder:
+        """The encoder, with what it has encoded while the assortment stays the same."""
+        if self._encoder is None or self._encoder.assortment is not assortment:
+            self._encoder = ListEncoder(assortment)
+        return self._encoder
 
-    def _note_demand(
-        self, state: UserState, items: Sequence[RecommendedItem], now: datetime
-    ) -> None:
-        """The shopper's favourite style is wanted for the products that lack it."""
-        liked = style_weights(state, now, self._rules)
-        if not liked:
-            return
-        favourite = max(liked, key=lambda style: (liked[style], style))
-        catalogue = self._shelves.catalogue
-        lacking = [
-            item.product_id
-            for item in items
-            if not catalogue.has_render(item.product_id, favourite)
-        ]
-        self._demand.want(state.user_id, lacking, favourite)
-
-    def _unasked(self) -> list[Output]:
-        """The list for everyone when the assortment has changed, and demand when it is due."""
+    def _unasked(self, swept: int) -> list[Output]:
+        """The list for everyone when the assortment has changed, demand when it is due, and the
+        lists of at most so many shoppers who have one of an older factor version.
+        """
         now = datetime.now(UTC)
-        outputs = []
         assortment = self._shelves.assortment(now)
+        outputs = self._swept(assortment, now, swept)
         if self._states.owns(0) and assortment is not self._everyone and assortment.present.any():
             self._everyone = assortment
-            items = list_for_everyone(
-                assortment,
-                now,
-                self._rules,
-                self._choice_rules,
-                self._settings.preferences.items,
-            )
-            found = self._recommendations(EVERYONE, items, assortment, now)
-            outputs.append(
-                output_of(self._settings, RECOMMENDATIONS, found, source=SOURCE, now=now)
-            )
+            outputs.append(self._list_for_everyone(assortment, now))
         if time.monotonic() >= self._demand_due:
             self._demand_due = time.monotonic() + self._settings.preferences.demand_seconds
             outputs += [
@@ -273,21 +228,19 @@ class PreferencesHandler:
             ]
         return outputs
 
+    def _swept(self, assortment: Assortment, now: datetime, most: int) -> list[Output]:
+        self._sweep.to_version(assortment.version, now)
+        shoppers = self._sweep.take(most)
+        if not shoppers:
+            return []
+        lists = self._rank([state for _, state in shoppers], assortment, now)
+        items = self._encoder_of(assortment).encode(lists)
+        return list(swept_outputs(self._settings, shoppers, items, assortment.version, now))
 
-def _misplaced(record: Record, event: Feedback, partitions: int) -> Misplaced | None:
-    if record.key != event.user_id.encode():
-        key = (record.key or b"").decode(errors="replace")
-        return Misplaced(f"the record's key is {key!r}, its user_id {event.user_id!r}")
-    wanted = partition_of(record.key, partitions)
-    if record.partition != wanted:
-        return Misplaced(
-            f"partition {record.partition} is not that of the key, {wanted}: "
-            "publish with the partitioner murmur2_random"
+    def _list_for_everyone(self, assortment: Assortment, now: datetime) -> Output:
+        items = list_for_everyone(
+            assortment, now, self._rules, self._choice_rules, self._settings.preferences.items
         )
-    return None
-
-
-def _unknown(event: Feedback, catalogue: Catalogue) -> UnknownProduct | None:
-    if catalogue.has_product(event.product_id):
-        return None
-    return UnknownProduct(f"no product {event.product_id!r} in the catalogue")
+        place = (0, assortment.changes)
+        found = list_event(self._settings, EVERYONE, items, assortment.version, now, place)
+        return output_of(self._settings, RECOMMENDATIONS, found, source=SOURCE, now=now)

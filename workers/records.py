@@ -26,8 +26,17 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     offset: int
     key: bytes | None
     value: bytes | None
-    headers: Headers
+    raw_headers: Headers | Message
+    """The message stands for its headers: to take them apart costs more than all the rest."""
     timestamp_ms: int
+
+    @property
+    def headers(self) -> Headers:
+        """The headers that have a value."""
+        if isinstance(self.raw_headers, list):
+            return self.raw_headers
+        raw: Any = self.raw_headers
+        return [(name, value) for name, value in raw.headers() or () if value is not None]
 
     @property
     def at(self) -> datetime:
@@ -44,7 +53,7 @@ def record_of(message: Message) -> Record:
         offset=raw.offset(),
         key=raw.key(),
         value=raw.value(),
-        headers=[(name, value) for name, value in raw.headers() or () if value is not None],
+        raw_headers=message,
         timestamp_ms=raw.timestamp()[1],
     )
 
@@ -85,10 +94,28 @@ def output_of(
     )
 
 
-def tombstone(settings: Settings, topic: Topic, key: bytes, cause: Record | None = None) -> Output:
+def caused_headers(cause: Record) -> Headers:
+    """The headers of what follows from one input record: its place is the id, too."""
+    place = f"{cause.topic}/{cause.partition}/{cause.offset}"
+    headers = [("ce_id", place.encode()), *input_headers(cause)]
+    trace = header(cause.headers, TRACE_HEADER)
+    return headers if trace is None else [*headers, (TRACE_HEADER, trace)]
+
+
+def tombstone(
+    settings: Settings,
+    topic: Topic,
+    key: bytes,
+    cause: Record | None = None,
+    partition: int = ANY_PARTITION,
+) -> Output:
     """A record that removes a key from a compacted topic."""
     return Output(
-        topic=topic_name(settings, topic), key=key, value=None, headers=input_headers(cause)
+        topic=topic_name(settings, topic),
+        key=key,
+        value=None,
+        headers=input_headers(cause),
+        partition=partition,
     )
 
 

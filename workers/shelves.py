@@ -19,7 +19,7 @@ from stylecore.popularity import Popularity
 from stylecore.style_choice import ChoiceRules
 from workers.catalogue import CatalogueFollower
 from workers.factors import LoadFactors
-from workers.telemetry import FACTORS_VERSION, log
+from workers.telemetry import FACTORS_MADE, FACTORS_VERSION, log
 
 REARRANGE_SECONDS = 1.0
 """While there are no factors, popularity is taken up this often."""
@@ -45,11 +45,17 @@ class Shelves:
         self._announced: ModelAnnouncement | None = None
         self._assortment: Assortment | None = None
         self._arranged_at = 0.0
+        self._made_at: datetime | None = None
 
     @property
     def catalogue(self) -> Catalogue:
         """Products and renders as followed so far."""
         return self._follower.catalogue
+
+    @property
+    def factors_made_at(self) -> datetime | None:
+        """When the factors in use were fitted; None while there are none."""
+        return self._made_at
 
     def follow(self) -> None:
         """Take what the catalogue topics have brought."""
@@ -90,8 +96,9 @@ class Shelves:
             log.warning("factors later", version=announced.version, why=str(problem))
             return
         if factors is not None:
-            self._factors = factors
+            self._factors, self._made_at = factors, announced.made_at
             FACTORS_VERSION.clear()
             FACTORS_VERSION.labels(factors.version).set(1)
+            FACTORS_MADE.set(announced.made_at.timestamp())
             log.info("factors", version=factors.version, products=len(factors.product_ids))
         self._announced = announced

@@ -7,9 +7,9 @@ offsets in the same transaction. A job whose photo cannot be had goes to the dea
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -17,11 +17,13 @@ from confluent_kafka import TopicPartition
 
 from schemas.events import ModelAnnouncement, RejectedImage, StylizeJob
 from schemas.topics import GENERATOR_MODELS, JOBS, REJECTED, STYLIZED
+from stylecore.decoder import Decoder
+from stylecore.decoder_process import Limits
 from stylecore.engine import Engine
 from stylecore.errors import Permanent, Transient
-from stylecore.fetch import NotFetchable, fetch
 from stylecore.gate import load_examiner
-from stylecore.images import Photo, decode
+from stylecore.images import Photo
+from stylecore.manifest import load_manifest
 from stylecore.models import FEATURES
 from stylecore.reference import load_encoder, reference_of
 from stylecore.store import Store
@@ -29,41 +31,80 @@ from stylecore.stylize import Outcome, Studio, stylize
 from workers.dead_letter import dead_letter
 from workers.decode import decode_records
 from workers.engine import load_engine
+from workers.loading import loader
 from workers.loop import run_worker
+from workers.patience import Pause, until_topics
 from workers.records import Output, Record, output_of, tombstone
 from workers.settings import Settings
-from workers.telemetry import RENDERS, Health, log
-from workers.topics import require_topics, topic_name
+from workers.suspects import Suspects
+from workers.telemetry import RENDERS, Health, log, timed
+from workers.topics import topic_name
 
 WORKER = "stylize"
 SOURCE = "/stylecast/stylize"
 LOADING_THREADS = 4
+DECODERS = 2
+"""Processes that decode photos; one lasts for the network's pace on a CPU."""
 
 
 def run_stylize(settings: Settings, health: Health, stop: threading.Event) -> None:
     """Work until `stop` is set. Raises Permanent where a topic or the generator is missing."""
     topics = (JOBS, STYLIZED, REJECTED, GENERATOR_MODELS)
-    require_topics(settings, [topic_name(settings, topic) for topic in topics])
-    with ThreadPoolExecutor(LOADING_THREADS, "stylize") as executor:
-        studio = make_studio(settings, executor, stop)
+    until_topics(settings, [topic_name(settings, topic) for topic in topics], stop)
+    wait_for_generator(settings.stylize.generator, stop)
+    with (
+        closing(make_decoder(settings)) as decoder,
+        ThreadPoolExecutor(LOADING_THREADS, "stylize") as executor,
+    ):
+        studio = make_studio(settings, executor, decoder, stop)
         log.info(
             "generator", version=studio.engine.manifest.version, provider=studio.engine.provider
         )
+        suspects = Suspects(studio.store)
         run_worker(
             settings,
             WORKER,
-            lambda: StylizeHandler(settings, studio),
+            lambda: StylizeHandler(settings, studio, suspects),
             batch_records=settings.stylize.batch_jobs,
             health=health,
             stop=stop,
         )
 
 
-def make_studio(settings: Settings, executor: Executor, stop: threading.Event) -> Studio:
+def wait_for_generator(folder: Path, stop: threading.Event) -> None:
+    """Wait while files of the generator are gone: a volume may be away. A wrong one is no matter
+    of waiting: what loads it raises.
+    """
+    pause = Pause(stop)
+    while not stop.is_set():
+        try:
+            load_manifest(folder)
+        except Permanent as problem:
+            if not isinstance(problem.__cause__, FileNotFoundError):
+                return
+            pause.after(Transient(f"the generator is gone: {problem}"))
+        else:
+            return
+
+
+def make_decoder(settings: Settings) -> Decoder:
+    """Processes that decode photos within the bounds of the settings."""
+    limits = Limits(
+        max_pixels=settings.photos.max_pixels,
+        seconds=settings.photos.decode_seconds,
+        short_side=load_manifest(settings.stylize.generator).working_size,
+        output_side=settings.stylize.output_side,
+    )
+    return Decoder(limits, DECODERS)
+
+
+def make_studio(
+    settings: Settings, executor: Executor, decoder: Decoder, stop: threading.Event
+) -> Studio:
     """The generator, the store and the way to photos, from the settings."""
     engine = load_engine(settings.stylize)
     store = Store(settings.store.uri)
-    load_photo = photo_loader(settings, engine.manifest.working_size, store, stop)
+    load_photo = photo_loader(settings, decoder, store, stop)
     encoder = load_encoder(settings.stylize.generator, engine.manifest)
     return Studio(
         load_photo=load_photo,
@@ -74,53 +115,35 @@ def make_studio(settings: Settings, executor: Executor, stop: threading.Event) -
         executor=executor,
         batch_images=settings.stylize.batch_images,
         load_reference=lambda uri: reference_of(load_photo(uri), encoder),
+        timed=lambda drawn: timed(WORKER, "draw", drawn),
     )
 
 
 def photo_loader(
-    settings: Settings, short_side: int, store: Store, stop: threading.Event
+    settings: Settings, decoder: Decoder, store: Store, stop: threading.Event
 ) -> Callable[[str], Photo]:
     """Address to photo. What is away is tried again for the patience of the settings."""
-    bounds = settings.photos
-    prefixes = (*bounds.allowed_prefixes, store.uri)
-
-    def load(uri: str) -> Photo:
-        deadline = time.monotonic() + bounds.patience_seconds
-        pause = 0.2
-        while True:
-            try:
-                data = fetch(uri, allowed_prefixes=prefixes, max_bytes=bounds.max_bytes)
-            except Transient as problem:
-                if time.monotonic() + pause > deadline:
-                    raise NotFetchable(f"given up: {problem}") from problem
-                if stop.wait(pause):
-                    raise
-                pause = min(2 * pause, 10.0)
-            else:
-                return decode(
-                    data,
-                    short_side=short_side,
-                    max_pixels=bounds.max_pixels,
-                    output_side=settings.stylize.output_side,
-                )
-
-    return load
+    return loader(settings, store, stop, decoder.decode)
 
 
 class StylizeHandler:
     """Jobs to records. Keeps nothing between batches: what was drawn lies in the store."""
 
-    def __init__(self, settings: Settings, studio: Studio) -> None:
+    def __init__(self, settings: Settings, studio: Studio, suspects: Suspects) -> None:
         self._settings = settings
         self._studio = studio
+        self._suspects = suspects
         self._announced = False
         self.topics = (topic_name(settings, JOBS),)
 
     def process(self, records: Sequence[Record]) -> list[Output]:
-        """The renders of a batch of jobs, and its dead letters."""
+        """The renders of a batch of jobs, and its dead letters. Raises Transient."""
+        return self._suspects.guard(records, self._work)
+
+    def _work(self, records: Sequence[Record]) -> list[Output]:
         now = datetime.now(UTC)
         decoded, outputs = decode_records(records, StylizeJob)
-        results = stylize([job for _, job in decoded], self._studio, now)
+        results = stylize_in_memory([job for _, job in decoded], self._studio, now)
         for (record, _), result in zip(decoded, results, strict=True):
             if isinstance(result, Permanent):
                 outputs.append(dead_letter(record, "photo", result))
@@ -163,7 +186,8 @@ class StylizeHandler:
         return {style.style_id for style in self._studio.engine.manifest.styles}
 
     def assigned(self, partitions: Sequence[TopicPartition]) -> None:
-        """Jobs need no state."""
+        """Jobs need no state, but somebody may have died over one of them."""
+        self._suspects.look((place.topic, place.partition) for place in partitions)
 
     def revoked(self, partitions: Sequence[TopicPartition]) -> None:
         """Jobs need no state."""
@@ -176,6 +200,26 @@ class StylizeHandler:
 
     def close(self) -> None:
         """Nothing is open."""
+
+
+def stylize_in_memory(
+    jobs: Sequence[StylizeJob], studio: Studio, now: datetime
+) -> list[list[Outcome] | Permanent]:
+    """As `stylize`, but where memory is too short for the jobs together, half of them at a time.
+
+    Raises Transient where it is too short for one; what was drawn before is found again.
+    """
+    try:
+        return stylize(jobs, studio, now)
+    except MemoryError as problem:
+        if len(jobs) == 1:
+            raise Transient(f"memory is too short for one job: {problem}") from problem
+        log.warning("memory short", jobs=len(jobs), why=str(problem)[:200])
+    half = len(jobs) // 2
+    return [
+        *stylize_in_memory(jobs[:half], studio, now),
+        *stylize_in_memory(jobs[half:], studio, now),
+    ]
 
 
 def generator_announcement(engine: Engine) -> ModelAnnouncement:

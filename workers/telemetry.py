@@ -6,19 +6,23 @@ against this file.
 
 from __future__ import annotations
 
+import math
+import re
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 import structlog
 from prometheus_client import Counter, Gauge, Histogram, make_wsgi_app
 
 from workers.settings import LogSettings, WorkerSettings
+
+Item = TypeVar("Item")
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
@@ -43,35 +47,52 @@ DEAD_LETTERS = Counter(
 RENDERS = Counter("stylecast_renders_total", "Pictures by outcome", ["style", "outcome", "reason"])
 EVENT_AGE = Histogram(
     "stylecast_event_age_seconds",
-    "From a record's timestamp to the commit of its results",
+    "From the timestamp of a batch's oldest record to the commit of its results",
     ["worker"],
     buckets=(0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30, 100, 300),
 )
 FACTORS_VERSION = Gauge("stylecast_factors_version", "1 for the factor version in use", ["version"])
+FACTORS_MADE = Gauge(
+    "stylecast_factors_made_timestamp_seconds", "When the factors in use were fitted"
+)
 FACTORS_REJECTED = Counter(
     "stylecast_factors_rejected_total", "Announced factors that were kept out", ["worker"]
 )
 REFITS = Counter("stylecast_refits_total", "Refits of the factors by outcome", ["outcome"])
+READY = Gauge("stylecast_ready", "1 while the worker works, as /ready says")
+
+CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 
 LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 
 
 def configure_logging(settings: LogSettings) -> None:
     """One event a line on standard error."""
-    renderer: Any = structlog.processors.JSONRenderer()
+    renderers: list[Any] = [structlog.processors.JSONRenderer()]
     if settings.format == "console":
-        renderer = structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+        renderers = [on_one_line, structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
-            renderer,
+            *renderers,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(LEVELS[settings.level]),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
     )
+
+
+def on_one_line(logger: Any, method: str, event: dict[str, Any]) -> dict[str, Any]:
+    """Escape what would break a line or speak to a terminal: records quote what anyone wrote."""
+    del logger, method
+    return {
+        name: CONTROL.sub(lambda found: ascii(found[0])[1:-1], value)
+        if isinstance(value, str) and name != "exception"
+        else value
+        for name, value in event.items()
+    }
 
 
 @dataclass
@@ -94,8 +115,23 @@ class OncePerMinute:
 class Health:
     """What the probes answer: alive by default, ready when the worker says so."""
 
-    live: bool = True
     ready: bool = False
+    clock: Callable[[], float] = time.monotonic
+    _deadline: float = math.inf
+
+    @property
+    def live(self) -> bool:
+        """Whether the step in hand is within its time: a call that never returns tells nobody."""
+        return self.clock() < self._deadline
+
+    @contextmanager
+    def within(self, seconds: float) -> Iterator[None]:
+        """The block is a step that takes no longer, or the process is not live."""
+        self._deadline = self.clock() + seconds
+        try:
+            yield
+        finally:
+            self._deadline = math.inf
 
 
 @contextmanager
@@ -105,9 +141,22 @@ def stage(worker: str, name: str) -> Iterator[None]:
         yield
 
 
+def timed(worker: str, name: str, items: Iterable[Item]) -> Iterator[Item]:
+    """The items; what each takes to come counts as the stage."""
+    items = iter(items)
+    while True:
+        try:
+            with stage(worker, name):
+                item = next(items)
+        except StopIteration:
+            return
+        yield item
+
+
 @contextmanager
 def probes(settings: WorkerSettings, health: Health) -> Iterator[int]:
     """Serve /live, /ready and /metrics in a thread; yields the port."""
+    READY.set_function(lambda: health.ready)
     server = make_server(
         settings.http_host, settings.http_port, _probe_app(health), WSGIServer, _QuietHandler
     )

@@ -34,8 +34,12 @@ class UserStates:
         wanted = list(numbers)
         topic = topic_name(self._settings, USER_STATES)
         states = read_states(self._settings, topic, wanted, stop)
-        self._kept |= states
+        self.own(states)
         return [state for number in wanted for state in states[number].values()]
+
+    def own(self, states: dict[int, dict[str, UserState]]) -> None:
+        """Take over partitions with these states."""
+        self._kept |= states
 
     def drop(self, numbers: Iterable[int]) -> None:
         """Forget partitions that another instance owns now."""
@@ -45,6 +49,19 @@ class UserStates:
     def owns(self, number: int) -> bool:
         """Whether this instance owns the partition."""
         return number in self._kept
+
+    def places(self, numbers: Iterable[int] | None = None) -> list[tuple[int, str]]:
+        """Partition and user of every state kept, of these partitions or of all."""
+        wanted = self._kept.keys() if numbers is None else numbers
+        return [(number, user_id) for number in wanted for user_id in self._kept.get(number, {})]
+
+    def known(self, number: int, user_id: str) -> UserState | None:
+        """The state as it was last committed; None where there is none or it is not ours."""
+        return self._kept.get(number, {}).get(user_id)
+
+    def is_in_hand(self, number: int, user_id: str) -> bool:
+        """Whether the batch in hand has changed the state."""
+        return (number, user_id) in self._changed
 
     def of(self, number: int, user_id: str) -> UserState:
         """The user's state, with the changes of the batch in hand."""
@@ -56,9 +73,12 @@ class UserStates:
         self._changed[number, state.user_id] = state
 
     def commit(self) -> None:
-        """The batch is committed."""
+        """The batch is committed; of a shopper whose state is empty nothing is kept."""
         for (number, user_id), state in self._changed.items():
-            self._kept[number][user_id] = state
+            if not state.interactions and state == empty(user_id):
+                self._kept[number].pop(user_id, None)
+            else:
+                self._kept[number][user_id] = state
         self._changed.clear()
 
     def abort(self) -> None:

@@ -85,7 +85,7 @@ def test_a_dead_letter_is_shown_with_its_reason(stylecast, settings):
         offset=7,
         key=b"ann",
         value=b"\xff not JSON",
-        headers=[],
+        raw_headers=[],
         timestamp_ms=int(NOW.timestamp() * 1000),
     )
     with Publisher(settings, "/test") as publisher:

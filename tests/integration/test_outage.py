@@ -4,7 +4,7 @@ import time
 from datetime import UTC, datetime
 
 import pytest
-from helpers import wait_until
+from helpers import is_ready, wait_until
 from integration.shop import PARTITIONS, click, latest, publish_products, read_all, shop_fleet
 
 from schemas.topics import FEEDBACK, STYLIZED, USER_STATES
@@ -40,6 +40,8 @@ def test_workers_go_on_when_the_broker_comes_back(tmp_path):
 
             broker.stop()
             time.sleep(AWAY_SECONDS)
+            for worker in ("stylize", "preferences", "lag"):
+                wait_until(lambda port=fleet.ports[worker]: not is_ready(port), 60)
             fleet.require_running()
             broker.start()
 
@@ -50,3 +52,30 @@ def test_workers_go_on_when_the_broker_comes_back(tmp_path):
             wait_until(lambda: len(latest(read_all(settings, USER_STATES))) == 1, 60)
             wait_until(lambda: sum(group.lag for group in collect_lag(settings)) == 0, 60)
             fleet.require_running()
+    for worker in ("stylize", "preferences", "lag"):
+        told = (tmp_path / "logs" / f"{worker}.log").read_text().splitlines()
+        assert len([line for line in told if "_ALL_BROKERS_DOWN" in line]) <= 2, told
+
+
+def test_a_worker_that_is_started_while_the_broker_is_away_waits_for_it(tmp_path):
+    with local_broker() as broker:
+        settings = load_settings(
+            kafka={"bootstrap_servers": broker.bootstrap_servers},
+            store={"uri": str(tmp_path / "store")},
+        )
+        environment = {
+            "STYLECAST_KAFKA__BOOTSTRAP_SERVERS": broker.bootstrap_servers,
+            "STYLECAST_STORE__URI": settings.store.uri,
+        }
+        apply_topics(settings, PARTITIONS)
+        broker.stop()
+        with shop_fleet(settings, environment, tmp_path) as fleet:
+            workers = ("stylize", "preferences")
+            for worker in workers:
+                fleet.start(worker)
+            logs = [tmp_path / "logs" / f"{worker}.log" for worker in workers]
+            wait_until(lambda: all("cannot list the topics" in log.read_text() for log in logs), 60)
+            fleet.require_running()
+            broker.start()
+            for worker in workers:
+                fleet.wait_ready(worker)

@@ -114,13 +114,23 @@ class Driver:
         return self.jobs()
 
     def wait_until_idle(self) -> None:
-        """Until the group has committed all there is."""
+        """Until the group has committed all there is.
+
+        As whoever runs it does, starts it anew where it says that it does not go on.
+        """
 
         def lag() -> int:
             groups = {group.group: group.lag for group in collect_lag(self.settings)}
             return groups[group_id(self.settings, "planner")]
 
-        wait_until(lambda: lag() == 0, 60)
+        def is_idle() -> bool:
+            if self.status("/live") == 503:
+                self.process.kill()
+                self.process.wait()
+                self.start()
+            return lag() == 0
+
+        wait_until(is_idle, 180)
 
 
 def read_all(settings, topic: str) -> Iterator[Record]:

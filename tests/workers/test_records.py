@@ -24,7 +24,7 @@ def record(value=b"{}", headers=()):
         offset=42,
         key=b"shopper",
         value=value,
-        headers=list(headers),
+        raw_headers=list(headers),
         timestamp_ms=1_763_890_200_123,
     )
 

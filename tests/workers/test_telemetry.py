@@ -33,6 +33,19 @@ def test_live_ready_and_metrics_are_served():
         get(port, "/live")
 
 
+def test_a_step_that_takes_longer_than_it_may_is_not_live_until_it_ends():
+    now = [0.0]
+    health = Health(clock=lambda: now[0])
+    with health.within(10):
+        now[0] = 9.0
+        assert health.live
+        now[0] = 11.0
+        assert not health.live
+        with probes(WorkerSettings(), health) as port:
+            assert get(port, "/live") == (503, "no")
+    assert health.live
+
+
 def test_the_same_trouble_is_told_once_a_minute():
     now = [0.0]
     may_tell = OncePerMinute(clock=lambda: now[0])

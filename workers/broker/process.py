@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -41,12 +41,19 @@ class Broker:
     process: subprocess.Popen[bytes]
 
     def __init__(
-        self, folder: Path, port: int, properties: dict[str, object], *, temporary: bool
+        self,
+        folder: Path,
+        port: int,
+        properties: dict[str, object],
+        client: Mapping[str, str],
+        *,
+        temporary: bool,
     ) -> None:
         self.folder = folder
         self.port = port
         self.log = folder / "broker.log"
         self.bootstrap_servers = f"{HOST}:{port}"
+        self._client = client
         self._temporary = temporary
         self._pid = folder / "broker.pid"
         self._stopped = True
@@ -106,6 +113,7 @@ class Broker:
                 "reconnect.backoff.ms": 20,
                 "reconnect.backoff.max.ms": 100,
                 "log_level": 0,
+                **self._client,
             }
         )
         while not _answers(producer):
@@ -126,19 +134,25 @@ class Broker:
 
 @contextmanager
 def local_broker(
-    folder: Path | None = None, port: int | None = None, **properties: object
+    folder: Path | None = None,
+    port: int | None = None,
+    client: Mapping[str, str] | None = None,
+    **properties: object,
 ) -> Iterator[Broker]:
     """A broker that has started, until the block is left.
 
     Without `folder` its data goes with it; with one, a later broker continues there. Without
-    `port` it takes a free one. `properties` are the broker's, `_` standing for `.`.
+    `port` it takes a free one. `properties` are the broker's, `_` standing for `.`; `client` are
+    librdkafka's, for a broker that lets nobody in without them.
     Raises Permanent (no Java, a changed jar, a port taken, a broken configuration) or Transient.
     """
     dotted = {name.replace("_", "."): value for name, value in properties.items()}
     home = folder or Path(tempfile.mkdtemp(prefix="stylecast-kafka-"))
     home.mkdir(parents=True, exist_ok=True)
     try:
-        broker = Broker(home.resolve(), port or free_port(), dotted, temporary=folder is None)
+        broker = Broker(
+            home.resolve(), port or free_port(), dotted, client or {}, temporary=folder is None
+        )
         broker.start()
         try:
             yield broker

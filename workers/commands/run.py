@@ -25,7 +25,9 @@ class Worker(StrEnum):
     preferences = "preferences"
     planner = "planner"
     trainer = "trainer"
+    posters = "posters"
     lag = "lag"
+    web = "web"
 
 
 def run(
@@ -75,6 +77,14 @@ def run_one(worker: Worker, settings: Settings) -> None:
             from workers.trainer import run_trainer
 
             run_trainer(settings, health, stop)
+        elif worker is Worker.posters:
+            from workers.posters import run_posters
+
+            run_posters(settings, health, stop)
+        elif worker is Worker.web:
+            from workers.web import run_web
+
+            run_web(settings, health, stop)
         else:
             from workers.lag import run_lag
 

@@ -12,6 +12,7 @@ import faust
 
 from workers.clients import MAX_RECORD_BYTES
 from workers.planner.security import credentials
+from workers.records import Record
 from workers.settings import Settings
 from workers.topics import group_id
 
@@ -86,3 +87,16 @@ def web_port(settings: Settings) -> int:
         probe.bind((settings.worker.http_host, 0))
         port: int = probe.getsockname()[1]
         return port
+
+
+def record_of(message: Any) -> Record:
+    """A message as Faust read it, in our own types."""
+    return Record(
+        topic=message.topic,
+        partition=message.partition,
+        offset=message.offset,
+        key=message.key,
+        value=message.value,
+        raw_headers=[(name, value) for name, value in message.headers or () if value is not None],
+        timestamp_ms=round(message.timestamp * 1000),
+    )

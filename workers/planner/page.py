@@ -13,6 +13,8 @@ import msgspec
 from prometheus_client import generate_latest
 
 from workers.planner.planning import Planning
+from workers.planner.progress import Progress
+from workers.telemetry import READY
 
 SHOWN = 500
 """Products on the page for people; the other page has all."""
@@ -25,8 +27,9 @@ tr { border-bottom: 1px solid #ddd }
 </style>"""
 
 
-def add_pages(app: Any, planning: Planning, ready: Callable[[], bool]) -> None:
+def add_pages(app: Any, planning: Planning, ready: Callable[[], bool], progress: Progress) -> None:
     """Adds the pages to the Faust application."""
+    READY.set_function(ready)
 
     async def plan_page(web: Any, _request: Any) -> Any:
         return web.html(page(planning))
@@ -39,7 +42,7 @@ def add_pages(app: Any, planning: Planning, ready: Callable[[], bool]) -> None:
         return web.bytes(generate_latest(), content_type="text/plain")
 
     async def live(web: Any, _request: Any) -> Any:
-        return web.text("yes")
+        return web.text("yes") if progress.is_live else web.text("no", status=503)
 
     async def is_ready(web: Any, _request: Any) -> Any:
         return web.text("yes") if ready() else web.text("no", status=503)

@@ -50,6 +50,8 @@ class Planning:
         self.styles = styles
         self.model = model
         self.jobs: deque[StylizeJob] = deque(maxlen=RECENT_JOBS)
+        self.sent = 0
+        """Records that the broker has taken; whoever sends counts them."""
         self.demand: dict[tuple[str, str], StyleDemand] = {}
         self._settings = settings
         self._generator = generator

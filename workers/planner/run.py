@@ -8,9 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
+import shutil
+import sys
 import tempfile
 import threading
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import faust
@@ -34,13 +39,14 @@ from stylecore.plan import generator_styles
 from workers.admin import admin_client, cluster
 from workers.dead_letter import dead_letter
 from workers.patience import Pause
-from workers.planner.app import make_app, raw_table, raw_topic, web_port
+from workers.planner.app import make_app, raw_table, raw_topic, record_of, web_port
 from workers.planner.page import add_pages
 from workers.planner.planning import Planning, Send
+from workers.planner.progress import Progress, watch
 from workers.records import Output, Record
 from workers.settings import Settings
 from workers.telemetry import RECORDS_CONSUMED, RECORDS_PRODUCED, OncePerMinute, log
-from workers.topics import require_topics, topic_name
+from workers.topics import group_id, require_topics, topic_name
 
 WORKER = "planner"
 INPUTS = (PRODUCTS, STYLES, DEMAND)
@@ -61,20 +67,52 @@ def run_planner(settings: Settings) -> None:
     manifest = load_manifest(settings.stylize.generator)
     styles = styles_of(manifest, settings.planner.generator_styles)
     partitions = _wait_for_topics(settings)
-    with tempfile.TemporaryDirectory(prefix="stylecast-planner-") as folder:
-        port = web_port(settings)
-        app = make_app(settings, folder, port)
-        build(app, settings, styles, manifest.version, partitions)
+    port, progress = web_port(settings), Progress()
+    with _data_folder(settings) as folder:
+        app = make_app(settings, str(folder), port)
+        planning = build(app, settings, styles, manifest.version, partitions, progress)
         _tell_once_a_minute("aiokafka")
         log.info("planning", page=f"http://{settings.worker.http_host}:{port}/plan")
         worker = faust.Worker(
             app, loglevel=logging.WARNING, redirect_stdouts=False, quiet=True, override_logging=True
         )
-        try:
-            worker.execute_from_commandline()
-        except SystemExit as end:
-            if end.code:
-                raise
+
+        def marks() -> Hashable:
+            return planning.sent, sum(app.tables.recovery.active_offsets.values())
+
+        with _watched(settings, progress, marks):
+            try:
+                worker.execute_from_commandline()
+            except SystemExit as end:
+                if end.code:
+                    raise
+
+
+@contextmanager
+def _data_folder(settings: Settings) -> Iterator[Path]:
+    """A folder that Faust wants and nearly nothing lies in; a killed one's is taken again."""
+    name = f"{group_id(settings, WORKER)}-{settings.worker.instance}-{os.getuid()}"
+    folder = Path(tempfile.gettempdir()) / name
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def _watched(
+    settings: Settings, progress: Progress, marks: Callable[[], Hashable]
+) -> Iterator[None]:
+    """Looks after the progress while the block runs."""
+    stop = threading.Event()
+    thread = threading.Thread(
+        target=watch, args=(settings, progress, marks, stop), name="progress", daemon=True
+    )
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
 
 
 def _tell_once_a_minute(library: str) -> None:
@@ -102,7 +140,12 @@ def styles_of(manifest: GeneratorManifest, only: Sequence[str] | None) -> dict[s
 
 
 def build(
-    app: Any, settings: Settings, styles: dict[str, Style], model: str, partitions: int
+    app: Any,
+    settings: Settings,
+    styles: dict[str, Style],
+    model: str,
+    partitions: int,
+    progress: Progress,
 ) -> Planning:
     """Gives the application its tables, agents and pages."""
     products = raw_table(app, "products", partitions)
@@ -113,12 +156,21 @@ def build(
 
     async def send(outputs: Sequence[Output]) -> None:
         await _send(app, outputs)
+        planning.sent += len(outputs)
+
+    async def know_changelogs() -> None:
+        """Faust asks its producer for the partition of a change, and cannot wait for the answer."""
+        producer = await app.maybe_start_producer()
+        for table in (products, catalogue):
+            name = table.changelog_topic.get_topic_name()
+            await producer._producer.partitions_for(name)  # noqa: SLF001 (Faust has no other way)
 
     def add_agent(topic: Topic, take: Take) -> None:
         async def agent(stream: Any) -> None:
             async for event in stream.events():
                 async with lock:
-                    await _process(app, _record_of(event.message), take, send)
+                    await _until_sent(know_changelogs)
+                    await _process(record_of(event.message), take, send)
 
         source = raw_topic(app, topic_name(settings, topic))
         app.agent(source, concurrency=1, name=topic.name)(agent)
@@ -132,15 +184,16 @@ def build(
         """The generator may be another one than when this was last planned."""
         await app.tables.recovery.completed.wait()
         async with lock:
+            await _until_sent(know_changelogs)
             await _until_sent(lambda: planning.plan_all("launch", None, send))
         restored.set()
 
     app.task(look_again)
-    add_pages(app, planning, restored.is_set)
+    add_pages(app, planning, restored.is_set, progress)
     return planning
 
 
-async def _process(app: Any, record: Record, take: Take, send: Send) -> None:
+async def _process(record: Record, take: Take, send: Send) -> None:
     """Takes a record until it is done. An agent that raises would count it as done."""
     RECORDS_CONSUMED.labels(WORKER, record.topic).inc()
     try:
@@ -148,10 +201,11 @@ async def _process(app: Any, record: Record, take: Take, send: Send) -> None:
     except InvalidEvent as problem:
         dead = dead_letter(record, "decode", problem)
         await _until_sent(lambda: send([dead]))
-    except Exception as problem:  # noqa: BLE001 (whatever it is, the process ends with it)
+    except Exception:  # noqa: BLE001 (whatever it is, the process ends with it)
         log.exception("cannot go on", topic=record.topic, offset=record.offset)
-        await app.crash(problem)
-        await asyncio.Event().wait()  # until the process ends; the record is taken again then
+        # Ended in order, Faust would count this record and those that wait as done.
+        sys.stderr.flush()
+        os._exit(1)
 
 
 async def _until_sent(work: Callable[[], Awaitable[None]]) -> None:
@@ -168,25 +222,18 @@ async def _send(app: Any, outputs: Sequence[Output]) -> None:
     producer = await app.maybe_start_producer()
     waiting = [
         await producer.send(
-            output.topic, output.key, output.value, None, None, list(output.headers)
+            output.topic,
+            output.key,
+            output.value,
+            None,
+            output.timestamp_ms / 1000 or None,
+            list(output.headers),
         )
         for output in outputs
     ]
     await asyncio.gather(*waiting)
     for output in outputs:
         RECORDS_PRODUCED.labels(WORKER, output.topic).inc()
-
-
-def _record_of(message: Any) -> Record:
-    return Record(
-        topic=message.topic,
-        partition=message.partition,
-        offset=message.offset,
-        key=message.key,
-        value=message.value,
-        headers=[(name, value) for name, value in message.headers or () if value is not None],
-        timestamp_ms=round(message.timestamp * 1000),
-    )
 
 
 def _wait_for_topics(settings: Settings) -> int:

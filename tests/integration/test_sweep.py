@@ -1,0 +1,74 @@
+"""New factors reach the shoppers who do nothing, also when the worker was away meanwhile."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import numpy as np
+import pytest
+import worlds
+from helpers import wait_until
+from integration.shop import click, latest, read_all, shop_fleet
+
+from schemas.codec import decode
+from schemas.events import ModelAnnouncement, Recommendations
+from schemas.topics import FEEDBACK, PREFERENCE_MODELS, PRODUCTS, RECOMMENDATIONS, USER_STATES
+from stylecore import artifact
+from stylecore.store import Store
+from workers.publisher import Publisher
+from workers.settings import Settings
+
+pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("topics")]
+
+SHOPPERS = {"ann", "bob", "eve"}
+
+
+def announce_factors(settings: Settings, seed: int) -> str:
+    """Factors for the shop's products, from a seed; their version."""
+    factors = worlds.factors(12, 4, np.random.default_rng(seed))
+    store = Store(settings.store.uri)
+    uri, digest = store.put_blob("models/preferences", artifact.encode(factors), artifact.SUFFIX)
+    now = datetime.now(UTC)
+    with Publisher(settings, "/test") as publisher:
+        publisher.send(
+            PREFERENCE_MODELS,
+            ModelAnnouncement(
+                name="preferences", version=factors.version, uri=uri, sha256=digest, made_at=now
+            ),
+            now,
+        )
+    return factors.version
+
+
+def versions(settings: Settings) -> dict[str, str]:
+    """The factor version of each shopper's list."""
+    lists = latest(read_all(settings, RECOMMENDATIONS)).values()
+    found = [decode(Recommendations, value) for value in lists]
+    return {one.user_id: one.factors_version for one in found if one.user_id in SHOPPERS}
+
+
+def test_idle_shoppers_get_lists_of_new_factors(settings, environment, tmp_path):
+    products = [worlds.product(number) for number in range(12)]
+    with shop_fleet(settings, environment, tmp_path) as fleet:
+        fleet.start("preferences")
+        with Publisher(settings, "/test") as publisher:
+            for product in products:
+                publisher.send(PRODUCTS, product, worlds.NOW)
+            for number, shopper in enumerate(sorted(SHOPPERS)):
+                publisher.send(FEEDBACK, click(number, shopper, products[number]), worlds.NOW)
+        wait_until(lambda: set(versions(settings).values()) == {"popularity"}, 60)
+        wait_until(lambda: versions(settings).keys() == SHOPPERS, 60)
+        states = latest(read_all(settings, USER_STATES))
+
+        first = announce_factors(settings, 1)
+        wait_until(lambda: versions(settings) == dict.fromkeys(SHOPPERS, first), 60)
+    second = announce_factors(settings, 2)
+    with shop_fleet(settings, environment, tmp_path) as fleet:
+        fleet.start("preferences")
+        wait_until(lambda: versions(settings) == dict.fromkeys(SHOPPERS, second), 60)
+    assert latest(read_all(settings, USER_STATES)) == states
+    lists = [decode(Recommendations, r.value) for r in read_all(settings, RECOMMENDATIONS)]
+    told = [(one.user_id, one.factors_version) for one in lists if one.user_id in SHOPPERS]
+    assert len(told) == len(set(told)), "a shopper was swept twice to one version"
+    swept = [one for one in lists if one.factors_version == second and one.user_id != "*"]
+    assert all(one.items and one.caused_by is None for one in swept)

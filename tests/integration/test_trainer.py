@@ -1,0 +1,156 @@
+"""The trainer refits by records or time, from the last factors, and keeps a worse refit back."""
+
+import threading
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import pytest
+import worlds
+from integration.shop import read_all
+
+from schemas.codec import decode
+from schemas.events import ModelAnnouncement, UserState
+from schemas.topics import PREFERENCE_MODELS, PRODUCTS, USER_STATES
+from stylecore import artifact
+from stylecore.fit import FitSettings
+from stylecore.preferences import Rules, apply, empty
+from stylecore.refit import refit
+from stylecore.store import Store
+from workers.publisher import Publisher
+from workers.telemetry import REFITS
+from workers.trainer import Trainer
+
+pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("topics")]
+
+TASTES, GOODS, SHOPPERS = 4, 48, 120
+
+
+class Clock:
+    """A monotonic clock that is set by hand."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock():
+    return Clock()
+
+
+def test_it_refits_when_there_is_enough_new_or_when_it_is_time(settings, clock):
+    open_shop(settings)
+    everyone = people(datetime.now(UTC))
+    publish_states(settings, everyone)
+    with closing(trainer_of(settings, clock, refit_records=5, refit_seconds=100)) as trainer:
+        trainer.restore()
+        (first,) = after_steps(settings, trainer)
+        assert (first.parent, first.metrics["users"]) == (None, SHOPPERS)
+
+        publish_states(settings, everyone[:4])
+        assert after_steps(settings, trainer) == [first]
+        publish_states(settings, everyone[4:5])
+        second = after_steps(settings, trainer)[-1]
+        assert second.parent == first.version
+
+        clock.now = 99
+        publish_states(settings, everyone[:1])
+        assert after_steps(settings, trainer)[-1] == second
+        clock.now = 100
+        third = after_steps(settings, trainer)[-1]
+        assert third.parent == second.version
+        assert 0 < third.metrics["overlap_at_10"] <= 1
+
+
+def test_a_refit_that_foresees_the_last_hour_worse_is_told_and_not_announced(settings, clock):
+    open_shop(settings)
+    now = datetime.now(UTC)
+    everyone = people(now)
+    parent = fitted(everyone, now - timedelta(hours=2))
+    announce(settings, parent)
+    publish_states(settings, [one_more(state, place, now) for place, state in enumerate(everyone)])
+    before = REFITS.labels("worse")._value.get()
+    with closing(trainer_of(settings, clock, factors=1, iterations=3)) as trainer:
+        trainer.restore()
+        clock.now = settings.trainer.refit_seconds
+        after_steps(settings, trainer)
+    assert REFITS.labels("worse")._value.get() == before + 1
+    assert [news.version for news in announced(settings)] == [parent.version]
+
+
+def after_steps(settings, trainer):
+    """What has been announced once the trainer has read all that there is."""
+    for _ in range(4):
+        trainer.step()
+    return announced(settings)
+
+
+def trainer_of(settings, clock, **changes):
+    wanted = settings.trainer.model_copy(update={"least_shoppers": 2, **changes})
+    return Trainer(settings.model_copy(update={"trainer": wanted}), threading.Event(), clock)
+
+
+def people(now):
+    """Of four tastes; five hours ago each took five of the twelve products of one taste."""
+    random = np.random.default_rng(0)
+    states = []
+    for number in range(SHOPPERS):
+        state, at = empty(f"u{number}"), now - timedelta(hours=5)
+        for product in random.choice(of_taste(number), 5, replace=False).tolist():
+            event = worlds.feedback(state.user_id, f"product-{product}", at=at)
+            state = apply(state, event, at, Rules())
+        states.append(state)
+    return states
+
+
+def one_more(state: UserState, number: int, now: datetime) -> UserState:
+    """Half an hour ago the shopper took one more of the same taste."""
+    known = {item.product_id for item in state.interactions}
+    left = [f"product-{n}" for n in of_taste(number) if f"product-{n}" not in known]
+    at = now - timedelta(minutes=30)
+    event = worlds.feedback(state.user_id, left[number % len(left)], at=at)
+    return apply(state, event, at, Rules())
+
+
+def of_taste(number):
+    return np.arange(number % TASTES, GOODS, TASTES)
+
+
+def fitted(states, at):
+    shop = worlds.catalogue(GOODS, categories=1)
+    found = refit(states, shop, None, lambda _: None, FitSettings(width=6), Rules(), at)
+    assert found is not None
+    return found.factors
+
+
+def open_shop(settings):
+    with Publisher(settings, "/test") as publisher:
+        for number in range(GOODS):
+            publisher.send(PRODUCTS, worlds.product(number, categories=1), datetime.now(UTC))
+
+
+def publish_states(settings, states):
+    with Publisher(settings, "/test") as publisher:
+        for state in states:
+            publisher.send(USER_STATES, state, datetime.now(UTC))
+
+
+def announce(settings, factors):
+    content = artifact.encode(factors)
+    uri, digest = Store(settings.store.uri).put_blob("models", content, artifact.SUFFIX)
+    news = ModelAnnouncement(
+        name="preferences",
+        version=factors.version,
+        uri=uri,
+        sha256=digest,
+        made_at=datetime.now(UTC),
+    )
+    with Publisher(settings, "/test") as publisher:
+        publisher.send(PREFERENCE_MODELS, news, datetime.now(UTC))
+
+
+def announced(settings):
+    return [decode(ModelAnnouncement, news.value) for news in read_all(settings, PREFERENCE_MODELS)]

@@ -1,0 +1,63 @@
+"""The versions of the factors that lie in the store, and announcing one of them again.
+
+A version is the beginning of its file's sha256, so that the store alone tells what there is.
+"""
+
+from __future__ import annotations
+
+import threading
+from contextlib import closing
+from datetime import datetime
+from typing import Any
+
+from schemas.events import ModelAnnouncement
+from schemas.topics import PREFERENCE_MODELS
+from stylecore.artifact import version_of
+from stylecore.errors import Permanent
+from stylecore.pruning import FACTORS
+from stylecore.store import Store
+from workers.catalogue import CatalogueFollower
+from workers.publisher import Publisher
+from workers.settings import Settings
+
+SOURCE = "/stylecast/factors"
+NAME = "preferences"
+
+
+def factor_versions(settings: Settings) -> list[dict[str, Any]]:
+    """Version, time and size of each artifact in the store, the newest first, and which is in use.
+
+    Raises Transient where the broker or the store is away.
+    """
+    store = Store(settings.store.uri)
+    with closing(CatalogueFollower(settings)) as follower:
+        follower.catch_up(threading.Event())
+        announced = follower.announced
+    in_use = None if announced is None else announced.version
+    written = {file: store.written_at(file) for file in store.files(FACTORS)}
+    return [
+        {
+            "version": version_of(file.name),
+            "written_at": written[file].isoformat(timespec="seconds"),
+            "megabytes": file.size / 1e6,
+            "in_use": version_of(file.name) == in_use,
+        }
+        for file in sorted(written, key=written.__getitem__, reverse=True)
+    ]
+
+
+def announce(settings: Settings, version: str, now: datetime) -> None:
+    """Announce the artifact of that version. Raises Permanent where the store has none."""
+    store = Store(settings.store.uri)
+    found = [file for file in store.files(FACTORS) if version_of(file.name) == version]
+    if not found:
+        raise Permanent(f"the store has no factors {version}: see `stylecast factors list`")
+    announcement = ModelAnnouncement(
+        name=NAME,
+        version=version,
+        uri=store.address_of(found[0]),
+        sha256=found[0].name,
+        made_at=now,
+    )
+    with Publisher(settings, SOURCE) as publisher:
+        publisher.send(PREFERENCE_MODELS, announcement, now)

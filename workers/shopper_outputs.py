@@ -1,0 +1,118 @@
+"""The records that a batch brings its shoppers: state and list, written fast.
+
+What the headers of a batch have in common is made once, lists come encoded. Which shoppers, and
+what is in their lists, is decided elsewhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
+from typing import NamedTuple, cast
+
+import msgspec
+
+from schemas.cloudevents import Headers, shared_headers
+from schemas.codec import encode
+from schemas.events import Feedback, Recommendations, RecommendedItem, UserState
+from schemas.topics import RECOMMENDATIONS, USER_STATES, Topic
+from stylecore.recommend import recommendation_id
+from stylecore.style_choice import POLICY
+from workers.records import Output, Record, caused_headers
+from workers.settings import Settings
+from workers.topics import topic_name
+
+SOURCE = "/stylecast/preferences"
+NO_OFFSET = -1
+"""Stands for the input's offset where a list follows from no input."""
+
+
+class Touched(NamedTuple):
+    """A state that has changed, and the last input that changed it."""
+
+    record: Record
+    event: Feedback
+    state: UserState
+    acted: bool
+    """Whether an action did, and not impressions alone: then there is a new list."""
+
+
+class Sheet(NamedTuple):
+    """What the records of one topic and batch have in common."""
+
+    topic: str
+    headers: Headers
+
+
+def sheet_of(settings: Settings, topic: Topic, now: datetime) -> Sheet:
+    """The name on the cluster and the shared headers."""
+    return Sheet(topic_name(settings, topic), shared_headers(topic.event, source=SOURCE, at=now))
+
+
+def list_event(
+    settings: Settings,
+    user_id: str,
+    items: list[RecommendedItem] | msgspec.Raw,
+    version: str,
+    now: datetime,
+    place: tuple[int, int],
+    caused_by: str | None = None,
+) -> Recommendations:
+    """A list of items, encoded ones or events; `place` is the partition and offset behind it."""
+    return Recommendations(
+        user_id=user_id,
+        recommendation_id=recommendation_id(user_id, *place, version),
+        items=cast("list[RecommendedItem]", items),  # msgspec writes encoded items as they are
+        policy=POLICY,
+        factors_version=version,
+        generated_at=now,
+        valid_until=now + timedelta(hours=settings.preferences.valid_hours),
+        caused_by=caused_by,
+    )
+
+
+def shopper_outputs(
+    settings: Settings,
+    touched: Sequence[Touched],
+    items: Iterator[bytes],
+    version: str,
+    now: datetime,
+) -> Iterator[Output]:
+    """State and list of each shopper; `items` are the encoded ones of those who acted, in order."""
+    states, lists = (sheet_of(settings, topic, now) for topic in (USER_STATES, RECOMMENDATIONS))
+    for record, event, state, acted in touched:
+        key, headers = event.user_id.encode(), caused_headers(record)
+        yield _output(states, key, encode(state), headers, record.partition)
+        if acted:
+            place = (record.partition, record.offset)
+            encoded = msgspec.Raw(next(items))
+            found = list_event(
+                settings, event.user_id, encoded, version, now, place, event.event_id
+            )
+            yield _output(lists, key, encode(found), headers, record.partition)
+
+
+def swept_outputs(
+    settings: Settings,
+    shoppers: Sequence[tuple[int, UserState]],
+    items: Sequence[bytes],
+    version: str,
+    now: datetime,
+) -> Iterator[Output]:
+    """Lists that follow from no input but the factors; shoppers come with their partitions."""
+    sheet = sheet_of(settings, RECOMMENDATIONS, now)
+    for (number, state), encoded in zip(shoppers, items, strict=True):
+        raw = msgspec.Raw(encoded)
+        found = list_event(settings, state.user_id, raw, version, now, (number, NO_OFFSET))
+        headers = [("ce_id", found.recommendation_id.encode())]
+        yield _output(sheet, state.user_id.encode(), encode(found), headers, number)
+
+
+def _output(sheet: Sheet, key: bytes, value: bytes, headers: Headers, partition: int) -> Output:
+    return Output(
+        topic=sheet.topic,
+        key=key,
+        value=value,
+        headers=sheet.headers + headers,
+        partition=partition,
+    )

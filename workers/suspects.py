@@ -1,0 +1,122 @@
+"""The crash-loop guard: records that were in hand when a worker died.
+
+Before a batch is worked on, the places of its records are noted in the store. Who finds the note
+of another process takes its records for suspects and tries them one by one, with a note each time.
+A record that a worker died over so twice, alone, is set aside. A note does not know why a process
+ended: an innocent record is set aside where somebody kills the worker twice in the very seconds in
+which it is tried alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from uuid import uuid4
+
+import msgspec
+
+from schemas.codec import InvalidEvent, decode, encode
+from stylecore.errors import Permanent
+from stylecore.store import Store
+from workers.dead_letter import dead_letter
+from workers.records import Output, Record
+from workers.telemetry import log
+
+FOLDER = "attempts"
+DEATHS = 2
+"""Of a worker, over one record alone, until it is set aside."""
+_PROCESS = uuid4().hex
+
+Place = tuple[str, int]
+Work = Callable[[Sequence[Record]], list[Output]]
+
+
+class Crashed(Permanent):
+    """A worker died over the record again and again."""
+
+
+class Note(msgspec.Struct, frozen=True, kw_only=True):
+    """What is in hand of a partition."""
+
+    process: str
+    offsets: list[int]
+    """In hand, or to be tried one by one."""
+    deaths: dict[int, int] = {}
+    """By offset, how often a worker that tried it alone has died, or is about to."""
+
+
+class Suspects:
+    """The notes of one worker's partitions; lasts for all sessions of a process."""
+
+    def __init__(self, store: Store, process: str = _PROCESS) -> None:
+        self._store = store
+        self._process = process
+        self._left: dict[Place, Note] = {}
+        """By partition, what another process left in hand and is not done yet."""
+
+    def look(self, places: Iterable[Place]) -> None:
+        """Read what was left in hand of newly assigned partitions. Raises Transient."""
+        for place in places:
+            self._left[place] = self._read(place)
+
+    def guard(self, records: Sequence[Record], work: Work) -> list[Output]:
+        """The outputs of a batch, worked on together, or suspects first and one by one.
+
+        Raises Transient where the store is away, and whatever `work` raises.
+        """
+        outputs: list[Output] = []
+        suspects = [record for record in records if self._is_suspect(record)]
+        for record in suspects:
+            outputs += self._alone(record, work)
+        others = [record for record in records if record not in suspects]
+        if others:
+            self._note(others)
+            outputs += work(others)
+        return outputs
+
+    def _alone(self, record: Record, work: Work) -> list[Output]:
+        place = (record.topic, record.partition)
+        left = self._left[place]
+        deaths = left.deaths.get(record.offset, 0)
+        if deaths >= DEATHS:
+            return [dead_letter(record, "work", Crashed(f"{deaths} workers died over it alone"))]
+        log.warning(
+            "suspect", topic=place[0], partition=place[1], offset=record.offset, died=deaths
+        )
+        self._write(place, left.offsets, {**left.deaths, record.offset: deaths + 1})
+        outputs = work([record])
+        offsets = [offset for offset in left.offsets if offset != record.offset]
+        self._left[place] = msgspec.structs.replace(left, offsets=offsets)
+        self._write(place, offsets, left.deaths)
+        return outputs
+
+    def _is_suspect(self, record: Record) -> bool:
+        left = self._left.get((record.topic, record.partition))
+        return left is not None and record.offset in left.offsets
+
+    def _note(self, records: Iterable[Record]) -> None:
+        offsets: dict[Place, list[int]] = {}
+        for record in records:
+            offsets.setdefault((record.topic, record.partition), []).append(record.offset)
+        for place, in_hand in offsets.items():
+            alone = {in_hand[0]: 1} if len(in_hand) == 1 else {}
+            self._write(place, in_hand, alone)
+
+    def _read(self, place: Place) -> Note:
+        data = self._store.get_sidecar(FOLDER, _key(place))
+        known = self._left.get(place, Note(process=self._process, offsets=[]))
+        if data is None:
+            return known
+        try:
+            note = decode(Note, data)
+        except InvalidEvent as problem:
+            log.warning("attempts unreadable", partition=place[1], why=str(problem))
+            return known
+        return known if note.process == self._process else note
+
+    def _write(self, place: Place, offsets: list[int], deaths: dict[int, int]) -> None:
+        note = Note(process=self._process, offsets=offsets, deaths=deaths)
+        self._store.put_note(FOLDER, _key(place), encode(note))
+
+
+def _key(place: Place) -> str:
+    return f"{place[0]}-{place[1]}"
