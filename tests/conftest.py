@@ -2,16 +2,34 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import secrets
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
+
+# A busy machine is no fault of what is tested: no test is timed.
+hypothesis.settings.register_profile("untimed", deadline=None)
+hypothesis.settings.load_profile("untimed")
+
+COLLECTOR = gc.get_threshold()
 
 BOOTSTRAP = "STYLECAST_KAFKA__BOOTSTRAP_SERVERS"
 PREFIX = "STYLECAST_KAFKA__TOPIC_PREFIX"
 PARTITIONS = 4
+
+
+@pytest.fixture(autouse=True, scope="module")
+def collector_as_it_was() -> Iterator[None]:
+    """A worker in the tests' own process tunes its collector; the next module has its garbage."""
+    yield
+    if gc.get_threshold() != COLLECTOR or gc.get_freeze_count():
+        gc.set_threshold(*COLLECTOR)
+        gc.unfreeze()
+        gc.collect()
 
 
 @pytest.fixture(scope="session")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+import urllib.error
+import urllib.request
 from collections.abc import Callable
 
 
@@ -12,3 +14,13 @@ def wait_until(true: Callable[[], bool], seconds: float = 30) -> None:
     while not true():
         assert time.monotonic() < deadline, f"it did not happen in {seconds:.0f} s"
         time.sleep(0.05)
+
+
+def is_ready(port: int) -> bool:
+    """What the worker whose probes are at this port says of itself."""
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/ready", timeout=5) as answer:
+            return answer.status == 200
+    except urllib.error.HTTPError as refusal:
+        with refusal:
+            return False

@@ -1,0 +1,39 @@
+"""`python -m chaos.worker run WORKER ...`: `stylecast`, with the points at which it can be struck.
+
+CHAOS_FOLDER is where its orders come from; CHAOS_MUTANT breaks one rule of the commit, to show
+that the storm notices.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+from chaos.mutations import MUTATIONS
+from chaos.points import Points, watched_handle, watched_producer, watched_reader, watched_sidecars
+
+from workers import clients, loop
+from workers.__main__ import main
+
+
+def watch(worker: str) -> None:
+    """Put the points into the modules that this worker uses."""
+    points = Points(Path(os.environ["CHAOS_FOLDER"]))
+    loop.Session._handle = watched_handle(points, loop.Session._handle)  # type: ignore[method-assign]
+    clients.Producer = watched_producer(points)  # type: ignore[misc]
+    if worker == "stylize":
+        from stylecore import stylize
+
+        stylize.read_sidecar, stylize.write_sidecar = watched_sidecars(points)
+    if worker == "preferences":
+        from workers import user_states
+
+        user_states.TableReader = watched_reader(points, user_states.TableReader)  # type: ignore[misc]
+
+
+if __name__ == "__main__":
+    if mutant := os.environ.get("CHAOS_MUTANT"):
+        MUTATIONS[mutant]()
+    watch(sys.argv[2])
+    main()

@@ -1,0 +1,72 @@
+"""The load of a soak: products once, then feedback and changing styles at a steady rate."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from datetime import UTC, datetime
+from typing import Self
+
+from schemas.events import Feedback, Style
+from schemas.topics import FEEDBACK, PRODUCTS, STYLES
+from workers.demo.products import sample_products
+from workers.publisher import Publisher
+from workers.settings import Settings
+
+SHOPPERS = 50
+STYLE_SECONDS = 10.0
+
+
+class Load:
+    """Publishes what is due at a time; the same shoppers, so that states stop growing."""
+
+    def __init__(self, settings: Settings, events_per_second: float) -> None:
+        self.counts: Counter[str] = Counter()
+        self._rate = events_per_second
+        self._publisher = Publisher(settings, "/soak")
+        self._random = random.Random(1)
+        self._products = sample_products()
+        by_category = Counter(product.category for product in self._products)
+        self._category = min(by_category, key=lambda name: (by_category[name], name))
+        for product in self._products:
+            self._publisher.send(PRODUCTS, product, datetime.now(UTC))
+
+    def go_on(self, seconds: float) -> None:
+        """Publish what is due this long after the start."""
+        while self.counts["events"] < seconds * self._rate:
+            self._publish_click()
+        while self.counts["styles"] < seconds / STYLE_SECONDS:
+            self._publish_style()
+        self._publisher.poll()
+
+    def _publish_click(self) -> None:
+        now = datetime.now(UTC)
+        self.counts["events"] += 1
+        event = Feedback(
+            event_id=f"soak-{self.counts['events']}",
+            user_id=f"shopper-{self._random.randrange(SHOPPERS)}",
+            kind="click",
+            product_id=self._random.choice(self._products).product_id,
+            style_id=self._random.choice(("original", "ink-line")),
+            occurred_at=now,
+        )
+        self._publisher.send(FEEDBACK, event, now)
+
+    def _publish_style(self) -> None:
+        """Another seed is another picture, for every product of one category."""
+        self.counts["styles"] += 1
+        style = Style(
+            style_id="soak",
+            label="Soak",
+            weights={"watercolour": 1.0},
+            seed=self.counts["styles"],
+            categories=[self._category],
+        )
+        self._publisher.send(STYLES, style, datetime.now(UTC))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if error[0] is None:
+            self._publisher.flush()
