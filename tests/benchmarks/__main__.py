@@ -11,11 +11,35 @@ import json
 import sys
 from pathlib import Path
 
+import bench_click
+import bench_clips
+import bench_cost
 import bench_generator
+import bench_growth
+import bench_lag
+import bench_newcomers
+import bench_preferences
+import bench_product
 import bench_recommender
+import bench_refit
+import bench_restore
 import bench_stylize
 
-FIGURES = bench_recommender.FIGURES | bench_stylize.FIGURES | bench_generator.FIGURES
+FIGURES = (
+    bench_recommender.FIGURES
+    | bench_preferences.FIGURES
+    | bench_cost.FIGURES
+    | bench_growth.FIGURES
+    | bench_click.FIGURES
+    | bench_restore.FIGURES
+    | bench_refit.FIGURES
+    | bench_newcomers.FIGURES
+    | bench_stylize.FIGURES
+    | bench_generator.FIGURES
+    | bench_lag.FIGURES
+    | bench_product.FIGURES
+    | bench_clips.FIGURES
+)
 
 
 def main() -> int:
