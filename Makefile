@@ -13,7 +13,7 @@ export UV_FIND_LINKS ?= $(PIP_FIND_LINKS)
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev demo check test bench clean
+.PHONY: help setup setup-dev setup-browser demo check test deploy-test bench soak chaos chaos-mutants clean
 
 help: ## This list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -22,8 +22,13 @@ setup: $(VENV)/.serving ## The serving environment, with a local Kafka; no torch
 
 setup-dev: $(VENV)/.everything ## Everything: also torch and the test tools
 
-demo: setup ## Photos in, recommendations out: [PRODUCTS=folder] [LIMIT=n] [OUTPUT=folder]
-	$(BIN)/stylecast demo --output "$(OUTPUT)" $(if $(PRODUCTS),--products "$(PRODUCTS)") $(if $(LIMIT),--limit "$(LIMIT)")
+setup-browser: ## Chromium for the tests of the pages, where this user may install it
+	@command -v chromium chromium-browser google-chrome >/dev/null \
+	  || { [ "$$(id -u)" = 0 ] && apt-get update -qq && apt-get install -qq -y --no-install-recommends chromium; } \
+	  || echo "No Chromium: the tests of the pages are skipped. Install your system's package chromium."
+
+demo: setup ## Photos in, recommendations out: [PRODUCTS=folder] [LIMIT=n] [OUTPUT=folder] [KEEP=1]
+	$(BIN)/stylecast demo --output "$(OUTPUT)" $(if $(PRODUCTS),--products "$(PRODUCTS)") $(if $(LIMIT),--limit "$(LIMIT)") $(if $(KEEP),--keep)
 
 check: setup-dev ## Lint, types and the quick tests: under two minutes
 	$(BIN)/ruff format --check .
@@ -31,18 +36,35 @@ check: setup-dev ## Lint, types and the quick tests: under two minutes
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m schemas.generate --check
-	$(BIN)/pytest -q -m "not integration and not training and not data"
+	$(BIN)/pytest -q -m "not integration and not training and not data and not deploy and not storm"
 
-test: setup-dev ## Everything that can be checked here
+test: setup-dev setup-browser ## Everything that can be checked here
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m schemas.generate --check
-	$(BIN)/pytest
+	$(BIN)/pytest -m "not deploy and not storm"
+
+deploy-test: setup-dev setup-browser ## Alerts, dashboards, containers: with the Debian packages they need
+	deploy/install-debian-packages.sh
+	$(BIN)/pytest -m deploy
 
 bench: setup-dev ## Ratios to baselines in one run: [OUTPUT=folder] [ONLY=name]
 	$(BIN)/python tests/benchmarks --output "$(OUTPUT)" $(if $(ONLY),--only "$(ONLY)")
+
+soak: setup-dev ## Steady load; memory, handles, threads and lag flat? [MINUTES=60] [OUTPUT=folder]
+	$(BIN)/python tests/soak --output "$(OUTPUT)" --minutes $(or $(MINUTES),60)
+
+chaos: setup-dev ## Nothing lost, nothing doubled in a storm: [SEED=1] [KILLS=200] [RESTARTS=20] [REBALANCES=20]
+	PYTHONPATH=tests $(BIN)/python -m chaos --seed $(or $(SEED),1) --kills $(or $(KILLS),200) --restarts $(or $(RESTARTS),20) --rebalances $(or $(REBALANCES),20)
+
+chaos-mutants: setup-dev ## Is the storm's proof able to fail? Broken rules of the commit, each under a short storm
+	PYTHONPATH=tests $(BIN)/python -m chaos.mutants
+
+fuzz: setup-dev ## Seeded mutants of photos and records: [COUNT=10000] [RECORDS=100000]
+	PYTHONPATH=tests $(BIN)/python -m hostile --count $(or $(COUNT),10000) --records $(or $(RECORDS),100000)
+	HOSTILE_JOBS=300 $(BIN)/pytest -q --timeout 1800 tests/hostile/test_worker_pictures.py
 
 clean: ## Remove the environment and what the tools left
 	rm -rf $(VENV) output .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,17 +1,22 @@
-"""The README speaks of what there is."""
+"""The README and the pages of deploy/ speak of what there is."""
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
+import pytest
 from prometheus_client import REGISTRY
 
 from schemas.topics import TOPICS
 from workers import telemetry
 from workers.__main__ import COMMANDS
+from workers.lag.metrics import LagCollector
 from workers.settings import Settings
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
+PAGES = [ROOT / "README.md", *sorted((ROOT / "deploy").glob("*.md"))]
 
 
 def test_every_metric_of_ours_is_described_and_every_described_one_is_there():
@@ -21,19 +26,43 @@ def test_every_metric_of_ours_is_described_and_every_described_one_is_there():
     assert set(re.findall(r"`(stylecast_[a-z_]+)`", README)) == ours
 
 
-def test_every_setting_that_is_named_exists():
-    for part, name in re.findall(r"STYLECAST_([A-Z]+)__([A-Z_]+)", README):
+def test_every_metric_of_the_lag_worker_is_in_the_runbook():
+    names = {family.name for family in LagCollector("any").collect()}
+    page = (ROOT / "deploy" / "RUNBOOK.md").read_text()
+    _, table = page.split("| metric of the lag worker |")
+    assert set(re.findall(r"`((?:kafka|stylecast)_[a-z_]+)`", table)) == names
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_every_setting_that_is_named_exists(page):
+    for part, name in re.findall(r"STYLECAST_([A-Z]+)__([A-Z_]+[A-Z])", page.read_text()):
         model = Settings.model_fields[part.lower()].annotation
         assert name.lower() in model.model_fields or part == "KAFKA", f"{part}__{name}"
 
 
-def test_every_command_topic_and_path_that_is_named_exists():
-    for command in re.findall(r"stylecast ([a-z-]+)", README):
+def test_the_page_of_settings_is_what_the_code_says_and_leaves_none_unexplained():
+    page = (ROOT / "deploy" / "SETTINGS.md").read_text()
+    script = ROOT / "deploy" / "settings_page.py"
+    made = subprocess.run([sys.executable, script], capture_output=True, check=True, text=True)
+    assert made.stdout == page, "python deploy/settings_page.py > deploy/SETTINGS.md"
+    assert not [line for line in page.splitlines() if line.endswith("|  |")]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_every_command_topic_and_path_that_is_named_exists(page):
+    text = page.read_text()
+    for command in re.findall(r"stylecast ([a-z-]+)", "\n".join(code_of(text))):
         assert command in COMMANDS
-    names = {topic.name for topic in TOPICS}
-    assert set(re.findall(r"[a-z]+\.[a-z]+\.v1", README)) <= names
-    for target in re.findall(r"\]\(([^)#]+)\)", README):
-        assert (ROOT / target).exists(), target
+    topics = {topic.name for topic in TOPICS}
+    assert set(re.findall(r"\b[a-z]+\.[a-z]+\.v1", text)) <= topics
+    for target in re.findall(r"\]\(([^)#]+)\)", text):
+        assert (page.parent / target).exists(), target
     makefile = (ROOT / "Makefile").read_text()
-    for target in re.findall(r"make ([a-z-]+)", README):
-        assert target == "is" or f"\n{target}:" in makefile, target
+    for target in re.findall(r"make ([a-z-]+)", "\n".join(code_of(text))):
+        assert f"\n{target}:" in makefile, target
+
+
+def code_of(text: str) -> list[str]:
+    """What stands as code, in lines and in blocks."""
+    blocks = re.findall(r"(?ms)^```.*?^```|^(?:    .*\n)+", text)
+    return blocks + re.findall(r"`([^`\n]+)`", text)
