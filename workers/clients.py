@@ -63,21 +63,28 @@ def transactional_producer(settings: Settings, worker: str, told: OnError = on_e
 
 def group_consumer(settings: Settings, worker: str) -> Consumer:
     """A consumer of a worker's group; offsets are committed by its transactions alone."""
-    return Consumer(
-        {
-            "group.id": group_id(settings, worker),
-            "group.instance.id": transactional_id(settings, worker),
-            "partition.assignment.strategy": "cooperative-sticky",
-            "session.timeout.ms": int(settings.worker.session_timeout_seconds * 1000),
-            "heartbeat.interval.ms": 500,
-            "isolation.level": "read_committed",
-            "enable.auto.commit": False,
-            "auto.offset.reset": "earliest",
-            "error_cb": on_error,
-            "logger": _silent,
-            **settings.kafka.librdkafka(),
-        }
-    )
+    instance = transactional_id(settings, worker)
+    return Consumer({"group.instance.id": instance, **_member_config(settings, worker)})
+
+
+def passing_consumer(settings: Settings, worker: str) -> Consumer:
+    """A member of a worker's group that the group forgets as soon as it is closed."""
+    return Consumer(_member_config(settings, worker))
+
+
+def _member_config(settings: Settings, worker: str) -> dict[str, Any]:
+    return {
+        "group.id": group_id(settings, worker),
+        "partition.assignment.strategy": "cooperative-sticky",
+        "session.timeout.ms": int(settings.worker.session_timeout_seconds * 1000),
+        "heartbeat.interval.ms": 500,
+        "isolation.level": "read_committed",
+        "enable.auto.commit": False,
+        "auto.offset.reset": "earliest",
+        "error_cb": on_error,
+        "logger": _silent,
+        **settings.kafka.librdkafka(),
+    }
 
 
 def table_consumer(settings: Settings) -> Consumer:

@@ -24,6 +24,7 @@ from stylecore.errors import Transient
 from workers.clients import group_consumer, on_error, transactional_producer
 from workers.consumer_events import is_event
 from workers.handler import Handler
+from workers.orphans import looked_after
 from workers.ownership import Ownership
 from workers.patience import Pause, until_answered
 from workers.records import Output, Record, record_of
@@ -63,7 +64,10 @@ def run_worker(
     stop: threading.Event,
 ) -> None:
     """Work until `stop` is set; the batch in hand is finished first."""
-    with traced(settings, worker, make_handler) as make_traced:
+    with (
+        traced(settings, worker, make_handler) as make_traced,
+        looked_after(settings, worker, stop),
+    ):
         _run_sessions(settings, worker, make_traced, batch_records, health, stop)
 
 
