@@ -21,7 +21,7 @@ from schemas.events import PosterRequest
 from schemas.topics import POSTER_REQUESTS, POSTERS, PRODUCTS, STYLIZED
 from stylecore.decoder import Decoder
 from stylecore.decoder_process import Limits
-from stylecore.errors import Permanent
+from stylecore.errors import Permanent, Transient
 from stylecore.poster.logo import decode_logo
 from stylecore.poster.order import Desk, pictures_of
 from stylecore.store import Store
@@ -86,7 +86,10 @@ class PostersHandler:
         self.topics = (topic_name(settings, POSTER_REQUESTS),)
 
     def process(self, records: Sequence[Record]) -> list[Output]:
-        """The posters of a batch, its dead letters, and tombstones for tombstones."""
+        """The posters of a batch, its dead letters, and tombstones for tombstones.
+
+        Raises Transient where the store is away, or `stop` comes before the last poster.
+        """
         now = datetime.now(UTC)
         self._table.catch_up(self._stop)
         wanted = [record for record in records if record.value is not None]
@@ -104,6 +107,8 @@ class PostersHandler:
         return outputs + [output for _, output in sorted(made, key=lambda pair: pair[0])]
 
     def _output_of(self, request: PosterRequest, cause: Record, now: datetime) -> Output:
+        if self._stop.is_set():
+            raise Transient("asked to stop: the batch is left to the next")
         try:
             rendered = pictures_of(request, self._desk, self._table, now)
         except Permanent as problem:

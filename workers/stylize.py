@@ -7,11 +7,12 @@ offsets in the same transaction. A job whose photo cannot be had goes to the dea
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TypeVar
 
 from confluent_kafka import TopicPartition
 
@@ -39,6 +40,8 @@ from workers.settings import Settings
 from workers.suspects import Suspects
 from workers.telemetry import RENDERS, Health, log, timed
 from workers.topics import topic_name
+
+Item = TypeVar("Item")
 
 WORKER = "stylize"
 SOURCE = "/stylecast/stylize"
@@ -115,8 +118,20 @@ def make_studio(
         executor=executor,
         batch_images=settings.stylize.batch_images,
         load_reference=lambda uri: reference_of(load_photo(uri), encoder),
-        timed=lambda drawn: timed(WORKER, "draw", drawn),
+        timed=lambda drawn: until_stopped(timed(WORKER, "draw", drawn), stop),
     )
+
+
+def until_stopped(items: Iterable[Item], stop: threading.Event) -> Iterator[Item]:
+    """The items, but no more of them after `stop`: raises Transient then.
+
+    A batch can take a minute, and a process that is asked to end has seconds: the batch is dropped
+    whole. What was drawn lies in the store and is found again.
+    """
+    for item in items:
+        yield item
+        if stop.is_set():
+            raise Transient("asked to stop: the batch is left to the next")
 
 
 def photo_loader(

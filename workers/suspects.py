@@ -9,13 +9,14 @@ which it is tried alone.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from uuid import uuid4
 
 import msgspec
 
 from schemas.codec import InvalidEvent, decode, encode
-from stylecore.errors import Permanent
+from stylecore.errors import Permanent, Transient
 from stylecore.store import Store
 from workers.dead_letter import dead_letter
 from workers.records import Output, Record
@@ -70,8 +71,21 @@ class Suspects:
         others = [record for record in records if record not in suspects]
         if others:
             self._note(others)
-            outputs += work(others)
+            with self._no_death(others):
+                outputs += work(others)
         return outputs
+
+    @contextmanager
+    def _no_death(self, records: Sequence[Record]) -> Iterator[None]:
+        """Work that ends by Transient leaves a process that lives: its records are no suspects."""
+        try:
+            yield
+        except Transient:
+            for place in {(record.topic, record.partition) for record in records}:
+                left = self._left.get(place)
+                offsets, deaths = ([], {}) if left is None else (left.offsets, left.deaths)
+                self._write(place, offsets, deaths)
+            raise
 
     def _alone(self, record: Record, work: Work) -> list[Output]:
         place = (record.topic, record.partition)
@@ -83,7 +97,8 @@ class Suspects:
             "suspect", topic=place[0], partition=place[1], offset=record.offset, died=deaths
         )
         self._write(place, left.offsets, {**left.deaths, record.offset: deaths + 1})
-        outputs = work([record])
+        with self._no_death([record]):
+            outputs = work([record])
         offsets = [offset for offset in left.offsets if offset != record.offset]
         self._left[place] = msgspec.structs.replace(left, offsets=offsets)
         self._write(place, offsets, left.deaths)

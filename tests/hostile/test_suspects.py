@@ -11,6 +11,7 @@ from hostile.test_worker_pictures import job, outcomes
 from integration.shop import read_dead_letters_of
 
 from schemas.topics import JOBS
+from stylecore.errors import Transient
 from stylecore.store import Store
 from workers.dead_letter import PREFIX
 from workers.demo.products import sample_products
@@ -108,6 +109,25 @@ def test_a_batch_that_comes_again_in_the_same_process_is_worked_on_together(stor
         suspects.look([("jobs", 0)])
         suspects.guard(batch, work)
     assert seen == [3, 3, 3]
+
+
+def test_a_batch_that_was_dropped_leaves_no_suspects(store):
+    """The store was away, or the process was asked to stop: nobody died over it."""
+    batch = [record(offset) for offset in range(3)]
+
+    def away(records):
+        raise Transient("the store is away")
+
+    for number in range(1 + DEATHS):
+        suspects = Suspects(store, process=f"stopped {number}")
+        suspects.look([("jobs", 0)])
+        with pytest.raises(Transient):
+            suspects.guard(batch[:1] if number else batch, away)
+    seen = []
+    suspects = Suspects(store, process="next")
+    suspects.look([("jobs", 0)])
+    suspects.guard(batch, lambda records: seen.append(len(records)) or [])
+    assert seen == [3]
 
 
 def test_a_note_that_cannot_be_read_is_passed_over(store):
