@@ -37,6 +37,8 @@ def main() -> int:
     verdict = result.verdict
     for problem in verdict.problems:
         print(f"problem: {problem}")
+    for trouble in verdict.troubles:
+        print(f"trouble: {trouble}")
     print(json.dumps(dict(sorted(result.counts.items()))))
     print(
         json.dumps(
@@ -49,7 +51,9 @@ def main() -> int:
                 "renders": verdict.renders,
                 "redrawn": verdict.redrawn,
                 "interrupted_drawings": verdict.interrupted,
+                "set_aside": verdict.set_aside,
                 "problems": len(verdict.problems),
+                "troubles": len(verdict.troubles),
             }
         )
     )

@@ -51,8 +51,7 @@ class Conductor:
         with ThreadPoolExecutor(THREADS, "acts") as executor:
             while acts or not all(act.done() for act in self._begun):
                 seconds = time.monotonic() - started
-                while acts and acts[0].at <= seconds:
-                    self._begin(acts.pop(0), executor)
+                acts = [act for act in acts if act.at > seconds or not self._begin(act, executor)]
                 self._slots.keep()
                 self.look_whether_live()
                 load.go_on(min(1.0, seconds / self._storm.seconds))
@@ -75,14 +74,18 @@ class Conductor:
                 self._slots.signal(name, signal.SIGKILL)
                 self.counts[f"not live {name}"] += 1
 
-    def _begin(self, act: Act, executor: ThreadPoolExecutor) -> None:
+    def _begin(self, act: Act, executor: ThreadPoolExecutor) -> bool:
+        """False where it has to wait, because nothing runs that it could strike."""
         if act.kind in {"restart", "crash"}:
             self._begun.append(executor.submit(self._restart, act))
-            return
+            return True
         slot = self._free(act.slot)
+        if slot is None:
+            return False
         self._busy.add(slot)
         carry_out = self._end if act.kind in {"end", "rebalance"} else self._strike
         self._begun.append(executor.submit(carry_out, act, slot))
+        return True
 
     def _end(self, act: Act, slot: str) -> None:
         """SIGTERM; a rebalance leaves the slot empty until others have its partitions."""
@@ -128,11 +131,13 @@ class Conductor:
                 self.counts["slow starts of the broker"] += 1
         return self._broker.start()
 
-    def _free(self, wanted: str) -> str:
+    def _free(self, wanted: str) -> str | None:
         """The slot, or another one while nothing runs there or something is being done to it."""
         free = [
             name
             for name in SLOTS
             if name not in self._busy and self._slots.slots[name].running is not None
         ]
-        return wanted if wanted in free or not free else self._random.choice(free)
+        if not free:
+            return None
+        return wanted if wanted in free else self._random.choice(free)

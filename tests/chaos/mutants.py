@@ -89,7 +89,12 @@ def _storm(seed: int, mutant: str | None) -> dict[str, Any]:
     found: dict[str, Any] = json.loads(lines[-1])
     found["problems"] = [line for line in lines if line.startswith("problem: ")]
     print(mutant or NONE, *found["problems"], sep="\n  ", file=sys.stderr)
-    found["noticed"] = done.returncode == 1
+    # A process that ended by itself, or a storm that did not settle, is no proof of anything.
+    found["noticed"] = bool(
+        found["lost"] or found["doubled"] or not found["state_equal"] or found["problems"]
+    )
+    if mutant is None:
+        found["noticed"] |= done.returncode != 0
     return found
 
 

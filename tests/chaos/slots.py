@@ -53,7 +53,7 @@ class Slots:
     folder: Path
     slots: dict[str, Slot] = field(default_factory=dict)
     counts: Counter[str] = field(default_factory=Counter)
-    problems: list[str] = field(default_factory=list)
+    troubles: list[str] = field(default_factory=list)
     slowest_stop: float = 0.0
 
     def add(self, name: str) -> None:
@@ -107,7 +107,7 @@ class Slots:
         try:
             process.wait(PATIENCE_SECONDS)
         except subprocess.TimeoutExpired:
-            self.problems.append(f"{name} did not stop within {PATIENCE_SECONDS:.0f} s")
+            self.troubles.append(f"{name} did not stop within {PATIENCE_SECONDS:.0f} s")
             process.kill()
             process.wait()
         seconds = time.monotonic() - started
@@ -149,7 +149,7 @@ class Slots:
         elif worker_of(slot.name) == "planner" and status == 1:
             self.counts["planner ended at a start without a broker"] += 1  # Faust cannot wait then
         elif status not in (0, -signal.SIGTERM):  # SIGTERM may come before its handler is there
-            self.problems.append(f"{slot.name} ended with {status}")
+            self.troubles.append(f"{slot.name} ended with {status}")
 
     def _start(self, slot: Slot) -> None:
         _worker, _, instance = slot.name.partition("-")

@@ -71,10 +71,10 @@ def run(storm: Storm, size: Size, mutant: str | None = None) -> Result:
         for name in SLOTS:
             slots.end(name)
         verdict = judge(settings, load, slots.folder / "draws")
-        verdict.problems += slots.problems
+        verdict.troubles = slots.troubles
         if not verdict.good:
             kept = shutil.copytree(slots.folder, tempfile.mkdtemp() + "/slots")
-            verdict.problems.append(f"orders and logs of the processes: {kept}")
+            verdict.troubles.append(f"orders and logs of the processes: {kept}")
         counts = conductor.counts + slots.counts
         for file in ("reached", "resumed"):
             counts.update({f"{file} {line}": n for line, n in slots.lines(file).items()})
@@ -148,7 +148,7 @@ def _settle(settings: Settings, slots: Slots, conductor: Conductor) -> None:
             print(f"settling: {lags}", file=sys.stderr)
         calm = calm + 1 if lags is not None and not any(lags.values()) else 0
         if time.monotonic() > deadline:
-            slots.problems.append(f"not settled after {SETTLE_SECONDS:.0f} s: {lags}")
+            slots.troubles.append(f"not settled after {SETTLE_SECONDS:.0f} s: {lags}")
             return
         time.sleep(1)
 

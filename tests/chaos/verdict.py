@@ -22,8 +22,11 @@ from schemas.topics import FEEDBACK, JOBS, RECOMMENDATIONS, REJECTED, STYLIZED, 
 from workers.preferences import rules_of
 from workers.records import Record
 from workers.settings import Settings
+from workers.suspects import Crashed
 
 SHOWN = 5
+MOST_SET_ASIDE = 0.02
+"""Share of the jobs: a storm strikes the same job twice in a row now and then, and not often."""
 Place = tuple[int, int]
 Picture = StylizedImage | RejectedImage
 
@@ -43,12 +46,17 @@ class Verdict(Struct):
     """Renders whose drawing began again although they lay in the store."""
     interrupted: int = 0
     """Drawings that were begun, lost with their process, and begun again."""
+    set_aside: int = 0
+    """Jobs in the dead letters because workers were killed over them alone (workers.suspects)."""
     problems: list[str] = []
+    troubles: list[str] = []
+    """Processes that ended by themselves or would not end, in words."""
 
     @property
     def good(self) -> bool:
         """Whether every promise was kept."""
-        return self.state_equal and not (self.lost or self.doubled or self.redrawn or self.problems)
+        counted = self.lost or self.doubled or self.redrawn
+        return self.state_equal and not (counted or self.problems or self.troubles)
 
 
 def judge(settings: Settings, load: Load, draws: Path) -> Verdict:
@@ -75,8 +83,14 @@ def _judge_jobs(
 ) -> None:
     """Each style of each job record once, or the record in the dead letters once."""
     jobs = read_all(settings, JOBS)
-    dead = _dead_places(read_dead_letters_of(settings, JOBS))
+    letters = read_dead_letters_of(settings, JOBS)
+    dead = _dead_places(letters)
+    crashed = _dead_places(letter for letter in letters if _was_set_aside(letter))
+    verdict.set_aside = crashed.total()
+    if crashed.total() > MOST_SET_ASIDE * len(jobs):
+        verdict.problems.append(f"{crashed.total()} jobs of {len(jobs)} set aside as crashing")
     found = Counter((_place(input_of(record)), record.key) for record, _ in pictures)
+    have = {record.key for record, _ in pictures}
     ordered: Counter[str] = Counter()
     for record in jobs:
         place = (record.partition, record.offset)
@@ -86,7 +100,9 @@ def _judge_jobs(
             found.pop((place, f"{job.product_id}/{request.style_id}".encode()), 0)
             for request in job.styles
         ]
-        if job.image_uri == load.missing_photo:
+        if place in crashed:
+            have |= {f"{job.product_id}/{request.style_id}".encode() for request in job.styles}
+        if job.image_uri == load.missing_photo or place in crashed:
             verdict.doubled += sum(counts)  # besides the dead letter
             counts = [dead.pop(place, 0)]
         _count(counts, verdict)
@@ -94,7 +110,6 @@ def _judge_jobs(
     verdict.doubled_orders = ordered.total() - len(ordered)
     verdict.doubled += found.total() + dead.total()
     _tell(verdict, "outputs of no job", [*found, *dead])
-    have = {record.key for record, _ in pictures}
     offered = (*GENERATOR_STYLES, *(style.style_id for style in load.styles))
     missing = [
         key
@@ -182,6 +197,12 @@ def _judge_draws(lines: Iterable[str], verdict: Verdict) -> None:
         begun[key] += 1
     verdict.renders = len(done)
     verdict.interrupted = begun.total() - len(begun)
+
+
+def _was_set_aside(letter: Record) -> bool:
+    return (
+        dict(letter.headers)["__connect.errors.exception.class.name"] == Crashed.__name__.encode()
+    )
 
 
 def _dead_places(letters: Iterable[Record]) -> Counter[Place]:
