@@ -1,8 +1,9 @@
 """A batch of shoppers' lists: the best products for what each did, in which style, and why.
 
 Pure: the same states, assortment and time give the same lists. A share of each list, two products
-of twenty, is drawn from all that the shop has, so that what nobody has seen can be found. Where a
-list goes and what caused it is not known here.
+of twenty, is drawn at random, one of them from the new products while there are any, so that what
+nobody has seen can be found. An item's propensity is that of its style; the product's chance of its
+place is no part of it. Where a list goes and what caused it is not known here.
 """
 
 from __future__ import annotations
@@ -127,7 +128,9 @@ def _ranked(
     user, product = done.user[done.resting], done.product[done.resting]
     best = top_k(users, assortment.ranked, items, user, product, ~assortment.present)
     resting = user * len(products) + product
-    rows, explored = explore(best.rows, places, shoppers, assortment.present, resting)
+    rows, explored = explore(
+        best.rows, places, shoppers, assortment.present, assortment.newcomers, resting
+    )
     scores = best.scores.copy()
     scores[explored] = (users[np.nonzero(explored)[0]] * products[rows[explored]]).sum(axis=1)
     return Ranking(rows=rows, scores=scores), explored
