@@ -1,15 +1,16 @@
 """What can be recommended now: the catalogue, one version of the factors and the priors, aligned.
 
-A frozen view in the catalogue's rows and columns, made anew when one of the three has changed,
-and cheap to make: factors are aligned again only when products or the version have changed. A
-product that the factors do not know stands at the mean of its category. Until there are factors,
-a product is described by its category alone. Shoppers are not known here.
+A frozen view in the catalogue's rows and columns, made anew when one of the three has changed or a
+campaign begins or ends, and cheap to make: factors are aligned again only when products or the
+version have changed. A product that the factors do not know stands at the mean of its category.
+Until there are factors, a product is described by its category alone. Shoppers are not known here.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cached_property
 
 import numpy as np
@@ -20,6 +21,7 @@ from stylecore.factors import Factors
 from stylecore.foldin import whitening
 from stylecore.popularity import Priors
 from stylecore.rank import Prepared, prepared
+from stylecore.season import Season, odds_by_style, offered, season_of
 from stylecore.style_choice import ChoiceRules, style_priors
 
 Singles = NDArray[np.float32]
@@ -37,6 +39,7 @@ class Assortment:
     changes: int
     """The catalogue's count of changes when this was made."""
     factors: Factors | None
+    season: Season
     row_of: dict[str, int]
     column_of: dict[str, int]
     product_ids: list[str]
@@ -46,7 +49,9 @@ class Assortment:
     present: Booleans
     """[P], on sale."""
     available: Booleans
-    """[P, K], pictures that exist."""
+    """[P, K], pictures that exist and may be shown in this season."""
+    lacking: Booleans
+    """[P, K], pictures that could be shown in this season and do not exist."""
     category_codes: Integers
     """[P]"""
     product_keys: NDArray[np.uint64]
@@ -58,12 +63,24 @@ class Assortment:
     new: Booleans
     """[P], nobody has done anything with it yet."""
     style_priors: NDArray[np.float64]
-    """[C + 1, K], the share of each style in each category and in the shop."""
+    """[C + 1, K], the share of each style in each category and in the shop, times the odds that its
+    campaign gives it in this season."""
 
     @property
     def version(self) -> str:
         """The factors' version, or NO_FACTORS."""
         return NO_FACTORS if self.factors is None else self.factors.version
+
+    @property
+    def edition(self) -> str:
+        """Factor version and campaigns that run: lists of another edition are old ones."""
+        themes = "".join(f" {style_id}*{factor:g}" for style_id, factor in self.season.running)
+        return self.version + themes
+
+    @cached_property
+    def newcomers(self) -> Integers:
+        """The rows of new products on sale."""
+        return np.flatnonzero(self.new & self.present)
 
     @cached_property
     def ranked(self) -> Prepared:
@@ -76,14 +93,19 @@ def arrange(
     factors: Factors | None,
     priors: Priors,
     rules: ChoiceRules,
+    now: datetime,
     previous: Assortment | None = None,
 ) -> Assortment:
-    """The present assortment; what `previous` has aligned already is taken over."""
+    """The assortment at `now`; what `previous` has aligned already is taken over."""
     popularity = _aligned(priors.product_ids, priors.product_weights, catalogue.row_of)
     most = popularity.max(initial=0.0)
+    season = season_of(catalogue.styles.values(), now, rules.campaign_weight)
+    offers, exists = offered(catalogue, season), catalogue.available
+    shares = style_priors(_category_style(catalogue, priors), rules)
     return Assortment(
         changes=catalogue.changes,
         factors=factors,
+        season=season,
         row_of=dict(catalogue.row_of),
         column_of=dict(catalogue.column_of),
         product_ids=list(catalogue.product_ids),
@@ -91,14 +113,15 @@ def arrange(
         titles=list(catalogue.titles),
         images=list(catalogue.images),
         present=catalogue.present.copy(),
-        available=catalogue.available.copy(),
+        available=offers & exists,
+        lacking=offers & ~exists,
         category_codes=catalogue.category_codes.copy(),
         product_keys=catalogue.product_keys.copy(),
         style_keys=np.array([key_of(style) for style in catalogue.style_ids], dtype=np.uint64),
         features=_features(catalogue, factors, previous),
         popularity=np.log1p(popularity) / np.log1p(most) if most > 0 else popularity,
         new=popularity <= 0,
-        style_priors=style_priors(_category_style(catalogue, priors), rules),
+        style_priors=shares * odds_by_style(catalogue, season),
     )
 
 

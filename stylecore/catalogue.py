@@ -1,9 +1,9 @@
 """What the shop has: products by row, styles by column, and which renders exist.
 
-Follows the product and image topics record by record, in any order; a change costs microseconds
-however many products there are. Rows and columns are never reused, so that arrays made from an
-older state stay aligned. Column 0 is the photo as it is. Factors and shoppers are not known here,
-and neither is whether a picture can be fetched.
+Follows the product, style and image topics record by record, in any order; a change costs
+microseconds however many products there are. Rows and columns are never reused, so that arrays made
+from an older state stay aligned. Column 0 is the photo as it is. Factors, shoppers and the time are
+not known here, and neither is whether a picture can be fetched.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ from hashlib import blake2b
 import numpy as np
 from numpy.typing import NDArray
 
-from schemas.events import ORIGINAL, Product, StylizedImage
+from schemas.events import ORIGINAL, Product, Style, StylizedImage
+from stylecore.campaign import is_standing
 
 ORIGINAL_COLUMN = 0
 
@@ -31,6 +32,8 @@ class Catalogue:
         self.row_of: dict[str, int] = {}
         self.column_of: dict[str, int] = {}
         self.category_code_of: dict[str, int] = {}
+        self.styles: dict[str, Style] = {}
+        """Those that merchandisers have published; pictures may be in others too."""
         self.product_ids: list[str] = []
         self.titles: list[str] = []
         self.source_sha256: list[str | None] = []
@@ -59,6 +62,20 @@ class Catalogue:
         row = self.row_of.get(product_id)
         if row is not None:
             self._present[row] = False
+            self.changes += 1
+
+    def put_style(self, style: Style) -> None:
+        """A new or changed style: in which categories and when its pictures may be shown."""
+        self.styles[style.style_id] = style
+        self.changes += 1
+
+    def remove_style(self, style_id: str) -> None:
+        """The style is withdrawn. One made for a campaign keeps its window: its pictures may
+        still be there, and must not be shown at another time.
+        """
+        style = self.styles.get(style_id)
+        if style is not None and is_standing(style):
+            del self.styles[style_id]
             self.changes += 1
 
     def put_render(self, render: StylizedImage) -> None:

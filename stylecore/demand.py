@@ -32,11 +32,13 @@ class Demand:
             self._wanted[product_id, style_id].add(user_id)
 
     def want_lacking(self, user_ids: Sequence[str], assortment: Assortment, lists: Lists) -> None:
-        """The favourite style of each shopper is wanted for the products of the list without it."""
+        """The favourite style of each shopper is wanted for the products of the list without it,
+        where it may be shown.
+        """
         favourites = lists.affinities.argmax(axis=1)
         likes = lists.affinities.max(axis=1) > 0
-        drawn = assortment.available[lists.rows, favourites[:, None]]
-        places = np.nonzero(~drawn & (lists.rows != NONE) & likes[:, None])
+        lacking = assortment.lacking[lists.rows, favourites[:, None]]
+        places = np.nonzero(lacking & (lists.rows != NONE) & likes[:, None])
         rows = lists.rows[places].tolist()
         for shopper, row in zip(places[0].tolist(), rows, strict=True):
             style_id = assortment.style_ids[favourites[shopper]]

@@ -2,10 +2,10 @@
 
 The logit of a style is the shopper's affinity, the log-odds that what the shopper saw and acted on
 gave it (`affinity`), plus the logarithm of its share in the product's category, smoothed by its
-share in the shop (Dirichlet priors). The policy is the softmax over the pictures that exist, mixed
-with a uniform floor. The draw is Gumbel-max with noise hashed from shopper, product, style, day and
-factor version, so that a click moves probabilities and does not reshuffle the shelf. Which products
-are shown is not known here.
+share in the shop (Dirichlet priors), and, while its campaign runs, of the campaign's weight. The
+policy is the softmax over the pictures that may be shown, mixed with a uniform floor. The draw is
+Gumbel-max with noise hashed from shopper, product, style, day and factor version, so that a click
+moves probabilities and does not reshuffle the shelf. Which products are shown is not known here.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from math import inf
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,7 +25,7 @@ Doubles = NDArray[np.float64]
 Keys = NDArray[np.uint64]
 Booleans = NDArray[np.bool_]
 
-POLICY = "posterior-softmax-1"
+POLICY = "posterior-softmax-2"
 """The policy's name in events; a change of its formula is a new name."""
 RENEWED = np.uint64(4)
 """One in this many products draws its style anew at an action of the shopper."""
@@ -41,10 +42,15 @@ class ChoiceRules:
     category_prior: float = 100.0
     """Weight, in log-odds, of the shop's shares against a category's, and of equal shares against
     the shop's."""
+    campaign_weight: float = 4.0
+    """What a campaign of priority 0 multiplies its style's odds by, at least 1; its square is that
+    of priority 100."""
 
     def __post_init__(self) -> None:
         if not 0 < self.exploration <= 1:
             raise SettingsError(f"exploration must be above 0 and at most 1: {self.exploration}")
+        if not 1 <= self.campaign_weight < inf:
+            raise SettingsError(f"campaign_weight must be at least 1: {self.campaign_weight}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +78,8 @@ def propensities(
     """The probability of each style, [B, k, K]; 0 where there is no picture.
 
     `affinities` [B, K] are the shoppers' log-odds, `priors` [B, k, K] the shares in the products'
-    categories, `available` [B, k, K] the pictures that exist, at least one a product.
+    categories, brought to sum 1 here, `available` [B, k, K] the pictures that may be shown, at
+    least one a product.
     """
     odds = np.exp(np.clip(affinities, -rules.most_affinity, rules.most_affinity))
     powers = odds[:, None, :] * priors * available

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 
-from schemas.events import Feedback, Product, Quality, StylizedImage, UserState
+from schemas.events import Campaign, Feedback, Product, Quality, Style, StylizedImage, UserState
 from stylecore.artifact import versioned
 from stylecore.catalogue import Catalogue
 from stylecore.factors import Factors
@@ -52,6 +52,24 @@ def render(product_id: str, style_id: str) -> StylizedImage:
         seed=0,
         rendered_at=NOW,
         job_id="job",
+    )
+
+
+def campaign_style(
+    style_id: str,
+    starts_at: datetime,
+    ends_at: datetime,
+    priority: int = 0,
+    weights: dict[str, float] | None = None,
+    categories: tuple[str, ...] = (),
+) -> Style:
+    """A style with a window; unless weights are given, one made for its campaign."""
+    return Style(
+        style_id=style_id,
+        label=style_id.title(),
+        weights=weights or {"neon": 1.0, "pastel": 1.0},
+        campaign=Campaign(starts_at=starts_at, ends_at=ends_at, priority=priority),
+        categories=list(categories),
     )
 
 

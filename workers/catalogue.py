@@ -10,8 +10,8 @@ import threading
 from collections.abc import Callable, Iterable
 
 from schemas.codec import InvalidEvent, decode
-from schemas.events import ModelAnnouncement, Product, StylizedImage
-from schemas.topics import PREFERENCE_MODELS, PRODUCTS, STYLIZED
+from schemas.events import ModelAnnouncement, Product, Style, StylizedImage
+from schemas.topics import PREFERENCE_MODELS, PRODUCTS, STYLES, STYLIZED
 from stylecore.catalogue import Catalogue
 from workers.decode import tell_passed_over
 from workers.records import Record
@@ -27,9 +27,10 @@ class CatalogueFollower:
         """Raises Permanent where a topic is missing."""
         self.catalogue = Catalogue()
         self.announced: ModelAnnouncement | None = None
-        topics = (PRODUCTS, STYLIZED, PREFERENCE_MODELS)
+        topics = (PRODUCTS, STYLES, STYLIZED, PREFERENCE_MODELS)
         self._apply: dict[str, Callable[[str, bytes | None], None]] = {
             topic_name(settings, PRODUCTS): self._put_product,
+            topic_name(settings, STYLES): self._put_style,
             topic_name(settings, STYLIZED): self._put_render,
             topic_name(settings, PREFERENCE_MODELS): self._put_model,
         }
@@ -59,6 +60,12 @@ class CatalogueFollower:
             self.catalogue.remove_product(key)
         else:
             self.catalogue.put_product(decode(Product, value))
+
+    def _put_style(self, key: str, value: bytes | None) -> None:
+        if value is None:
+            self.catalogue.remove_style(key)
+        else:
+            self.catalogue.put_style(decode(Style, value))
 
     def _put_render(self, key: str, value: bytes | None) -> None:
         if value is None:

@@ -40,7 +40,14 @@ from workers.placement import misplaced
 from workers.records import Output, Record, output_of
 from workers.settings import PreferencesSettings, Settings
 from workers.shelves import Shelves
-from workers.shopper_outputs import SOURCE, Touched, list_event, shopper_outputs, swept_outputs
+from workers.shopper_outputs import (
+    SOURCE,
+    Touched,
+    in_place_of_offset,
+    list_event,
+    shopper_outputs,
+    swept_outputs,
+)
 from workers.sweep import AT_REST, BESIDE_FEEDBACK, Sweep
 from workers.table import partitions_of
 from workers.telemetry import Health, log, stage
@@ -80,7 +87,9 @@ def rules_of(settings: PreferencesSettings) -> tuple[Rules, ChoiceRules]:
         history=settings.history,
         usual_rate=settings.usual_rate,
     )
-    return rules, ChoiceRules(exploration=settings.exploration)
+    return rules, ChoiceRules(
+        exploration=settings.exploration, campaign_weight=settings.campaign_weight
+    )
 
 
 class PreferencesHandler:
@@ -118,8 +127,7 @@ class PreferencesHandler:
         now = datetime.now(UTC)
         for first in range(0, len(states), COUNTED_AT_ONCE):
             self._shelves.popularity.count_states(states[first : first + COUNTED_AT_ONCE], now)
-        if self._shelves.factors_made_at is not None:
-            self._sweep.go_on(numbers, self._shelves.factors_made_at, now)
+        self._sweep.go_on(numbers, self._shelves.renewed_at(now), now)
         log.info("restored", users=len(states), seconds=round(time.monotonic() - started, 3))
 
     def revoked(self, partitions: Sequence[TopicPartition]) -> None:
@@ -191,14 +199,14 @@ class PreferencesHandler:
     def _results(self, touched: list[Touched]) -> list[Output]:
         """States of all, lists of those who acted."""
         now = max(shopper.record.at for shopper in touched)
-        assortment = self._shelves.assortment(now)
+        assortment = self._shelves.assortment(datetime.now(UTC))
         states = [shopper.state for shopper in touched if shopper.acted]
         with stage(WORKER, "recommend"):
             lists = self._rank(states, assortment, now)
             self._demand.want_lacking([state.user_id for state in states], assortment, lists)
         with stage(WORKER, "encode"):
             items = iter(self._encoder_of(assortment).encode(lists))
-            return list(shopper_outputs(self._settings, touched, items, assortment.version, now))
+            return list(shopper_outputs(self._settings, touched, items, assortment, now))
 
     def _rank(self, states: Sequence[UserState], assortment: Assortment, now: datetime) -> Lists:
         items = self._settings.preferences.items
@@ -212,7 +220,7 @@ class PreferencesHandler:
 
     def _unasked(self, swept: int) -> list[Output]:
         """The list for everyone when the assortment has changed, demand when it is due, and the
-        lists of at most so many shoppers who have one of an older factor version.
+        lists of at most so many shoppers who have one of an older edition.
         """
         now = datetime.now(UTC)
         assortment = self._shelves.assortment(now)
@@ -229,18 +237,18 @@ class PreferencesHandler:
         return outputs
 
     def _swept(self, assortment: Assortment, now: datetime, most: int) -> list[Output]:
-        self._sweep.to_version(assortment.version, now)
+        self._sweep.to_edition(assortment.edition, now)
         shoppers = self._sweep.take(most)
         if not shoppers:
             return []
         lists = self._rank([state for _, state in shoppers], assortment, now)
         items = self._encoder_of(assortment).encode(lists)
-        return list(swept_outputs(self._settings, shoppers, items, assortment.version, now))
+        return list(swept_outputs(self._settings, shoppers, items, assortment, now))
 
     def _list_for_everyone(self, assortment: Assortment, now: datetime) -> Output:
         items = list_for_everyone(
             assortment, now, self._rules, self._choice_rules, self._settings.preferences.items
         )
-        place = (0, assortment.changes)
-        found = list_event(self._settings, EVERYONE, items, assortment.version, now, place)
+        place = (0, in_place_of_offset(now))
+        found = list_event(self._settings, EVERYONE, items, assortment, now, place)
         return output_of(self._settings, RECOMMENDATIONS, found, source=SOURCE, now=now)

@@ -194,6 +194,9 @@ class PreferencesSettings(BaseModel):
     """Products a shopper's state keeps at most."""
     exploration: Fraction = 0.1
     """Probability mass spread evenly over the styles: the floor is this over their number."""
+    campaign_weight: Annotated[float, Field(ge=1, le=1e6)] = 4.0
+    """What a campaign of priority 0 multiplies its style's odds by within its window; priority 100
+    does so by the square."""
     usual_rate: Fraction = 0.05
     """The share of impressions that shoppers usually act on; each shopper's own rate takes over."""
     valid_hours: Seconds = 24
@@ -264,7 +267,7 @@ class WebSettings(_Discreet):
     """Anything but the loopback needs a token."""
     port: Annotated[int, Field(ge=0, lt=65536)] = 8080
     """0 takes a free one and logs it."""
-    token: SecretStr | None = None
+    token: Annotated[SecretStr, Field(min_length=1)] | None = None
     """Whoever shows it may see and do everything here."""
     allowed_hosts: tuple[str, ...] = ()
     """Host names under which the pages are asked for, besides the loopback's own."""

@@ -1,7 +1,8 @@
 """What can be recommended now: the catalogue and the factors that the topics announce.
 
 New factors are loaded beside the old ones, then swapped; where they are refused, the old ones
-stay.
+stay. Whether a campaign runs goes by the time that the caller says. Let that be the worker's clock:
+by a record's a late one would bring a theme back, and a wrong one bring it early.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ REARRANGE_SECONDS = 1.0
 
 
 class Shelves:
-    """The assortment, arranged anew when the catalogue, the factors or popularity move."""
+    """The assortment, arranged anew when the catalogue, factors, popularity or a campaign move."""
 
     def __init__(
         self,
@@ -52,10 +53,10 @@ class Shelves:
         """Products and renders as followed so far."""
         return self._follower.catalogue
 
-    @property
-    def factors_made_at(self) -> datetime | None:
-        """When the factors in use were fitted; None while there are none."""
-        return self._made_at
+    def renewed_at(self, now: datetime) -> datetime:
+        """Since when all older lists are old ones: by the factors in use, or by a campaign."""
+        since = self.assortment(now).season.since
+        return since if self._made_at is None else max(since, self._made_at)
 
     def follow(self) -> None:
         """Take what the catalogue topics have brought."""
@@ -68,11 +69,11 @@ class Shelves:
         self._take_up_factors()
 
     def assortment(self, now: datetime) -> Assortment:
-        """The present assortment; the same object while nothing has changed."""
-        if self._assortment is None or self._is_stale(self._assortment):
+        """The assortment at `now`; the same object while nothing has changed."""
+        if self._assortment is None or self._is_stale(self._assortment, now):
             priors = self.popularity.priors(now) if self._factors is None else self._factors.priors
             self._assortment = arrange(
-                self.catalogue, self._factors, priors, self._choice_rules, self._assortment
+                self.catalogue, self._factors, priors, self._choice_rules, now, self._assortment
             )
             self._arranged_at = self._clock()
         return self._assortment
@@ -81,8 +82,10 @@ class Shelves:
         """End the connection."""
         self._follower.close()
 
-    def _is_stale(self, assortment: Assortment) -> bool:
+    def _is_stale(self, assortment: Assortment, now: datetime) -> bool:
         if assortment.changes != self.catalogue.changes or assortment.factors is not self._factors:
+            return True
+        if not assortment.season.holds(now):
             return True
         return self._factors is None and self._clock() - self._arranged_at > REARRANGE_SECONDS
 

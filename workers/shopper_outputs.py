@@ -1,7 +1,8 @@
 """The records that a batch brings its shoppers: state and list, written fast.
 
-What the headers of a batch have in common is made once, lists come encoded. Which shoppers, and
-what is in their lists, is decided elsewhere.
+What the headers of a batch have in common is made once, lists come encoded. A list is valid no
+longer than the first of the themes in it may be shown. Which shoppers, and what is in their lists,
+is decided elsewhere.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from schemas.cloudevents import Headers, shared_headers
 from schemas.codec import encode
 from schemas.events import Feedback, Recommendations, RecommendedItem, UserState
 from schemas.topics import RECOMMENDATIONS, USER_STATES, Topic
+from stylecore.assortment import Assortment
 from stylecore.recommend import recommendation_id
 from stylecore.style_choice import POLICY
 from workers.records import Output, Record, caused_headers
@@ -23,8 +25,6 @@ from workers.settings import Settings
 from workers.topics import topic_name
 
 SOURCE = "/stylecast/preferences"
-NO_OFFSET = -1
-"""Stands for the input's offset where a list follows from no input."""
 
 
 class Touched(NamedTuple):
@@ -53,29 +53,35 @@ def list_event(
     settings: Settings,
     user_id: str,
     items: list[RecommendedItem] | msgspec.Raw,
-    version: str,
+    assortment: Assortment,
     now: datetime,
     place: tuple[int, int],
     caused_by: str | None = None,
 ) -> Recommendations:
     """A list of items, encoded ones or events; `place` is the partition and offset behind it."""
+    valid_until = now + timedelta(hours=settings.preferences.valid_hours)
     return Recommendations(
         user_id=user_id,
-        recommendation_id=recommendation_id(user_id, *place, version),
+        recommendation_id=recommendation_id(user_id, *place, assortment.version),
         items=cast("list[RecommendedItem]", items),  # msgspec writes encoded items as they are
         policy=POLICY,
-        factors_version=version,
+        factors_version=assortment.version,
         generated_at=now,
-        valid_until=now + timedelta(hours=settings.preferences.valid_hours),
+        valid_until=min(valid_until, assortment.season.shown_until),
         caused_by=caused_by,
     )
+
+
+def in_place_of_offset(now: datetime) -> int:
+    """Of a list that follows from no input: below 0, another at each time, in milliseconds."""
+    return -int(now.timestamp() * 1000)
 
 
 def shopper_outputs(
     settings: Settings,
     touched: Sequence[Touched],
     items: Iterator[bytes],
-    version: str,
+    assortment: Assortment,
     now: datetime,
 ) -> Iterator[Output]:
     """State and list of each shopper; `items` are the encoded ones of those who acted, in order."""
@@ -87,7 +93,7 @@ def shopper_outputs(
             place = (record.partition, record.offset)
             encoded = msgspec.Raw(next(items))
             found = list_event(
-                settings, event.user_id, encoded, version, now, place, event.event_id
+                settings, event.user_id, encoded, assortment, now, place, event.event_id
             )
             yield _output(lists, key, encode(found), headers, record.partition)
 
@@ -96,14 +102,15 @@ def swept_outputs(
     settings: Settings,
     shoppers: Sequence[tuple[int, UserState]],
     items: Sequence[bytes],
-    version: str,
+    assortment: Assortment,
     now: datetime,
 ) -> Iterator[Output]:
-    """Lists that follow from no input but the factors; shoppers come with their partitions."""
+    """Lists that follow from no input but the edition; shoppers come with their partitions."""
     sheet = sheet_of(settings, RECOMMENDATIONS, now)
     for (number, state), encoded in zip(shoppers, items, strict=True):
         raw = msgspec.Raw(encoded)
-        found = list_event(settings, state.user_id, raw, version, now, (number, NO_OFFSET))
+        place = (number, in_place_of_offset(now))
+        found = list_event(settings, state.user_id, raw, assortment, now, place)
         headers = [("ce_id", found.recommendation_id.encode())]
         yield _output(sheet, state.user_id.encode(), encode(found), headers, number)
 

@@ -1,8 +1,10 @@
-"""Shoppers whose list is of an older factor version, brought to the new one a few at a time.
+"""Shoppers whose list is of an older edition, brought to the new one a few at a time.
+
+An edition is a factor version and the campaigns that run.
 
 Who acts gets a new list at once; the sweep is for the others, and bounded, so that the feedback
-goes on beside it. Memory holds what is left of it: after a restart it goes on where the factors
-are young, for all who have not acted since. What is in a list is not known here.
+goes on beside it. Memory holds what is left of it: after a restart it goes on where the edition
+is young, for all who have not acted since. What is in a list is not known here.
 """
 
 from __future__ import annotations
@@ -18,33 +20,33 @@ from workers.user_states import UserStates
 AT_REST, BESIDE_FEEDBACK = 500, 50
 """Shoppers in a turn without feedback, and beside a batch of it."""
 YOUNG = timedelta(hours=1)
-"""Factors this young may not have reached everybody when an instance starts."""
+"""An edition this young may not have reached everybody when an instance starts."""
 
 Place = tuple[int, str]
 """A partition's number and a shopper."""
 
 
 class Sweep:
-    """What is left of the sweep to the present version."""
+    """What is left of the sweep to the present edition."""
 
     def __init__(self, states: UserStates) -> None:
         self._states = states
-        self._version: str | None = None
+        self._edition: str | None = None
         self._began = datetime.max.replace(tzinfo=UTC)
         self._left: deque[Place] = deque()
         self._in_hand: list[Place] = []
 
-    def to_version(self, version: str, now: datetime) -> None:
-        """Begin anew with all shoppers where the version is another than before."""
-        if self._version not in (None, version):
+    def to_edition(self, edition: str, now: datetime) -> None:
+        """Begin anew with all shoppers where the edition is another than before."""
+        if self._edition not in (None, edition):
             self._left = deque(self._states.places())
             self._began = now
-            log.info("sweep", version=version, shoppers=len(self._left))
-        self._version = version
+            log.info("sweep", edition=edition, shoppers=len(self._left))
+        self._edition = edition
 
-    def go_on(self, numbers: Iterable[int], made_at: datetime, now: datetime) -> None:
-        """Take in the shoppers of new partitions, where the factors made at `made_at` are young."""
-        if now - made_at < YOUNG:
+    def go_on(self, numbers: Iterable[int], renewed_at: datetime, now: datetime) -> None:
+        """Take in the shoppers of new partitions, where the edition of `renewed_at` is young."""
+        if now - renewed_at < YOUNG:
             self._began = min(self._began, now)
             self._left.extend(self._states.places(numbers))
 

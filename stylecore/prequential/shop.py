@@ -58,7 +58,7 @@ class Shop:
 
     def assortment(self, factors: Factors | None, now: datetime) -> Assortment:
         """What can be recommended now."""
-        return arrange(self.catalogue, factors, self.popularity.priors(now), ChoiceRules())
+        return arrange(self.catalogue, factors, self.popularity.priors(now), ChoiceRules(), now)
 
     def evidence(self, states: Sequence[UserState], now: datetime) -> ProductEvidence:
         """What these states say of products, by the catalogue's rows."""

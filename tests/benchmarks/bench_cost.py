@@ -71,7 +71,9 @@ def bare_computing(shop: Shop, events: Sequence[Feedback]) -> tuple[list[Outputs
     settings = shop.settings
     rules, choice_rules = rules_of(settings.preferences)
     factors = shops.factors_of(shop)
-    shelf = arrange(worlds.catalogue(shop.products), factors, factors.priors, choice_rules)
+    shelf = arrange(
+        worlds.catalogue(shop.products), factors, factors.priors, choice_rules, worlds.NOW
+    )
     names = [topic_name(settings, topic) for topic in (USER_STATES, RECOMMENDATIONS)]
     encoder, batches = ListEncoder(shelf), []
     with settled():

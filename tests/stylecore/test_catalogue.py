@@ -72,7 +72,7 @@ def test_an_assortment_does_not_change_with_the_catalogue(
 ) -> None:
     shop, *_ = applied(before)
     priors = Popularity(shop, Rules(), worlds.NOW).priors(worlds.NOW)
-    assortment = arrange(shop, None, priors, ChoiceRules())
+    assortment = arrange(shop, None, priors, ChoiceRules(), worlds.NOW)
     images, available = [dict(one) for one in assortment.images], assortment.available.copy()
     for kind, number, style in after:
         name = f"product-{number}"
@@ -87,7 +87,7 @@ def test_an_assortment_does_not_change_with_the_catalogue(
 def test_a_product_that_factors_do_not_know_stands_at_its_category_s_mean() -> None:
     shop = worlds.catalogue(13)
     factors = worlds.factors(12, 4, np.random.default_rng(0))
-    features = arrange(shop, factors, factors.priors, ChoiceRules()).features
+    features = arrange(shop, factors, factors.priors, ChoiceRules(), worlds.NOW).features
     peers = [row for row in range(12) if row % 6 == 12 % 6]
     np.testing.assert_allclose(features[12], features[peers].mean(axis=0), atol=1e-5)
 
@@ -95,12 +95,15 @@ def test_a_product_that_factors_do_not_know_stands_at_its_category_s_mean() -> N
 def test_arranging_again_takes_over_what_is_aligned_until_products_change() -> None:
     shop = worlds.catalogue(12)
     factors = worlds.factors(12, 4, np.random.default_rng(0))
-    first = arrange(shop, factors, factors.priors, ChoiceRules())
+    first = arrange(shop, factors, factors.priors, ChoiceRules(), worlds.NOW)
     shop.put_render(worlds.render("product-1", "another"))
-    second = arrange(shop, factors, factors.priors, ChoiceRules(), first)
+    second = arrange(shop, factors, factors.priors, ChoiceRules(), worlds.NOW, first)
     assert second.features is first.features
     shop.put_product(worlds.product(12))
-    assert len(arrange(shop, factors, factors.priors, ChoiceRules(), second).features) == 13
+    assert (
+        len(arrange(shop, factors, factors.priors, ChoiceRules(), worlds.NOW, second).features)
+        == 13
+    )
 
 
 def test_popularity_counts_actions_decays_and_reads_states_alike() -> None:

@@ -48,7 +48,9 @@ def test_no_more_than_the_agreed_pairs_are_told():
 def test_the_favourite_style_is_wanted_for_the_products_of_the_list_that_lack_it():
     shop = worlds.catalogue(3, styles=("neon", "pastel"))
     shop.remove_render("product-1", "neon")
-    shelf = arrange(shop, None, Popularity(shop, Rules(), START).priors(START), ChoiceRules())
+    shelf = arrange(
+        shop, None, Popularity(shop, Rules(), START).priors(START), ChoiceRules(), START
+    )
     neon = shelf.column_of["neon"]
     rows = np.array([[0, 1, NONE], [1, 2, 0], [2, 1, 0]])
     affinities = np.zeros((3, 3))

@@ -34,7 +34,7 @@ def made(seed: int, products: int, with_factors: bool):
     factors = worlds.factors(products, 4, random) if with_factors else None
     priors = factors.priors if factors else Popularity(shop, RULES, NOW).priors(NOW)
     states = [*worlds.shoppers(4, products + 1, random), empty("nobody")]
-    return states, arrange(shop, factors, priors, CHOICE)
+    return states, arrange(shop, factors, priors, CHOICE, NOW)
 
 
 @given(st.integers(0, 2**32), st.integers(1, 40), st.booleans(), st.integers(1, 30))
@@ -52,7 +52,7 @@ def test_the_bytes_are_those_of_the_events(
 
 def test_an_empty_shop_gives_empty_lists() -> None:
     shop = Catalogue()
-    shelf = arrange(shop, None, Popularity(shop, RULES, NOW).priors(NOW), CHOICE)
+    shelf = arrange(shop, None, Popularity(shop, RULES, NOW).priors(NOW), CHOICE, NOW)
     lists = rank([empty("a"), empty("b")], shelf, NOW, RULES, CHOICE)
     assert ListEncoder(shelf).encode(lists) == [b"[]", b"[]"]
 

@@ -33,7 +33,7 @@ def assortment(shop: Catalogue, factors=None, clicks: dict[str, int] | None = No
         for number in range(times):
             popularity.count(feedback(f"u{number}", product_id), NOW)
     priors = popularity.priors(NOW) if factors is None else factors.priors
-    return arrange(shop, factors, priors, CHOICE)
+    return arrange(shop, factors, priors, CHOICE, NOW)
 
 
 def lists_of(states: list[UserState], shelf: Assortment, items: int = 20, now=NOW):

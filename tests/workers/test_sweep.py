@@ -1,4 +1,4 @@
-"""The sweep to a new factor version: everybody once, a few at a time, nobody over an own list."""
+"""The sweep to a new edition: everybody once, a few at a time, nobody over an own list."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ def taken(sweep: Sweep, count: int) -> str:
     return "".join(found.user_id for _, found in sweep.take(count))
 
 
-def test_the_first_version_sweeps_nobody_and_another_one_everybody_a_few_at_a_time(states):
+def test_the_first_edition_sweeps_nobody_and_another_one_everybody_a_few_at_a_time(states):
     sweep = Sweep(states)
-    sweep.to_version("one", NOW)
+    sweep.to_edition("one", NOW)
     assert taken(sweep, 9) == ""
-    sweep.to_version("two", NOW)
-    sweep.to_version("two", NOW)
+    sweep.to_edition("two", NOW)
+    sweep.to_edition("two", NOW)
     assert [taken(sweep, 2), taken(sweep, 2), taken(sweep, 2), taken(sweep, 2)] == [
         "ab",
         "cd",
@@ -50,8 +50,8 @@ def test_the_first_version_sweeps_nobody_and_another_one_everybody_a_few_at_a_ti
 
 def test_what_was_aborted_comes_again_and_what_was_committed_does_not(states):
     sweep = Sweep(states)
-    sweep.to_version("one", NOW)
-    sweep.to_version("two", NOW)
+    sweep.to_edition("one", NOW)
+    sweep.to_edition("two", NOW)
     assert taken(sweep, 2) == "ab"
     sweep.committed()
     assert taken(sweep, 2) == "cd"
@@ -61,8 +61,8 @@ def test_what_was_aborted_comes_again_and_what_was_committed_does_not(states):
 
 def test_who_has_acted_since_is_left_out_and_who_is_in_hand_comes_later(states):
     sweep = Sweep(states)
-    sweep.to_version("one", NOW)
-    sweep.to_version("two", NOW)
+    sweep.to_edition("one", NOW)
+    sweep.to_edition("two", NOW)
     states.put(0, state("a", NOW + timedelta(seconds=1)))
     states.commit()
     states.put(0, state("b"))
@@ -74,15 +74,15 @@ def test_who_has_acted_since_is_left_out_and_who_is_in_hand_comes_later(states):
 
 def test_shoppers_of_partitions_that_went_away_are_not_swept(states):
     sweep = Sweep(states)
-    sweep.to_version("one", NOW)
-    sweep.to_version("two", NOW)
+    sweep.to_edition("one", NOW)
+    sweep.to_edition("two", NOW)
     states.drop([0])
     assert taken(sweep, 9) == "de"
 
 
 @pytest.mark.parametrize(("age", "swept"), [(YOUNG / 2, "de"), (YOUNG * 2, "")])
-def test_after_a_restart_young_factors_are_brought_to_the_partitions_shoppers(states, age, swept):
+def test_after_a_restart_a_young_edition_is_brought_to_the_partitions_shoppers(states, age, swept):
     sweep = Sweep(states)
     sweep.go_on([3], NOW - age, NOW)
-    sweep.to_version("one", NOW)
+    sweep.to_edition("one", NOW)
     assert taken(sweep, 9) == swept
