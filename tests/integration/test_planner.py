@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import json
 import signal
-import socket
 import subprocess
 import sys
-import urllib.request
-from collections.abc import Iterator
-from datetime import UTC, datetime
 
 import pytest
 from generators import write_generator
 from helpers import wait_until
+from planner_driver import CODE, NOW, OWN_STYLES, product, styles_of
 
 from schemas.cloudevents import header
 from schemas.codec import decode
-from schemas.events import Product, Style, StyleDemand, StylizeJob
+from schemas.events import Style, StyleDemand, StylizeJob
 from schemas.topics import (
     DEMAND,
     JOBS,
@@ -27,139 +24,13 @@ from schemas.topics import (
     STYLIZED,
     dead_letter_topic,
 )
-from workers.clients import producer, table_consumer, transactional_producer
-from workers.lag import collect_lag
+from workers.clients import transactional_producer
 from workers.partitioner import partition_of
-from workers.records import Record, output_of, record_of
-from workers.topics import group_id, topic_name
+from workers.records import output_of
+from workers.topics import topic_name
 from workers.transaction import produce
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(240)]
-
-OWN_STYLES = ["ink-line", "neon"]
-NOW = datetime(2026, 1, 1, tzinfo=UTC)
-CODE = "from workers.planner import run_planner; from workers.settings import load_settings; "
-CODE += "run_planner(load_settings())"
-
-
-@pytest.fixture
-def planner(settings, topics, environment, tmp_path):
-    """Starts the planner; yields what the tests need of it."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    environment["STYLECAST_STYLIZE__MODEL"] = str(write_generator(tmp_path / "model", OWN_STYLES))
-    environment["STYLECAST_WORKER__HTTP_PORT"] = str(port)
-    with Driver(settings, environment, port) as driver:
-        yield driver
-
-
-class Driver:
-    """The planner's process and the topics around it."""
-
-    def __init__(self, settings, environment, port):
-        self.settings, self.environment, self.port = settings, environment, port
-        self._producer = producer(settings)
-
-    def __enter__(self):
-        self.start()
-        return self
-
-    def __exit__(self, *_):
-        self.process.kill()
-        self.process.wait()
-
-    def start(self):
-        self.process = subprocess.Popen([sys.executable, "-c", CODE], env=self.environment)
-
-        def is_ready() -> bool:
-            assert self.process.poll() is None, "the planner has ended"
-            return self.status("/ready") == 200
-
-        wait_until(is_ready, 90)
-
-    def status(self, path: str) -> int:
-        try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}") as answer:
-                return answer.status
-        except urllib.error.HTTPError as refusal:
-            with refusal:
-                return refusal.code
-        except OSError:
-            return 0
-
-    def page(self, path: str) -> str:
-        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}") as answer:
-            return answer.read().decode()
-
-    def send(self, topic, event) -> None:
-        produce(self._producer, output_of(self.settings, topic, event, source="/test", now=NOW))
-        assert self._producer.flush(30) == 0
-
-    def send_bytes(self, topic, key: bytes, value: bytes | None, headers=()) -> None:
-        name = topic_name(self.settings, topic)
-        self._producer.produce(name, value, key, headers=list(headers))
-        assert self._producer.flush(30) == 0
-
-    def read(self, topic: str) -> list[Record]:
-        """All records of a topic (by its contract name), in the order of their timestamps."""
-        return sorted(read_all(self.settings, topic), key=lambda record: record.timestamp_ms)
-
-    def jobs(self) -> list[StylizeJob]:
-        return [decode(StylizeJob, record.value) for record in self.read(JOBS.name)]
-
-    def wait_for_jobs(self, count: int) -> list[StylizeJob]:
-        wait_until(lambda: len(self.jobs()) >= count, 60)
-        self.wait_until_idle()
-        return self.jobs()
-
-    def wait_until_idle(self) -> None:
-        """Until the group has committed all there is.
-
-        As whoever runs it does, starts it anew where it says that it does not go on.
-        """
-
-        def lag() -> int:
-            groups = {group.group: group.lag for group in collect_lag(self.settings)}
-            return groups[group_id(self.settings, "planner")]
-
-        def is_idle() -> bool:
-            if self.status("/live") == 503:
-                self.process.kill()
-                self.process.wait()
-                self.start()
-            return lag() == 0
-
-        wait_until(is_idle, 180)
-
-
-def read_all(settings, topic: str) -> Iterator[Record]:
-    from confluent_kafka import OFFSET_BEGINNING, KafkaError, TopicPartition
-
-    name = settings.kafka.topic_prefix + topic
-    consumer = table_consumer(settings)
-    try:
-        consumer.assign([TopicPartition(name, part, OFFSET_BEGINNING) for part in range(4)])
-        ended = 0
-        while ended < 4:
-            message = consumer.poll(10)
-            assert message is not None
-            if message.error() is None:
-                yield record_of(message)
-            else:
-                assert message.error().code() == KafkaError._PARTITION_EOF
-                ended += 1
-    finally:
-        consumer.close()
-
-
-def product(product_id: str, **changes) -> Product:
-    values = {"title": "Mug", "category": "mug", "image_uri": f"{product_id}.jpg", **changes}
-    return Product(product_id=product_id, **values)
-
-
-def styles_of(job: StylizeJob) -> list[str]:
-    return [request.style_id for request in job.styles]
 
 
 def test_a_products_life(planner):

@@ -12,6 +12,7 @@ import faust
 
 from workers.clients import MAX_RECORD_BYTES
 from workers.planner.security import credentials
+from workers.planner.table import KeptTable
 from workers.records import Record
 from workers.settings import Settings
 from workers.topics import group_id
@@ -41,8 +42,11 @@ def make_app(settings: Settings, folder: str, port: int) -> Any:
         broker_heartbeat_interval=max(1.0, session / 6),
         broker_request_timeout=session + 4,
         broker_commit_interval=1.0,
+        # A record in hand may take as long as the broker is away: it comes again instead.
+        stream_wait_empty=False,
         producer_max_request_size=MAX_RECORD_BYTES,
         store="memory://",
+        Table=KeptTable,
         datadir=folder,
         topic_replication_factor=settings.kafka.replication_factor,
         web_host=settings.worker.http_host,

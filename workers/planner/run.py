@@ -1,7 +1,8 @@
 """The planner's process: checks what it needs, then Faust until SIGTERM or Ctrl-C.
 
 Three agents, one a topic, take one record at a time between them: a product that is being
-planned must not miss a style that comes at that moment.
+planned must not miss a style that comes at that moment. A record is acknowledged by hand, when
+the broker has all that it led to: Faust would count it as done when it stops in its midst.
 """
 
 from __future__ import annotations
@@ -165,12 +166,19 @@ def build(
             name = table.changelog_topic.get_topic_name()
             await producer._producer.partitions_for(name)  # noqa: SLF001 (Faust has no other way)
 
+    async def keep() -> None:
+        for table in (products, catalogue):
+            await table.kept()
+
     def add_agent(topic: Topic, take: Take) -> None:
         async def agent(stream: Any) -> None:
+            stream.enable_acks = False  # else an agent that is cancelled counts what it has in hand
             async for event in stream.events():
                 async with lock:
                     await _until_sent(know_changelogs)
                     await _process(record_of(event.message), take, send)
+                    await _until_sent(keep)
+                event.ack()
 
         source = raw_topic(app, topic_name(settings, topic))
         app.agent(source, concurrency=1, name=topic.name)(agent)
@@ -186,6 +194,7 @@ def build(
         async with lock:
             await _until_sent(know_changelogs)
             await _until_sent(lambda: planning.plan_all("launch", None, send))
+            await _until_sent(keep)
         restored.set()
 
     app.task(look_again)
@@ -194,7 +203,7 @@ def build(
 
 
 async def _process(record: Record, take: Take, send: Send) -> None:
-    """Takes a record until it is done. An agent that raises would count it as done."""
+    """Takes a record until it is done. Faust starts an agent that raises anew, past its record."""
     RECORDS_CONSUMED.labels(WORKER, record.topic).inc()
     try:
         await _until_sent(lambda: take(record, send))
@@ -203,7 +212,6 @@ async def _process(record: Record, take: Take, send: Send) -> None:
         await _until_sent(lambda: send([dead]))
     except Exception:  # noqa: BLE001 (whatever it is, the process ends with it)
         log.exception("cannot go on", topic=record.topic, offset=record.offset)
-        # Ended in order, Faust would count this record and those that wait as done.
         sys.stderr.flush()
         os._exit(1)
 
