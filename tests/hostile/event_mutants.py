@@ -11,10 +11,10 @@ from typing import Any
 from hostile.mutants import mutant
 
 from schemas.generate import FOLDER
-from schemas.topics import DEMAND, FEEDBACK, JOBS, PRODUCTS, STYLES, Topic
+from schemas.topics import DEMAND, FEEDBACK, JOBS, POSTER_REQUESTS, PRODUCTS, STYLES, Topic
 from workers.records import Record
 
-INPUTS = (JOBS, FEEDBACK, PRODUCTS, STYLES, DEMAND)
+INPUTS = (JOBS, FEEDBACK, PRODUCTS, STYLES, DEMAND, POSTER_REQUESTS)
 NOW_MS = 1_790_000_000_000
 
 STRANGE_TEXTS = (

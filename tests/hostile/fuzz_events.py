@@ -15,7 +15,7 @@ from hostile.event_mutants import INPUTS, hostile_record
 
 from schemas.codec import InvalidEvent, decode, encode
 from schemas.events import Feedback, StylizeJob
-from schemas.topics import DEMAND, JOBS, PRODUCTS, STYLES, Topic
+from schemas.topics import DEMAND, PRODUCTS, STYLES, Topic
 from schemas.types import ID_PATTERN
 from stylecore.manifest import load_manifest
 from stylecore.preferences import apply, empty
@@ -49,17 +49,17 @@ def fuzz_events(topic: Topic, count: int, folder: Path, first: int = 0) -> dict[
         if topic in {PRODUCTS, STYLES, DEMAND}:
             outcomes = [_planned(planning, topic, record) for record in batch]
         else:
-            outcomes = _decoded(batch, StylizeJob if topic is JOBS else Feedback)
+            outcomes = _decoded(batch, topic)
         found.update(outcomes)
     return {"records": count, "events": found["event"], "dead_letters": found["dead letter"]}
 
 
-def _decoded(batch: Sequence[Record], event_type: type[Any]) -> list[str]:
-    """What stylize and preferences do with a batch, up to the work itself."""
+def _decoded(batch: Sequence[Record], topic: Topic) -> list[str]:
+    """What stylize, preferences and posters do with a batch, up to the work itself."""
     present = [record for record in batch if record.value is not None]
-    decoded, dead = decode_records(present, event_type)
+    decoded, dead = decode_records(present, topic.event)
     assert len(decoded) + len(dead) == len(present)
-    strictly = [_is_event(event_type, record) for record in present]
+    strictly = [_is_event(topic.event, record) for record in present]
     assert [record for record, _ in decoded] == [
         record for record, good in zip(present, strictly, strict=True) if good
     ]
@@ -72,7 +72,7 @@ def _decoded(batch: Sequence[Record], event_type: type[Any]) -> list[str]:
                 require_kept(record, dead_letter(record, "check", placed))
             require_safe(apply(empty(event.user_id), event, record.at, RULES))
         else:
-            output_of(SETTINGS, JOBS, event, source="/test", now=record.at, cause=record)
+            output_of(SETTINGS, topic, event, source="/test", now=record.at, cause=record)
     for record in batch:
         if record.value is None:
             letters: list[Output] = []
