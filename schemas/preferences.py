@@ -11,6 +11,7 @@ from schemas.types import (
     Label,
     Propensity,
     Sha256,
+    Share,
     ShopperId,
     TakenId,
     Text,
@@ -105,11 +106,17 @@ class UserState(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False)
 
 
 class RecommendationReason(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Why an item is in the list, for people; `because` names the past products behind it."""
+    """Why an item is in the list, for people; `because` names the past products behind it.
+
+    `share` of the item's score, 0 to 1 in tenths, is what these products carried there; `style_id`
+    is the style in which the shopper did that.
+    """
 
     kind: ReasonKind
     text: Text
     because: Annotated[list[Id], Meta(max_length=5)] = []
+    style_id: Id | None = None
+    share: Share | None = None
 
 
 class RecommendedItem(Struct, frozen=True, kw_only=True):

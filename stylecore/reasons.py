@@ -23,6 +23,7 @@ KINDS: tuple[ReasonKind, ...] = ("history", "style", "popular", "explore", "new"
 HISTORY, STYLE, POPULAR, EXPLORE, NEW = range(len(KINDS))
 LIKED = 1.5
 """Log-odds from which a style counts as liked: about two clicks."""
+TENTHS = 10
 LONGEST_TITLE = 120
 """Characters of a title in a sentence; the sentence itself may have 500."""
 
@@ -53,12 +54,14 @@ def codes_of(
     done: ProductEvidence,
     kinds: Integers,
     pairs: Integers,
+    shares: NDArray[np.float32],
     columns: Integers,
 ) -> Integers:
     """A number for each item's reason, [B, k], equal where the reason is; `reason_of` reads it.
 
-    `pairs` are the positions in the evidence of the past products behind the items, `columns` the
-    items' styles.
+    `pairs` are the positions in the evidence of the past products behind the items, `shares` their
+    parts in the scores, `columns` the items' styles. Shares are told in tenths, so that equal
+    reasons stay few.
     """
     styles = len(assortment.style_ids)
     codes = np.array([0, 0, POPULAR, EXPLORE, NEW])[kinds]
@@ -67,7 +70,8 @@ def codes_of(
     known = kinds == HISTORY
     behind = pairs[known]
     told = done.product[behind] * (styles + 1) + done.style[behind] + 1
-    codes[known] = len(KINDS) + styles + 2 * told + done.bought[behind]
+    tenths = np.clip(np.rint(TENTHS * shares[known]), 1, TENTHS).astype(np.int64) - 1
+    codes[known] = len(KINDS) + styles + TENTHS * (2 * told + done.bought[behind]) + tenths
     return codes
 
 
@@ -78,13 +82,14 @@ def reason_of(assortment: Assortment, code: int) -> RecommendationReason:
     code -= len(KINDS)
     if code < len(assortment.style_ids):
         return _of_style(assortment.style_ids[code])
-    told, bought = divmod(code - len(assortment.style_ids), 2)
+    told, tenths = divmod(code - len(assortment.style_ids), TENTHS)
+    told, bought = divmod(told, 2)
     row, style = divmod(told, len(assortment.style_ids) + 1)
-    return _of_history(assortment, row, style - 1, bool(bought))
+    return _of_history(assortment, row, style - 1, bool(bought), (tenths + 1) / TENTHS)
 
 
 def _of_history(
-    assortment: Assortment, row: int, column: int, bought: bool
+    assortment: Assortment, row: int, column: int, bought: bool, share: float
 ) -> RecommendationReason:
     done = "bought" if bought else "looked at"
     title = assortment.titles[row][:LONGEST_TITLE] or assortment.product_ids[row]
@@ -93,6 +98,8 @@ def _of_history(
         kind="history",
         text=f"because you {done} {title}" + ("" if style == ORIGINAL else f" in {style}"),
         because=[assortment.product_ids[row]],
+        style_id=style,
+        share=share,
     )
 
 

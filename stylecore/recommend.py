@@ -40,6 +40,7 @@ Integers = NDArray[np.int64]
 Keys = NDArray[np.uint64]
 
 EVERYONE = "*"
+LEAST_SCORE = 1e-6
 POPULARITY_BONUS = 0.05
 """What the most popular product gains over one that nobody looked at; scores run to about 1."""
 
@@ -83,12 +84,13 @@ def rank(
     kinds = kinds_of(
         assortment, ranking.rows, choice.columns, parts, POPULARITY_BONUS, explored, affinities
     )
+    shares = parts / np.maximum(np.maximum(ranking.scores, parts), LEAST_SCORE)
     return Lists(
         rows=ranking.rows,
         columns=choice.columns,
         scores=ranking.scores.astype(np.float64).round(SCORE_DECIMALS),
         propensities=choice.propensities,
-        reasons=codes_of(assortment, done, kinds, pairs, choice.columns),
+        reasons=codes_of(assortment, done, kinds, pairs, shares, choice.columns),
         affinities=affinities,
     )
 

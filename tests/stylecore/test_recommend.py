@@ -253,6 +253,21 @@ def test_a_fit_survives_few_shoppers_and_needs_two() -> None:
     assert fit([], shop, few, FitSettings(), RULES, NOW) is None
 
 
+def test_a_reason_tells_the_share_of_the_score_that_its_product_carried() -> None:
+    shelf = assortment(worlds.catalogue(60))
+    once = clicked(feedback("ada", "product-8", "ukiyo-e"))
+    (alone,) = lists_of([once], shelf)
+    assert (alone[0].reason.share, alone[0].reason.style_id) == (1.0, "ukiyo-e")
+    both = clicked(
+        feedback("ada", "product-8", "ukiyo-e"), feedback("ada", "product-14", "neon", "cart")
+    )
+    (found,) = lists_of([both], shelf)
+    assert found[0].reason.because == ["product-14"]
+    # Of one category: a cart weighs 3 and a click 1, and without factors parts are shares of these.
+    assert found[0].reason.share in {0.7, 0.8}
+    assert {item.reason.share for item in found if item.reason.kind != "history"} == {None}
+
+
 def test_a_fit_puts_together_what_the_same_people_like() -> None:
     shop = worlds.catalogue(24, categories=24)
     random = np.random.default_rng(0)
