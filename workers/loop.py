@@ -50,6 +50,8 @@ IDLE_SECONDS = 0.1
 """How long an empty consume waits; a record ends the wait at once."""
 GATHER_SECONDS = 0.002
 """How long a batch gathers after its first record."""
+PROCESS_SECONDS = 300.0
+"""As long as the group waits for a sign of life: who works longer has lost its partitions."""
 COMMIT_SECONDS = 4 * (PATIENCE_SECONDS + REQUEST_SECONDS)
 """A commit and an abort with every retry take less; librdkafka was seen never to return."""
 
@@ -178,7 +180,7 @@ class Session:
     def _handle(self, records: list[Record], metadata: Any) -> None:
         for topic, count in Counter(record.topic for record in records).items():
             RECORDS_CONSUMED.labels(self._worker, topic).inc(count)
-        with stage(self._worker, "process"):
+        with stage(self._worker, "process"), self._health.within(PROCESS_SECONDS):
             outputs = self._handler.process(records)
         with stage(self._worker, "commit"):
             self._commit(outputs, _next_offsets(records), metadata)
