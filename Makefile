@@ -13,7 +13,7 @@ export UV_FIND_LINKS ?= $(PIP_FIND_LINKS)
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev setup-browser demo check test deploy-test bench soak chaos chaos-mutants clean
+.PHONY: help setup setup-dev setup-browser demo check test deploy-test bench soak chaos chaos-mutants fuzz clean
 
 help: ## This list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
