@@ -9,9 +9,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
+import numpy as np
+import worlds
 
-from schemas.events import Feedback, Product
-from schemas.topics import PRODUCTS, Topic, dead_letter_topic
+from schemas.events import Feedback, ModelAnnouncement, Product
+from schemas.topics import PREFERENCE_MODELS, PRODUCTS, Topic, dead_letter_topic
+from stylecore import artifact
+from stylecore.store import Store
 from workers.demo.fleet import Fleet, fleet
 from workers.demo.products import sample_products
 from workers.publisher import Publisher
@@ -49,6 +53,23 @@ def publish_products(settings: Settings, count: int) -> list[Product]:
         for product in products:
             publisher.send(PRODUCTS, product, datetime.now(UTC))
     return products
+
+
+def announce_factors(settings: Settings, seed: int) -> str:
+    """Factors for the first twelve products of `worlds`, from a seed; their version."""
+    factors = worlds.factors(12, 4, np.random.default_rng(seed))
+    store = Store(settings.store.uri)
+    uri, digest = store.put_blob("models/preferences", artifact.encode(factors), artifact.SUFFIX)
+    now = datetime.now(UTC)
+    with Publisher(settings, "/test") as publisher:
+        publisher.send(
+            PREFERENCE_MODELS,
+            ModelAnnouncement(
+                name="preferences", version=factors.version, uri=uri, sha256=digest, made_at=now
+            ),
+            now,
+        )
+    return factors.version
 
 
 def click(number: int, user_id: str, product: Product, style_id: str = "original") -> Feedback:

@@ -2,42 +2,20 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
-import numpy as np
 import pytest
 import worlds
 from helpers import wait_until
-from integration.shop import click, latest, read_all, shop_fleet
+from integration.shop import announce_factors, click, latest, read_all, shop_fleet
 
 from schemas.codec import decode
-from schemas.events import ModelAnnouncement, Recommendations
-from schemas.topics import FEEDBACK, PREFERENCE_MODELS, PRODUCTS, RECOMMENDATIONS, USER_STATES
-from stylecore import artifact
-from stylecore.store import Store
+from schemas.events import Recommendations
+from schemas.topics import FEEDBACK, PRODUCTS, RECOMMENDATIONS, USER_STATES
 from workers.publisher import Publisher
 from workers.settings import Settings
 
 pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("topics")]
 
 SHOPPERS = {"ann", "bob", "eve"}
-
-
-def announce_factors(settings: Settings, seed: int) -> str:
-    """Factors for the shop's products, from a seed; their version."""
-    factors = worlds.factors(12, 4, np.random.default_rng(seed))
-    store = Store(settings.store.uri)
-    uri, digest = store.put_blob("models/preferences", artifact.encode(factors), artifact.SUFFIX)
-    now = datetime.now(UTC)
-    with Publisher(settings, "/test") as publisher:
-        publisher.send(
-            PREFERENCE_MODELS,
-            ModelAnnouncement(
-                name="preferences", version=factors.version, uri=uri, sha256=digest, made_at=now
-            ),
-            now,
-        )
-    return factors.version
 
 
 def versions(settings: Settings) -> dict[str, str]:
