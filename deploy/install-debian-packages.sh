@@ -11,6 +11,7 @@ wanted=(
   /usr/lib/podman/aardvark-dns:aardvark-dns
   iptables:iptables
   debootstrap:debootstrap
+  kubectl:kubernetes-client
 )
 
 missing=()

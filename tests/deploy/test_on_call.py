@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -38,6 +39,7 @@ from stylecore.errors import Transient
 from workers.broker import local_broker
 from workers.broker.process import Broker
 from workers.demo.fleet import Fleet
+from workers.demo.products import sample_products
 from workers.publisher import Publisher
 from workers.records import Output
 from workers.settings import Settings, load_settings
@@ -245,6 +247,70 @@ def job(product: Product, number: int) -> StylizeJob:
     )
 
 
+def test_photos_that_are_slow_to_come(healthy):
+    """The generator waits for photos while jobs wait for it."""
+    photo = Path(sample_products()[0].image_uri)
+    fleet = healthy.fleet
+    before = fleet.environment
+    with slow_photos(photo.read_bytes()) as (address, quick):
+        allowed = json.loads(before["STYLECAST_PHOTOS__ALLOWED_PREFIXES"])
+        fleet.environment = {
+            **before,
+            "STYLECAST_PHOTOS__ALLOWED_PREFIXES": json.dumps([*allowed, address]),
+            "STYLECAST_PHOTOS__ALLOWED_NETWORKS": '["127.0.0.0/8"]',
+        }
+        restart_stylize(healthy)
+        with Publisher(healthy.settings, "/test") as publisher:
+            for number in range(60):
+                product = Product(
+                    product_id=f"slow-{number}",
+                    title="Slow",
+                    category="slow",
+                    image_uri=f"{address}/{number}.jpg",
+                )
+                publisher.send(JOBS, job(product, number), datetime.now(UTC))
+        wait_until(lambda: healthy.prometheus.fires("StylecastIdleWithLag"), 2 * MINUTE)
+        quick.set()
+        wait_until(lambda: not healthy.prometheus.fires("StylecastIdleWithLag"), 3 * MINUTE)
+    fleet.environment = before
+
+
+def restart_stylize(shop: Shop) -> None:
+    """The renderer again, with the fleet's present environment."""
+    shop.fleet.processes["stylize"].terminate()
+    shop.fleet.processes["stylize"].wait(30)
+    shop.fleet.start("stylize")
+    shop.prometheus.watch(shop.fleet.ports)
+
+
+@contextmanager
+def slow_photos(photo: bytes) -> Iterator[tuple[str, threading.Event]]:
+    """A web server that takes three seconds for each picture until the event is set."""
+    quick = threading.Event()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            quick.wait(3)
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(photo)
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+            """Say nothing."""
+
+    serving = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    serving.daemon_threads = True
+    thread = threading.Thread(target=serving.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{serving.server_port}", quick
+    finally:
+        quick.set()
+        serving.shutdown()
+        serving.server_close()
+        thread.join()
+
+
 def test_a_dead_letter(healthy):
     with Publisher(healthy.settings, "/test") as publisher:
         topic = publisher.topic(FEEDBACK)
@@ -285,10 +351,7 @@ def test_a_broker_that_is_away(healthy):
 def test_a_gate_that_rejects_more_than_usual(healthy):
     fleet = healthy.fleet
     fleet.environment = {**fleet.environment, "STYLECAST_STYLIZE__MINIMUM_STRUCTURE": "0.999"}
-    fleet.processes["stylize"].terminate()
-    fleet.processes["stylize"].wait(30)
-    fleet.start("stylize")
-    healthy.prometheus.watch(fleet.ports)
+    restart_stylize(healthy)
     publish_products(healthy.settings, 40)
     wait_until(lambda: healthy.prometheus.fires("StylecastGateRejects"), MINUTE)
 
