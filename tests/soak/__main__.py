@@ -1,8 +1,9 @@
 """`python tests/soak [--minutes N] [--output FOLDER]`: steady load on all workers as processes.
 
-Shoppers click, a style changes every few seconds and is drawn anew for one product category, the
-trainer refits each minute. Memory, file handles and threads of each worker and the lag of each
-group are sampled and written to `soak.json` and `soak.png`. Exit 1 where a figure is not flat.
+Shoppers click, a style changes every few seconds and is drawn anew for one product category,
+posters are ordered, the trainer refits each minute. Memory, file handles and threads of each worker
+and the lag of each group are sampled and written to `soak.json` and `soak.png`. Exit 1 where a
+figure is not flat.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from workers.demo.fleet import Fleet, fleet
 from workers.settings import Settings, load_settings
 from workers.topics import apply_topics
 
-WORKERS = ("planner", "stylize", "preferences", "trainer", "lag")
+WORKERS = ("planner", "stylize", "preferences", "trainer", "lag", "posters", "web")
 PARTITIONS = 4
 SAMPLE_SECONDS = 2.0
 
@@ -90,6 +91,7 @@ def _running() -> Iterator[tuple[Settings, Fleet]]:
                 "STYLECAST_PLANNER__GENERATOR_STYLES": '["ink-line"]',
                 "STYLECAST_STYLIZE__THREADS": "1",
                 "STYLECAST_TRAINER__REFIT_SECONDS": "60",
+                "STYLECAST_WEB__PORT": "0",
             }
             with fleet(environment, folder / "logs") as running:
                 for worker in WORKERS:

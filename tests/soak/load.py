@@ -1,4 +1,4 @@
-"""The load of a soak: products once, then feedback and changing styles at a steady rate."""
+"""The load of a soak: products once, then feedback, styles and posters at a steady rate."""
 
 from __future__ import annotations
 
@@ -7,14 +7,15 @@ from collections import Counter
 from datetime import UTC, datetime
 from typing import Self
 
-from schemas.events import Feedback, Style
-from schemas.topics import FEEDBACK, PRODUCTS, STYLES
+from schemas.events import Feedback, PosterRequest, Style
+from schemas.topics import FEEDBACK, POSTER_REQUESTS, PRODUCTS, STYLES
 from workers.demo.products import sample_products
 from workers.publisher import Publisher
 from workers.settings import Settings
 
 SHOPPERS = 50
 STYLE_SECONDS = 10.0
+POSTER_SECONDS = 15.0
 
 
 class Load:
@@ -37,6 +38,8 @@ class Load:
             self._publish_click()
         while self.counts["styles"] < seconds / STYLE_SECONDS:
             self._publish_style()
+        while self.counts["posters"] < seconds / POSTER_SECONDS:
+            self._order_poster()
         self._publisher.poll()
 
     def _publish_click(self) -> None:
@@ -63,6 +66,18 @@ class Load:
             categories=[self._category],
         )
         self._publisher.send(STYLES, style, datetime.now(UTC))
+
+    def _order_poster(self) -> None:
+        """Of a photo, so that it waits for no render; one of ten posters, again and again."""
+        self.counts["posters"] += 1
+        request = PosterRequest(
+            poster_id=f"soak-{self.counts['posters'] % 10}",
+            product_id=self._products[0].product_id,
+            style_id="original",
+            headline=f"Week {self.counts['posters']}",
+            sizes=["540x540"],
+        )
+        self._publisher.send(POSTER_REQUESTS, request, datetime.now(UTC))
 
     def __enter__(self) -> Self:
         return self
