@@ -212,6 +212,11 @@ class PlannerSettings(BaseModel):
 
     generator_styles: tuple[str, ...] | None = None
     """Styles of the generator that every product gets; None takes all of them."""
+    campaign_lead_hours: Annotated[float, Field(ge=0, le=8760)] = 24
+    """So long before a campaign starts its style is rendered; with its end the pictures go."""
+    renders_per_minute: Annotated[float, Field(gt=0)] | None = None
+    """The most pictures that are ordered in a minute, those first that are expected to bring the
+    most clicks; None orders everything at once."""
     broker_session_seconds: Seconds = 6
     """After this the group goes on without a planner that is not heard of."""
 

@@ -32,7 +32,7 @@ def compose(images):
     """All services, started and at the end removed with their volumes."""
     ports = {name: str(free_port()) for name in ("KAFKA_PORT", "PLANNER_PORT", "LAG_PORT")}
     chosen = {f"{role.upper()}_IMAGE": f"{REGISTRY}/{role}" for role in ("platform", "stylize")}
-    chosen["KAFKA_IMAGE"] = f"{REGISTRY}/kafka"
+    chosen |= {"KAFKA_IMAGE": f"{REGISTRY}/kafka", "WEB_TOKEN": "of the tests"}
     services = Compose({**images, **ports, **chosen}, f"stylecast{os.getpid()}")
     try:
         services("up", "-d")

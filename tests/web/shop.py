@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import json
+import threading
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,9 +25,12 @@ from schemas.topics import REJECTED, STYLIZED
 from stylecore.store import Store
 from workers.broker.properties import free_port
 from workers.demo.fleet import Fleet
+from workers.demo.products import sample_products
 from workers.publisher import Publisher
-from workers.settings import Settings
+from workers.settings import Settings, load_settings
+from workers.telemetry import Health
 from workers.topics import apply_topics
+from workers.web import run_web
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
 TINTS = {"watercolour": "#4a7fb5", "ink-line": "#222222", "neon": "#c2278f"}
@@ -69,6 +73,28 @@ def open_shop(
         shop = WebShop(settings, fleet, products, f"http://127.0.0.1:{port}")
         wait_until(lambda: has_everything(shop), 60)
         yield shop
+
+
+@contextmanager
+def instance(settings: Settings, **web: object) -> Iterator[str]:
+    """One more instance of the pages, of the same topics, in this process; its address."""
+    port = free_port()
+    photos = str(Path(sample_products()[0].image_uri).parents[1])
+    settings = load_settings(
+        kafka=settings.kafka,
+        store=settings.store,
+        photos={"allowed_prefixes": [photos]},
+        web={"port": port, **web},
+    )
+    stop, health = threading.Event(), Health()
+    serving = threading.Thread(target=run_web, args=(settings, health, stop))
+    serving.start()
+    try:
+        wait_until(lambda: health.ready)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        stop.set()
+        serving.join()
 
 
 def has_everything(shop: WebShop) -> bool:

@@ -1,4 +1,4 @@
-"""The demo's shop, open to people: the web worker beside the others, until Ctrl-C."""
+"""The demo's shop, open to people: pages and posters beside the other workers, until Ctrl-C."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from workers.demo.fleet import Fleet
 from workers.demo.progress import Progress
 
 LOOK_SECONDS = 0.5
-WORKER = "web"
+WORKERS = ("web", "posters")
 PORT = "STYLECAST_WEB__PORT"
 
 
@@ -25,10 +25,12 @@ def port_for_pages(wanted: int) -> int:
 
 
 def open_pages(workers: Fleet, progress: Progress) -> str:
-    """Start the web worker; its address. Raises StylecastError where it does not start."""
+    """Start what people need; the pages' address. Raises StylecastError where it does not start."""
     progress.stage("Opening the shop")
-    workers.start(WORKER)
-    workers.wait_ready(WORKER)
+    for worker in WORKERS:
+        workers.start(worker)
+    for worker in WORKERS:
+        workers.wait_ready(worker)
     return f"http://127.0.0.1:{workers.environment[PORT]}"
 
 

@@ -42,6 +42,16 @@ def rejected(product_id: str, style_id: str) -> str:
     return f"/rejected/{_quoted(product_id)}/{_quoted(style_id)}?w=320"
 
 
+def poster(poster_id: str, size: str, version: str) -> str:
+    """A poster in one of its sizes, small; the version changes with the picture."""
+    return f"/posters/{_quoted(poster_id)}/{_quoted(size)}?w=320&v={version}"
+
+
+def poster_file(poster_id: str, size: str) -> str:
+    """The same as it was composed."""
+    return f"/posters/{_quoted(poster_id)}/{_quoted(size)}/file"
+
+
 def swatch(style_id: str) -> str:
     """A generator's style on the picture that ships with it."""
     return f"/swatches/{_quoted(style_id)}"

@@ -34,7 +34,7 @@ async def recommendations(request: Request) -> Response:
         )
     except msgspec.ValidationError as problem:
         return _problem(f"user or limit: {problem}", 422)
-    found = site_of(request).tables.list_for(user_id)
+    found = site_of(request).list_for(user_id)
     if found is None:
         return _problem(f"there is no list for {user_id} yet, nor for everyone", 404)
     tag = f'"{found.recommendation_id}-{limit}"'
@@ -74,7 +74,7 @@ def openapi() -> dict[str, Any]:
                 "get": {
                     "operationId": "recommendations",
                     "summary": "A shopper's list, best first; that for everyone (user_id *) "
-                    "where nobody knows the shopper",
+                    "where nobody knows the shopper, or the list is valid no longer",
                     "parameters": [
                         {
                             "name": "user",
@@ -109,6 +109,7 @@ def openapi() -> dict[str, Any]:
                         "401": {"description": "A token is needed, as `Authorization: Bearer`."},
                         "404": answer("There is no list yet, not even for everyone.", wrong),
                         "422": answer("The user or the limit is none.", wrong),
+                        "503": {"description": "The topics have not been read yet: again later."},
                     },
                 }
             }

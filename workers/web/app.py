@@ -22,12 +22,17 @@ from workers.web import (
     door,
     feedback,
     images,
+    newcomers,
+    posters,
+    scenarios,
     storefront,
     workshop,
 )
 from workers.web.guard import Guard
-from workers.web.rendering import page
-from workers.web.site import NotFound, Site, WrongInput, site_of
+from workers.web.problems import NotFound, WrongInput
+from workers.web.rendering import page, words_for
+from workers.web.site import Site, site_of
+from workers.web.unread import Unread, come_again
 
 
 def make_app(site: Site) -> Starlette:
@@ -42,6 +47,9 @@ def make_app(site: Site) -> Starlette:
             *api.ROUTES,
             *console.ROUTES,
             *workshop.ROUTES,
+            *newcomers.ROUTES,
+            *posters.ROUTES,
+            *scenarios.ROUTES,
             *developers.ROUTES,
             Route("/live", live),
             Route("/ready", ready),
@@ -51,7 +59,8 @@ def make_app(site: Site) -> Starlette:
         middleware=[
             Middleware(
                 Guard, settings=site.settings.web, largest_upload=site.settings.photos.max_bytes
-            )
+            ),
+            Middleware(Unread, health=site.health),
         ],
         exception_handlers={
             404: not_found,
@@ -83,13 +92,14 @@ async def metrics(_request: Request) -> Response:
 
 async def not_found(request: Request, problem: Exception) -> Response:
     """404, for people."""
-    why = str(problem) if isinstance(problem, NotFound) else ""
+    why = problem.told(words_for(request)) if isinstance(problem, NotFound) else ""
     return page(request, "problem.html", {"kind": "not_found", "why": why}, status=404)
 
 
 async def wrong_input(request: Request, problem: Exception) -> Response:
     """422, with what is wrong."""
-    return page(request, "problem.html", {"kind": "wrong", "why": str(problem)}, status=422)
+    why = problem.told(words_for(request)) if isinstance(problem, WrongInput) else ""
+    return page(request, "problem.html", {"kind": "wrong", "why": why}, status=422)
 
 
 async def permanent(request: Request, problem: Exception) -> Response:
@@ -101,6 +111,4 @@ async def permanent(request: Request, problem: Exception) -> Response:
 async def away(request: Request, problem: Exception) -> Response:
     """503: Kafka or the store does not answer now; the same again may work."""
     log.warning("page", path=request.url.path, why=str(problem))
-    answer = page(request, "problem.html", {"kind": "away", "why": ""}, status=503)
-    answer.headers["Retry-After"] = "1"
-    return answer
+    return come_again(request)

@@ -1,12 +1,14 @@
 """Server-sent events: an open page learns within milliseconds that its shopper's list is another.
 
-The stream tells the list's id and nothing else; the page then asks for the shelf, in its own
+The stream tells which list it is and nothing else; the page then asks for the shelf, in its own
 language. What is the present list is told first, so that nothing is missed between two streams.
+Stream and shelf may come from two instances: whose list it is and its offset say which is newer.
 """
 
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 
 from starlette.requests import Request
@@ -34,10 +36,15 @@ async def ids_of_lists(site: Site, user_id: str) -> AsyncIterator[str]:
     with site.watchers.watch(user_id, EVERYONE) as changed:
         while not site.watchers.closed:
             changed.clear()
-            found = site.tables.list_for(user_id)
+            found = site.list_for(user_id)
             if found is not None and found.recommendation_id != told:
                 told = found.recommendation_id
-                yield f"event: shelf\ndata: {told}\n\n"
+                place = {
+                    "list": told,
+                    "of": found.user_id,
+                    "at": site.tables.lists.offset_of(found),
+                }
+                yield f"event: shelf\ndata: {json.dumps(place)}\n\n"
             try:
                 await asyncio.wait_for(changed.wait(), STILL_HERE_SECONDS)
             except TimeoutError:

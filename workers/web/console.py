@@ -6,27 +6,23 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 from starlette.routing import Route
 
-from workers.web.console_view import demand_rows, rejected_rows, style_rows
+from workers.web.console_view import demand_rows, rejected_rows
+from workers.web.problems import NotFound
 from workers.web.rendering import page, words_for
-from workers.web.site import NotFound, id_of, site_of
+from workers.web.site import id_of, site_of
+from workers.web.style_view import style_rows
 
 SHOWN = 200
-A_DAY = "public, max-age=86400"
+DAY_SECONDS = 24 * 3600
 
 
 async def styles(request: Request) -> Response:
     """Every style with its swatch, coverage and click rate."""
     site = site_of(request)
-    names = [style.style_id for style in site.manifest.styles]
-    return page(
-        request,
-        "console_styles.html",
-        {
-            "rows": style_rows(site.tables, site.journal, words_for(request), names),
-            "products": len(site.tables.products),
-            "published": request.query_params.get("published", ""),
-        },
-    )
+    rows = style_rows(site.tables, site.journal, words_for(request), site.generators, site.clock())
+    told = {name: request.query_params.get(name, "") for name in ("published", "withdrawn")}
+    view = {"rows": rows, "products": len(site.tables.products), **told}
+    return page(request, "console_styles.html", view)
 
 
 async def rejected(request: Request) -> Response:
@@ -58,8 +54,8 @@ async def swatch(request: Request) -> Response:
     for style in site.manifest.styles:
         if style.style_id == wanted:
             path = site.settings.stylize.generator / style.swatch
-            return FileResponse(path, headers={"Cache-Control": A_DAY})
-    raise NotFound(f"the generator has no style {wanted!r}")
+            return FileResponse(path, headers={"Cache-Control": site.kept(DAY_SECONDS)})
+    raise NotFound("missing.style", style=wanted)
 
 
 ROUTES = [

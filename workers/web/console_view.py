@@ -1,38 +1,15 @@
-"""What the console's tables show: pure functions of what the topics say."""
+"""What was rejected and what waits, as the console shows it: functions of what the topics say."""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from schemas.events import ORIGINAL, RejectedImage, RejectionReason, Style
-from stylecore.bounds import SMALLER_IS_BETTER
-from workers.web.addresses import swatch
+from schemas.events import RejectedImage, RejectionReason
 from workers.web.journal import Demanded, Journal
-from workers.web.rates import Rate, wilson
-from workers.web.shelf import picture_of, picture_uri, style_label
+from workers.web.shelf import picture_uri, style_label
 from workers.web.tables import Tables
 from workers.web.words import Words
-
-
-@dataclass(frozen=True)
-class StyleRow:
-    """A style with what came of it."""
-
-    style_id: str
-    label: str
-    is_generators: bool
-    swatch: str
-    """Address of a picture of the style; '' while there is none."""
-    style: Style | None
-    """As its merchandiser defined it."""
-    covered: int
-    """Products on sale that have a picture in it."""
-    seen: int
-    clicked: int
-    rate: Rate | None
 
 
 @dataclass(frozen=True)
@@ -55,50 +32,8 @@ class DemandRow:
     title: str
     label: str
     demanded: Demanded
-
-
-def style_rows(
-    tables: Tables, journal: Journal, words: Words, generators: Sequence[str]
-) -> list[StyleRow]:
-    """The photo, the generator's styles, then the merchandisers', each with its figures."""
-    covered, example = _coverage(tables)
-    own = [style for style in tables.styles if style not in generators]
-    rows = []
-    for style_id in (ORIGINAL, *generators, *own):
-        seen, clicked = (journal.acts[style_id, kind] for kind in ("impression", "click"))
-        is_generators = style_id in generators
-        rows.append(
-            StyleRow(
-                style_id=style_id,
-                label=style_label(tables, words, style_id),
-                is_generators=is_generators,
-                swatch=swatch(style_id)
-                if is_generators
-                else _picture(tables, example.get(style_id), style_id),
-                style=tables.styles.get(style_id),
-                covered=covered[style_id],
-                seen=seen,
-                clicked=clicked,
-                rate=wilson(clicked, seen),
-            )
-        )
-    return rows
-
-
-def _coverage(tables: Tables) -> tuple[Counter[str], dict[str, str]]:
-    """By style: products on sale that have a picture in it, and one of them."""
-    covered, example = Counter({ORIGINAL: len(tables.products)}), {}
-    for product_id in tables.products:
-        looks = tables.renders.get(product_id, {})
-        covered.update(looks.keys())
-        example.update(dict.fromkeys((*looks, ORIGINAL), product_id))
-    return covered, example
-
-
-def _picture(tables: Tables, product_id: str | None, style_id: str) -> str:
-    """The address of a product in the style; '' where there is none."""
-    uri = picture_uri(tables, product_id, style_id) if product_id else None
-    return picture_of(product_id, style_id, uri).address if product_id and uri else ""
+    is_rejected: bool
+    """The picture was drawn and the gate kept it back: it waits for another style or photo."""
 
 
 def rejected_rows(tables: Tables, words: Words, most: int) -> list[RejectedRow]:
@@ -128,12 +63,14 @@ def _rejected_row(
 
 def reason_in_words(reason: RejectionReason, words: Words) -> str:
     """A figure with the bound that it missed, or the error in its own words."""
+    key = f"figure.{reason.figure}"
+    figure = words(key) if key in words else reason.figure  # one newer than these words
     if reason.value is None or reason.bound is None:
-        return f"{reason.figure}: {reason.text or ''}"
-    side = "above" if reason.figure in SMALLER_IS_BETTER else "below"
+        return f"{figure}: {reason.text or ''}"
+    side = "above" if reason.value > reason.bound else "below"
     return words(
         f"rejected.{side}",
-        figure=words(f"figure.{reason.figure}"),
+        figure=figure,
         value=f"{reason.value:.2f}",
         bound=f"{reason.bound:.2f}",
     )
@@ -153,6 +90,7 @@ def demand_rows(tables: Tables, journal: Journal, words: Words, most: int) -> li
             title=tables.products[it.product_id].title,
             label=style_label(tables, words, it.style_id),
             demanded=it,
+            is_rejected=(it.product_id, it.style_id) in tables.rejected,
         )
         for it in waiting[:most]
     ]

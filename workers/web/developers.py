@@ -14,6 +14,7 @@ from starlette.routing import Route
 
 from workers.web.api import LIST_PATH
 from workers.web.rendering import page
+from workers.web.site import site_of
 
 CONSUMERS = {"Python": "consume.py", "Java": "Consume.java", "JavaScript": "consume.mjs"}
 FEEDBACK = "feedback.py"
@@ -24,6 +25,7 @@ async def developers(request: Request) -> Response:
     view = {
         "consumers": {language: snippet(name) for language, name in CONSUMERS.items()},
         "feedback": snippet(FEEDBACK),
+        "has_token": site_of(request).settings.web.token is not None,
         "list_address": str(request.base_url).rstrip("/") + LIST_PATH.replace("{user}", "ada"),
     }
     return page(request, "developers.html", view)

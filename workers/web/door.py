@@ -1,4 +1,4 @@
-"""The door: a token for a cookie."""
+"""The door: a token for a cookie, and so many guesses a minute."""
 
 from __future__ import annotations
 
@@ -15,23 +15,39 @@ from workers.web.site import site_of
 
 async def door(request: Request) -> Response:
     """Asks for the token."""
-    return page(request, "enter.html", {"is_wrong": False})
+    return _asking(request, "", 200)
 
 
 async def enter(request: Request) -> Response:
     """Gives the browser what it needs to come in, or asks again."""
-    token = site_of(request).settings.web.token
-    wanted = token.get_secret_value() if token else ""
+    site = site_of(request)
+    token = site.settings.web.token
+    if token is None:
+        return RedirectResponse("/", 303)
+    address = request.client.host if request.client else ""
+    if seconds := site.attempts.seconds_to_wait(address):
+        answer = _asking(request, "enter.wait", 429)
+        answer.headers["Retry-After"] = str(seconds)
+        return answer
     async with request.form() as form:
         shown = str(form.get("token", ""))
-    if not hmac.compare_digest(shown.encode(), wanted.encode()):
-        return page(request, "enter.html", {"is_wrong": True}, status=401)
+    if not hmac.compare_digest(shown.encode(), token.get_secret_value().encode()):
+        site.attempts.fail(address)
+        return _asking(request, "enter.wrong", 401)
+    return _opened(request, token.get_secret_value())
+
+
+def _opened(request: Request, token: str) -> Response:
     answer = RedirectResponse("/", 303)
     secure = request.url.scheme == "https"
     answer.set_cookie(
-        COOKIE, cookie_of(wanted), httponly=True, samesite="strict", secure=secure, path="/"
+        COOKIE, cookie_of(token), httponly=True, samesite="strict", secure=secure, path="/"
     )
     return answer
+
+
+def _asking(request: Request, why: str, status: int) -> Response:
+    return page(request, "enter.html", {"why": why}, status=status)
 
 
 ROUTES = [Route("/enter", door), Route("/enter", enter, methods=["POST"])]

@@ -1,7 +1,8 @@
 """What shoppers do, from the page to feedback.events.v1; answered when Kafka has it.
 
 A page sends a list of events as JSON, each with an event_id of its own, and sends it again until
-it is answered: repeated, an event counts once. A form without JavaScript sends one event.
+it is answered: repeated, an event counts once. What can be no event is refused by itself, with the
+reason, and keeps no other back. A form without JavaScript sends one event.
 """
 
 from __future__ import annotations
@@ -18,38 +19,55 @@ from starlette.routing import Route
 from schemas.events import Feedback
 from schemas.topics import FEEDBACK
 from workers.web import addresses
-from workers.web.site import Site, WrongInput, id_of, site_of
+from workers.web.problems import WrongInput
+from workers.web.rendering import words_for
+from workers.web.site import Site, id_of, site_of
 
-Sent = Annotated[list[dict[str, Any]], msgspec.Meta(min_length=1, max_length=200)]
+Fields = dict[str, Any]
+Sent = Annotated[list[Fields], msgspec.Meta(min_length=1, max_length=200)]
 FIELDS = set(Feedback.__struct_fields__) - {"user_id", "occurred_at"}
 
 
 async def feedback(request: Request) -> Response:
-    """Publish what the shopper did. 202, or 303 back to the shop for a form."""
+    """Publish what the shopper did; from a page with JavaScript, or from a form."""
+    if request.headers.get("content-type", "").startswith("application/json"):
+        return await _from_script(request)
+    return await _from_form(request)
+
+
+async def _from_script(request: Request) -> Response:
+    """202 with how many were taken and which were refused; 422 where none was taken."""
     site, user_id = site_of(request), id_of(request, "user")
-    as_json = request.headers.get("content-type", "").startswith("application/json")
-    now = site.clock()
-    if as_json:
-        sent = _sent(await request.body())
-    else:
-        async with request.form() as form:
-            sent = [{name: text for name, text in form.items() if text}]
-            sent[0].setdefault("event_id", f"form-{secrets.token_hex(12)}")
-    events = [_event(site, user_id, fields, now) for fields in sent]
+    events, refused, now = [], [], site.clock()
+    for fields in _sent(await request.body()):
+        try:
+            events.append(_event(site, user_id, fields, now))
+        except WrongInput as problem:
+            why = problem.told(words_for(request))
+            refused.append({"event_id": fields.get("event_id"), "why": why})
     await site.outbox.publish(FEEDBACK, events, now)
-    if as_json:
-        return JSONResponse({"taken": len(events)}, 202)
+    return JSONResponse({"taken": len(events), "refused": refused}, 202 if events else 422)
+
+
+async def _from_form(request: Request) -> Response:
+    """303 back to the shop."""
+    site, user_id = site_of(request), id_of(request, "user")
+    async with request.form() as form:
+        fields: Fields = {name: text for name, text in form.items() if text}
+    fields.setdefault("event_id", f"form-{secrets.token_hex(12)}")
+    now = site.clock()
+    await site.outbox.publish(FEEDBACK, [_event(site, user_id, fields, now)], now)
     return RedirectResponse(addresses.shop(user_id), 303)
 
 
-def _sent(body: bytes) -> list[dict[str, Any]]:
+def _sent(body: bytes) -> list[Fields]:
     try:
         return msgspec.json.decode(body, type=Sent)
     except msgspec.DecodeError as problem:
-        raise WrongInput(f"a JSON list of events is needed: {problem}") from problem
+        raise WrongInput("wrong.events", detail=problem) from problem
 
 
-def _event(site: Site, user_id: str, fields: dict[str, Any], now: datetime) -> Feedback:
+def _event(site: Site, user_id: str, fields: Fields, now: datetime) -> Feedback:
     """The event, at the server's time. Raises WrongInput."""
     given = {name: value for name, value in fields.items() if name in FIELDS}
     try:
@@ -57,9 +75,9 @@ def _event(site: Site, user_id: str, fields: dict[str, Any], now: datetime) -> F
             {**given, "user_id": user_id, "occurred_at": now}, Feedback, strict=False
         )
     except msgspec.ValidationError as problem:
-        raise WrongInput(str(problem)) from problem
+        raise WrongInput("wrong.detail", detail=problem) from problem
     if event.product_id not in site.tables.products:
-        raise WrongInput(f"no product {event.product_id!r} is on sale")
+        raise WrongInput("missing.product", product=event.product_id)
     return event
 
 

@@ -76,7 +76,7 @@ class Guard:
 
     def __init__(self, app: ASGIApp, settings: WebSettings, largest_upload: int) -> None:
         self._app = app
-        self._token = settings.token.get_secret_value() if settings.token else None
+        self._token = None if settings.token is None else settings.token.get_secret_value()
         self._hosts = {*LOOPBACK_HOSTS, *settings.allowed_hosts, settings.host}
         self._largest_upload = largest_upload
 
@@ -107,7 +107,7 @@ class Guard:
             if refusal is not None:
                 return refusal
         is_open = path in OPEN_PATHS or path.startswith(OPEN_FOLDER)
-        if self._token and not is_open and not self._may_enter(request):
+        if self._token is not None and not is_open and not self._may_enter(request, self._token):
             if "text/html" in request.headers.get("accept", ""):
                 return RedirectResponse("/enter", 303)
             return _refuse("a token is needed", 401, {"WWW-Authenticate": "Bearer"})
@@ -124,8 +124,7 @@ class Guard:
             return _refuse(f"{length} bytes are too many", 413)
         return None
 
-    def _may_enter(self, request: Request) -> bool:
-        token = self._token or ""
+    def _may_enter(self, request: Request, token: str) -> bool:
         shown = request.headers.get("authorization", "").removeprefix("Bearer ")
         kept = request.cookies.get(COOKIE, "")
         return hmac.compare_digest(shown.encode(), token.encode()) or hmac.compare_digest(

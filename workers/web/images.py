@@ -9,10 +9,11 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from workers.web.pictures import media_type_for, version_of, width_for
+from workers.web.problems import NotFound
 from workers.web.shelf import picture_uri
-from workers.web.site import NotFound, id_of, site_of
+from workers.web.site import id_of, site_of
 
-FOR_GOOD = "public, max-age=31536000, immutable"
+FOR_GOOD_SECONDS = 365 * 24 * 3600
 AT_ONCE = asyncio.Semaphore(4)
 """Pictures in the making: more would only wait for the processor."""
 
@@ -37,12 +38,14 @@ async def answer_with(request: Request, uri: str | None) -> Response:
     Raises NotFound, Permanent, Transient.
     """
     if uri is None:
-        raise NotFound("there is no such picture")
+        raise NotFound("missing.picture")
     media_type = media_type_for(request.headers.get("accept", ""))
     width = width_for(request.query_params.get("w", ""))
+    site = site_of(request)
     async with AT_ONCE:
-        data = await asyncio.to_thread(site_of(request).pictures.small, uri, width, media_type)
-    keep = FOR_GOOD if request.query_params.get("v") == version_of(uri) else "no-cache"
+        data = await asyncio.to_thread(site.pictures.small, uri, width, media_type)
+    is_lasting = request.query_params.get("v") == version_of(uri)
+    keep = f"{site.kept(FOR_GOOD_SECONDS)}, immutable" if is_lasting else "private, no-cache"
     headers = {"Cache-Control": keep, "Vary": "Accept"}
     return Response(data, media_type=media_type, headers=headers)
 

@@ -16,14 +16,14 @@ import msgspec
 from schemas.cloudevents import header
 from schemas.codec import InvalidEvent, decode
 from schemas.events import StyleDemand
-from schemas.topics import DEAD_LETTER_SUFFIX, DEMAND, FEEDBACK, TOPICS
+from schemas.topics import DEMAND, FEEDBACK, TOPICS, dead_letter_topic
 from workers.letters import REPLAYED, Letter, letter_of
 from workers.records import Record
 
 COUNTED = (FEEDBACK.name, DEMAND.name)
 JOURNALS: tuple[str, ...] = (
     *COUNTED,
-    *(topic.name + DEAD_LETTER_SUFFIX for topic in TOPICS if topic.dead_letters_of),
+    *(dead_letter_topic(topic.name) for topic in TOPICS if topic.dead_letters_of),
 )
 LETTERS_KEPT = 500
 DEMANDS_KEPT = 5000
@@ -38,7 +38,10 @@ class Acted(msgspec.Struct, frozen=True, gc=False):
 
 
 class Demanded(msgspec.Struct, frozen=True):
-    """A product that shoppers want in a style: how many, and when that was told last."""
+    """A product that shoppers want in a style, and when that was told last.
+
+    `wanted` is the most shoppers of one window: over windows the same shopper would count again.
+    """
 
     product_id: str
     style_id: str
@@ -68,6 +71,13 @@ class Journal:
             except (InvalidEvent, msgspec.DecodeError):
                 continue
 
+    def letter_of(self, name: str, key: str) -> Letter | None:
+        """The newest letter of a topic (its contract name) with that key; None once replayed."""
+        for (topic, _), letter in reversed(self.letters.items()):
+            if topic == dead_letter_topic(name) and letter.record.key == key.encode():
+                return None if letter.replayed else letter
+        return None
+
     def _take(self, name: str, record: Record) -> None:
         if name == FEEDBACK.name:
             if record.value is not None:
@@ -87,7 +97,7 @@ class Journal:
         self.demand[pair] = Demanded(
             told.product_id,
             told.style_id,
-            told.wanted + (before.wanted if before else 0),
+            max(told.wanted, before.wanted if before else 0),
             told.window_end,
         )
         if len(self.demand) > DEMANDS_KEPT:

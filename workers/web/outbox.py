@@ -13,6 +13,7 @@ from confluent_kafka import KafkaError
 from schemas.topics import Topic
 from stylecore.errors import Transient
 from workers.publisher import Publisher
+from workers.records import Output, output_of, tombstone
 from workers.settings import Settings
 from workers.telemetry import RECORDS_PRODUCED
 
@@ -30,24 +31,35 @@ class Outbox:
     """
 
     def __init__(self, settings: Settings) -> None:
+        self._settings = settings
         self._publisher = Publisher(settings, SOURCE)
 
     async def publish(self, topic: Topic, events: Sequence[msgspec.Struct], now: datetime) -> None:
         """Send the events and wait until the broker has all. Raises Transient, Permanent."""
+        await self._send(
+            [output_of(self._settings, topic, event, source=SOURCE, now=now) for event in events]
+        )
+
+    async def withdraw(self, topic: Topic, key: str) -> None:
+        """Send a tombstone, likewise."""
+        await self._send([tombstone(self._settings, topic, key.encode())])
+
+    async def _send(self, outputs: Sequence[Output]) -> None:
         loop = asyncio.get_running_loop()
-        left: list[asyncio.Future[None]] = [loop.create_future() for _ in events]
+        left: list[asyncio.Future[None]] = [loop.create_future() for _ in outputs]
 
         def hand_over() -> None:
-            for event, done in zip(events, left, strict=True):
-                self._publisher.send(topic, event, now, _Told(loop, done))
+            for output, done in zip(outputs, left, strict=True):
+                self._publisher.send_raw(output, _Told(loop, done))
 
         try:
             async with asyncio.timeout(ANSWER_SECONDS):
                 await asyncio.to_thread(hand_over)
                 await asyncio.gather(*left)
         except TimeoutError as problem:
-            raise Transient(f"Kafka has not confirmed {topic.name} yet") from problem
-        RECORDS_PRODUCED.labels(WORKER, self._publisher.topic(topic)).inc(len(events))
+            raise Transient("Kafka has not confirmed the records yet") from problem
+        for output in outputs:
+            RECORDS_PRODUCED.labels(WORKER, output.topic).inc()
 
     def poll_until(self, stop: threading.Event) -> None:
         """Hear of deliveries until `stop` is set, then wait for what is on its way."""

@@ -35,14 +35,23 @@ class Pictures:
 
     def __init__(self, settings: Settings, decoder: Decoder) -> None:
         self._decoder = decoder
-        self._max_bytes = settings.photos.max_bytes
+        self._bounds = settings.photos
         self._prefixes = (*settings.photos.allowed_prefixes, Store(settings.store.uri).uri)
         self.small = lru_cache(maxsize=KEPT)(self._small)
 
     def photo(self, uri: str) -> Photo:
         """The photo or picture at an address. Raises Permanent or Transient."""
-        data = fetch(uri, allowed_prefixes=self._prefixes, max_bytes=self._max_bytes)
-        return self.decoded(data)
+        return self.decoded(self.file(uri))
+
+    def file(self, uri: str) -> bytes:
+        """The bytes at an address. Raises Permanent or Transient."""
+        return fetch(
+            uri,
+            allowed_prefixes=self._prefixes,
+            max_bytes=self._bounds.max_bytes,
+            seconds=self._bounds.fetch_seconds,
+            networks=self._bounds.allowed_networks,
+        )
 
     def decoded(self, data: bytes) -> Photo:
         """The photo in these bytes. Raises NotAPhoto or Transient."""

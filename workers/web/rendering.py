@@ -51,6 +51,5 @@ def page(
 
 
 def _in(request: Request, language: str) -> str:
-    """The same page in another language."""
-    address = request.url.include_query_params(lang=language)
-    return f"{address.path}?{address.query}"
+    """The same page in another language: a query alone, for a path of `//name` names a host."""
+    return f"?{request.url.include_query_params(lang=language).query}"

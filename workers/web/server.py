@@ -1,7 +1,7 @@
 """The web worker's process: topics read in threads, pages served by one event loop.
 
-Three threads beside the loop: one follows the tables, one the journal, one hears of deliveries. The
-pages are served from the first second; /ready says when the tables have been read.
+Three threads beside the loop: one follows the tables, one the journal, one hears of deliveries. Who
+asks before the tables have been read is told to come again (unread.py).
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import threading
-from collections.abc import Callable
+import time
 from datetime import UTC, datetime
 
 import uvicorn
@@ -18,19 +18,20 @@ from stylecore.decoder import Decoder
 from stylecore.decoder_process import Limits
 from stylecore.errors import SettingsError
 from stylecore.manifest import load_manifest
-from workers.records import Record
 from workers.settings import Settings, WebSettings
 from workers.telemetry import Health, log
 from workers.topics import require_topics, topic_name
 from workers.web.app import make_app
-from workers.web.follow import Background, follow
+from workers.web.attempts import Attempts
+from workers.web.follow import Background
 from workers.web.guard import require_safe
 from workers.web.journal import JOURNALS, Journal
 from workers.web.mixer import Mixer
 from workers.web.outbox import Outbox
 from workers.web.pictures import WIDTHS, Pictures
+from workers.web.reading import reading_journal, reading_tables
 from workers.web.site import Site
-from workers.web.tables import TABLES, Change, Tables
+from workers.web.tables import TABLES, Tables
 from workers.web.watchers import Watchers
 
 WORKER = "web"
@@ -59,8 +60,8 @@ async def _serve(
     decoder = decoder_of(settings)
     site = make_site(settings, health, decoder)
     threads = [
-        Background("tables", _tables(site, stop), stop),
-        Background("journal", _journal(site, stop), stop),
+        Background("tables", reading_tables(site, stop), stop),
+        Background("journal", reading_journal(site, stop), stop),
         Background("outbox", lambda: site.outbox.poll_until(stop), stop),
     ]
     server = uvicorn.Server(
@@ -108,39 +109,9 @@ def make_site(settings: Settings, health: Health, decoder: Decoder) -> Site:
         outbox=Outbox(settings),
         pictures=pictures,
         mixer=Mixer(settings, pictures),
+        attempts=Attempts(time.monotonic),
         clock=lambda: datetime.now(UTC),
     )
-
-
-def _tables(site: Site, stop: threading.Event) -> Callable[[], None]:
-    """Reads the tables' topics; the loop of this call takes what was read."""
-    loop = asyncio.get_running_loop()
-    contract = {topic_name(site.settings, topic): topic.name for topic in TABLES}
-
-    def take(records: list[Record]) -> None:
-        changes = [
-            Change(contract[it.topic], (it.key or b"").decode(errors="replace"), it.value)
-            for it in records
-        ]
-        loop.call_soon_threadsafe(lambda: site.watchers.notify(site.tables.apply(changes)))
-
-    def caught_up() -> None:
-        loop.call_soon_threadsafe(setattr, site.health, "ready", True)  # after what was read
-        log.info("tables read")
-
-    return lambda: follow(site.settings, [*contract], take, caught_up, stop)
-
-
-def _journal(site: Site, stop: threading.Event) -> Callable[[], None]:
-    """Reads what the console counts, likewise."""
-    loop = asyncio.get_running_loop()
-    contract = {topic_name(site.settings, name): name for name in JOURNALS}
-
-    def take(records: list[Record]) -> None:
-        changes = [(contract[it.topic], it) for it in records]
-        loop.call_soon_threadsafe(site.journal.take, changes)
-
-    return lambda: follow(site.settings, [*contract], take, lambda: None, stop)
 
 
 async def _close_after(stop: threading.Event, site: Site, server: uvicorn.Server) -> None:

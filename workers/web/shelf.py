@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass
 
-from schemas.events import ORIGINAL, Product, Recommendations, RecommendedItem
+from schemas.events import ORIGINAL, Product
 from workers.web.addresses import picture
+from workers.web.lists import ShownItem, ShownList
 from workers.web.pictures import version_of
 from workers.web.tables import Tables
 from workers.web.words import Words
@@ -47,7 +48,7 @@ class Item:
     policy: str
 
 
-def items_of(found: Recommendations | None, tables: Tables, words: Words) -> list[Item]:
+def items_of(found: ShownList | None, tables: Tables, words: Words) -> list[Item]:
     """The list's items whose product and picture are there, best first."""
     if found is None:
         return []
@@ -89,7 +90,7 @@ def looks_of(tables: Tables, words: Words, product_id: str, order: list[str]) ->
     return [look for look in looks if look is not None]
 
 
-def style_order(found: Recommendations | None) -> list[str]:
+def style_order(found: ShownList | None) -> list[str]:
     """The styles of a list, the likeliest for this shopper first."""
     chances: dict[str, float] = defaultdict(float)
     for item in found.items if found else ():
@@ -121,16 +122,16 @@ def style_label(tables: Tables, words: Words, style_id: str) -> str:
     return words.style(style_id) or (own.label if own else style_id)
 
 
-def why(item: RecommendedItem, tables: Tables, words: Words) -> str:
+def why(item: ShownItem, tables: Tables, words: Words) -> str:
     """The reason in the reader's language; English is the topic's own text."""
     if words.language == "en":
         return item.reason.text
+    key = f"why.{item.reason.kind}"
+    if key not in words:  # a kind that is newer than these words
+        return item.reason.text
     past = [tables.products[it] for it in item.reason.because if it in tables.products]
-    return words(
-        f"why.{item.reason.kind}",
-        title=past[0].title if past else "",
-        style=style_label(tables, words, item.style_id),
-    )
+    style = style_label(tables, words, item.style_id)
+    return words(key, title=past[0].title if past else "", style=style)
 
 
 def price(product: Product) -> str:

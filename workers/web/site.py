@@ -11,14 +11,16 @@ import msgspec
 from starlette.requests import Request
 
 from schemas.types import Id
-from stylecore.errors import Permanent
 from stylecore.manifest import GeneratorManifest
 from workers.settings import Settings
 from workers.telemetry import Health
+from workers.web.attempts import Attempts
 from workers.web.journal import Journal
+from workers.web.lists import ShownList
 from workers.web.mixer import Mixer
 from workers.web.outbox import Outbox
 from workers.web.pictures import Pictures
+from workers.web.problems import NotFound, WrongInput
 from workers.web.tables import Tables
 from workers.web.watchers import Watchers
 
@@ -36,15 +38,23 @@ class Site:
     outbox: Outbox
     pictures: Pictures
     mixer: Mixer
+    attempts: Attempts
+    """To guess the token."""
     clock: Callable[[], datetime]
 
+    def list_for(self, user_id: str) -> ShownList | None:
+        """The list that is valid for the shopper now."""
+        return self.tables.lists.of(user_id, self.clock())
 
-class NotFound(Permanent):
-    """There is no such thing: 404."""
+    @property
+    def generators(self) -> list[str]:
+        """The ids of the generator's styles."""
+        return [style.style_id for style in self.manifest.styles]
 
-
-class WrongInput(Permanent):
-    """What was sent is not as it should be; the message says what: 422."""
+    def kept(self, seconds: int) -> str:
+        """A Cache-Control for what may be kept so long: by the reader alone where a token is."""
+        whose = "public" if self.settings.web.token is None else "private"
+        return f"{whose}, max-age={seconds}"
 
 
 def site_of(request: Request) -> Site:
@@ -57,4 +67,12 @@ def id_of(request: Request, name: str) -> str:
     try:
         return msgspec.convert(request.path_params[name], Id)
     except msgspec.ValidationError as problem:
-        raise NotFound(f"{name}: that is no id") from problem
+        raise NotFound("missing.id", id=request.path_params[name]) from problem
+
+
+def require_id(text: str) -> str:
+    """The id that somebody typed. Raises WrongInput where it can be none."""
+    try:
+        return msgspec.convert(text, Id)
+    except msgspec.ValidationError as problem:
+        raise WrongInput("wrong.id", id=text) from problem

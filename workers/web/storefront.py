@@ -11,9 +11,10 @@ from starlette.routing import Route
 
 from schemas.events import ORIGINAL
 from workers.web import addresses
+from workers.web.problems import NotFound
 from workers.web.rendering import page, words_for
 from workers.web.shelf import items_of, look_of, looks_of, price, style_order
-from workers.web.site import NotFound, Site, id_of, site_of
+from workers.web.site import Site, id_of, require_id, site_of
 from workers.web.words import Words
 
 SHOPPERS_SHOWN = 24
@@ -24,14 +25,14 @@ OFFERED = {str(ITEMS), str(TOGETHER_ITEMS)}
 
 async def home(request: Request) -> Response:
     """Whose shop it is to be: somebody known, somebody new, or two at once."""
-    shoppers = site_of(request).tables.latest_shoppers(SHOPPERS_SHOWN)
+    shoppers = site_of(request).tables.lists.latest_shoppers(SHOPPERS_SHOWN)
     return page(request, "home.html", {"shoppers": shoppers})
 
 
 async def enter_shop(request: Request) -> Response:
     """From the form on the first page to a shopper's shop; a new one where no name is given."""
-    user_id = request.query_params.get("user", "").strip()
-    return RedirectResponse(addresses.shop(user_id or f"guest-{secrets.token_hex(4)}"), 303)
+    user_id = request.query_params.get("user", "").strip() or f"guest-{secrets.token_hex(4)}"
+    return RedirectResponse(addresses.shop(require_id(user_id)), 303)
 
 
 async def shop(request: Request) -> Response:
@@ -47,12 +48,17 @@ async def shelf(request: Request) -> Response:
 
 
 async def together(request: Request) -> Response:
-    """Two shoppers side by side; those who looked last where none are named."""
+    """Two shoppers side by side; those who looked last where none are named.
+
+    Raises WrongInput for a name that can be none.
+    """
     tables = site_of(request).tables
     names = [request.query_params.get(side, "").strip() for side in ("left", "right")]
-    others = [user_id for user_id in tables.latest_shoppers(4) if user_id not in names]
-    users = [name or (others.pop(0) if others else f"guest-{side}") for side, name in
-             zip(("left", "right"), names, strict=True)]  # fmt: skip
+    others = [user_id for user_id in tables.lists.latest_shoppers(4) if user_id not in names]
+    users = [
+        require_id(name) if name else others.pop(0) if others else f"guest-{side}"
+        for side, name in zip(("left", "right"), names, strict=True)
+    ]
     shelves = [shelf_view(request, user_id, TOGETHER_ITEMS) for user_id in users]
     return page(request, "together.html", {"shelves": shelves, "users": users})
 
@@ -69,11 +75,13 @@ async def product(request: Request) -> Response:
 def shelf_view(request: Request, user_id: str, most: int = ITEMS) -> dict[str, Any]:
     """What a shelf's template needs."""
     site = site_of(request)
-    found = site.tables.list_for(user_id)
+    found = site.list_for(user_id)
     return {
         "user_id": user_id,
-        "is_known": site.tables.knows(user_id),
+        "is_known": found is not None and found.user_id == user_id,
         "recommendation_id": found.recommendation_id if found else "",
+        "of": found.user_id if found else "",
+        "at": site.tables.lists.offset_of(found),
         "items": items_of(found, site.tables, words_for(request))[:most],
         "most": most,
     }
@@ -86,8 +94,8 @@ def product_view(
     tables = site.tables
     wanted = tables.products.get(product_id)
     if wanted is None:
-        raise NotFound(f"no product {product_id!r} is on sale")
-    looks = looks_of(tables, words, product_id, style_order(tables.list_for(user_id)))
+        raise NotFound("missing.product", product=product_id)
+    looks = looks_of(tables, words, product_id, style_order(site.list_for(user_id)))
     asked = request.query_params.get("style")
     chosen = next((look for look in looks if look.style_id == asked), looks[0])
     return {

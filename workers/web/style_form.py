@@ -9,25 +9,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from math import isfinite
-from typing import Any, TypeVar
+from typing import Any
 
-import msgspec
-
-from schemas.codec import InvalidEvent, decode
 from schemas.events import Style, StyleDefinition
 from stylecore.errors import SettingsError
 from stylecore.palette import parse_palette
-from workers.web.site import WrongInput
+from workers.web.forms import checked, marked
+from workers.web.problems import WrongInput
 
 SHARE = "share."
 FULL = 100
 
-Event = TypeVar("Event", bound=msgspec.Struct)
-
 
 def definition_of(form: Mapping[str, str], uploads: str) -> StyleDefinition:
     """How the style is drawn; a reference must lie under `uploads`. Raises WrongInput."""
-    return _checked(_drawn(form, uploads), StyleDefinition)
+    return checked(_drawn(form, uploads), StyleDefinition)
 
 
 def style_of(form: Mapping[str, str], uploads: str) -> Style:
@@ -41,7 +37,7 @@ def style_of(form: Mapping[str, str], uploads: str) -> Style:
             "ends_at": _time(form.get("ends_at", "")),
             "priority": int(_number(form.get("priority") or 0)),
         }
-    return _checked(fields, Style)
+    return checked(fields, Style)
 
 
 def _drawn(form: Mapping[str, str], uploads: str) -> dict[str, Any]:
@@ -54,11 +50,11 @@ def _drawn(form: Mapping[str, str], uploads: str) -> dict[str, Any]:
         try:
             fields["palette"] = parse_palette(palette)
         except SettingsError as problem:
-            raise WrongInput(str(problem)) from problem
+            raise WrongInput("wrong.detail", detail=problem) from problem
     reference = form.get("reference_uri", "")
     if reference:
         if not reference.startswith(uploads):
-            raise WrongInput("reference_uri: only a picture that was uploaded here can be named")
+            raise WrongInput("wrong.reference")
         fields["reference_uri"] = reference
     else:
         fields["weights"] = _shares(form)
@@ -66,14 +62,10 @@ def _drawn(form: Mapping[str, str], uploads: str) -> dict[str, Any]:
 
 
 def _shares(form: Mapping[str, str]) -> dict[str, float]:
-    given = {
-        name.removeprefix(SHARE): _number(share)
-        for name, share in form.items()
-        if name.startswith(SHARE)
-    }
+    given = {name: _number(share) for name, share in marked(form, SHARE).items()}
     shares = {name: share for name, share in given.items() if share > 0}
     if not shares:
-        raise WrongInput("a style needs a share of at least one style, or a reference picture")
+        raise WrongInput("wrong.shares")
     total = sum(shares.values())
     return {name: round(share / total, 4) for name, share in shares.items()}
 
@@ -82,26 +74,20 @@ def _number(text: str | float) -> float:
     try:
         number = float(text)
     except ValueError as problem:
-        raise WrongInput(f"{text!r} is no number") from problem
+        raise WrongInput("wrong.number", text=text) from problem
     if not isfinite(number):
-        raise WrongInput(f"{text!r} is no number")
+        raise WrongInput("wrong.number", text=text)
     return number
 
 
 def _time(text: str) -> datetime:
-    """A form's `2026-12-01T09:00`, which is in UTC."""
+    """A form's `2026-12-01T09:00`, which is in UTC unless it names its own offset."""
     try:
-        return datetime.fromisoformat(text).replace(tzinfo=UTC)
-    except ValueError as problem:
-        raise WrongInput("a campaign needs both times, as in 2026-12-01T09:00") from problem
+        time = datetime.fromisoformat(text)
+        return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
+    except (ValueError, OverflowError) as problem:
+        raise WrongInput("wrong.times") from problem
 
 
 def _parts(text: str) -> list[str]:
     return [part.strip() for part in text.split(",") if part.strip()]
-
-
-def _checked(fields: dict[str, Any], event: type[Event]) -> Event:
-    try:
-        return decode(event, msgspec.json.encode(fields))
-    except InvalidEvent as problem:
-        raise WrongInput(str(problem)) from problem

@@ -1,28 +1,50 @@
 """What the pages show: the compacted topics as dictionaries. Used by the event loop's thread alone.
 
-Every shopper's list is kept as the topic has it, about 4 kB each, and decoded when it is looked
-at. Where the records come from is not known here (follow.py).
+Where the records come from is not known here (follow.py).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from itertools import islice
 from typing import TypeVar
 
 import msgspec
 
 from schemas.codec import InvalidEvent, decode
-from schemas.events import Product, Recommendations, RejectedImage, Style, StylizedImage
-from schemas.topics import PRODUCTS, RECOMMENDATIONS, REJECTED, STYLES, STYLIZED, Topic
-from stylecore.recommend import EVERYONE
+from schemas.events import (
+    PosterRendered,
+    PosterRequest,
+    Product,
+    RejectedImage,
+    Style,
+    StylizedImage,
+)
+from schemas.topics import (
+    POSTER_REQUESTS,
+    POSTERS,
+    PRODUCTS,
+    RECOMMENDATIONS,
+    REJECTED,
+    STYLES,
+    STYLIZED,
+    Topic,
+)
 from workers.telemetry import log
+from workers.web.lists import Lists
 
 Key = TypeVar("Key")
-Value = TypeVar("Value")
+Event = TypeVar("Event", bound=msgspec.Struct)
 
-TABLES: tuple[Topic, ...] = (PRODUCTS, STYLES, STYLIZED, REJECTED, RECOMMENDATIONS)
+TABLES: tuple[Topic, ...] = (
+    PRODUCTS,
+    STYLES,
+    STYLIZED,
+    REJECTED,
+    RECOMMENDATIONS,
+    POSTER_REQUESTS,
+    POSTERS,
+)
 
 
 class Change(msgspec.Struct, frozen=True):
@@ -31,6 +53,7 @@ class Change(msgspec.Struct, frozen=True):
     topic: str
     key: str
     value: bytes | None
+    offset: int
 
 
 @dataclass
@@ -43,7 +66,9 @@ class Tables:
     """product_id -> style_id -> the picture."""
     rejected: dict[tuple[str, str], RejectedImage] = field(default_factory=dict)
     """By product_id and style_id."""
-    _lists: dict[str, bytes] = field(default_factory=dict)
+    requests: dict[str, PosterRequest] = field(default_factory=dict)
+    posters: dict[str, PosterRendered] = field(default_factory=dict)
+    lists: Lists = field(default_factory=Lists)
 
     def apply(self, changes: Iterable[Change]) -> list[str]:
         """Take the changes; the shoppers whose list is another now.
@@ -52,19 +77,10 @@ class Tables:
         """
         return [change.key for change in changes if self._try(change)]
 
-    def list_for(self, user_id: str) -> Recommendations | None:
-        """The shopper's list, or that for everyone, or None while there is neither."""
-        value = self._lists.get(user_id) or self._lists.get(EVERYONE)
-        return None if value is None else decode(Recommendations, value)
-
-    def knows(self, user_id: str) -> bool:
-        """Whether the shopper has a list of their own."""
-        return user_id in self._lists
-
-    def latest_shoppers(self, count: int) -> list[str]:
-        """Those whose lists are the newest, the newest first."""
-        known = (user_id for user_id in reversed(self._lists) if user_id != EVERYONE)
-        return list(islice(known, count))
+    @property
+    def categories(self) -> list[str]:
+        """Of the products on sale."""
+        return sorted({product.category for product in self.products.values()})
 
     def _try(self, change: Change) -> bool:
         try:
@@ -76,30 +92,32 @@ class Tables:
     def _apply(self, change: Change) -> bool:
         key, value = change.key, change.value
         if change.topic == RECOMMENDATIONS.name:
-            self._lists.pop(key, None)  # and in again at the end: the newest is the last
-            if value is not None:
-                self._lists[key] = value
+            self.lists.put(key, value, change.offset)
             return True
         if change.topic == PRODUCTS.name:
-            _put(self.products, key, None if value is None else decode(Product, value))
+            _put(self.products, key, Product, value)
         elif change.topic == STYLES.name:
-            _put(self.styles, key, None if value is None else decode(Style, value))
+            _put(self.styles, key, Style, value)
+        elif change.topic == POSTER_REQUESTS.name:
+            _put(self.requests, key, PosterRequest, value)
+        elif change.topic == POSTERS.name:
+            _put(self.posters, key, PosterRendered, value)
         else:
             self._apply_picture(change)
         return False
 
     def _apply_picture(self, change: Change) -> None:
         product_id, _, style_id = change.key.partition("/")
-        value = change.value
         if change.topic == STYLIZED.name:
-            render = None if value is None else decode(StylizedImage, value)
-            _put(self.renders.setdefault(product_id, {}), style_id, render)
+            looks = self.renders.setdefault(product_id, {})
+            _put(looks, style_id, StylizedImage, change.value)
         else:
-            rejected = None if value is None else decode(RejectedImage, value)
-            _put(self.rejected, (product_id, style_id), rejected)
+            _put(self.rejected, (product_id, style_id), RejectedImage, change.value)
 
 
-def _put(table: dict[Key, Value], key: Key, value: Value | None) -> None:
+def _put(table: dict[Key, Event], key: Key, event: type[Event], value: bytes | None) -> None:
+    """The newest is the last. Raises InvalidEvent, and leaves what was there."""
+    decoded = None if value is None else decode(event, value)
     table.pop(key, None)
-    if value is not None:
-        table[key] = value
+    if decoded is not None:
+        table[key] = decoded

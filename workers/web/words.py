@@ -21,6 +21,10 @@ class Words:
         """The sentence. Raises KeyError for a key that the language lacks."""
         return self._entries[key].format(**values)
 
+    def __contains__(self, key: str) -> bool:
+        """Whether the language has the key."""
+        return key in self._entries
+
     def style(self, style_id: str) -> str | None:
         """What the language calls a generator's style; None where it has no word."""
         return self._entries.get(f"style.{style_id}")

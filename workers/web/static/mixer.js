@@ -63,10 +63,6 @@ async function upload(input) {
 
 form.addEventListener("input", ({ target }) => {
   if (target.name === "reference") return;
-  if (target.name === "label" && !form.elements.style_id.dataset.own) {
-    form.elements.style_id.value = target.value.trim().toLowerCase().replace(/[\s/]+/g, "-");
-  }
-  if (target.name === "style_id") target.dataset.own = "1";
   const drawn = ["strength", "seed", "palette", "keep_product_colour", "product"];
   if (drawn.includes(target.name) || target.name.startsWith("share.")) soon();
 });

@@ -4,6 +4,9 @@
 const GATHER_MS = 30;
 const FIRST_PAUSE_MS = 400;
 const LONGEST_PAUSE_MS = 5000;
+const BATCH = 100;
+const MOST_WAITING = 5000;
+const MOST_KEPT_ALIVE = 20_000; // characters: browsers refuse to keep alive more than 64 kB
 
 export class Outbox {
   /** `tell(true)` when the events have to wait, `tell(false)` when they are through. */
@@ -22,7 +25,7 @@ export class Outbox {
   }
 
   async send() {
-    const batch = this.waiting.slice(0, 100);
+    const batch = this.waiting.slice(0, BATCH);
     const taken = await this.deliver(batch);
     if (taken) {
       this.waiting.splice(0, batch.length);
@@ -31,19 +34,24 @@ export class Outbox {
     } else {
       if (!this.late) this.tell((this.late = true));
       this.pause = Math.min(2 * this.pause, LONGEST_PAUSE_MS);
+      this.waiting.splice(0, this.waiting.length - MOST_WAITING); // a page that is left open for days
     }
     this.timer = this.waiting.length ? setTimeout(() => this.send(), taken ? 0 : this.pause) : null;
   }
 
-  /** Whether the server answered for good: a refusal (4xx) would be the same again. */
+  /** Whether the server has judged each event: those that it names would be refused again. Any other
+   *  answer (no token, not ready, somebody in between) says nothing about them. */
   async deliver(batch) {
+    const body = JSON.stringify(batch);
     try {
       const answer = await fetch(this.address, {
-        method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(batch),
-        keepalive: true,
+        method: "POST", headers: { "content-type": "application/json" }, body,
+        keepalive: body.length < MOST_KEPT_ALIVE,
       });
-      if (answer.status >= 400 && answer.status < 500) console.warn(await answer.text());
-      return answer.status < 500;
+      if (answer.status !== 202 && answer.status !== 422) return false;
+      const { taken, refused } = await answer.json();
+      for (const { event_id, why } of refused) console.warn(event_id, why);
+      return taken + refused.length === batch.length;
     } catch {
       return false;
     }

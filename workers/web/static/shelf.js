@@ -5,45 +5,92 @@ const MOVE_MS = 350;
 const FRESH_MS = 2500;
 const calm = matchMedia("(prefers-reduced-motion: reduce)");
 
+const AGAIN_MS = [150, 300, 600, 1200, 2400, 4800];
+const REOPEN_MS = 2000;
+
 /** Follow the stream of a shelf while its page is visible; `seen(items)` hears of each new list. */
 export function follow(shelf, told, seen) {
   let stream = null;
-  let wanted = shelf.dataset.shelf;
+  let reopening = null;
+  let wanted = placeOf(shelf);
   let busy = false;
 
   async function catchUp() {
     if (busy) return;
     busy = true;
     try {
-      while (shelf.dataset.shelf !== wanted) {
-        const asked = wanted;
-        const answer = await fetch(shelf.dataset.address);
-        if (!answer.ok) break;
-        const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-        replace(shelf, page.querySelector("[data-shelf]"), told);
-        seen(shelf.querySelectorAll(".item"));
-        if (wanted === asked) wanted = shelf.dataset.shelf;
-      }
+      await untilShown();
     } finally {
       busy = false;
     }
   }
 
+  async function untilShown() {
+    for (let tried = 0; shelf.dataset.shelf !== wanted.list; ) {
+      const asked = wanted;
+      const next = await fetchShelf(shelf.dataset.address);
+      if (next && !isBehind(placeOf(next), wanted)) {
+        replace(shelf, next, told);
+        seen(shelf.querySelectorAll(".item"));
+        if (wanted === asked) return; // this list, or one newer still
+      }
+      if (wanted !== asked) tried = 0;
+      else if (tried === AGAIN_MS.length) return;
+      else await pause(AGAIN_MS[tried++]);
+    }
+  }
+
   function open() {
+    clearTimeout(reopening);
     stream = new EventSource(shelf.dataset.changes);
     stream.addEventListener("shelf", ({ data }) => {
-      wanted = data;
+      const announced = JSON.parse(data);
+      if (isOlder(announced, placeOf(shelf))) return; // by an instance that lags behind
+      wanted = announced;
       catchUp();
+    });
+    stream.addEventListener("error", () => {
+      // An answer that is no stream, as of a server that starts, ends it for good.
+      if (stream.readyState === EventSource.CLOSED) reopening = setTimeout(open, REOPEN_MS);
     });
   }
 
   // Browsers open six connections to a server at most: pages in the background give theirs back.
   document.addEventListener("visibilitychange", () => {
-    if (document.hidden) stream.close();
-    else open();
+    clearTimeout(reopening);
+    stream.close();
+    if (!document.hidden) open();
   });
   seen(shelf.querySelectorAll(".item"));
   open();
+}
+
+/** Which list a shelf shows, whose it is, and its place among the lists of the same owner. */
+function placeOf({ dataset }) {
+  return { list: dataset.shelf, of: dataset.of, at: Number(dataset.at) };
+}
+
+function isOlder(one, other) {
+  return one.of === other.of && one.at < other.at;
+}
+
+/** Whether the shelf came from an instance that has not read the announced list yet. */
+function isBehind(shown, announced) {
+  return shown.list !== announced.list && !isOlder(announced, shown);
+}
+
+async function fetchShelf(address) {
+  try {
+    const answer = await fetch(address);
+    if (!answer.ok) return null;
+    return new DOMParser().parseFromString(await answer.text(), "text/html").querySelector("[data-shelf]");
+  } catch {
+    return null;
+  }
+}
+
+function pause(milliseconds) {
+  return new Promise((resolve) => setTimeout(resolve, milliseconds));
 }
 
 function replace(shelf, next, told) {
@@ -61,7 +108,7 @@ function replace(shelf, next, told) {
     else fresh.push(item);
   }
   shelf.replaceChildren(...next.childNodes);
-  shelf.dataset.shelf = next.dataset.shelf;
+  for (const name of ["shelf", "of", "at"]) shelf.dataset[name] = next.dataset[name];
 
   if (focused) restoreFocus(shelf, focused, focusedPart);
   for (const item of fresh) highlight(item);

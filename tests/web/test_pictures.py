@@ -1,0 +1,58 @@
+"""Pictures are fetched within the bounds of the settings, as the workers fetch them."""
+
+import io
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+
+import pytest
+from hostile.servers import server
+from PIL import Image
+
+from stylecore.errors import StylecastError
+from stylecore.fetch import NotFetchable
+from workers.settings import load_settings
+from workers.web.pictures import Pictures
+from workers.web.server import decoder_of
+
+HERE = ["127.0.0.0/8"]
+
+
+@contextmanager
+def pictures_of(address: str, folder, **photos: object) -> Iterator[Pictures]:
+    """Pictures that may be fetched from an address."""
+    settings = load_settings(
+        store={"uri": str(folder)}, photos={"allowed_prefixes": [f"{address}/photos"], **photos}
+    )
+    with closing(decoder_of(settings)) as decoder:
+        yield Pictures(settings, decoder)
+
+
+def test_a_network_of_the_settings_may_be_reached_and_no_other_inside(tmp_path):
+    with server() as (address, asked):
+        with pictures_of(address, tmp_path) as closed, pytest.raises(NotFetchable):
+            closed.file(f"{address}/photos/mug.png")
+        assert asked == []
+        with pictures_of(address, tmp_path, allowed_networks=HERE) as opened:
+            assert opened.file(f"{address}/photos/mug.png")
+        assert asked == ["/photos/mug.png"]
+
+
+def test_a_photo_that_drips_is_given_up_in_time(tmp_path):
+    bounds = {"allowed_networks": HERE, "fetch_seconds": 0.5}
+    with server() as (address, _), pictures_of(address, tmp_path, **bounds) as pictures:
+        started = time.monotonic()
+        with pytest.raises(StylecastError):
+            pictures.file(f"{address}/photos/slow.png")
+        assert time.monotonic() - started < 10
+
+
+def test_a_picture_is_made_once(tmp_path):
+    path = tmp_path / "mug.png"
+    buffer = io.BytesIO()
+    Image.new("RGB", (300, 300), "#0a3d62").save(buffer, "PNG")
+    path.write_bytes(buffer.getvalue())
+    with pictures_of("http://127.0.0.1:1", tmp_path) as pictures:
+        first = pictures.small(str(path), 160, "image/webp")
+        path.unlink()
+        assert pictures.small(str(path), 160, "image/webp") is first

@@ -1,0 +1,94 @@
+"""What the pages hold in memory, from records without a broker."""
+
+from datetime import timedelta
+
+from web.shop import NOW
+
+from schemas.codec import encode
+from schemas.events import StyleDemand
+from schemas.topics import DEMAND, RECOMMENDATIONS
+from stylecore.recommend import EVERYONE
+from workers.records import Record
+from workers.web.journal import Journal
+from workers.web.lists import Lists, ShownItem, ShownList, ShownReason
+from workers.web.tables import Change, Tables
+
+HOUR = timedelta(hours=1)
+
+
+def list_of(user_id: str, valid_until, *items: ShownItem) -> bytes:
+    """A list as its topic has it."""
+    return encode(
+        ShownList(
+            user_id=user_id,
+            recommendation_id=f"list-of-{user_id}",
+            items=list(items),
+            policy="test",
+            factors_version="1",
+            generated_at=NOW,
+            valid_until=valid_until,
+        )
+    )
+
+
+def lists_of(**valid_until) -> Lists:
+    """Lists by their shopper, each with the next offset."""
+    lists = Lists()
+    for offset, (name, until) in enumerate(valid_until.items()):
+        user_id = EVERYONE if name == "everyone" else name
+        lists.put(user_id, list_of(user_id, until), offset)
+    return lists
+
+
+def test_an_expired_list_falls_back_on_that_for_everyone():
+    lists = lists_of(ada=NOW + HOUR, ben=NOW, everyone=NOW)
+    assert lists.of("ada", NOW).user_id == "ada"
+    assert lists.of("ben", NOW).user_id == EVERYONE
+    assert lists.of("ada", NOW + HOUR).user_id == EVERYONE
+    assert lists.of("nobody", NOW).user_id == EVERYONE
+    assert lists_of(ben=NOW).of("ben", NOW) is None
+
+
+def test_of_two_lists_the_newer_has_the_greater_offset():
+    lists = lists_of(ada=NOW + HOUR, everyone=NOW)
+    assert [lists.offset_of(lists.of(name, NOW)) for name in ("ada", "nobody")] == [0, 1]
+    lists.put("ada", list_of("ada", NOW + HOUR), 7)
+    assert lists.offset_of(lists.of("ada", NOW)) == 7
+    assert lists.offset_of(None) == -1
+
+
+def test_a_list_with_a_new_kind_of_reason_is_read_and_one_that_is_none_is_not():
+    reason = ShownReason(kind="of the future", text="Fresh.")
+    item = ShownItem(
+        product_id="mug", style_id="neon", image_uri="/x", score=1, propensity=0.5, reason=reason
+    )
+    tables, name = Tables(), RECOMMENDATIONS.name
+    tables.apply([Change(name, "ada", list_of("ada", NOW + HOUR, item), 1)])
+    assert tables.lists.of("ada", NOW).items == [item]
+    tables.apply([Change(name, "ada", b"no list", 2)])
+    assert tables.lists.of("ada", NOW) is None
+
+
+def test_a_shopper_who_wants_the_same_in_the_next_window_counts_once():
+    journal = Journal()
+    for window, wanted in enumerate([5, 17, 9]):
+        start = NOW + timedelta(seconds=10 * window)
+        told = StyleDemand(
+            product_id="mug",
+            style_id="neon",
+            wanted=wanted,
+            window_start=start,
+            window_end=start + timedelta(seconds=10),
+        )
+        record = Record(
+            topic=DEMAND.name,
+            partition=0,
+            offset=window,
+            key=b"mug",
+            value=encode(told),
+            raw_headers=[],
+            timestamp_ms=0,
+        )
+        journal.take([(DEMAND.name, record)])
+    (demanded,) = journal.demand.values()
+    assert (demanded.wanted, demanded.told_at) == (17, NOW + timedelta(seconds=30))
