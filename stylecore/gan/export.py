@@ -110,12 +110,13 @@ def read_run(run: Path) -> tuple[TrainSettings, list[StyleInfo]]:
 
 def training_run(settings: TrainSettings, run: Path, step: int) -> TrainingRun:
     """What the manifest tells of the training."""
+    pairs = len(list(settings.pairs.glob("*.npz")))
     log = [json.loads(line) for line in (run / LOSSES).read_text().splitlines()]
     seconds = float(np.mean([figures["seconds"] for figures in log] or [0.0])) * step
     return TrainingRun(
-        command=_command(settings),
+        command=_command(settings, pairs),
         photos=settings.photos.name,
-        pairs=len(list(settings.pairs.glob("*.npz"))) or 1,
+        pairs=pairs,
         steps=step,
         seconds=round(seconds, 1),
         seed=settings.seed,
@@ -126,10 +127,10 @@ def training_run(settings: TrainSettings, run: Path, step: int) -> TrainingRun:
     )
 
 
-def _command(settings: TrainSettings) -> str:
+def _command(settings: TrainSettings, pairs: int) -> str:
     start = " --start GENERATOR" if settings.start else ""
     return (
-        f"{COMMAND}{start} --steps {settings.steps} "
+        f"{COMMAND}{start} --pairs-limit {pairs} --steps {settings.steps} "
         f"--adversarial-from {settings.adversarial_from} --seed {settings.seed}"
     )
 

@@ -11,9 +11,13 @@ from typing import Annotated
 import typer
 
 from stylecore.calibration.drawn import photos_of
+from stylecore.engine import Engine
 from stylecore.errors import SettingsError
+from stylecore.evaluation.painters import OURS
+from stylecore.evaluation.report import Wanted, evaluate
 from stylecore.gallery import GALLERY_PHOTOS, write_gallery
 from stylecore.models import GENERATOR
+from workers.commands.evaluate_gate import evaluate_gate
 
 app = typer.Typer(help="Train; needs the extra 'train'.", no_args_is_help=True)
 
@@ -39,13 +43,21 @@ def train_generator(
     adversarial_from: Annotated[
         int, typer.Option(min=0, help="Step at which the discriminator joins.")
     ] = 1_500,
+    test: Annotated[
+        list[Path] | None,
+        typer.Option(help="Photos not trained on: for the gate's bounds and figures; repeatable."),
+    ] = None,
     seed: Annotated[int, typer.Option(min=0)] = 7,
     threads: Annotated[int, typer.Option(min=1)] = 2,
     version: Version = None,
 ) -> None:
-    """Let teachers paint pairs, train the generator on them, export it; resumes a run."""
+    """Let teachers paint pairs, train the generator on them, export it in every precision, choose
+    the gate's bounds, measure it, write its card; resumes a run.
+    """
     with torch_needed():
-        from stylecore.gan.__main__ import make_generator
+        from stylecore.gan.card import write_card
+        from stylecore.gan.export import add_figures
+        from stylecore.gan.make import make_generator
         from stylecore.gan.settings import TrainSettings
     now = datetime.now(UTC)
     settings = TrainSettings(
@@ -61,9 +73,36 @@ def train_generator(
         threads=threads,
     )
     manifest = make_generator(
-        settings, output, pairs_limit=pairs_limit, version=version or version_of(now), now=now
+        settings,
+        output,
+        pairs_limit=pairs_limit,
+        version=version or version_of(now),
+        now=now,
+        report=print_figures,
     )
+    if test:
+        evaluate_gate(
+            photos=test, output=run / "gate", generator=output, threads=threads, write_bounds=True
+        )
+        manifest = add_figures(output, _measured(test, settings.styles, perceptual, run, output))
+    write_card(output)
     typer.echo(f"{manifest.version} with {len(manifest.styles)} styles in {output}")
+
+
+def _measured(
+    test: list[Path], styles: Path, perceptual: Path, run: Path, generator: Path
+) -> dict[str, dict[str, float]]:
+    """Style to figure to value of the generator, beside nothing but the copy of the photo."""
+    engine = Engine(generator, provider="cpu")
+    wanted = Wanted(
+        photos=tuple(test),
+        styles=styles,
+        output=run / "evaluation",
+        perceptual=perceptual,
+        teachers=False,
+    )
+    found = evaluate(wanted, engine, report=print_line)
+    return {style: painters[OURS] for style, painters in found.styles.items()}
 
 
 @app.command("reference")
