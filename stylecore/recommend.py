@@ -84,7 +84,8 @@ def rank(
     kinds = kinds_of(
         assortment, ranking.rows, choice.columns, parts, POPULARITY_BONUS, explored, affinities
     )
-    shares = parts / np.maximum(np.maximum(ranking.scores, parts), LEAST_SCORE)
+    whole = np.maximum(np.maximum(ranking.scores, parts), LEAST_SCORE)
+    shares = (parts / whole).astype(np.float32)
     return Lists(
         rows=ranking.rows,
         columns=choice.columns,

@@ -61,10 +61,18 @@ def transactional_producer(settings: Settings, worker: str, told: OnError = on_e
     )
 
 
-def group_consumer(settings: Settings, worker: str) -> Consumer:
-    """A consumer of a worker's group; offsets are committed by its transactions alone."""
-    instance = transactional_id(settings, worker)
-    return Consumer({"group.instance.id": instance, **_member_config(settings, worker)})
+def group_consumer(settings: Settings, worker: str, told: OnError = on_error) -> Consumer:
+    """A consumer of a worker's group; offsets are committed by its transactions alone.
+
+    `told` hears of trouble with the brokers, when the consumer is polled.
+    """
+    return Consumer(
+        {
+            **_member_config(settings, worker),
+            "group.instance.id": transactional_id(settings, worker),
+            "error_cb": told,
+        }
+    )
 
 
 def passing_consumer(settings: Settings, worker: str) -> Consumer:

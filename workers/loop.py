@@ -117,7 +117,7 @@ class Session:
         self._stop = stop
         self._pause = Pause(stop)
         self._producer: Producer = transactional_producer(settings, worker, self._on_error)
-        self._consumer: Consumer = group_consumer(settings, worker)
+        self._consumer: Consumer = group_consumer(settings, worker, self._on_error)
         self._ownership = Ownership(worker, self._consumer, handler, stop)
         self._brokers_were_away = False
         self.is_stuck = False
@@ -211,8 +211,9 @@ class Session:
         self._handler.committed()
 
     def _on_error(self, error: KafkaError) -> None:
-        """After an outage the transactional producer of librdkafka 2.16 was seen to wait for ever
-        in its first send_offsets_to_transaction, so it is not used again.
+        """Of producer or consumer, for either may be the one that notices. After an outage the
+        transactional producer of librdkafka 2.16 was seen to wait for ever in its first
+        send_offsets_to_transaction, so it is not used again.
         """
         on_error(error)
         self._brokers_were_away |= error.code() == KafkaError._ALL_BROKERS_DOWN  # noqa: SLF001
