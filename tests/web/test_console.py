@@ -40,10 +40,10 @@ def picture_bytes(kind: str = "PNG") -> bytes:
     return buffer.getvalue()
 
 
-def post_file(address: str, path: str, data: bytes, **fields: str):
+def post_file(address: str, path: str, data: bytes, name: str = "reference", **fields: str):
     """Status and text of a form with a file, as a browser sends it."""
-    parts = [f'name="{name}"\r\n\r\n{value}'.encode() for name, value in fields.items()]
-    file = b'name="reference"; filename="r.png"\r\nContent-Type: image/png\r\n\r\n' + data
+    parts = [f'name="{field}"\r\n\r\n{value}'.encode() for field, value in fields.items()]
+    file = f'name="{name}"; filename="r.png"\r\nContent-Type: image/png\r\n\r\n'.encode() + data
     body = b"".join(
         b"--edge\r\nContent-Disposition: form-data; " + part + b"\r\n" for part in [*parts, file]
     )

@@ -7,10 +7,12 @@ import pytest
 from helpers import wait_until
 from integration.shop import publish_products, read_all, shop_fleet
 from integration.test_security import ACLS, SECRET, environment_of, fields_of, principal
+from poster_scenes import logo_file
 from secure_broker import secure_broker
+from web.test_console import picture_bytes, post_file
 from web.test_guard import EVENT, OWN, ask
 
-from schemas.topics import FEEDBACK, STYLES
+from schemas.topics import FEEDBACK, POSTER_REQUESTS, PRODUCTS, STYLES
 from workers.acls import apply_acls, grants, read_acls
 from workers.broker.properties import free_port
 from workers.settings import load_settings
@@ -46,8 +48,19 @@ def test_the_pages_read_and_write_with_their_own_rights(tmp_path):
             assert posted[0] == 202
             style = urlencode({"style_id": "mine", "label": "Mine", "share.neon": "1"})
             assert ask(address, "POST", "/console/styles", FORM, style)[0] == 303
+            photo = picture_bytes()
+            product = {"product_id": "tile", "title": "Tile", "category": "tiles"}
+            assert post_file(address, "/console/products", photo, "photo", **product)[0] == 303
+            poster = {"product_id": EVENT[0]["product_id"], "style_id": "original",
+                      "headline": "Slow mornings", "size.1080x1080": "1"}  # fmt: skip
+            assert post_file(address, "/console/posters", logo_file(), "logo", **poster)[0] == 303
+            wait_until(lambda: 'value="mine"' in ask(address, "GET", "/console")[2])
+            withdrawn = ask(address, "POST", "/console/styles/withdraw", FORM, "style_id=mine")
+            assert withdrawn[0] == 303
+        assert [record.key for record in read_all(admin, POSTER_REQUESTS)] != []
+        assert b"tile" in {record.key for record in read_all(admin, PRODUCTS)}
         assert [record.key for record in read_all(admin, FEEDBACK)] == [b"ada"]
-        assert [record.key for record in read_all(admin, STYLES)] == [b"mine"]
+        assert [record.key for record in read_all(admin, STYLES)] == [b"mine", b"mine"]
     told = (tmp_path / "logs" / "web.log").read_text()
     assert "AUTHORIZATION" not in told.upper()
     assert SECRET not in told

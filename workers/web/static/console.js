@@ -20,13 +20,15 @@ document.addEventListener("input", ({ target }) => {
 });
 
 const told = document.querySelector(".told");
+let shown = document.querySelector("#live")?.outerHTML;
 
 async function look(looks) {
   const live = document.querySelector("#live");
   if (!live || !("live" in live.dataset) || looks === 0) return;
   const next = document.hidden ? null : await fetchedLive();
   const isBusy = live.contains(document.activeElement);
-  if (next && !isBusy && next.outerHTML !== live.outerHTML) {
+  if (next && !isBusy && next.outerHTML !== shown) {
+    shown = next.outerHTML;
     live.replaceWith(next);
     if (told) told.textContent = next.dataset.told;
   }
