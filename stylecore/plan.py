@@ -8,7 +8,7 @@ is one order. Whether a picture was drawn in the end is not known here.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Any
 
@@ -16,6 +16,8 @@ import msgspec
 
 from schemas.events import Product, Style, StyleDefinition, StyleRequest, StylizeJob
 from schemas.renders import Reason
+from stylecore.campaign import in_window, is_standing
+from stylecore.liking import Liking
 
 MAX_STYLES = 64
 """Styles of one job, by its contract."""
@@ -28,6 +30,11 @@ class Plan(msgspec.Struct, frozen=True):
     withdrawn: list[str]
     planned: dict[str, str]
 
+    @property
+    def missing(self) -> list[str]:
+        """The styles that the jobs order."""
+        return [request.style_id for job in self.jobs for request in job.styles]
+
 
 def plan(
     product: Product | None,
@@ -37,10 +44,12 @@ def plan(
     model: str,
     reason: Reason,
     at: datetime,
+    liking: Liking | None = None,
 ) -> Plan:
     """Orders the variants of a product that `planned` does not have yet; None removes it.
 
-    `styles` are all that the shop offers, each style_id once. Styles are ordered by id.
+    `styles` are all that the shop offers, each style_id once. Styles are ordered by id; those that
+    the product's category likes most come first, in a job of their own.
     """
     if product is None:
         return Plan([], sorted(planned), {})
@@ -49,16 +58,44 @@ def plan(
         key=lambda style: style.style_id,
     )
     variants = {s.style_id: variant_of(product.image_uri, s.definition, model) for s in wanted}
-    missing = [
-        StyleRequest(style_id=style.style_id, definition=style.definition)
-        for style in wanted
-        if planned.get(style.style_id) != variants[style.style_id]
-    ]
+    missing = [style for style in wanted if planned.get(style.style_id) != variants[style.style_id]]
     jobs = [
-        _job(product, missing[first : first + MAX_STYLES], model, reason, at)
-        for first in range(0, len(missing), MAX_STYLES)
+        job
+        for group in _liked_first(missing, product.category, liking)
+        for job in jobs_of(product, group, model, reason, at)
     ]
     return Plan(jobs, sorted(planned.keys() - variants.keys()), variants)
+
+
+def without_jobs(full: Plan, planned: Mapping[str, str]) -> Plan:
+    """The plan with nothing ordered yet: what was planned before stays so, also as it was before,
+    for that picture is there until another takes its place.
+    """
+    kept = {style_id: planned[style_id] for style_id in full.planned if style_id in planned}
+    return Plan([], full.withdrawn, kept)
+
+
+def _liked_first(
+    missing: Sequence[Style], category: str, liking: Liking | None
+) -> Sequence[Sequence[Style]]:
+    if liking is None:
+        return [missing]
+    first = set(liking.favourites(category, (style.style_id for style in missing)))
+    return [
+        [style for style in missing if style.style_id in first],
+        [style for style in missing if style.style_id not in first],
+    ]
+
+
+def on_offer(
+    generator: Mapping[str, Style], catalogue: Iterable[Style], now: datetime, lead: timedelta
+) -> dict[str, Style]:
+    """The shop's styles at `now`, by id; one of the generator's gives way to its namesake.
+
+    A style made for a campaign is on offer from `lead` before its start until its end.
+    """
+    shown = (style for style in catalogue if is_standing(style) or in_window(style, now, lead))
+    return {**generator, **{style.style_id: style for style in shown}}
 
 
 def is_offered(style: Style, category: str) -> bool:
@@ -79,14 +116,25 @@ def variant_of(image_uri: str, definition: StyleDefinition, model: str) -> str:
     return _digest([image_uri, definition, model])[:32]
 
 
+def jobs_of(
+    product: Product, styles: Sequence[Style], model: str, reason: Reason, at: datetime
+) -> list[StylizeJob]:
+    """The orders for a product in these styles, as many in a job as it may have."""
+    return [
+        _job(product, styles[first : first + MAX_STYLES], model, reason, at)
+        for first in range(0, len(styles), MAX_STYLES)
+    ]
+
+
 def _job(
-    product: Product, styles: Sequence[StyleRequest], model: str, reason: Reason, at: datetime
+    product: Product, styles: Sequence[Style], model: str, reason: Reason, at: datetime
 ) -> StylizeJob:
+    requests = [StyleRequest(style_id=s.style_id, definition=s.definition) for s in styles]
     return StylizeJob(
-        job_id=_digest([product.product_id, product.image_uri, styles, model]),
+        job_id=_digest([product.product_id, product.image_uri, requests, model]),
         product_id=product.product_id,
         image_uri=product.image_uri,
-        styles=list(styles),
+        styles=requests,
         reason=reason,
         requested_at=at,
     )

@@ -6,6 +6,7 @@ import asyncio
 import math
 from collections import Counter
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from workers.forget import wanted_forgotten
 from workers.placement import misplaced
 from workers.planner.planning import Planning
 from workers.planner.run import styles_of
+from workers.planner.shop import Shop
 from workers.preferences import rules_of
 from workers.records import Output, Record, caused_headers, output_of
 from workers.settings import Settings
@@ -115,16 +117,17 @@ def _planned(planning: Planning, topic: Topic, record: Record) -> str:
     for output in sent:
         if output.value is not None:
             require_safe(decode(StylizeJob, output.value))
-    if len(planning.products) > 5:
-        planning.products.clear()
-    if len(planning.styles) > 5:
-        planning.styles.clear()
+    if len(planning.shop.products) > 5:
+        planning.shop.products.clear()
+    if len(planning.shop.styles) > 5:
+        planning.shop.styles.clear()
     return "event"
 
 
 def _planning(folder: Path) -> Planning:
     manifest = load_manifest(write_generator(folder, ["neon", "ink-line"]))
-    return Planning(SETTINGS, {}, {}, styles_of(manifest, None), manifest.version)
+    shop = Shop({}, {}, styles_of(manifest, None))
+    return Planning(SETTINGS, shop, manifest.version, lambda: datetime.now(UTC))
 
 
 def require_safe(event: msgspec.Struct) -> None:

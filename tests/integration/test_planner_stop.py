@@ -17,14 +17,14 @@ pytestmark = [pytest.mark.integration, pytest.mark.timeout(240)]
 
 NEVER_SENT = """
 import asyncio, os, pathlib
-from workers.planner import run
+from workers.planner import agents
 
 async def send(app, outputs):
     if outputs:
         pathlib.Path(os.environ["IN_HAND"]).touch()
         await asyncio.sleep(600)
 
-run._send = send
+agents.send = send
 """
 """What it would send, it never does: so the record stays in hand for as long as the test needs."""
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
+import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.events import Campaign, Product, Style
-from stylecore.plan import generator_styles, plan
+from stylecore.liking import NO_PRIORS, Liking
+from stylecore.plan import generator_styles, on_offer, plan, without_jobs
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
 LATER = datetime(2026, 2, 1, tzinfo=UTC)
@@ -34,8 +38,8 @@ some_styles = st.lists(
 )
 
 
-def make(product, styles, planned=None, *, model="1", reason="launch", at=AT):
-    return plan(product, styles, planned or {}, model=model, reason=reason, at=at)
+def make(product, styles, planned=None, *, model="1", reason="launch", at=AT, liking=None):
+    return plan(product, styles, planned or {}, model=model, reason=reason, at=at, liking=liking)
 
 
 def ordered(result) -> set[str]:
@@ -120,3 +124,73 @@ def test_more_styles_than_a_job_may_have_make_several_jobs():
     assert [len(job.styles) for job in result.jobs] == [64, 64, 2]
     assert len({job.job_id for job in result.jobs}) == 3
     assert result.jobs[0].styles[0].definition.weights == {"style-000": 1.0}
+
+
+MUGS_LIKE = Liking(
+    replace(
+        NO_PRIORS,
+        categories=("mug",),
+        style_ids=tuple(f"style-{number}" for number in range(8)),
+        category_style=np.array([[0, 5, 900, 20, 0, 700, 10, 800]], dtype=np.float32),
+    )
+)
+
+
+def test_a_new_product_is_ordered_first_in_the_styles_that_its_category_likes_most():
+    styles = generator_styles({f"style-{number}": "A style" for number in range(8)}).values()
+    first, rest = make(product_of(), styles, liking=MUGS_LIKE).jobs
+    assert [request.style_id for request in first.styles] == ["style-2", "style-5", "style-7"]
+    assert [request.style_id for request in rest.styles] == [
+        f"style-{number}" for number in (0, 1, 3, 4, 6)
+    ]
+
+
+@given(products, some_styles, some_styles)
+def test_liking_changes_the_order_and_nothing_else(product, before, after):
+    planned = make(product, before).planned
+    plain, liked = make(product, after, planned), make(product, after, planned, liking=MUGS_LIKE)
+    assert ordered(liked) == ordered(plain)
+    assert (liked.planned, liked.withdrawn) == (plain.planned, plain.withdrawn)
+    again = make(product, after, planned, liking=MUGS_LIKE, at=LATER)
+    assert [job.job_id for job in again.jobs] == [job.job_id for job in liked.jobs]
+
+
+@given(products, some_styles, some_styles)
+def test_what_was_not_ordered_is_found_again_and_what_was_drawn_is_still_withdrawn(
+    product, before, after
+):
+    planned = make(product, before).planned
+    full = make(product, after, planned)
+    waiting = without_jobs(full, planned)
+    assert waiting.jobs == []
+    assert ordered(make(product, after, waiting.planned)) == ordered(full)
+    gone = make(None, [], waiting.planned).withdrawn
+    assert {*gone, *full.withdrawn} == planned.keys()
+
+
+HOUR = timedelta(hours=1)
+CAMPAIGN = Campaign(starts_at=AT, ends_at=AT + 3 * HOUR)
+THEME = Style(style_id="neon", label="Lights", weights={"pop-art": 1.0}, campaign=CAMPAIGN)
+
+
+@pytest.mark.parametrize(
+    ("now", "is_shown"),
+    [
+        (AT - 2 * HOUR - timedelta(seconds=1), False),
+        (AT - 2 * HOUR, True),
+        (AT + 3 * HOUR - timedelta(seconds=1), True),
+        (AT + 3 * HOUR, False),
+    ],
+)
+def test_a_theme_is_on_offer_from_the_lead_before_its_start_until_its_end(now, is_shown):
+    own = generator_styles({"neon": "Neon", "pastel": "Pastel"})
+    offers = on_offer(own, [THEME], now, 2 * HOUR)
+    assert offers == {**own, "neon": THEME if is_shown else own["neon"]}
+    other = Style(style_id="lights", label="Lights", weights={"neon": 0.5}, campaign=CAMPAIGN)
+    assert ("lights" in on_offer(own, [other], now, 2 * HOUR)) == is_shown
+
+
+def test_a_generators_style_with_a_campaign_is_always_on_offer():
+    dressed = Style(style_id="neon", label="Neon", weights={"neon": 1.0}, campaign=CAMPAIGN)
+    own = generator_styles({"neon": "Neon"})
+    assert on_offer(own, [dressed], LATER, HOUR) == {"neon": dressed}

@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 from prometheus_client import generate_latest
 
+from workers.planner.budget import Budget, reason_of
 from workers.planner.planning import Planning
 from workers.planner.progress import Progress
 from workers.telemetry import READY
@@ -62,6 +63,7 @@ def summary(planning: Planning) -> dict[str, Any]:
     """All that is planned, as plain values."""
     return {
         "model": planning.model,
+        "factors_version": planning.factors_version,
         "styles": sorted(planning.offered().values(), key=lambda style: style.style_id),
         "products": [
             {
@@ -70,10 +72,28 @@ def summary(planning: Planning) -> dict[str, Any]:
                 "category": known.product.category,
                 "styles": sorted(known.planned),
             }
-            for known in planning.planned()
+            for _, known in planning.shop.all_products()
         ],
+        "budget": None if planning.budget is None else _budget(planning.budget),
         "recent_jobs": list(reversed(planning.jobs)),
         "demand": list(reversed(planning.demand.values())),
+    }
+
+
+def _budget(budget: Budget) -> dict[str, Any]:
+    """What waits, and the first of it in the order in which it comes."""
+    return {
+        "renders_per_minute": budget.a_minute,
+        "waiting": len(budget.queue),
+        "next": [
+            {
+                "product_id": waiting.pair[0],
+                "style_id": waiting.pair[1],
+                "reason": reason_of(waiting),
+                "clicks_a_day": round(-waiting.loss, 4),
+            }
+            for waiting in budget.best(SHOWN)
+        ],
     }
 
 
@@ -84,7 +104,9 @@ def page(planning: Planning) -> str:
     parts = [
         STYLE,
         f"<h1>{count} products, {len(plan['styles'])} styles</h1>",
-        f"<p>Generator {escape(planning.model)}</p>",
+        f"<p>Generator {escape(planning.model)}, shoppers' liking by the factors "
+        f"{escape(planning.factors_version or 'that are to come')}</p>",
+        *(_budget_parts(plan["budget"]) if plan["budget"] else ()),
         "<h2>Last jobs</h2>",
         _table(
             ["product", "styles", "reason", "at"],
@@ -113,6 +135,20 @@ def page(planning: Planning) -> str:
         ),
     ]
     return "\n".join(parts)
+
+
+def _budget_parts(budget: dict[str, Any]) -> list[str]:
+    return [
+        f"<h2>{budget['waiting']} pictures wait</h2>",
+        f"<p>{budget['renders_per_minute']:g} a minute are ordered, in this order:</p>",
+        _table(
+            ["product", "style", "reason", "expected clicks a day"],
+            [
+                [w["product_id"], w["style_id"], w["reason"], f"{w['clicks_a_day']:.3f}"]
+                for w in budget["next"]
+            ],
+        ),
+    ]
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -1,22 +1,25 @@
 """What the planner does with a record: bytes to events, events to records to send, and memory.
 
 The order of a change is: send, wait until the broker has it, then remember. Killed in between,
-it is done again with the same ids. How records come and go is not known here.
+it is done again with the same ids. Under a budget nothing is ordered at once: what is missing
+waits in the queue, and `spend` orders the best of it as the budget allows; what is not remembered
+as planned is found again after a restart. How records come and go is not known here.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Awaitable, Callable, MutableMapping, Sequence
-from datetime import UTC, datetime
-
-import msgspec
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import datetime, timedelta
 
 from schemas.codec import InvalidEvent, decode
 from schemas.events import Product, Style, StyleDemand, StylizeJob
 from schemas.renders import Reason
 from schemas.topics import JOBS, REJECTED, STYLIZED
-from stylecore.plan import plan
+from stylecore.liking import Liking
+from stylecore.plan import jobs_of, plan, variant_of, without_jobs
+from workers.planner.budget import Budget, Order
+from workers.planner.shop import Shop
 from workers.records import Output, Record, output_of, tombstone
 from workers.settings import Settings
 
@@ -24,125 +27,138 @@ SOURCE = "/stylecast/planner"
 RECENT_JOBS = 50
 DEMANDS = 1000
 
-Bytes = MutableMapping[bytes, bytes]
 Send = Callable[[Sequence[Output]], Awaitable[None]]
-
-
-class PlannedProduct(msgspec.Struct, frozen=True):
-    """A product with its ordered variants: style_id to variant."""
-
-    product: Product
-    planned: dict[str, str]
+Clock = Callable[[], datetime]
 
 
 class Planning:
-    """What is known and planned. `products` and `styles` are kept by whoever made them."""
+    """Plans for the shop, with the generator of the version `model`."""
 
-    def __init__(
-        self,
-        settings: Settings,
-        products: Bytes,
-        styles: Bytes,
-        generator: dict[str, Style],
-        model: str,
-    ) -> None:
-        self.products = products
-        self.styles = styles
+    def __init__(self, settings: Settings, shop: Shop, model: str, clock: Clock) -> None:
+        self.shop = shop
         self.model = model
         self.jobs: deque[StylizeJob] = deque(maxlen=RECENT_JOBS)
         self.sent = 0
         """Records that the broker has taken; whoever sends counts them."""
         self.demand: dict[tuple[str, str], StyleDemand] = {}
+        self.factors_version: str | None = None
+        self.budget = Budget.of(settings, clock)
         self._settings = settings
-        self._generator = generator
+        self._lead = timedelta(hours=settings.planner.campaign_lead_hours)
+        self._clock = clock
+        self._liking = Liking()
+        self._planned_for: dict[str, Style] | None = None
 
     async def take_product(self, record: Record, send: Send) -> None:
         """A new, changed, repeated or (a tombstone) removed product. Raises InvalidEvent."""
         key = record.key or b""
-        old = self._product(key)
-        if record.value is None:
-            await self._carry_out(key, None, old, "launch", record, send)
-            return
-        product = decode(Product, record.value)
-        _require_key(key, product.product_id)
-        await self._carry_out(key, product, old, "launch", record, send)
+        product = None
+        if record.value is not None:
+            product = decode(Product, record.value)
+            _require_key(key, product.product_id)
+        await self._carry_out(key, product, self.offered(), "launch", record, send)
 
     async def take_style(self, record: Record, send: Send) -> None:
         """A new, changed, repeated or removed style, for all products. Raises InvalidEvent."""
         key = record.key or b""
         reason: Reason = "launch"
-        if record.value is None:
-            self.styles.pop(key, None)
-        else:
+        style = None
+        if record.value is not None:
             style = decode(Style, record.value)
             _require_key(key, style.style_id)
             reason = "campaign" if style.campaign else "launch"
-            self.styles[key] = msgspec.json.encode(style)
+        self.shop.put_style(key, style)
         await self.plan_all(reason, record, send)
 
     async def plan_all(self, reason: Reason, cause: Record | None, send: Send) -> None:
         """Looks at every product again: the styles or the model may be others than before."""
-        for key in list(self.products):
-            known = self._product(key)
-            if known is not None:
-                await self._carry_out(key, known.product, known, reason, cause, send)
+        styles = self.offered()
+        for key, known in self.shop.all_products():
+            await self._carry_out(key, known.product, styles, reason, cause, send)
+        self._planned_for = styles
+
+    async def look_at_campaigns(self, send: Send) -> None:
+        """Plans all again when a style has come on offer or gone since it was last planned."""
+        if self.offered() != self._planned_for:
+            await self.plan_all("campaign", None, send)
 
     async def take_demand(self, record: Record, send: Send) -> None:
-        """Advice: shown on the page, and nothing is ordered for it yet. Raises InvalidEvent."""
+        """Advice: it is shown, and makes a picture that waits worth more. Raises InvalidEvent."""
         del send
         demand = decode(StyleDemand, record.value)
         self.demand.pop((demand.product_id, demand.style_id), None)
         self.demand[demand.product_id, demand.style_id] = demand
         if len(self.demand) > DEMANDS:
             del self.demand[next(iter(self.demand))]
+        if self.budget is not None:
+            self.budget.want(demand)
+
+    def like(self, liking: Liking, version: str) -> None:
+        """What shoppers like is another thing than before, by the factors of this version."""
+        self._liking, self.factors_version = liking, version
+        if self.budget is not None:
+            self.budget.queue.like(liking)
+
+    async def spend(self, send: Send) -> None:
+        """Orders the best of what waits, as much as the budget allows now."""
+        if self.budget is None:
+            return
+        styles = self.offered()
+        for order in self.budget.orders():
+            await self._carry_out_order(order, styles, send)
+            self.budget.done(order)
 
     def offered(self) -> dict[str, Style]:
-        """The styles of the shop by id; one of the generator's is replaced by its namesake."""
-        catalogue = (msgspec.json.decode(value, type=Style) for value in self.styles.values())
-        return {**self._generator, **{style.style_id: style for style in catalogue}}
-
-    def planned(self) -> list[PlannedProduct]:
-        """All products, by id."""
-        found = (self._product(key) for key in sorted(self.products))
-        return [product for product in found if product is not None]
+        """The styles of the shop now, by id."""
+        return self.shop.offered(self._clock(), self._lead)
 
     async def _carry_out(
         self,
         key: bytes,
         product: Product | None,
-        old: PlannedProduct | None,
+        styles: Mapping[str, Style],
         reason: Reason,
         cause: Record | None,
         send: Send,
     ) -> None:
-        styles = self.offered()
+        old = self.shop.product(key)
         before = {} if old is None else old.planned
         if product is None and old is None:
             before = dict.fromkeys(styles, "")  # forgotten here, but it may have been drawn
-        at = datetime.now(UTC) if cause is None else cause.at
-        todo = plan(product, styles.values(), before, model=self.model, reason=reason, at=at)
+        at = self._clock() if cause is None else cause.at
+        todo = plan(
+            product,
+            styles.values(),
+            before,
+            model=self.model,
+            reason=reason,
+            at=at,
+            liking=self._liking,
+        )
+        if self.budget is not None:
+            missing = [styles[style_id] for style_id in todo.missing]
+            self.budget.let_wait(key.decode(errors="replace"), product, missing, self._lead)
+            todo = without_jobs(todo, before)
         outputs = [self._job_record(job, at, cause) for job in todo.jobs]
         for style_id in todo.withdrawn:
             outputs += self._tombstones(key, style_id, cause)
         await send(outputs)
         self.jobs.extend(todo.jobs)
-        self._remember(key, product, todo.planned, old)
+        self.shop.remember(key, product, todo.planned)
 
-    def _remember(
-        self,
-        key: bytes,
-        product: Product | None,
-        planned: dict[str, str],
-        old: PlannedProduct | None,
-    ) -> None:
-        if product is None:
-            self.products.pop(key, None)
-        elif (new := PlannedProduct(product, planned)) != old:
-            self.products[key] = msgspec.json.encode(new)
-
-    def _product(self, key: bytes) -> PlannedProduct | None:
-        value = self.products.get(key)
-        return None if value is None else msgspec.json.decode(value, type=PlannedProduct)
+    async def _carry_out_order(self, order: Order, styles: Mapping[str, Style], send: Send) -> None:
+        """Orders the pictures, but for those that have gone from the offer meanwhile."""
+        key = order.product_id.encode()
+        known = self.shop.product(key)
+        chosen = [styles[name] for name in sorted(order.style_ids) if name in styles]
+        if known is None or not chosen:
+            return
+        product, at = known.product, self._clock()
+        jobs = jobs_of(product, chosen, self.model, order.reason, at)
+        await send([self._job_record(job, at, None) for job in jobs])
+        self.jobs.extend(jobs)
+        new = {s.style_id: variant_of(product.image_uri, s.definition, self.model) for s in chosen}
+        self.shop.remember(key, product, {**known.planned, **new})
 
     def _job_record(self, job: StylizeJob, at: datetime, cause: Record | None) -> Output:
         return output_of(

@@ -1,0 +1,71 @@
+"""What shoppers are likely to do with a picture that does not exist yet, from the priors.
+
+A product is clicked as its weight tells, and in a style as its category's shoppers like that style.
+Made from one version of the priors; who the shoppers are is not known here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from math import log
+
+import numpy as np
+
+from stylecore.popularity import Priors
+from stylecore.preferences import Rules
+from stylecore.style_choice import ChoiceRules, style_priors
+
+NO_PRIORS = Priors(
+    product_ids=(),
+    product_weights=np.zeros(0, dtype=np.float32),
+    categories=(),
+    style_ids=(),
+    category_style=np.zeros((0, 0), dtype=np.float32),
+)
+FIRST = 3
+"""Styles in which a new product is drawn before the others."""
+
+
+class Liking:
+    """The expected clicks of products, and the shares of styles in categories."""
+
+    def __init__(self, priors: Priors = NO_PRIORS, rules: Rules | None = None) -> None:
+        rules = rules or Rules()
+        weights = np.maximum(priors.product_weights.astype(np.float64), 0.0)
+        a_day = log(2) / (rules.half_life.total_seconds() / 86_400)
+        touched = weights[weights > 0]
+        self._usual_clicks = float(touched.mean() * a_day) if len(touched) else 1.0
+        self._clicks = dict(zip(priors.product_ids, (weights * a_day).tolist(), strict=True))
+        self._row_of = {category: row for row, category in enumerate(priors.categories)}
+        self._column_of = {style_id: column for column, style_id in enumerate(priors.style_ids)}
+        self._shares = _shares(priors).tolist()
+        self.is_known = bool((priors.category_style > 0).any())
+        """Whether any style has been liked yet."""
+
+    def clicks_a_day(self, product_id: str) -> float:
+        """As its decayed weight stands for; the mean where nobody has done anything with it yet."""
+        return self._clicks.get(product_id) or self._usual_clicks
+
+    def share(self, category: str, style_id: str) -> float:
+        """Of a category's clicks, 0 to 1: the whole shop's for a category that is not known, an
+        equal one for a style that is not.
+        """
+        column = self._column_of.get(style_id)
+        if column is None:
+            return 1.0 / (len(self._column_of) + 1)
+        share: float = self._shares[self._row_of.get(category, -1)][column]
+        return share
+
+    def favourites(self, category: str, style_ids: Iterable[str], most: int = FIRST) -> list[str]:
+        """The few of these styles that a category likes most; none while nothing is known."""
+        if not self.is_known:
+            return []
+        return sorted(style_ids, key=lambda style_id: (-self.share(category, style_id), style_id))[
+            :most
+        ]
+
+
+def _shares(priors: Priors) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
+    if not priors.style_ids:
+        return np.zeros((1, 0))
+    return style_priors(priors.category_style, ChoiceRules())

@@ -1,0 +1,154 @@
+"""The planner inside Faust: one agent a topic, and timers.
+
+They take turns, a record or a look at a time: a product that is being planned must not miss a style
+that comes at that moment. A record is acknowledged by hand, when the broker has all that it led
+to: Faust would count it as done when it stops in its midst.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
+from typing import Any
+
+from aiokafka.errors import KafkaError
+
+from schemas.codec import InvalidEvent
+from stylecore.liking import Liking
+from workers.dead_letter import dead_letter
+from workers.planner.app import raw_topic, record_of
+from workers.planner.liking import WORKER, LikingFollower
+from workers.planner.planning import Planning, Send
+from workers.planner.table import KeptTable
+from workers.records import Output, Record
+from workers.telemetry import RECORDS_CONSUMED, RECORDS_PRODUCED, OncePerMinute, log
+
+RETRY_SECONDS = 1.0
+LOOK_SECONDS = 5.0
+SPEND_SECONDS = 1.0
+
+Take = Callable[[Record, Send], Awaitable[None]]
+Work = Callable[[], Awaitable[None]]
+
+_tell = OncePerMinute()
+
+
+class Agents:
+    """Brings records and time to the planning, and what it sends to the broker."""
+
+    def __init__(
+        self, app: Any, planning: Planning, tables: Sequence[KeptTable], liking: LikingFollower
+    ) -> None:
+        self._app = app
+        self._planning = planning
+        self._tables = tables
+        self._liking = liking
+        self._turn = asyncio.Lock()
+        self._restored = asyncio.Event()
+        app.task(self._start)
+        app.timer(interval=LOOK_SECONDS)(self._look)
+        app.timer(interval=SPEND_SECONDS)(self._spend)
+
+    def is_ready(self) -> bool:
+        """Whether all that was known has been planned again since the start."""
+        return self._restored.is_set()
+
+    def follow(self, topic_name: str, take: Take, name: str) -> None:
+        """Takes every record of the topic."""
+
+        async def agent(stream: Any) -> None:
+            stream.enable_acks = False  # else an agent that is cancelled counts what it has in hand
+            async for event in stream.events():
+                await self._in_turn(partial(self._take, record_of(event.message), take))
+                event.ack()
+
+        self._app.agent(raw_topic(self._app, topic_name), concurrency=1, name=name)(agent)
+
+    async def _start(self) -> None:
+        """The generator may be another one than when this was last planned."""
+        await self._app.tables.recovery.completed.wait()
+        await self._learn()
+        await self._in_turn(lambda: self._planning.plan_all("launch", None, self._send))
+        self._restored.set()
+
+    async def _look(self) -> None:
+        if self._restored.is_set():
+            await self._learn()
+            await self._in_turn(lambda: self._planning.look_at_campaigns(self._send))
+
+    async def _spend(self) -> None:
+        if self._restored.is_set():
+            await self._in_turn(lambda: self._planning.spend(self._send))
+
+    async def _learn(self) -> None:
+        factors = await asyncio.to_thread(self._liking.look)
+        if factors is not None:
+            self._planning.like(Liking(factors.priors), factors.version)
+
+    async def _in_turn(self, work: Work) -> None:
+        """Does the work until it is done and the broker has what came of it."""
+        async with self._turn:
+            await _until_sent(self._know_changelogs)
+            await _until_sent(work)
+            await _until_sent(self._keep)
+
+    async def _take(self, record: Record, take: Take) -> None:
+        """Takes a record. Faust starts an agent that raises anew, past its record."""
+        RECORDS_CONSUMED.labels(WORKER, record.topic).inc()
+        try:
+            await take(record, self._send)
+        except InvalidEvent as problem:
+            await self._send([dead_letter(record, "decode", problem)])
+        except KafkaError:
+            raise
+        except Exception:  # noqa: BLE001 (whatever it is, the process ends with it)
+            log.exception("cannot go on", topic=record.topic, offset=record.offset)
+            sys.stderr.flush()
+            os._exit(1)
+
+    async def _know_changelogs(self) -> None:
+        """Faust asks its producer for the partition of a change, and cannot wait for the answer."""
+        producer = await self._app.maybe_start_producer()
+        for table in self._tables:
+            name = table.changelog_topic.get_topic_name()
+            await producer._producer.partitions_for(name)  # noqa: SLF001 (Faust has no other way)
+
+    async def _keep(self) -> None:
+        for table in self._tables:
+            await table.kept()
+
+    async def _send(self, outputs: Sequence[Output]) -> None:
+        await send(self._app, outputs)
+        self._planning.sent += len(outputs)
+
+
+async def _until_sent(work: Work) -> None:
+    while True:
+        try:
+            return await work()
+        except KafkaError as problem:
+            if _tell(type(problem).__name__):
+                log.warning("again", why=str(problem), kind=type(problem).__name__)
+            await asyncio.sleep(RETRY_SECONDS)
+
+
+async def send(app: Any, outputs: Sequence[Output]) -> None:
+    """Sends the records and waits until the broker has them. Raises KafkaError."""
+    producer = await app.maybe_start_producer()
+    waiting = [
+        await producer.send(
+            output.topic,
+            output.key,
+            output.value,
+            None,
+            output.timestamp_ms / 1000 or None,
+            list(output.headers),
+        )
+        for output in outputs
+    ]
+    await asyncio.gather(*waiting)
+    for output in outputs:
+        RECORDS_PRODUCED.labels(WORKER, output.topic).inc()
