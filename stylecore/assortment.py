@@ -8,7 +8,6 @@ Until there are factors, a product is described by its category alone. Shoppers 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -16,9 +15,9 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from stylecore.alignment import category_style, features_of, weights_by_row
 from stylecore.catalogue import Catalogue, key_of
 from stylecore.factors import Factors
-from stylecore.foldin import whitening
 from stylecore.popularity import Priors
 from stylecore.rank import Prepared, prepared
 from stylecore.season import Season, odds_by_style, offered, season_of
@@ -97,11 +96,11 @@ def arrange(
     previous: Assortment | None = None,
 ) -> Assortment:
     """The assortment at `now`; what `previous` has aligned already is taken over."""
-    popularity = _aligned(priors.product_ids, priors.product_weights, catalogue.row_of)
+    popularity = weights_by_row(priors.product_ids, priors.product_weights, catalogue.row_of)
     most = popularity.max(initial=0.0)
     season = season_of(catalogue.styles.values(), now, rules.campaign_weight)
     offers, exists = offered(catalogue, season), catalogue.available
-    shares = style_priors(_category_style(catalogue, priors), rules)
+    shares = style_priors(category_style(catalogue, priors), rules)
     return Assortment(
         changes=catalogue.changes,
         factors=factors,
@@ -139,47 +138,3 @@ def _features(
         units = np.eye(max(len(catalogue.category_code_of), 1), dtype=np.float32)
         return units[catalogue.category_codes] * catalogue.present[:, None]
     return features_of(catalogue, factors)
-
-
-def features_of(catalogue: Catalogue, factors: Factors) -> Singles:
-    """The whitened factors [P, F] in the catalogue's rows."""
-    white = whitening(factors.fitted_factors, factors.regularization)
-    return white.whiten(with_category_means(catalogue, factors))
-
-
-def with_category_means(catalogue: Catalogue, factors: Factors) -> Singles:
-    """The factors [P, F] in the catalogue's rows; newcomers at their category's mean."""
-    rows = _positions(factors.product_ids, catalogue.row_of)
-    known = rows >= 0
-    aligned = np.zeros((len(catalogue.product_ids), factors.product_factors.shape[1]), np.float32)
-    aligned[rows[known]] = factors.product_factors[known]
-    newcomer = catalogue.present.copy()
-    newcomer[rows[known]] = False
-    codes, fitted = catalogue.category_codes, np.arange(len(rows)) < factors.fitted
-    for code in np.unique(codes[newcomer]):
-        peers = rows[known & fitted & (codes[rows] == code)]
-        if len(peers):
-            aligned[newcomer & (codes == code)] = aligned[peers].mean(axis=0)
-    return aligned
-
-
-def _aligned(ids: tuple[str, ...], weights: Singles, row_of: dict[str, int]) -> Singles:
-    rows = _positions(ids, row_of)
-    aligned = np.zeros(len(row_of), dtype=np.float32)
-    aligned[rows[rows >= 0]] = np.maximum(weights[rows >= 0], 0.0)
-    return aligned
-
-
-def _category_style(catalogue: Catalogue, priors: Priors) -> Singles:
-    """The priors [C, K] in the catalogue's codes and columns; 0 where they know nothing."""
-    codes = _positions(priors.categories, catalogue.category_code_of)
-    columns = _positions(priors.style_ids, catalogue.column_of)
-    shape = (len(catalogue.category_code_of) + 1, len(catalogue.column_of) + 1)
-    aligned = np.zeros(shape, dtype=np.float32)
-    aligned[np.ix_(codes, columns)] = priors.category_style
-    return aligned[:-1, :-1]
-
-
-def _positions(names: Sequence[str], position_of: Mapping[str, int]) -> Integers:
-    """The position of each name; -1 where it has none."""
-    return np.array([position_of.get(name, -1) for name in names], dtype=np.int64)

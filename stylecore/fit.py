@@ -20,8 +20,8 @@ from scipy.sparse import csr_matrix
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from schemas.events import UserState
+from stylecore.alignment import with_category_means
 from stylecore.artifact import versioned
-from stylecore.assortment import with_category_means
 from stylecore.catalogue import Catalogue
 from stylecore.evidence import by_product, gather
 from stylecore.factors import Factors

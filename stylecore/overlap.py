@@ -8,7 +8,7 @@ from datetime import datetime
 import numpy as np
 
 from schemas.events import UserState
-from stylecore.assortment import features_of
+from stylecore.alignment import features_of
 from stylecore.catalogue import Catalogue
 from stylecore.evidence import by_product, gather
 from stylecore.factors import Factors
