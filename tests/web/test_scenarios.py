@@ -24,11 +24,11 @@ from workers.records import tombstone
 pytestmark = pytest.mark.integration
 
 STATES = {
-    "A shelf of one's own": "shoppers have a list of their own",
-    "Side by side": "pictures of",
-    "A new product": "is drawn in",
+    "A shelf of one's own": "shoppers with a list of their own",
+    "Side by side": "pictures in a style",
+    "A new product": "styles drawn",
     "A campaign": "campaign",
-    "An ad poster": "could not be made",
+    "An ad poster": "impossible",
     "A brand": "colours of their own",
     "A classic work as a style": "pic",
     "Demand": "wait",
@@ -71,7 +71,7 @@ def test_a_product_is_published_with_its_photo_and_is_on_sale_at_once(shop, brow
             page.get_by_role("button", name="Publish").click()
             expect(page.get_by_role("status").first).to_contain_text("blue-tile is published")
             item = page.locator("#live .item", has_text="Blue Tile")
-            expect(item).to_contain_text("Drawn in 0 styles")
+            expect(item).to_contain_text("Styles drawn: 0.")
             keep_picture(page, "product-published", tmp_path)
             item.locator("a").first.click()
             expect(page.get_by_role("heading", name="Blue Tile")).to_be_visible()
