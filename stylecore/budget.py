@@ -99,12 +99,13 @@ class Queue:
     def like(self, liking: Liking) -> None:
         """Shoppers like other things now: everything is valued anew."""
         self._liking = liking
-        self._heap = [
+        heap = [
             self._unwished((product_id, style_id), picture)
             for product_id, pictures in self._missing.items()
             for style_id, picture in pictures.items()
         ]
-        heapq.heapify(self._heap)
+        heapq.heapify(heap)
+        self._heap = heap
 
     def want(self, pair: Pair, shoppers: int, at: datetime) -> None:
         """So many distinct shoppers wanted the picture in a window that ended `at`."""

@@ -86,7 +86,9 @@ class Agents:
     async def _learn(self) -> None:
         factors = await asyncio.to_thread(self._liking.look)
         if factors is not None:
-            self._planning.like(Liking(factors.priors), factors.version)
+            like = partial(self._planning.like, Liking(factors.priors), factors.version)
+            # Seconds where a million pictures wait, and meanwhile the broker wants to hear of us.
+            await self._in_turn(lambda: asyncio.to_thread(like))
 
     async def _in_turn(self, work: Work) -> None:
         """Does the work until it is done and the broker has what came of it."""

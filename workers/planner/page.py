@@ -104,8 +104,8 @@ def page(planning: Planning) -> str:
     parts = [
         STYLE,
         f"<h1>{count} products, {len(plan['styles'])} styles</h1>",
-        f"<p>Generator {escape(planning.model)}, shoppers' liking by the factors "
-        f"{escape(planning.factors_version or 'that are to come')}</p>",
+        f"<p>Generator {escape(planning.model)}</p>",
+        f"<p>Shoppers' liking by {escape(planning.factors_version or 'factors to come')}</p>",
         *(_budget_parts(plan["budget"]) if plan["budget"] else ()),
         "<h2>Last jobs</h2>",
         _table(

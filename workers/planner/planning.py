@@ -8,6 +8,7 @@ as planned is found again after a restart. How records come and go is not known 
 
 from __future__ import annotations
 
+import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime, timedelta
@@ -75,6 +76,7 @@ class Planning:
         styles = self.offered()
         for key, known in self.shop.all_products():
             await self._carry_out(key, known.product, styles, reason, cause, send)
+            await asyncio.sleep(0)  # with nothing to send nobody else would have a turn for long
         self._planned_for = styles
 
     async def look_at_campaigns(self, send: Send) -> None:
