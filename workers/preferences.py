@@ -56,6 +56,8 @@ from workers.user_states import UserStates
 
 WORKER = "preferences"
 
+EVERYONE_ANEW = timedelta(hours=1)
+"""The list of everyone is written again after this though it is the same: its readers' runs out."""
 COUNTED_AT_ONCE = 10_000
 """States that are taken apart for popularity at a time: a million would fill the memory."""
 
@@ -112,6 +114,8 @@ class PreferencesHandler:
         self._demand = Demand(now)
         self._demand_due = time.monotonic() + settings.preferences.demand_seconds
         self._everyone: Assortment | None = None
+        self._shown_to_everyone: list[str] = []
+        self._shown_at = now
         self._encoder: ListEncoder | None = None
         self._to_count: list[Taken] = []
         self._partitions = len(partitions_of(settings, [FEEDBACK]))
@@ -168,7 +172,7 @@ class PreferencesHandler:
         self._states.abort()
         self._sweep.aborted()
         self._to_count = []
-        self._everyone = None
+        self._everyone, self._shown_to_everyone = None, []
 
     def close(self) -> None:
         """End the connections."""
@@ -227,7 +231,7 @@ class PreferencesHandler:
         outputs = self._swept(assortment, now, swept)
         if self._states.owns(0) and assortment is not self._everyone and assortment.present.any():
             self._everyone = assortment
-            outputs.append(self._list_for_everyone(assortment, now))
+            outputs += self._list_for_everyone(assortment, now)
         if time.monotonic() >= self._demand_due:
             self._demand_due = time.monotonic() + self._settings.preferences.demand_seconds
             outputs += [
@@ -245,10 +249,15 @@ class PreferencesHandler:
         items = self._encoder_of(assortment).encode(lists)
         return list(swept_outputs(self._settings, shoppers, items, assortment, now))
 
-    def _list_for_everyone(self, assortment: Assortment, now: datetime) -> Output:
+    def _list_for_everyone(self, assortment: Assortment, now: datetime) -> list[Output]:
+        """The list, where it shows anything else than before or has grown old."""
         items = list_for_everyone(
             assortment, now, self._rules, self._choice_rules, self._settings.preferences.items
         )
+        pictures = [item.image_uri for item in items]
+        if pictures == self._shown_to_everyone and now - self._shown_at < EVERYONE_ANEW:
+            return []
+        self._shown_to_everyone, self._shown_at = pictures, now
         place = (0, in_place_of_offset(now))
         found = list_event(self._settings, EVERYONE, items, assortment, now, place)
-        return output_of(self._settings, RECOMMENDATIONS, found, source=SOURCE, now=now)
+        return [output_of(self._settings, RECOMMENDATIONS, found, source=SOURCE, now=now)]
