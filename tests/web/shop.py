@@ -17,11 +17,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from helpers import wait_until
-from integration.shop import PARTITIONS, publish_products, shop_fleet
+from integration.shop import PARTITIONS, click, publish_products, shop_fleet
 from PIL import Image, ImageOps
 
 from schemas.events import Product, Quality, RejectedImage, RejectionReason, StylizedImage
-from schemas.topics import REJECTED, STYLIZED
+from schemas.topics import FEEDBACK, REJECTED, STYLIZED
 from stylecore.store import Store
 from workers.broker.properties import free_port
 from workers.demo.fleet import Fleet
@@ -54,6 +54,13 @@ class WebShop:
     def list_of(self, user_id: str) -> dict:
         """The shopper's list from the JSON view."""
         return json.loads(self.get(f"/v1/shoppers/{user_id}/recommendations"))
+
+    def make_known(self, user_id: str) -> None:
+        """A list of the shopper's own: that for everyone changes now and then by itself."""
+        event = click(0, user_id, self.products[0])
+        with Publisher(self.settings, "/test") as publisher:
+            publisher.send(FEEDBACK, event, event.occurred_at)
+        wait_until(lambda: self.list_of(user_id)["user_id"] == user_id)
 
 
 @contextmanager

@@ -78,6 +78,7 @@ def test_cart_purchase_and_dismissal_are_events_too(shop, browser):
 
 
 def test_only_what_was_really_looked_at_counts_as_seen_and_once(shop, browser):
+    shop.make_known("seen-ada")
     small = {"viewport": {"width": 700, "height": 620}}
     with visit(browser, f"{shop.address}/shop/seen-ada", **small) as seen:
         page = seen.page
@@ -105,6 +106,7 @@ def test_only_what_was_really_looked_at_counts_as_seen_and_once(shop, browser):
 
 
 def test_less_than_a_second_is_no_look(shop, browser):
+    shop.make_known("glance-ada")
     with visit(browser, f"{shop.address}/") as seen:
         page = seen.page
         page.clock.install(time=0)
@@ -131,6 +133,7 @@ def test_two_browsers_of_one_shopper_follow_together(shop, browser):
 
 
 def test_of_two_shoppers_only_the_one_who_clicks_gets_another_shelf(shop, browser):
+    shop.make_known("right-ben")
     with visit(browser, f"{shop.address}/together?left=left-ada&right=right-ben") as seen:
         page = seen.page
         left, right = list_id(page, 0), list_id(page, 1)

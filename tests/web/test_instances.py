@@ -3,7 +3,6 @@
 import json
 
 import pytest
-from helpers import wait_until
 from playwright.sync_api import Route, expect
 from web.browsers import visit
 from web.shop import instance
@@ -23,17 +22,9 @@ def test_what_is_posted_to_one_instance_is_seen_by_those_who_watch_another(shop,
         assert list_id(seen.page) == shop.list_of("both-ada")["recommendation_id"]
 
 
-def make_known(shop, user_id: str) -> None:
-    """A shopper with a list of their own: that for everyone changes now and then by itself."""
-    event = [{**EVENT[0], "event_id": f"known-{user_id}"}]
-    path = f"/shop/{user_id}/feedback"
-    assert ask(shop.address, "POST", path, OWN, json.dumps(event))[0] == 202
-    wait_until(lambda: shop.list_of(user_id)["user_id"] == user_id)
-
-
 def test_an_older_shelf_of_an_instance_that_lags_is_not_taken(shop, browser):
     """The first answers are of before the click, and one fails: then comes the shelf."""
-    make_known(shop, "lag-ada")
+    shop.make_known("lag-ada")
     with visit(browser, f"{shop.address}/shop/lag-ada") as seen:
         page, before = seen.page, list_id(seen.page)
         old = shop.get("/shop/lag-ada/shelf?most=200").decode()
@@ -56,7 +47,7 @@ def test_an_older_shelf_of_an_instance_that_lags_is_not_taken(shop, browser):
 
 
 def test_who_always_lags_is_asked_a_bounded_number_of_times(shop, browser):
-    make_known(shop, "never-ada")
+    shop.make_known("never-ada")
     with visit(browser, f"{shop.address}/") as seen:
         page, asked = seen.page, []
         page.clock.install()

@@ -27,7 +27,7 @@ STATES = {
     "A shelf of one's own": "shoppers with a list of their own",
     "Side by side": "pictures in a style",
     "A new product": "styles drawn",
-    "A campaign": "campaign",
+    "A campaign": "campaign|is planned|runs",
     "An ad poster": "impossible",
     "A brand": "colours of their own",
     "A classic work as a style": "pic",

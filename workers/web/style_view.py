@@ -57,10 +57,11 @@ def window_of(style: Style, now: datetime) -> Window | None:
 def style_rows(
     tables: Tables, journal: Journal, words: Words, generators: Sequence[str], now: datetime
 ) -> list[StyleRow]:
-    """The photo and every style, each with its figures."""
+    """Every style with its figures: the merchandisers', the newest first, the photo, the rest."""
     covered, example = coverage(tables)
+    own = [style for style in reversed(tables.styles) if style not in generators]
     rows = []
-    for style_id in (ORIGINAL, *style_ids(tables, generators)):
+    for style_id in (*own, ORIGINAL, *generators):
         seen, clicked = (journal.acts[style_id, kind] for kind in ("impression", "click"))
         is_generators, style = style_id in generators, tables.styles.get(style_id)
         rows.append(

@@ -115,7 +115,7 @@ function replace(shelf, next, told) {
   if (!calm.matches) for (const item of shelf.querySelectorAll(".item")) move(item, before);
   const knows = document.querySelector("[data-knows]");
   if (knows) knows.textContent = knows.dataset.knows;
-  if (told) {
+  if (told && !told.hasAttribute("data-late")) {
     const all = shelf.querySelectorAll(".item").length;
     told.textContent = shelf.dataset.told.replace("{count}", fresh.length).replace("{all}", all);
   }

@@ -12,7 +12,9 @@ const outboxes = new Map();
 function outboxFor(address, waiting) {
   if (!outboxes.has(address)) {
     outboxes.set(address, new Outbox(address, (late) => {
-      if (told) told.textContent = late ? waiting : "";
+      if (!told) return;
+      told.textContent = late ? waiting : "";
+      told.toggleAttribute("data-late", late); // nothing else is told until it is sent
     }));
   }
   return outboxes.get(address);
