@@ -14,13 +14,14 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from typing import Any
 
-from confluent_kafka import ConsumerGroupState, TopicPartition
+from confluent_kafka import TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from schemas.topics import TOPICS
 from stylecore.errors import Permanent, Transient
-from workers.admin import TIMEOUT_SECONDS, admin_client, answer, cluster
+from workers.admin import admin_client, cluster
 from workers.clients import passing_consumer
+from workers.groups import STABLE, Group, Place, find_group
 from workers.settings import Settings
 from workers.telemetry import log
 from workers.topics import group_id, topic_name, transactional_id
@@ -30,8 +31,6 @@ LOOKS = 3
 """So often in a row the same partitions have no owner: longer than a rebalance takes a breath."""
 VISIT_SECONDS = 20.0
 """A visitor that has not been given its place by then goes all the same."""
-
-Place = tuple[str, int]
 
 
 @contextmanager
@@ -48,24 +47,19 @@ def looked_after(settings: Settings, worker: str, stop: threading.Event) -> Iter
         over.set()
 
 
-def orphans_of(group: Any, places: frozenset[Place]) -> frozenset[Place]:
-    """Which of these places no member has; none while the group is not at rest.
-
-    `group` is librdkafka's description of it.
-    """
-    if group.state != ConsumerGroupState.STABLE:
+def orphans_of(group: Group | None, places: frozenset[Place]) -> frozenset[Place]:
+    """Which of these places no member has; none while the group is not at rest."""
+    if group is None or group.state != STABLE:
         return frozenset()
-    owned = {
-        (part.topic, part.partition)
-        for member in group.members
-        for part in member.assignment.topic_partitions or ()
-    }
-    return places - owned
+    return places.difference(*group.members.values())
 
 
-def is_first(group: Any, instance: str) -> bool:
-    """Whether this static member is the one to act: one of a group is enough."""
-    return min((member.group_instance_id or "" for member in group.members), default="") == instance
+def is_first(group: Group, instance: str) -> bool:
+    """Whether this static member is the one to act: one of a group is enough.
+
+    The broker names a member after its group.instance.id.
+    """
+    return min(group.members, default="").startswith(f"{instance}-")
 
 
 def _watch(settings: Settings, worker: str, stop: threading.Event, over: threading.Event) -> None:
@@ -75,7 +69,7 @@ def _watch(settings: Settings, worker: str, stop: threading.Event, over: threadi
     while not over.wait(LOOK_SECONDS) and not stop.is_set():
         try:
             places = places or _places(admin, settings, worker)
-            group = _described(admin, group_id(settings, worker))
+            group = find_group(admin, group_id(settings, worker))
         except Transient:
             seen = []
             continue
@@ -84,7 +78,7 @@ def _watch(settings: Settings, worker: str, stop: threading.Event, over: threadi
             return
         seen = [*seen, orphans_of(group, places)][-LOOKS:]
         lasting = frozenset.intersection(*seen) if len(seen) == LOOKS else frozenset[Place]()
-        if lasting and is_first(group, transactional_id(settings, worker)):
+        if lasting and group is not None and is_first(group, transactional_id(settings, worker)):
             log.warning("partitions without an owner", worker=worker, places=sorted(lasting))
             _visit(settings, worker, sorted({topic for topic, _ in places}), over)
             seen = []
@@ -99,11 +93,6 @@ def _places(admin: AdminClient, settings: Settings, worker: str) -> frozenset[Pl
         if topic.dead_letters_of == f"stylecast-{worker}"
     ]
     return frozenset((name, number) for name in names for number in there[name].partitions)
-
-
-def _described(admin: AdminClient, group: str) -> Any:
-    (future,) = admin.describe_consumer_groups([group], request_timeout=TIMEOUT_SECONDS).values()
-    return answer(f"cannot describe group {group}", future.result)
 
 
 def _visit(settings: Settings, worker: str, topics: list[str], over: threading.Event) -> None:

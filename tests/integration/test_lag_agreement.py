@@ -5,6 +5,7 @@ Where they must differ, DIFFERENCES says why; deploy/RUNBOOK.md repeats the tabl
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -16,6 +17,7 @@ from helpers import wait_until
 from kafka_tools import kafkas_lag
 
 from schemas.topics import JOBS
+from stylecore.errors import Transient
 from workers.admin import admin_client
 from workers.clients import producer, transactional_producer
 from workers.lag.group_lag import Place
@@ -74,12 +76,20 @@ class Day:
 
     def look(self):
         self.now += 10
+        seen = self._seen()
         (group,) = [
-            group
-            for group in self._history.judge(self._lookout.look(), self.now)
-            if group.group == self.group
+            group for group in self._history.judge(seen, self.now) if group.group == self.group
         ]
         return group
+
+    def _seen(self):
+        """What the lookout sees, as soon as a partition that was just made has its leader."""
+        for _ in range(50):
+            try:
+                return self._lookout.look()
+            except Transient:
+                time.sleep(0.2)
+        return self._lookout.look()
 
     def ours(self) -> dict[Place, int]:
         return {part.place: part.lag for part in self.look().partitions}

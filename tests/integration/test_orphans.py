@@ -11,6 +11,7 @@ from helpers import wait_until
 from schemas.topics import FEEDBACK
 from workers.admin import admin_client
 from workers.clients import group_consumer
+from workers.groups import find_group
 from workers.orphans import looked_after, orphans_of
 from workers.topics import group_id, topic_name
 
@@ -66,7 +67,7 @@ def orphans(settings):
     """Partitions of the feedback without an owner, and the number of members, as the group says."""
     admin = admin_client(settings)
     name = group_id(settings, "preferences")
-    group = admin.describe_consumer_groups([name])[name].result(15)
+    group = find_group(admin, name)
     feedback = topic_name(settings, FEEDBACK)
     numbers = admin.list_topics(timeout=15).topics[feedback].partitions
     return orphans_of(group, frozenset((feedback, number) for number in numbers)), len(

@@ -27,6 +27,7 @@ from schemas.topics import TOPICS
 from stylecore.errors import Transient
 from workers.admin import TIMEOUT_SECONDS, answer
 from workers.clients import commit_consumer
+from workers.groups import Group, all_groups
 from workers.lag.group_lag import FirstRecord, Offsets, Place, position_of
 from workers.settings import Settings
 from workers.topics import topic_name
@@ -84,16 +85,11 @@ def find_groups(
 
     `places` are the partitions in which commits are looked for.
     """
-    listed = answer(
-        "cannot list the groups",
-        lambda: admin.list_consumer_groups(request_timeout=TIMEOUT_SECONDS).result(),
-    )
+    there = all_groups(admin)
     owned = _owned_topics(settings)
-    there = {group.group_id for group in listed.valid}
-    names = sorted(name for name in there | owned.keys() if _is_watched(name, settings))
-    described = _describe(admin, [name for name in names if name in there])
+    names = sorted(name for name in there.keys() | owned.keys() if _is_watched(name, settings))
     return [
-        _found(name, described.get(name), commits.committed(name, places), owned.get(name, set()))
+        _found(name, there.get(name), commits.committed(name, places), owned.get(name, set()))
         for name in names
     ]
 
@@ -165,24 +161,12 @@ def _owned_topics(settings: Settings) -> dict[str, set[str]]:
     return owned
 
 
-def _describe(admin: AdminClient, names: list[str]) -> dict[str, Any]:
-    if not names:
-        return {}
-    futures = admin.describe_consumer_groups(names, request_timeout=TIMEOUT_SECONDS)
-    return {
-        name: answer(f"cannot describe group {name}", future.result)
-        for name, future in futures.items()
-    }
-
-
 def _found(
-    name: str, described: Any | None, committed: dict[Place, int], owned: set[str]
+    name: str, described: Group | None, committed: dict[Place, int], owned: set[str]
 ) -> FoundGroup:
-    members = [] if described is None else described.members
-    assigned = {
-        part.topic for member in members for part in member.assignment.topic_partitions or ()
-    }
-    state = "NEVER_RAN" if described is None else described.state.name
+    members = {} if described is None else described.members
+    assigned = {topic for places in members.values() for topic, _ in places}
+    state = "NEVER_RAN" if described is None else described.state
     topics = assigned | owned | {place.topic for place in committed}
     inputs = {topic for topic in topics if not topic.startswith(f"{name}-")}
     return FoundGroup(name, state, len(members), committed, inputs, starts_at_first=bool(owned))
