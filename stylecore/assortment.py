@@ -20,7 +20,7 @@ from stylecore.catalogue import Catalogue, key_of
 from stylecore.factors import Factors
 from stylecore.popularity import Priors
 from stylecore.rank import Prepared, prepared
-from stylecore.season import Season, odds_by_style, offered, season_of
+from stylecore.season import Season, in_season, offered, season_of
 from stylecore.style_choice import ChoiceRules, style_priors
 
 Singles = NDArray[np.float32]
@@ -120,7 +120,7 @@ def arrange(
         features=_features(catalogue, factors, previous),
         popularity=np.log1p(popularity) / np.log1p(most) if most > 0 else popularity,
         new=popularity <= 0,
-        style_priors=shares * odds_by_style(catalogue, season),
+        style_priors=in_season(shares, catalogue, season),
     )
 
 

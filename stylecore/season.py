@@ -80,10 +80,17 @@ def offered(catalogue: Catalogue, season: Season) -> NDArray[np.bool_]:
     return offers
 
 
-def odds_by_style(catalogue: Catalogue, season: Season) -> NDArray[np.float64]:
-    """What each style's odds are multiplied by, [K]."""
-    odds = np.ones(len(catalogue.column_of))
+def in_season(
+    shares: NDArray[np.float64], catalogue: Catalogue, season: Season
+) -> NDArray[np.float64]:
+    """The styles' shares [C, K] with the running campaigns': a theme's is multiplied by its factor.
+
+    One that hardly anybody has seen has hardly a share to multiply: at least the average style's
+    counts.
+    """
+    themed = shares.copy()
     for style_id, factor in season.running:
-        if style_id in catalogue.column_of:
-            odds[catalogue.column_of[style_id]] = factor
-    return odds
+        column = catalogue.column_of.get(style_id)
+        if column is not None:
+            themed[:, column] = np.maximum(shares[:, column], 1 / shares.shape[1]) * factor
+    return themed

@@ -18,7 +18,7 @@ from stylecore.catalogue import Catalogue
 from stylecore.demand import Demand
 from stylecore.preferences import Rules, apply, empty
 from stylecore.recommend import rank, recommend
-from stylecore.season import EVER, NEVER, season_of
+from stylecore.season import EVER, NEVER, in_season, season_of
 from stylecore.style_choice import ChoiceRules, propensities
 
 RULES, CHOICE = Rules(), ChoiceRules()
@@ -98,6 +98,20 @@ def test_the_odds_are_the_stated_ones_and_no_picture_is_under_the_floor(
     np.testing.assert_allclose(mixed.sum(axis=2), 1)
     floor = np.broadcast_to(exploration / available.sum(axis=2, keepdims=True), mixed.shape)
     assert (mixed[available] >= floor[available] * (1 - 1e-12)).all()
+
+
+def test_a_theme_that_nobody_has_seen_starts_from_the_average_styles_share() -> None:
+    shop = shop_with(campaign_style("winter", START, END))
+    season = season_of(shop.styles.values(), START, 4.0)
+    column = shop.column_of["winter"]
+    shares = np.full((1, len(shop.column_of)), 0.001)
+    shares[0, 0] = 1 - shares[0, 1:].sum()
+    themed = in_season(shares, shop, season)
+    assert themed[0, column] == pytest.approx(4.0 / len(shop.column_of))
+    assert np.delete(themed, column, axis=1) == pytest.approx(np.delete(shares, column, axis=1))
+    well_liked = np.full((1, len(shop.column_of)), 0.1)
+    well_liked[0, column] = 0.5
+    assert in_season(well_liked, shop, season)[0, column] == pytest.approx(2.0)
 
 
 def test_the_theme_is_drawn_as_often_as_its_propensity_tells() -> None:
