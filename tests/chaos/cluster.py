@@ -24,7 +24,8 @@ from integration.shop import publish_products
 from schemas.topics import FEEDBACK, USER_STATES
 from workers.admin import admin_client, cluster
 from workers.broker import Broker
-from workers.broker.properties import HOST, free_port
+from workers.broker.properties import HOST
+from workers.ports import free_port
 from workers.settings import LogSettings, Settings, load_settings
 from workers.table import TableReader, partitions_of
 from workers.telemetry import configure_logging

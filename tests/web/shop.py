@@ -23,9 +23,9 @@ from PIL import Image, ImageOps
 from schemas.events import Product, Quality, RejectedImage, RejectionReason, StylizedImage
 from schemas.topics import FEEDBACK, REJECTED, STYLIZED
 from stylecore.store import Store
-from workers.broker.properties import free_port
 from workers.demo.fleet import Fleet
 from workers.demo.products import sample_products
+from workers.ports import free_port
 from workers.publisher import Publisher
 from workers.settings import Settings, load_settings
 from workers.telemetry import Health

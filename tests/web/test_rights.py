@@ -14,7 +14,7 @@ from web.test_guard import EVENT, OWN, ask
 
 from schemas.topics import FEEDBACK, POSTER_REQUESTS, PRODUCTS, STYLES
 from workers.acls import apply_acls, grants, read_acls
-from workers.broker.properties import free_port
+from workers.ports import free_port
 from workers.settings import load_settings
 from workers.topics import apply_topics
 

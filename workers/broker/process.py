@@ -25,10 +25,10 @@ from workers.broker.java import java_command, keep_archive
 from workers.broker.properties import (
     HOST,
     format_data,
-    free_port,
     properties_of,
     write_properties,
 )
+from workers.ports import free_port
 
 START_SECONDS = 60.0
 STOP_SECONDS = 20.0

@@ -8,7 +8,6 @@ meta.properties names the cluster, bootstrap.checkpoint finalises the features o
 from __future__ import annotations
 
 import base64
-import socket
 import uuid
 from importlib import resources
 from pathlib import Path
@@ -67,14 +66,6 @@ def format_data(folder: Path) -> None:
     checkpoint = resources.files(__package__).joinpath("bootstrap.checkpoint").read_bytes()
     (data / "bootstrap.checkpoint").write_bytes(checkpoint)
     meta.write_text(f"version=1\ncluster.id={_cluster_id()}\nnode.id=1\n")
-
-
-def free_port() -> int:
-    """A port of the loopback that nobody has now."""
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def _cluster_id() -> str:

@@ -5,7 +5,6 @@ What is done with records is not known here.
 
 from __future__ import annotations
 
-import socket
 from typing import Any
 
 import faust
@@ -13,6 +12,7 @@ import faust
 from workers.clients import MAX_RECORD_BYTES
 from workers.planner.security import credentials
 from workers.planner.table import KeptTable
+from workers.ports import free_port
 from workers.records import Record
 from workers.settings import Settings
 from workers.topics import group_id
@@ -85,12 +85,7 @@ def raw_table(app: Any, name: str, partitions: int) -> Any:
 
 def web_port(settings: Settings) -> int:
     """The port that is set, or a free one: Faust cannot tell which one it got."""
-    if settings.worker.http_port:
-        return settings.worker.http_port
-    with socket.socket() as probe:
-        probe.bind((settings.worker.http_host, 0))
-        port: int = probe.getsockname()[1]
-        return port
+    return settings.worker.http_port or free_port(settings.worker.http_host)
 
 
 def record_of(message: Any) -> Record:
