@@ -10,8 +10,9 @@ import threading
 from collections.abc import Iterable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 
-from confluent_kafka import OFFSET_BEGINNING, Consumer, Message, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, Message, TopicPartition
 
+from stylecore.errors import Transient
 from workers.consumer_events import is_event
 from workers.handler import Handler
 from workers.patience import until_answered
@@ -93,7 +94,10 @@ class Ownership:
         ]
 
     def rewind(self) -> None:
-        """Back to the committed offsets, or to the beginning where there are none."""
+        """Back to the committed offsets, or to the beginning where there are none.
+
+        Raises Transient where librdkafka cannot seek at this moment.
+        """
         assignment = self._consumer.assignment()
         if not assignment:
             return
@@ -102,7 +106,15 @@ class Ownership:
         )
         for place in committed or ():
             offset = place.offset if place.offset >= 0 else OFFSET_BEGINNING
-            self._consumer.seek(TopicPartition(place.topic, place.partition, offset))
+            self._seek(TopicPartition(place.topic, place.partition, offset))
+
+    def _seek(self, place: TopicPartition) -> None:
+        try:
+            self._consumer.seek(place)
+        except KafkaException as problem:  # such as: it is being taken away at this moment
+            raise Transient(
+                f"cannot go back in {place.topic}: {problem.args[0].str()}"
+            ) from problem
 
     def _restore(self, places: list[TopicPartition]) -> None:
         """In a thread, while this one stays in the group, however long it takes.

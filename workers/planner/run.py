@@ -5,12 +5,14 @@ from __future__ import annotations
 import logging
 import os
 import shutil
+import sys
 import tempfile
 import threading
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import faust
 
@@ -41,6 +43,7 @@ from workers.settings import Settings
 from workers.telemetry import OncePerMinute, log
 from workers.topics import group_id, require_topics, topic_name
 
+STOP_SECONDS = 8.0
 INPUTS = (PRODUCTS, STYLES, DEMAND)
 OUTPUTS = (JOBS, STYLIZED, REJECTED)
 
@@ -68,7 +71,7 @@ def run_planner(settings: Settings) -> None:
         add_pages(app, planning, agents.is_ready, progress)
         _tell_once_a_minute("aiokafka")
         log.info("planning", page=f"http://{settings.worker.http_host}:{port}/plan")
-        worker = faust.Worker(
+        worker = _Worker(
             app, loglevel=logging.WARNING, redirect_stdouts=False, quiet=True, override_logging=True
         )
 
@@ -81,6 +84,25 @@ def run_planner(settings: Settings) -> None:
             except SystemExit as end:
                 if end.code:
                     raise
+
+
+class _Worker(faust.Worker):  # type: ignore[misc]  # Faust is not typed
+    """Ends in time: while the broker is away Faust waits without end to tell it so.
+
+    A record that is not acknowledged comes again, so nothing is lost by not waiting.
+    """
+
+    def _schedule_shutdown(self, signal: Any) -> None:
+        super()._schedule_shutdown(signal)
+        timer = threading.Timer(STOP_SECONDS, _end_now)
+        timer.daemon = True
+        timer.start()
+
+
+def _end_now() -> None:
+    log.warning("stopped without waiting", seconds=STOP_SECONDS)
+    sys.stderr.flush()
+    os._exit(0)
 
 
 @contextmanager

@@ -10,7 +10,7 @@ import asyncio
 from typing import Any
 
 import faust
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaError, UnknownTopicOrPartitionError
 
 
 class KeptTable(faust.Table):  # type: ignore[misc]  # Faust is not typed
@@ -21,7 +21,14 @@ class KeptTable(faust.Table):  # type: ignore[misc]  # Faust is not typed
         self._under_way: dict[bytes, asyncio.Future[Any]] = {}
 
     def send_changelog(self, partition: int | None, key: bytes, *args: Any, **kwargs: Any) -> Any:
-        """As Faust does it; the last change of a key is the one that counts."""
+        """As Faust does it; the last change of a key is the one that counts.
+
+        Raises KafkaError, before anything is changed, while the producer does not know the
+        changelog's partitions: Faust cannot wait for that, and a refresh may have dropped them.
+        """
+        topic = self.changelog_topic.get_topic_name()
+        if self.app.producer._producer._metadata.partitions_for_topic(topic) is None:  # noqa: SLF001
+            raise UnknownTopicOrPartitionError(f"{topic} is not known yet")
         change = super().send_changelog(partition, key, *args, **kwargs)
         self._under_way[key] = change
         return change
