@@ -1,12 +1,14 @@
 """The demo from start to end.
 
 Kafka and workers up -> products and mistakes in -> renders out -> shoppers look and click ->
-factors are fitted once -> shoppers go on -> lag zero -> all down -> summary and report.
+factors are fitted once -> shoppers go on -> the scenes of a merchandiser -> lag zero -> all down ->
+summary and report.
 """
 
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -33,7 +35,9 @@ from workers.demo.gallery import Gallery, read_dead_letters
 from workers.demo.pages import keep_open, open_pages, port_for_pages
 from workers.demo.progress import Progress, Told
 from workers.demo.report import write_report
+from workers.demo.scenes import play
 from workers.demo.shopping import Shopping, Visit
+from workers.demo.stage import Stage
 from workers.demo.summary import Outcome, summary_of, write_renders
 from workers.lag import collect_lag
 from workers.publisher import Publisher
@@ -45,6 +49,10 @@ from workers.topics import apply_topics
 USER_PARTITIONS = 4
 LOOKS = 10
 """Of each shopper before the fit, and after it."""
+GUESTS = 12
+"""Shoppers who come for the scenes, so that those of the figures see none of a campaign."""
+SCENE_PRODUCTS = 6
+"""At most: each is drawn several times."""
 PATIENCE_SECONDS = 240.0
 SOURCE = "/stylecast/demo"
 BLEND = Style(
@@ -105,12 +113,13 @@ def _play(
         workers.start(worker)
     for worker in ("stylize", "preferences", "lag"):
         workers.wait_ready(worker)
-    outcome = Outcome(products=script.products, styles=_offered_styles(settings))
+    launched, newcomer = _with_newcomer(script.products)
+    outcome = Outcome(products=launched, styles=_offered_styles(settings))
     publisher = stack.enter_context(Publisher(settings, SOURCE))
     gallery = Gallery(settings)
     stack.callback(gallery.close)
 
-    _publish(script, publisher, outcome.styles)
+    _publish(script, publisher, outcome)
     with progress.bar("Rendering", len(outcome.pairs)) as told:
         _wait_for_renders(gallery, outcome, workers, told)
     outcome.published, outcome.rejected = gallery.published, gallery.rejected
@@ -119,8 +128,8 @@ def _play(
         publisher.send_raw(tombstone(settings, PRODUCTS, product_id.encode()))
     publisher.flush()
 
-    shopping = _shopping(script, settings, outcome, publisher, stack)
-    shopping.wait_for_list(len(script.products))
+    shopping = _shopping(script, settings, outcome, publisher, stack, "shopper", script.shoppers)
+    shopping.wait_for_list(len(launched))
     with progress.bar("Shopping before the fit", script.shoppers * LOOKS) as told:
         shopping.go_on(LOOKS, told)
     progress.stage("Fitting factors")
@@ -130,14 +139,38 @@ def _play(
         shopping.go_on(LOOKS, told)
     publisher.flush()
 
+    guests = _shopping(script, settings, outcome, publisher, stack, "guest", GUESTS)
+    guests.wait_for_list(len(launched))
+    workers.start("posters")
+    players = _largest_category(launched)[-SCENE_PRODUCTS:]
+    stage = Stage(settings, workers, publisher, gallery, guests, players, outcome.styles)
+    progress.stage("Playing the scenes of a merchandiser")
+    for scene in play(stage, newcomer):
+        progress.stage(f"Played: {scene.name}")
+        outcome.scenes.append(scene)
+    outcome.products = script.products
+
     progress.stage("Waiting until all is processed")
     outcome.visits = list(shopping.visits.values())
-    outcome.latencies, outcome.feedback_events = shopping.latencies, shopping.feedback_events
+    outcome.latencies = shopping.latencies
+    outcome.feedback_events = shopping.feedback_events + guests.feedback_events
     outcome.lag_at_end = _settled_lag(settings, workers)
     shopping.read_rest()
     outcome.recommendations = shopping.recommendations
     outcome.dead_letters = read_dead_letters(settings)
     return outcome
+
+
+def _with_newcomer(products: list[Product]) -> tuple[list[Product], Product | None]:
+    """All but one of the largest category, which comes into the running shop; None of one alone."""
+    newcomer = _largest_category(products)[-1]
+    launched = [product for product in products if product is not newcomer]
+    return (launched, newcomer) if launched else (products, None)
+
+
+def _largest_category(products: list[Product]) -> list[Product]:
+    sizes = Counter(product.category for product in products)
+    return [product for product in products if product.category == sizes.most_common(1)[0][0]]
 
 
 def _environment(script: Script, bootstrap_servers: str) -> dict[str, str]:
@@ -176,12 +209,12 @@ def _offered_styles(settings: Settings) -> list[str]:
     return [*names, BLEND.style_id] if set(BLEND.weights or ()) <= set(names) else names
 
 
-def _publish(script: Script, publisher: Publisher, styles: list[str]) -> None:
+def _publish(script: Script, publisher: Publisher, outcome: Outcome) -> None:
     now = datetime.now(UTC)
-    if BLEND.style_id in styles:
+    if BLEND.style_id in outcome.styles:
         publisher.send(STYLES, BLEND, now)
         publisher.flush()
-    for product in [*script.products, *bad_products(_mistakes(script))]:
+    for product in [*outcome.products, *bad_products(_mistakes(script))]:
         publisher.send(PRODUCTS, product, now)
     for record in bad_records(publisher, now, script.products[0].product_id):
         publisher.send_raw(record)
@@ -214,12 +247,14 @@ def _shopping(
     outcome: Outcome,
     publisher: Publisher,
     stack: ExitStack,
+    name: str,
+    shoppers: int,
 ) -> Shopping:
     random = np.random.default_rng(script.seed)
     categories = sorted({product.category for product in script.products})
     visits = [
-        Visit(shopper(f"shopper-{number:03d}", outcome.styles, categories, random))
-        for number in range(1, script.shoppers + 1)
+        Visit(shopper(f"{name}-{number:03d}", outcome.styles, categories, random))
+        for number in range(1, shoppers + 1)
     ]
     reader = TableReader(settings, partitions_of(settings, [RECOMMENDATIONS]))
     stack.callback(reader.close)

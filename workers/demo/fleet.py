@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from stylecore.errors import StylecastError
-from workers.broker.properties import free_port
+from workers.ports import free_port
 
 READY_SECONDS = 90
 STOP_SECONDS = 20
@@ -38,7 +38,7 @@ class Fleet:
         self.ports[worker] = free_port()
         environment = {
             **os.environ,
-            **self.environment,
+            **{name: value for name, value in self.environment.items() if value},
             "STYLECAST_WORKER__HTTP_PORT": str(self.ports[worker]),
         }
         with self._log(worker).open("wb") as log:
@@ -49,6 +49,13 @@ class Fleet:
                 stdout=log,
                 stderr=log,
             )
+
+    def restart(self, worker: str, **environment: str) -> None:
+        """The worker again, with these settings changed; an empty one is unset."""
+        self.environment = {**self.environment, **environment}
+        self.processes[worker].terminate()
+        self.processes[worker].wait(STOP_SECONDS)
+        self.start(worker)
 
     def wait_ready(self, worker: str) -> None:
         """Wait until the worker says that it works. Raises StylecastError where it does not."""

@@ -6,9 +6,9 @@ import signal
 import socket
 import threading
 
-from workers.broker.properties import free_port
 from workers.demo.fleet import Fleet
 from workers.demo.progress import Progress
+from workers.ports import free_port
 
 LOOK_SECONDS = 0.5
 WORKERS = ("web", "posters")
@@ -28,7 +28,8 @@ def open_pages(workers: Fleet, progress: Progress) -> str:
     """Start what people need; the pages' address. Raises StylecastError where it does not start."""
     progress.stage("Opening the shop")
     for worker in WORKERS:
-        workers.start(worker)
+        if worker not in workers.processes:
+            workers.start(worker)
     for worker in WORKERS:
         workers.wait_ready(worker)
     return f"http://127.0.0.1:{workers.environment[PORT]}"

@@ -20,6 +20,7 @@ from schemas.events import Recommendations
 from stylecore.images import decode
 from stylecore.simulate import hit_curve
 from workers.demo.shopping import Visit
+from workers.demo.stage import Scene
 from workers.demo.summary import Outcome, summary_of
 
 THUMBNAIL = 220
@@ -45,9 +46,18 @@ def _view(outcome: Outcome) -> dict[str, Any]:
         "address": outcome.address,
         "curve": hit_curve([visit.hits for visit in outcome.visits]),
         "styles": outcome.styles,
+        "scenes": [_scene(scene) for scene in outcome.scenes],
         "rows": list(_rows(outcome)),
         "shoppers": [_shopper(visit, titles) for visit in _most_telling(outcome.visits)],
         "dead_letters": outcome.dead_letters,
+    }
+
+
+def _scene(scene: Scene) -> dict[str, Any]:
+    return {
+        "name": scene.name,
+        "told": scene.told,
+        "pictures": [(caption, thumbnail(address)) for caption, address in scene.pictures],
     }
 
 

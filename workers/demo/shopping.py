@@ -145,7 +145,9 @@ class Shopping:
             self._lists[found.user_id] = found
             self.recommendations += 1
             visit = self.visits.get(found.user_id)
-            if visit is not None and visit.waiting_for == found.caused_by:
+            if visit is None or visit.waiting_for is None:
+                continue
+            if visit.waiting_for == found.caused_by:
                 self.latencies.append(self._clock() - visit.sent_at)
                 visit.waiting_for = None
 

@@ -11,6 +11,7 @@ import numpy as np
 from schemas.events import Product, RejectedImage, StylizedImage
 from stylecore.simulate import hit_rates
 from workers.demo.shopping import Visit
+from workers.demo.stage import Scene
 
 Pair = tuple[str, str]
 
@@ -25,6 +26,7 @@ class Outcome:
     published: dict[Pair, StylizedImage] = field(default_factory=dict)
     rejected: dict[Pair, RejectedImage] = field(default_factory=dict)
     dead_letters: list[dict[str, str]] = field(default_factory=list)
+    scenes: list[Scene] = field(default_factory=list)
     visits: list[Visit] = field(default_factory=list)
     latencies: list[float] = field(default_factory=list)
     feedback_events: int = 0
@@ -64,6 +66,10 @@ def summary_of(outcome: Outcome) -> dict[str, Any]:
             "start": round(start, 3),
             "end": round(end, 3),
             "chance": round(1 / (len(outcome.styles) + 1), 3),
+        },
+        "scenes": {
+            scene.name: {name: round(value, 3) for name, value in scene.figures.items()}
+            for scene in outcome.scenes
         },
         "seconds": round(outcome.seconds, 1),
     }
