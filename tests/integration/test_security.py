@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import urllib.request
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -15,8 +16,16 @@ from integration.shop import PARTITIONS, click, latest, publish_products, read_a
 from secure_broker import secure_broker
 
 from schemas.codec import decode
-from schemas.events import Recommendations
-from schemas.topics import FEEDBACK, JOBS, PREFERENCE_MODELS, RECOMMENDATIONS, STYLIZED
+from schemas.events import PosterRequest, Product, Recommendations
+from schemas.topics import (
+    FEEDBACK,
+    JOBS,
+    POSTER_REQUESTS,
+    POSTERS,
+    PREFERENCE_MODELS,
+    RECOMMENDATIONS,
+    STYLIZED,
+)
 from workers.acls import apply_acls, grants, read_acls
 from workers.publisher import Publisher
 from workers.settings import load_settings
@@ -26,7 +35,7 @@ pytestmark = pytest.mark.integration
 
 ACLS = Path(__file__).parents[2] / "deploy" / "acls.yaml"
 SECRET = "planted-Xk7wQ2-secret"
-WORKERS = ("planner", "stylize", "preferences", "trainer", "lag")
+WORKERS = ("planner", "stylize", "preferences", "trainer", "lag", "posters", "web")
 BY_CERTIFICATE = {"stylize", "planner"}
 """These show a certificate, the others know a password: both ways serve all."""
 
@@ -59,12 +68,33 @@ def environment_of(fields: dict[str, str]) -> dict[str, str]:
     return {f"STYLECAST_KAFKA__{name.upper()}": value for name, value in fields.items()}
 
 
+def poster_of(product: Product) -> PosterRequest:
+    """An advertisement with the product's photo."""
+    return PosterRequest(
+        poster_id=product.product_id,
+        product_id=product.product_id,
+        style_id="original",
+        headline="Tea",
+        sizes=["540x540"],
+    )
+
+
+def metrics_of(port: int) -> str:
+    """What a worker tells Prometheus."""
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as answer:
+        return answer.read().decode()
+
+
 @pytest.mark.parametrize("swapped", [False, True])
 def test_every_worker_works_with_its_own_rights(broker, swapped, tmp_path):
     store = str(tmp_path.parent / "shared-store")
     admin = load_settings(kafka=broker.by_certificate("admin"), store={"uri": store})
     before = len(latest(read_all(admin, STYLIZED)))
-    common = {"STYLECAST_STORE__URI": store, "STYLECAST_WORKER__INSTANCE": "test"}
+    common = {
+        "STYLECAST_STORE__URI": store,
+        "STYLECAST_WORKER__INSTANCE": "test",
+        "STYLECAST_WEB__PORT": "0",
+    }
     with shop_fleet(admin, common, tmp_path) as fleet:
         shared = dict(fleet.environment)
         for worker in WORKERS:
@@ -88,11 +118,15 @@ def test_every_worker_works_with_its_own_rights(broker, swapped, tmp_path):
 
         wait_until(lambda: {f"ada-{swapped}-{n}".encode() for n in range(2)} <= lists(), 60)
         wait_until(lambda: len(read_all(admin, PREFERENCE_MODELS)) > 0, 60)
+        with Publisher(platform, "/test") as publisher:
+            publisher.send(POSTER_REQUESTS, poster_of(products[-1]), datetime.now(UTC))
+        wait_until(lambda: products[-1].product_id.encode() in latest(read_all(admin, POSTERS)), 90)
+        measured = [metrics_of(port) for port in fleet.ports.values()]
         fleet.require_running()
     found = decode(Recommendations, next(iter(latest(read_all(admin, RECOMMENDATIONS)).values())))
     assert found.items
     told = "".join(path.read_text() for path in (tmp_path / "logs").iterdir())
-    assert SECRET not in told
+    assert SECRET not in told + "".join(measured)
     assert "AUTHORIZATION" not in told.upper()
 
 
