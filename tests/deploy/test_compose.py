@@ -21,7 +21,7 @@ from workers.settings import load_settings
 
 pytestmark = [pytest.mark.deploy, pytest.mark.timeout(1800)]
 
-WORKERS = ("stylize", "preferences", "planner", "trainer", "lag")
+WORKERS = ("stylize", "preferences", "planner", "trainer", "lag", "posters")
 PRODUCTS = {"mug": "mugs", "chair": "furniture"}
 READY = "import urllib.request as r; print(r.urlopen('http://127.0.0.1:8080/ready').status)"
 WRITE = "open('/opt/stylecast/tried', 'w')"
