@@ -40,7 +40,7 @@ def test_workers_go_on_when_the_broker_comes_back(tmp_path):
 
             broker.stop()
             time.sleep(AWAY_SECONDS)
-            for worker in ("stylize", "preferences", "lag"):
+            for worker in ("stylize", "preferences", "planner", "lag"):
                 wait_until(lambda port=fleet.ports[worker]: not is_ready(port), 60)
             fleet.require_running()
             broker.start()

@@ -42,3 +42,12 @@ def test_the_time_without_a_broker_does_not_count():
         True,
         False,
     ]
+
+
+def test_who_sees_no_broker_says_so_until_it_answers_again():
+    progress = Progress()
+    assert progress.sees_broker
+    progress.look_away()
+    assert not progress.sees_broker
+    progress.look(0, "a")
+    assert progress.sees_broker

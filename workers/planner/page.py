@@ -29,8 +29,12 @@ tr { border-bottom: 1px solid #ddd }
 
 
 def add_pages(app: Any, planning: Planning, ready: Callable[[], bool], progress: Progress) -> None:
-    """Adds the pages to the Faust application."""
-    READY.set_function(ready)
+    """Adds the pages to the Faust application. Ready is who is `ready` and sees the broker."""
+
+    def works() -> bool:
+        return ready() and progress.sees_broker
+
+    READY.set_function(works)
 
     async def plan_page(web: Any, _request: Any) -> Any:
         return web.html(page(planning))
@@ -46,7 +50,7 @@ def add_pages(app: Any, planning: Planning, ready: Callable[[], bool], progress:
         return web.text("yes") if progress.is_live else web.text("no", status=503)
 
     async def is_ready(web: Any, _request: Any) -> Any:
-        return web.text("yes") if ready() else web.text("no", status=503)
+        return web.text("yes") if works() else web.text("no", status=503)
 
     pages = {
         "/plan": plan_page,

@@ -28,12 +28,15 @@ class Progress:
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self.is_live = True
+        self.sees_broker = True
+        """Whether the broker answered the last look; without it nothing can be planned."""
         self._clock = clock
         self._marks: Hashable = None
         self._moved_at = clock()
 
     def look(self, lag: int, marks: Hashable) -> None:
         """The lag in records, and whatever changes while work is done."""
+        self.sees_broker = True
         if lag == 0 or marks != self._marks:
             self._moved_at = self._clock()
         self._marks = marks
@@ -41,6 +44,7 @@ class Progress:
 
     def look_away(self) -> None:
         """The broker is away: waiting for it is no fault of this process."""
+        self.sees_broker = False
         self._moved_at = self._clock()
 
 
