@@ -89,9 +89,8 @@ def test_good_renders_pass(samples):
     assert np.mean([not reasons for reasons in rejected]) >= 0.9, rejected
 
 
-def test_a_copy_of_the_photo_misses_the_style_more_often_than_not(samples):
-    """The style head takes one studio photo in four for watercolour: see the model card."""
-    assert share(samples, "style", lambda sample: to_pixels(sample.task.source.pixels)) > 0.5
+def test_a_copy_of_the_photo_misses_the_style(samples):
+    assert share(samples, "style", lambda sample: to_pixels(sample.task.source.pixels)) >= 0.75
 
 
 def test_another_products_render_is_rejected_mostly_by_its_identity(samples):
@@ -104,11 +103,12 @@ def test_another_products_render_is_rejected_mostly_by_its_identity(samples):
     assert np.mean(["identity" in figures for figures in reasons]) >= 0.8
 
 
-def test_mush_misses_the_structure(samples):
+def test_mush_is_rejected_mostly_by_its_structure(samples):
     def mush(sample):
         return to_pixels(ndimage.gaussian_filter(to_floats(sample.picture), (8, 8, 0)))
 
-    assert share(samples, "structure", mush) >= 0.8
+    assert np.mean([bool(sample.missed(mush(sample))) for sample in every(samples)]) >= 0.9
+    assert share(samples, "structure", mush) >= 0.6
 
 
 def test_dirty_ground_misses_the_background(samples):

@@ -105,8 +105,8 @@ LIMITS = """
   of about .03.
 - The style head knows the renders of one generator. Another generator asks for another training;
   pictures in a style by other hands were few (`--styles`) and weigh little.
-- White ground looks like paper: packshots of goods that are no clothes are taken for watercolour
-  more often than for photos. Read the style head as `which style`, not as `photo or not`, there.
+- White ground looks like paper, and every style is faint there: half of the renders that it learns
+  from are of products on white for that reason. The goods of packshots are no clothes.
 - The embedding finds a picture of the same photo. Another photo of the same product was never
   shown to it.
 

@@ -173,7 +173,8 @@ def training_of(settings: FeaturesSettings, trained: Trained) -> FeaturesTrainin
     """What the manifest tells of the training."""
     precision = ", bfloat16" if settings.bf16 else ""
     return FeaturesTraining(
-        command=f"{COMMAND} --steps {settings.steps} --seed {settings.seed}",
+        command=f"{COMMAND} --renders {settings.renders_a_photo} --steps {settings.steps} "
+        f"--seed {settings.seed}",
         photos=trained.photos - trained.held_out,
         held_out=trained.held_out,
         renders=trained.renders,
