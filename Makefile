@@ -6,6 +6,8 @@ OUTPUT ?= output
 PRODUCTS ?=
 LIMIT ?=
 ONLY ?=
+# Tests at a time, each process with a broker of its own: much of a test is waiting.
+PROCESSES ?= 2
 
 # A local folder of wheels that pip is offered (a CPU build of torch, say) is offered to uv as well.
 ifdef PIP_FIND_LINKS
@@ -36,7 +38,7 @@ check: setup-dev ## Lint, types and the quick tests: under two minutes
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m schemas.generate --check
-	$(BIN)/pytest -q -m "not integration and not training and not data and not deploy and not storm"
+	$(BIN)/pytest -q -n $(PROCESSES) --dist loadfile -m "not integration and not training and not data and not deploy"
 
 test: setup-dev setup-browser ## Everything that can be checked here
 	$(BIN)/ruff format --check .
@@ -44,7 +46,7 @@ test: setup-dev setup-browser ## Everything that can be checked here
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m schemas.generate --check
-	$(BIN)/pytest -m "not deploy and not storm"
+	$(BIN)/pytest -n $(PROCESSES) --dist loadfile -m "not deploy"
 
 deploy-test: setup-dev setup-browser ## Alerts, dashboards, containers: with the Debian packages they need
 	deploy/install-debian-packages.sh
