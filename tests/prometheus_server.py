@@ -17,6 +17,7 @@ from workers.ports import free_port
 
 RULES = Path(__file__).parents[1] / "deploy" / "prometheus" / "alerts.yaml"
 SCALED = {
+    "5s": "1s",
     "15s": "1s",
     "1m": "2s",
     "2m": "2s",
@@ -88,7 +89,7 @@ class Prometheus:
 def scaled(rules: str) -> str:
     """The rules with shorter windows; every duration in them must be in the table."""
     text = re.sub(
-        r"(\[|for: |offset )(\d+[smhd])", lambda found: found[1] + SCALED[found[2]], rules
+        r"(\[|for: |offset |interval: )(\d+[smhd])", lambda found: found[1] + SCALED[found[2]], rules
     )
     assert HOUR_OF_FACTORS in text
     return text.replace(HOUR_OF_FACTORS, "> 20")

@@ -8,7 +8,7 @@ from PIL import Image, ImageDraw, ImageFont
 from samples import Samples
 
 WIDTH, PANEL, LEFT, RIGHT, TOP, BOTTOM = 1200, 260, 90, 260, 40, 30
-COLOURS = ("#1b6ca8", "#d1495b", "#2e8b57", "#b8860b", "#6a4c93", "#444444")
+COLOURS = ("#1b6ca8", "#d1495b", "#2e8b57", "#b8860b", "#6a4c93", "#444444", "#e07a5f")
 TITLES = {
     "memory_mib": "memory, MiB",
     "files": "file handles",
