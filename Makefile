@@ -6,7 +6,8 @@ OUTPUT ?= output
 PRODUCTS ?=
 LIMIT ?=
 ONLY ?=
-# Tests at a time, each process with a broker of its own: much of a test is waiting.
+# Tests at a time, each process with a broker of its own: much of a test is waiting. Those of the pages
+# go by themselves, for Playwright leaves an event loop in the process.
 PROCESSES ?= 2
 
 # A local folder of wheels that pip is offered (a CPU build of torch, say) is offered to uv as well.
@@ -38,7 +39,7 @@ check: setup-dev ## Lint, types and the quick tests: under two minutes
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m schemas.generate --check
-	$(BIN)/pytest -q -n $(PROCESSES) --dist loadfile -m "not integration and not training and not data and not deploy"
+	$(BIN)/pytest -q -n $(PROCESSES) --dist loadfile -m "not integration and not training and not data and not deploy" --ignore=tests/web
 
 test: setup-dev setup-browser ## Everything that can be checked here
 	$(BIN)/ruff format --check .
@@ -46,7 +47,8 @@ test: setup-dev setup-browser ## Everything that can be checked here
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m schemas.generate --check
-	$(BIN)/pytest -n $(PROCESSES) --dist loadfile -m "not deploy"
+	$(BIN)/pytest -n $(PROCESSES) --dist loadfile -m "not deploy" --ignore=tests/web
+	$(BIN)/pytest -n $(PROCESSES) --dist loadfile -m "not deploy" tests/web
 
 deploy-test: setup-dev setup-browser ## Alerts, dashboards, containers: with the Debian packages they need
 	deploy/install-debian-packages.sh

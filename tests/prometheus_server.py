@@ -89,7 +89,9 @@ class Prometheus:
 def scaled(rules: str) -> str:
     """The rules with shorter windows; every duration in them must be in the table."""
     text = re.sub(
-        r"(\[|for: |offset |interval: )(\d+[smhd])", lambda found: found[1] + SCALED[found[2]], rules
+        r"(\[|for: |offset |interval: )(\d+[smhd])",
+        lambda found: found[1] + SCALED[found[2]],
+        rules,
     )
     assert HOUR_OF_FACTORS in text
     return text.replace(HOUR_OF_FACTORS, "> 20")

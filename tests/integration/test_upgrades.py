@@ -226,7 +226,7 @@ def test_factors_go_forward_and_back_and_every_list_says_with_which_it_was_made(
     fleet.start("preferences", "one")
     for version in (versions[0], versions[1], versions[0]):
         factors_command("use", version)
-        wait_until(lambda version=version: in_use() == version, 60)
+        wait_until(lambda version=version: in_use() == version, 120)
         rows = json.loads(factors_command("list", "--json"))
         assert {row["version"] for row in rows} == set(versions)
         assert [row["version"] for row in rows if row["in_use"]] == [version]

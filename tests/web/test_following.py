@@ -117,7 +117,9 @@ def test_less_than_a_second_is_no_look(shop, browser):
         page.wait_for_timeout(300)
         assert not [it for it in seen.loaded if it.url.endswith("/feedback")]
         with page.expect_response("**/feedback") as sent:
-            page.clock.run_for(300)
+            for _ in range(20):  # a busy browser may have seen the item late
+                page.clock.run_for(300)
+                page.wait_for_timeout(50)
         assert sent.value.status == 202
         assert {it["kind"] for it in sent.value.request.post_data_json} == {"impression"}
 

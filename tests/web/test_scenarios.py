@@ -30,7 +30,7 @@ STATES = {
     "A campaign": "campaign|is planned|runs",
     "An ad poster": "impossible",
     "A brand": "colours of their own",
-    "A classic work as a style": "pic",
+    "A classic work as a style": "pic|drawn so far",
     "Demand": "wait",
 }
 
