@@ -145,7 +145,7 @@ def watching(shop: Shop, environment: dict[str, str]) -> Iterator[None]:
             wait_until(lambda: shop.top, 30)
             yield
         finally:
-            process.send_signal(signal.SIGINT)
+            process.terminate()  # SIGINT is ignored by what a shell starts in the background
             thread.join()
 
 
