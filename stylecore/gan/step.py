@@ -36,6 +36,8 @@ class Lessons:
     pairs: Sequence[Pair]
     shown: Sequence[Pair]
     references: dict[int, list[Bytes]]
+    unseen: dict[int, list[Bytes]]
+    """References that nobody learns from: whether the discriminator knows the others by heart."""
     eye: SqueezeNet
     grams: ReferenceGrams
 

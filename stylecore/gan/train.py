@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import msgspec
+import numpy as np
 import torch
 
 from stylecore.errors import SettingsError
@@ -25,6 +26,7 @@ from stylecore.gan.checkpoint import (
 )
 from stylecore.gan.data import load_pairs
 from stylecore.gan.grid import progress_grid
+from stylecore.gan.memorising import kept_back, memorising_gap
 from stylecore.gan.objective import reference_grams
 from stylecore.gan.perceptual import load_perceptual
 from stylecore.gan.references import load_references
@@ -100,11 +102,11 @@ def prepare(settings: TrainSettings, style_ids: Sequence[str]) -> Lessons:
     """Read pairs, references and the perceptual network."""
     pairs = load_pairs(settings.pairs, style_ids, settings.crop)
     held_out = min(GRID_PHOTOS, len(pairs) - 1)
-    references = load_references(settings.styles, style_ids)
+    references, unseen = kept_back(load_references(settings.styles, style_ids))
     eye = load_perceptual(settings.perceptual)
     grams = reference_grams(eye, references, len(style_ids))
     kept = len(pairs) - held_out
-    return Lessons(pairs[:kept], pairs[kept:], references, eye, grams)
+    return Lessons(pairs[:kept], pairs[kept:], references, unseen, eye, grams)
 
 
 def keep_records(
@@ -116,6 +118,14 @@ def keep_records(
 ) -> None:
     """Losses, grids and checkpoints, each when its step has come."""
     if trainee.step % settings.log_every == 0:
+        if lessons.unseen and trainee.step > settings.adversarial_from:
+            figures["memorising"] = memorising_gap(
+                trainee.discriminator,
+                lessons.references,
+                lessons.unseen,
+                settings,
+                np.random.default_rng((settings.seed, trainee.step)),
+            )
         with (settings.run / LOSSES).open("a") as log:
             log.write(json.dumps({name: round(value, 5) for name, value in figures.items()}) + "\n")
         report(figures)
