@@ -43,6 +43,7 @@ from workers.transaction import (
     REQUEST_SECONDS,
     Aborted,
     Fenced,
+    NoAnswer,
     commit_batch,
 )
 
@@ -54,6 +55,10 @@ PROCESS_SECONDS = 300.0
 """As long as the group waits for a sign of life: who works longer has lost its partitions."""
 COMMIT_SECONDS = 4 * (PATIENCE_SECONDS + REQUEST_SECONDS)
 """A commit and an abort with every retry take less; librdkafka was seen never to return."""
+_abandoned: list[Producer] = []
+"""Producers in the midst of a call that does not end. They are kept, for a process that freed one
+was seen to end with a segmentation fault; an outage leaves one at most.
+"""
 
 
 def run_worker(
@@ -201,8 +206,10 @@ class Session:
         except Aborted:
             TRANSACTIONS.labels(self._worker, "aborted").inc()
             raise
-        except Fenced:
+        except Fenced as problem:
             TRANSACTIONS.labels(self._worker, "fenced").inc()
+            if isinstance(problem, NoAnswer):
+                _abandoned.append(self._producer)
             raise
         TRANSACTIONS.labels(self._worker, "committed").inc()
         for topic, count in Counter(output.topic for output in outputs).items():

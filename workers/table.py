@@ -17,7 +17,7 @@ from confluent_kafka.admin import AdminClient, OffsetSpec
 
 from schemas.topics import Topic
 from stylecore.errors import Transient
-from workers.admin import admin_client, answer
+from workers.admin import admin_client, answer, cluster
 from workers.clients import table_consumer
 from workers.records import Record, record_of
 from workers.settings import Settings
@@ -99,9 +99,9 @@ def partitions_of(settings: Settings, topics: Iterable[Topic]) -> list[TopicPart
 
 
 def partitions_of_names(settings: Settings, names: list[str]) -> list[TopicPartition]:
-    """The same by the names on the cluster."""
+    """The same by the names on the cluster. Raises Transient while the broker is away."""
     require_topics(settings, names)
-    metadata = admin_client(settings).list_topics(timeout=REQUEST_SECONDS)
+    metadata = cluster(admin_client(settings))
     return [
         TopicPartition(name, number)
         for name in names

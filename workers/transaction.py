@@ -25,6 +25,10 @@ class Fenced(StylecastError):
     """The producer was replaced by another of its name, or overstayed: start anew."""
 
 
+class NoAnswer(Fenced):
+    """A call of the producer did not come to an end: nobody may take the producer apart."""
+
+
 class Aborted(StylecastError):
     """The transaction was aborted; the batch comes again."""
 
@@ -93,6 +97,6 @@ def _again_while_retriable(action: Callable[[], None]) -> None:
             if not error.retriable():
                 raise
             if time.monotonic() > deadline:
-                raise Fenced(f"no answer in {PATIENCE_SECONDS:.0f} s: {error.str()}") from problem
+                raise NoAnswer(f"no answer in {PATIENCE_SECONDS:.0f} s: {error.str()}") from problem
             log.info("again", error=error.name(), what=error.str())
             time.sleep(0.1)

@@ -119,6 +119,7 @@ def _environment(settings: Settings, mutant: str | None) -> dict[str, str]:
     return {
         "PYTHONPATH": str(Path(__file__).parents[1]),
         "OMP_NUM_THREADS": "1",
+        "PYTHONFAULTHANDLER": "1",  # should a library crash, its log tells where
         "STYLECAST_KAFKA__BOOTSTRAP_SERVERS": settings.kafka.bootstrap_servers,
         "STYLECAST_STORE__URI": settings.store.uri,
         "STYLECAST_WORKER__SESSION_TIMEOUT_SECONDS": str(SESSION_SECONDS),
