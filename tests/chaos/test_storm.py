@@ -41,8 +41,11 @@ def test_a_short_storm_loses_and_doubles_nothing():
         text=True,
         check=False,
     )
-    assert done.returncode == 0, done.stdout + done.stderr
-    told = json.loads(done.stdout.splitlines()[-1])
+    *lines, last = done.stdout.splitlines()
+    told = json.loads(last)
+    # A process that ended by itself and was started again is trouble, and told by `make chaos`;
+    # what is promised here is that nothing comes of it.
+    assert not [line for line in lines if line.startswith("problem: ")], done.stdout + done.stderr
     assert (told["lost"], told["doubled"], told["state_equal"]) == (0, 0, True)
     assert told["events"] == SHORT["events"]
     assert told["jobs"] >= SHORT["products"] + 2 * SHORT["orders"]
