@@ -250,14 +250,14 @@ class PreferencesHandler:
         return list(swept_outputs(self._settings, shoppers, items, assortment, now))
 
     def _list_for_everyone(self, assortment: Assortment, now: datetime) -> list[Output]:
-        """The list, where it shows anything else than before or has grown old."""
+        """The list, where it shows anything else than before, is by other factors, or has aged."""
         items = list_for_everyone(
             assortment, now, self._rules, self._choice_rules, self._settings.preferences.items
         )
-        pictures = [item.image_uri for item in items]
-        if pictures == self._shown_to_everyone and now - self._shown_at < EVERYONE_ANEW:
+        shown = [assortment.edition, *(item.image_uri for item in items)]
+        if shown == self._shown_to_everyone and now - self._shown_at < EVERYONE_ANEW:
             return []
-        self._shown_to_everyone, self._shown_at = pictures, now
+        self._shown_to_everyone, self._shown_at = shown, now
         place = (0, in_place_of_offset(now))
         found = list_event(self._settings, EVERYONE, items, assortment, now, place)
         return [output_of(self._settings, RECOMMENDATIONS, found, source=SOURCE, now=now)]

@@ -20,7 +20,7 @@ from workers.records import tombstone
 from workers.settings import Settings
 from workers.table import TableReader, partitions_of
 
-PATIENCE_SECONDS = 120.0
+PATIENCE_SECONDS = 240.0
 
 
 @dataclass(frozen=True)

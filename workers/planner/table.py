@@ -26,10 +26,10 @@ class KeptTable(faust.Table):  # type: ignore[misc]  # Faust is not typed
         Raises KafkaError, before anything is changed, while the producer does not know the
         changelog's partitions: Faust cannot wait for that, and a refresh may have dropped them.
         """
-        topic = self.changelog_topic.get_topic_name()
-        if self.app.producer._producer._metadata.partitions_for_topic(topic) is None:  # noqa: SLF001
-            raise UnknownTopicOrPartitionError(f"{topic} is not known yet")
-        change = super().send_changelog(partition, key, *args, **kwargs)
+        try:
+            change = super().send_changelog(partition, key, *args, **kwargs)
+        except TypeError as problem:  # aiokafka goes over partitions that it has as None
+            raise UnknownTopicOrPartitionError("the changelog is not known yet") from problem
         self._under_way[key] = change
         return change
 
