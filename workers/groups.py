@@ -16,11 +16,9 @@ from confluent_kafka.admin import AdminClient
 from msgspec import Struct
 
 from workers.admin import TIMEOUT_SECONDS, answer
+from workers.records import Place
 
 STABLE = "STABLE"
-
-Place = tuple[str, int]
-"""Topic and partition."""
 
 
 class Group(Struct, frozen=True, kw_only=True):

@@ -21,7 +21,8 @@ from schemas.topics import TOPICS
 from stylecore.errors import Permanent, Transient
 from workers.admin import admin_client, cluster
 from workers.clients import passing_consumer
-from workers.groups import STABLE, Group, Place, find_group
+from workers.groups import STABLE, Group, find_group
+from workers.records import Place
 from workers.settings import Settings
 from workers.telemetry import log
 from workers.topics import group_id, topic_name, transactional_id

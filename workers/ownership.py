@@ -16,14 +16,12 @@ from stylecore.errors import Transient
 from workers.consumer_events import is_event
 from workers.handler import Handler
 from workers.patience import until_answered
+from workers.records import Place
 from workers.telemetry import log, stage
 from workers.transaction import REQUEST_SECONDS
 
 STAY_SECONDS = 0.5
 """Between two signs of life to the group while the handler restores."""
-
-Place = tuple[str, int]
-"""Topic and partition."""
 
 
 class Ownership:

@@ -43,6 +43,15 @@ class Pause:
         self._seconds = FIRST_PAUSE_SECONDS
 
 
+def require_going(stop: threading.Event) -> None:
+    """Raises Transient once `stop` is set, so that a long batch is dropped whole and not finished.
+
+    A batch can take a minute, and a process that is asked to end has seconds.
+    """
+    if stop.is_set():
+        raise Transient("asked to stop: the batch is left to the next")
+
+
 def until_topics(settings: Settings, names: list[str], stop: threading.Event) -> None:
     """Wait for the broker, or for `stop`. Raises Permanent where a topic is missing."""
     pause = Pause(stop)

@@ -21,7 +21,7 @@ from schemas.events import PosterRequest
 from schemas.topics import POSTER_REQUESTS, POSTERS, PRODUCTS, STYLIZED
 from stylecore.decoder import Decoder
 from stylecore.decoder_process import Limits
-from stylecore.errors import Permanent, Transient
+from stylecore.errors import Permanent
 from stylecore.poster.logo import decode_logo
 from stylecore.poster.order import Desk, pictures_of
 from stylecore.store import Store
@@ -29,7 +29,7 @@ from workers.dead_letter import dead_letter
 from workers.decode import decode_records
 from workers.loading import loader
 from workers.loop import run_worker
-from workers.patience import until_topics
+from workers.patience import require_going, until_topics
 from workers.poster_table import PosterTable
 from workers.records import Output, Record, output_of, tombstone
 from workers.settings import Settings
@@ -107,8 +107,7 @@ class PostersHandler:
         return outputs + [output for _, output in sorted(made, key=lambda pair: pair[0])]
 
     def _output_of(self, request: PosterRequest, cause: Record, now: datetime) -> Output:
-        if self._stop.is_set():
-            raise Transient("asked to stop: the batch is left to the next")
+        require_going(self._stop)
         try:
             rendered = pictures_of(request, self._desk, self._table, now)
         except Permanent as problem:

@@ -17,6 +17,9 @@ from workers.topics import topic_name
 
 ANY_PARTITION = -1
 
+Place = tuple[str, int]
+"""Topic and partition."""
+
 
 class Record(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A record as it was read; `value` None is a tombstone."""

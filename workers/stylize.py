@@ -34,7 +34,7 @@ from workers.decode import decode_records
 from workers.engine import load_engine
 from workers.loading import loader
 from workers.loop import run_worker
-from workers.patience import Pause, until_topics
+from workers.patience import Pause, require_going, until_topics
 from workers.records import Output, Record, output_of, tombstone
 from workers.settings import Settings
 from workers.suspects import Suspects
@@ -125,13 +125,11 @@ def make_studio(
 def until_stopped(items: Iterable[Item], stop: threading.Event) -> Iterator[Item]:
     """The items, but no more of them after `stop`: raises Transient then.
 
-    A batch can take a minute, and a process that is asked to end has seconds: the batch is dropped
-    whole. What was drawn lies in the store and is found again.
+    What was drawn lies in the store and is found again.
     """
     for item in items:
         yield item
-        if stop.is_set():
-            raise Transient("asked to stop: the batch is left to the next")
+        require_going(stop)
 
 
 def photo_loader(

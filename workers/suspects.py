@@ -19,7 +19,7 @@ from schemas.codec import InvalidEvent, decode, encode
 from stylecore.errors import Permanent, Transient
 from stylecore.store import Store
 from workers.dead_letter import dead_letter
-from workers.records import Output, Record
+from workers.records import Output, Place, Record
 from workers.telemetry import log
 
 FOLDER = "attempts"
@@ -27,7 +27,6 @@ DEATHS = 2
 """Of a worker, over one record alone, until it is set aside."""
 _PROCESS = uuid4().hex
 
-Place = tuple[str, int]
 Work = Callable[[Sequence[Record]], list[Output]]
 
 
