@@ -11,6 +11,7 @@ What a record means is the handler's business; the loop knows offsets only.
 
 from __future__ import annotations
 
+import ctypes
 import threading
 import time
 from collections import Counter
@@ -55,10 +56,6 @@ PROCESS_SECONDS = 300.0
 """As long as the group waits for a sign of life: who works longer has lost its partitions."""
 COMMIT_SECONDS = 4 * (PATIENCE_SECONDS + REQUEST_SECONDS)
 """A commit and an abort with every retry take less; librdkafka was seen never to return."""
-_abandoned: list[Producer] = []
-"""Producers in the midst of a call that does not end. They are kept, for a process that freed one
-was seen to end with a segmentation fault; an outage leaves one at most.
-"""
 
 
 def run_worker(
@@ -209,7 +206,7 @@ class Session:
         except Fenced as problem:
             TRANSACTIONS.labels(self._worker, "fenced").inc()
             if isinstance(problem, NoAnswer):
-                _abandoned.append(self._producer)
+                _never_free(self._producer)
             raise
         TRANSACTIONS.labels(self._worker, "committed").inc()
         for topic, count in Counter(output.topic for output in outputs).items():
@@ -224,6 +221,15 @@ class Session:
         """
         on_error(error)
         self._brokers_were_away |= error.code() == KafkaError._ALL_BROKERS_DOWN  # noqa: SLF001
+
+
+def _never_free(producer: Producer) -> None:
+    """Keep a producer in the midst of a call that does not end, also when the interpreter ends.
+
+    A process that freed one was seen to end with a segmentation fault; an outage leaves one at
+    most.
+    """
+    ctypes.pythonapi.Py_IncRef(ctypes.py_object(producer))
 
 
 def _next_offsets(records: Sequence[Record]) -> list[TopicPartition]:

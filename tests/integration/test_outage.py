@@ -1,5 +1,7 @@
 """A broker that is away is waited for by every worker, and nothing is skipped."""
 
+import os
+import signal
 import time
 from datetime import UTC, datetime
 
@@ -17,6 +19,9 @@ from workers.topics import apply_topics
 pytestmark = pytest.mark.integration
 
 AWAY_SECONDS = 4
+STOP_SECONDS = 30
+"""A worker is gone after ten; a busy machine may start late."""
+WORKERS = ("planner", "stylize", "preferences", "trainer", "posters", "lag")
 
 
 def test_workers_go_on_when_the_broker_comes_back(tmp_path):
@@ -79,3 +84,30 @@ def test_a_worker_that_is_started_while_the_broker_is_away_waits_for_it(tmp_path
             broker.start()
             for worker in workers:
                 fleet.wait_ready(worker)
+
+
+def test_workers_stop_in_time_though_the_broker_no_longer_answers(tmp_path):
+    with local_broker() as broker:
+        settings = load_settings(
+            kafka={"bootstrap_servers": broker.bootstrap_servers},
+            store={"uri": str(tmp_path / "store")},
+        )
+        environment = {
+            "STYLECAST_KAFKA__BOOTSTRAP_SERVERS": broker.bootstrap_servers,
+            "STYLECAST_STORE__URI": settings.store.uri,
+        }
+        apply_topics(settings, PARTITIONS)
+        with shop_fleet(settings, environment, tmp_path) as fleet:
+            for worker in WORKERS:
+                fleet.start(worker)
+            for worker in WORKERS:
+                fleet.wait_ready(worker)
+            os.kill(broker.pid, signal.SIGSTOP)
+            try:
+                time.sleep(AWAY_SECONDS)
+                for process in fleet.processes.values():
+                    process.terminate()
+                ended = {name: it.wait(STOP_SECONDS) for name, it in fleet.processes.items()}
+            finally:
+                os.kill(broker.pid, signal.SIGCONT)
+    assert ended == dict.fromkeys(WORKERS, 0)

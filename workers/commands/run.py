@@ -15,6 +15,7 @@ import typer
 
 from stylecore.errors import StylecastError
 from workers.settings import Settings, load_settings
+from workers.stopping import stop_on_signals
 from workers.telemetry import Health, configure_logging, log, probes
 
 
@@ -39,7 +40,7 @@ def run(
         int | None, typer.Option(hidden=True, help="Stop when this process is gone.")
     ] = None,
 ) -> None:
-    """Run workers until SIGTERM or Ctrl-C; the batch in hand is finished."""
+    """Run workers until SIGTERM or Ctrl-C; the batch in hand is finished, or dropped whole."""
     settings = load_settings()
     if instance is not None:
         worker_settings = settings.worker.model_copy(update={"instance": instance})
@@ -60,10 +61,8 @@ def run_one(worker: Worker, settings: Settings) -> None:
 
         run_planner(settings)
         return
-    stop, health = threading.Event(), Health()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
-    with probes(settings.worker, health):
+    health = Health()
+    with stop_on_signals() as stop, probes(settings.worker, health):
         log.info("starting", worker=worker.value, instance=settings.worker.instance)
         if worker is Worker.stylize:
             from workers.stylize import run_stylize

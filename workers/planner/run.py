@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import os
 import shutil
-import sys
 import tempfile
 import threading
 from collections.abc import Callable, Hashable, Iterator, Sequence
@@ -40,10 +39,10 @@ from workers.planner.planning import Planning
 from workers.planner.progress import Progress, watch
 from workers.planner.shop import Shop
 from workers.settings import Settings
+from workers.stopping import STOP_SECONDS, end_now
 from workers.telemetry import OncePerMinute, log
 from workers.topics import group_id, require_topics, topic_name
 
-STOP_SECONDS = 8.0
 INPUTS = (PRODUCTS, STYLES, DEMAND)
 OUTPUTS = (JOBS, STYLIZED, REJECTED)
 
@@ -94,15 +93,9 @@ class _Worker(faust.Worker):  # type: ignore[misc]  # Faust is not typed
 
     def _schedule_shutdown(self, signal: Any) -> None:
         super()._schedule_shutdown(signal)
-        timer = threading.Timer(STOP_SECONDS, _end_now)
+        timer = threading.Timer(STOP_SECONDS, end_now)
         timer.daemon = True
         timer.start()
-
-
-def _end_now() -> None:
-    log.warning("stopped without waiting", seconds=STOP_SECONDS)
-    sys.stderr.flush()
-    os._exit(0)
 
 
 @contextmanager

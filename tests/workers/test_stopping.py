@@ -1,0 +1,68 @@
+"""A process that is asked to stop is gone in time, wherever it stands."""
+
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+SCRIPT = """
+import ctypes, sys, threading
+from workers import stopping
+stopping.STOP_SECONDS, stopping.LAST_SECONDS = {stop}, {last}
+with stopping.stop_on_signals() as stop:
+    print("here", flush=True)
+    {work}
+print("done", flush=True)
+"""
+
+
+def end(work: str, number: signal.Signals, stop: float = 60, last: float = 60):
+    """What the process says, tells and ends with when it is asked to stop within the work."""
+    command = [sys.executable, "-c", SCRIPT.format(work=work, stop=stop, last=last)]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout.readline() == "here\n"
+        time.sleep(0.2)
+        process.send_signal(number)
+        said, told = process.communicate(timeout=50)
+    return said, told, process.returncode
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_sets_the_event_and_what_is_in_hand_is_finished(number):
+    assert end("stop.wait()", number) == ("done\n", "", 0)
+
+
+def test_the_event_is_set_while_the_main_thread_is_in_a_call_that_lasts():
+    work = """threading.Thread(target=lambda: (stop.wait(), print("heard", flush=True))).start()
+    ctypes.CDLL(None).usleep(1_500_000)"""
+    assert end(work, signal.SIGTERM) == ("heard\ndone\n", "", 0)
+
+
+def test_who_does_not_come_back_ends_where_it_is_and_tells_where():
+    said, told, status = end("threading.Event().wait()", signal.SIGTERM, stop=0.3)
+    assert status == 0
+    assert "done" not in said
+    assert "stopped without waiting" in said + told
+    assert "<module>" in said + told
+
+
+def test_a_tear_down_that_does_not_end_is_ended_as_well():
+    work = "import atexit, time; atexit.register(time.sleep, 40); stop.wait()"
+    said, told, status = end(work, signal.SIGTERM, last=0.6)
+    assert (said, status) == ("done\n", 1)
+    assert "most recent call first" in told
+
+
+def test_without_a_signal_the_block_is_left_as_it_was_entered():
+    work = "before = stop"
+    script = SCRIPT.format(work=work, stop=60, last=60) + "import signal\n"
+    script += "print(signal.getsignal(signal.SIGINT) is signal.default_int_handler)\n"
+    script += "print(threading.active_count(), before.is_set())\n"
+    found = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=50
+    )
+    assert found.stdout.split() == ["here", "done", "True", "1", "False"]
