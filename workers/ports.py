@@ -1,27 +1,61 @@
-"""Free ports for processes that must be told one before they take it."""
+"""Free ports for processes that must be told one before they take it.
+
+A port is given once: between two processes of this machine that look for one at the same time, a
+lock on a byte of a file says whose it is until its process ends.
+"""
 
 from __future__ import annotations
 
+import fcntl
+import os
 import random
 import socket
+import tempfile
+from functools import cache
+from pathlib import Path
 
 LOOPBACK = "127.0.0.1"
 PORTS = range(20_000, 32_768)
 """Below those that systems give to outgoing connections: such a one could come in between."""
-TRIES = 100
+TRIES = 200
+_given: set[int] = set()
 
 
 def free_port(host: str = LOOPBACK) -> int:
-    """A port of the host that nobody has now."""
+    """A port of the host that nobody has now, and that no process here was given."""
     for port in random.sample(PORTS, TRIES):
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind((host, port))
-            except OSError:
-                continue
+        if _is_bindable(host, port) and _reserved(port):
             return port
     with socket.socket() as probe:
         probe.bind((host, 0))
         found: int = probe.getsockname()[1]
         return found
+
+
+def _is_bindable(host: str, port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError:
+            return False
+    return True
+
+
+def _reserved(port: int) -> bool:
+    """Whether the port is this process's from now on: it was nobody's, and not given before."""
+    if port in _given:
+        return False
+    try:
+        fcntl.lockf(_reservations(os.getpid()), fcntl.LOCK_EX | fcntl.LOCK_NB, 1, port)
+    except BlockingIOError:
+        return False
+    _given.add(port)
+    return True
+
+
+@cache
+def _reservations(_pid: int) -> int:
+    """A file that is never closed, for with it the locks would go; a forked child has its own."""
+    path = Path(tempfile.gettempdir()) / f"stylecast-ports-{os.getuid()}"
+    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
