@@ -72,6 +72,7 @@ def test_a_picture_of_like_colours_comes_near_the_palette():
 def test_a_kept_colour_has_the_photos_hue_under_the_renders_light(seed):
     render, photo = to_lab(np.random.default_rng(seed).random((2, 40, 3)).astype(np.float32))
     kept = to_lab(from_lab(with_colour_of(render, photo)))
-    np.testing.assert_allclose(kept[:, 0], render[:, 0], atol=0.02)
+    # In light, the cube of L: near black a step of L is less than a screen shows.
+    np.testing.assert_allclose(kept[:, 0] ** 3, render[:, 0] ** 3, atol=0.002)
     cross = kept[:, 1] * photo[:, 2] - kept[:, 2] * photo[:, 1]
     assert np.abs(cross).max() < 0.005
