@@ -29,6 +29,9 @@ def producer_config(settings: Settings) -> dict[str, Any]:
     """An idempotent producer; the partitioner is Java's, in every producer of ours."""
     return {
         "enable.idempotence": True,
+        # With more, librdkafka 2.16 loses records and calls them delivered: a new partition's
+        # leader refuses the first batch and stores the second, which is taken for both.
+        "max.in.flight.requests.per.connection": 1,
         "partitioner": "murmur2_random",
         "compression.type": "lz4",
         "linger.ms": 5,
