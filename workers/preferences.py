@@ -124,6 +124,9 @@ class PreferencesHandler:
     def assigned(self, partitions: Sequence[TopicPartition]) -> None:
         """Read the catalogue and the states of these partitions. Raises Transient."""
         self._shelves.catch_up(self._stop)
+        now = datetime.now(UTC)
+        # Before the new states are there: whether they are swept is go_on's to say.
+        self._sweep.to_edition(self._shelves.assortment(now).edition, now)
         started = time.monotonic()
         numbers = [place.partition for place in partitions]
         with settled():

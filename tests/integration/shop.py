@@ -55,8 +55,11 @@ def publish_products(settings: Settings, count: int) -> list[Product]:
     return products
 
 
-def announce_factors(settings: Settings, seed: int) -> str:
-    """Factors for the first twelve products of `worlds`, from a seed; their version."""
+def announce_factors(settings: Settings, seed: int, made_at: datetime | None = None) -> str:
+    """Factors for the first twelve products of `worlds`, from a seed; their version.
+
+    They were made now unless it is said when.
+    """
     factors = worlds.factors(12, 4, np.random.default_rng(seed))
     store = Store(settings.store.uri)
     uri, digest = store.put_blob("models/preferences", artifact.encode(factors), artifact.SUFFIX)
@@ -65,7 +68,11 @@ def announce_factors(settings: Settings, seed: int) -> str:
         publisher.send(
             PREFERENCE_MODELS,
             ModelAnnouncement(
-                name="preferences", version=factors.version, uri=uri, sha256=digest, made_at=now
+                name="preferences",
+                version=factors.version,
+                uri=uri,
+                sha256=digest,
+                made_at=made_at or now,
             ),
             now,
         )

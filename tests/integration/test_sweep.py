@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import threading
+import time
+from contextlib import closing
+from datetime import UTC, datetime
+
 import pytest
 import worlds
 from helpers import wait_until
@@ -10,8 +15,14 @@ from integration.shop import announce_factors, click, latest, read_all, shop_fle
 from schemas.codec import decode
 from schemas.events import Recommendations
 from schemas.topics import FEEDBACK, PRODUCTS, RECOMMENDATIONS, USER_STATES
+from stylecore.preferences import Rules, apply, empty
+from stylecore.recommend import EVERYONE
+from workers.preferences import PreferencesHandler
 from workers.publisher import Publisher
 from workers.settings import Settings
+from workers.sweep import YOUNG
+from workers.table import partitions_of
+from workers.topics import topic_name
 
 pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("topics")]
 
@@ -50,3 +61,28 @@ def test_idle_shoppers_get_lists_of_new_factors(settings, environment, tmp_path)
     assert len(told) == len(set(told)), "a shopper was swept twice to one version"
     swept = [one for one in lists if one.factors_version == second and one.user_id != "*"]
     assert all(one.items and one.caused_by is None for one in swept)
+
+
+def test_a_restart_under_factors_that_have_reached_everybody_writes_nobody_anew(settings):
+    """Though the group takes its time: what is read of the catalogue until then is no edition."""
+    products = [worlds.product(number) for number in range(12)]
+    with Publisher(settings, "/test") as publisher:
+        for product in products:
+            publisher.send(PRODUCTS, product, worlds.NOW)
+        for number, shopper in enumerate(SHOPPERS):
+            event = click(number, shopper, products[number])
+            state = apply(empty(shopper), event, worlds.NOW, Rules())
+            publisher.send(USER_STATES, state, worlds.NOW)
+    with closing(PreferencesHandler(settings, threading.Event())) as handler:
+        for _ in range(50):
+            assert handler.idle() == []
+            time.sleep(0.02)
+        announce_factors(settings, 1, made_at=datetime.now(UTC) - 2 * YOUNG)
+        handler.assigned(partitions_of(settings, [FEEDBACK]))
+        written = handler.idle()
+        handler.committed()
+        written += handler.idle()
+    lists = [
+        output.key for output in written if output.topic == topic_name(settings, RECOMMENDATIONS)
+    ]
+    assert lists == [EVERYONE.encode()]
