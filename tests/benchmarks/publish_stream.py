@@ -24,6 +24,10 @@ from workers.settings import load_settings
 
 SLEEP_SECONDS = 0.002
 """Records that are due within so long of each other go together."""
+LINGER_MS = 50
+"""One publisher stands for many, and its broker has few cores: requests of few records would be the
+broker's main work. What this adds counts.
+"""
 
 
 def main() -> None:
@@ -33,7 +37,10 @@ def main() -> None:
         parser.add_argument(f"--{name}", type=int, required=True)
     parser.add_argument("--rate", type=float, required=True)
     given = parser.parse_args()
-    shop = Shop(load_settings(), {}, Path(), given.shoppers, given.products)
+    settings = load_settings()
+    kafka = settings.kafka.model_copy(update={"linger_ms": LINGER_MS})
+    settings = settings.model_copy(update={"kafka": kafka})
+    shop = Shop(settings, {}, Path(), given.shoppers, given.products)
     stream = shops.click_stream(shop, LOOK, given.count, given.seed)
     outputs = [
         output_of(shop.settings, FEEDBACK, event, source=SOURCE, now=event.occurred_at)
