@@ -13,7 +13,7 @@ from itertools import product
 import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
-from scipy.stats import t as student
+from scipy.special import stdtrit  # scipy.stats takes seconds to import
 
 from stylecore.preferences import Rules
 from stylecore.style_choice import ChoiceRules
@@ -173,5 +173,5 @@ def half_width(values: Doubles) -> float:
     """Of the 95 % interval of the mean by Student's t; infinite for fewer than two values."""
     if len(values) < 2:
         return float("inf")
-    quantile = float(student.ppf(0.975, len(values) - 1))
+    quantile = float(stdtrit(len(values) - 1, 0.975))
     return quantile * float(values.std(ddof=1)) / float(np.sqrt(len(values)))

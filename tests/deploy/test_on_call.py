@@ -45,7 +45,11 @@ from workers.records import Output
 from workers.settings import Settings, load_settings
 from workers.topics import apply_topics
 
-pytestmark = [pytest.mark.deploy, pytest.mark.integration]
+pytestmark = [
+    pytest.mark.deploy,
+    pytest.mark.integration,
+    pytest.mark.xdist_group("on call"),
+]
 
 WORKERS = ("planner", "stylize", "preferences", "trainer", "lag")
 MINUTE = 60
@@ -285,12 +289,15 @@ def restart_stylize(shop: Shop) -> None:
 
 @contextmanager
 def slow_photos(photo: bytes) -> Iterator[tuple[str, threading.Event]]:
-    """A web server that takes three seconds for each picture until the event is set."""
+    """A web server that takes eight seconds for each picture until the event is set.
+
+    Long beside what drawing takes, also on a machine that builds images meanwhile.
+    """
     quick = threading.Event()
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            quick.wait(3)
+            quick.wait(8)
             self.send_response(200)
             self.end_headers()
             self.wfile.write(photo)
