@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import msgspec
 from confluent_kafka import KafkaError
@@ -32,7 +32,7 @@ class Publisher:
         self._source = source
         self._producer = producer(settings)
         self._known: set[str] = set()
-        self._failed: KafkaError | None = None
+        self._failed: str | None = None
 
     def send(
         self, topic: Topic, event: msgspec.Struct, now: datetime, told: Told | None = None
@@ -65,15 +65,15 @@ class Publisher:
 
     def _require_delivery(self) -> None:
         if self._failed is not None:
-            raise Transient(f"not delivered: {self._failed.str()}")
+            raise Transient(f"not delivered to {self._failed}")
 
     def topic(self, topic: Topic) -> str:
         """The topic's name on this cluster."""
         return topic_name(self._settings, topic)
 
-    def _delivered(self, error: KafkaError | None, _message: object) -> None:
+    def _delivered(self, error: KafkaError | None, message: Any) -> None:
         if error is not None:
-            self._failed = error
+            self._failed = f"{message.topic()} [{message.partition()}]: {error.str()}"
 
     def __enter__(self) -> Self:
         return self
