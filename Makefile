@@ -60,8 +60,8 @@ bench: setup-dev ## Ratios to baselines in one run: [OUTPUT=folder] [ONLY=name]
 soak: setup-dev ## Steady load; memory, handles, threads and lag flat? [MINUTES=60] [OUTPUT=folder]
 	$(BIN)/python tests/soak --output "$(OUTPUT)" --minutes $(or $(MINUTES),60)
 
-chaos: setup-dev ## Nothing lost, nothing doubled in a storm: [SEED=1] [KILLS=240] [RESTARTS=20] [REBALANCES=20]
-	PYTHONPATH=tests $(BIN)/python -m chaos --seed $(or $(SEED),1) --kills $(or $(KILLS),240) --restarts $(or $(RESTARTS),20) --rebalances $(or $(REBALANCES),20)
+chaos: setup-dev ## Nothing lost, nothing doubled in a storm: [SEED=1] [KILLS=260] [RESTARTS=20] [REBALANCES=20]
+	PYTHONPATH=tests $(BIN)/python -m chaos --seed $(or $(SEED),1) --kills $(or $(KILLS),260) --restarts $(or $(RESTARTS),20) --rebalances $(or $(REBALANCES),20)
 
 chaos-mutants: setup-dev ## Is the storm's proof able to fail? Broken rules of the commit, each under a short storm
 	PYTHONPATH=tests $(BIN)/python -m chaos.mutants

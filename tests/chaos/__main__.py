@@ -79,7 +79,7 @@ def main() -> int:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="A seeded storm on real workers and a broker.")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--kills", type=int, default=240)
+    parser.add_argument("--kills", type=int, default=260)
     parser.add_argument("--restarts", type=int, default=20)
     parser.add_argument("--rebalances", type=int, default=20)
     parser.add_argument("--pauses", type=int, default=20)
