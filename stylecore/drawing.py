@@ -21,7 +21,8 @@ from stylecore.anchor import Anchor, anchor_of, anchored, frame_of, framed, unfr
 from stylecore.background import Plane, product_mask
 from stylecore.detail import enlarged, enlarged_mask, with_fine_luminance
 from stylecore.engine import Batch, Engine
-from stylecore.finish import blended, finished
+from stylecore.finish import blended
+from stylecore.finishing import finished
 from stylecore.images import Floats, Photo, Pixels, to_floats, to_pixels
 from stylecore.manifest import GeneratorManifest
 from stylecore.noise import noise_field

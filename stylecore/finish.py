@@ -1,9 +1,8 @@
-"""What is done to a style's renders after the network: chosen by eye and by table, not learnt.
+"""What is done to a style's renders after the network (finishing.py), as its manifest says it.
 
-A wash is softer and a woodcut crisper than the network draws them, old pigments and prints are more
-muted, and where strokes run wild a share of the photo holds the product together. All of it looks
-at each place alone, so that a render still moves along with its photo. What it does not know: how
-sharp or how colourful the photo was.
+Chosen by eye and by table, not learnt: a wash is softer and a woodcut crisper than the network
+draws them, old pigments and prints are more muted, and where strokes run wild a share of the photo
+holds the product together.
 """
 
 from __future__ import annotations
@@ -12,13 +11,6 @@ from collections.abc import Iterable, Sequence
 from typing import Annotated
 
 import msgspec
-import numpy as np
-from scipy import ndimage
-
-from stylecore.images import LUMA, Floats
-
-_RADIUS = 1.4
-"""Sigma in pixels of the working size of the unsharp mask."""
 
 Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
 _Light = Annotated[float, msgspec.Meta(gt=0, le=1)]
@@ -53,20 +45,3 @@ def blended(finishes: Sequence[Finish], weights: Iterable[float]) -> Finish:
         colour=float(sum(share * finish.colour for share, finish in shares)),
         tint=(min(red, 1.0), min(green, 1.0), min(blue, 1.0)),
     )
-
-
-def finished(render: Floats, photo: Floats, finish: Finish) -> Floats:
-    """The render [H, W, 3] crisper or softer, muted or vivid, with the photo's share.
-
-    Detail comes later. Colour keeps its luminance, and paper of the tint keeps its colour.
-    """
-    if finish.sharpness:
-        soft = ndimage.gaussian_filter(render, (_RADIUS, _RADIUS, 0), truncate=3.0)
-        render = render + np.float32(finish.sharpness) * (render - soft)
-    if finish.photo:
-        render = render + np.float32(finish.photo) * (photo - render)
-    if finish.colour != 1:
-        tint = np.array(finish.tint, np.float32)
-        faded = (render @ LUMA)[..., None] * (tint / np.float32(tint @ LUMA))
-        render = np.asarray(faded + np.float32(finish.colour) * (render - faded), np.float32)
-    return np.asarray(render.clip(0, 1), np.float32)

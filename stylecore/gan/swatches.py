@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from stylecore.detail import with_fine_luminance
-from stylecore.finish import finished
+from stylecore.finishing import finished
 from stylecore.gan.onnx_file import cpu_session, run_session
 from stylecore.gan.teachers import StyleInfo
 from stylecore.images import to_pixels

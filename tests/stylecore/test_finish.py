@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stylecore.finish import Finish, blended, finished
+from stylecore.finish import Finish, blended
+from stylecore.finishing import finished
 from stylecore.images import LUMA
 
 
