@@ -6,14 +6,17 @@ here.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient
 
 from stylecore.errors import Permanent, Transient
 from workers.settings import Settings
+
+T = TypeVar("T")
 
 TIMEOUT_SECONDS = 15
 
@@ -67,6 +70,20 @@ def answer(doing: str, ask: Callable[[], Any]) -> Any:
         return ask()
     except KafkaException as problem:
         raise in_words(doing, problem) from problem
+
+
+def patiently(ask: Callable[[], T], seconds: float = 10) -> T:
+    """What `ask` returns, asked again for a while: what was just created or moved is not yet known
+    everywhere. Raises Transient.
+    """
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            return ask()
+        except Transient:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.1)
 
 
 def cluster(admin: AdminClient) -> Any:

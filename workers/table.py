@@ -8,7 +8,6 @@ them. What a record means is the caller's business.
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
@@ -16,8 +15,7 @@ from confluent_kafka import OFFSET_BEGINNING, KafkaError, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec
 
 from schemas.topics import Topic
-from stylecore.errors import Transient
-from workers.admin import admin_client, answer, cluster
+from workers.admin import admin_client, answer, cluster, patiently
 from workers.clients import table_consumer
 from workers.records import Record, record_of
 from workers.settings import Settings
@@ -73,14 +71,7 @@ class TableReader:
 
     def _ends(self) -> dict[tuple[str, int], int]:
         """The offset after the last record, transactions that are open included."""
-        deadline = time.monotonic() + REQUEST_SECONDS
-        while True:
-            try:
-                return self._ask_ends()
-            except Transient:  # partitions that were just created or moved have no leader yet
-                if time.monotonic() > deadline:
-                    raise
-                time.sleep(0.1)
+        return patiently(self._ask_ends)
 
     def _ask_ends(self) -> dict[tuple[str, int], int]:
         places = {TopicPartition(*place): OffsetSpec.latest() for place in self._position}

@@ -30,7 +30,7 @@ from schemas.topics import (
     dead_letter_topic,
 )
 from stylecore.errors import Permanent, Transient
-from workers.admin import TIMEOUT_SECONDS, admin_client, answer, cluster, in_words
+from workers.admin import TIMEOUT_SECONDS, admin_client, answer, cluster, in_words, patiently
 from workers.settings import Settings
 
 
@@ -216,6 +216,10 @@ def _changes(wanted: WantedTopic, found: FoundTopic) -> list[ConfigEntry]:
 def _configs(admin: AdminClient, names: list[str]) -> dict[str, dict[str, str]]:
     if not names:
         return {}
+    return patiently(lambda: _ask_configs(admin, names))
+
+
+def _ask_configs(admin: AdminClient, names: list[str]) -> dict[str, dict[str, str]]:
     resources = [ConfigResource(ResourceType.TOPIC, name) for name in names]
     futures = admin.describe_configs(resources, request_timeout=TIMEOUT_SECONDS)
     answers = {

@@ -87,10 +87,10 @@ def lose_a_broker(folder: Path) -> dict[str, Any]:
             send_clicks(settings, products, range(50))
             for name in ("preferences-a", "preferences-b"):
                 join(slots, name)
-            wait_until(lambda: lag(settings) == 0, 90)
+            wait_until(lambda: lag(settings) == 0, 180)
             victim = _leader_of_most(settings)
             gaps, events = _load(settings, products, brokers[victim - 1])
-            wait_until(lambda: lag(settings) == 0, 90)
+            wait_until(lambda: lag(settings) == 0, 180)
         require_exactly_once(settings, products)
         return {
             "brokers": NODES,

@@ -16,7 +16,7 @@ from stylecore.store import Store
 from workers.demo.pictures import classic_work, logo
 from workers.demo.stage import Scene, Stage
 
-LEAD_SECONDS, WINDOW_SECONDS = 6.0, 8.0
+LEAD_SECONDS, WINDOW_SECONDS = 6.0, 14.0
 """From a campaign's event to its start, and from there to its end."""
 BRAND = ["#0a3d62", "#f8efba", "#e55039"]
 SIZES = ["1080x1080", "1080x1920", "1200x628"]
