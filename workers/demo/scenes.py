@@ -16,7 +16,7 @@ from stylecore.store import Store
 from workers.demo.pictures import classic_work, logo
 from workers.demo.stage import Scene, Stage
 
-LEAD_SECONDS, WINDOW_SECONDS = 6.0, 14.0
+LEAD_SECONDS, WINDOW_SECONDS = 6.0, 10.0
 """From a campaign's event to its start, and from there to its end."""
 BRAND = ["#0a3d62", "#f8efba", "#e55039"]
 SIZES = ["1080x1080", "1080x1920", "1200x628"]
@@ -80,11 +80,11 @@ def campaign(stage: Stage) -> Scene:
     stage.publish_style(theme)
     pictures = stage.wait_for_style(theme.style_id)
     drawn_early = (starts - datetime.now(UTC)).total_seconds()
-    before = stage.share_of(theme.style_id, looks=1)
+    before = stage.share_of(theme.style_id, looks=1, since=datetime.now(UTC))
     stage.sleep_until(starts)
-    within = stage.share_of(theme.style_id, looks=3)
+    within = stage.share_of(theme.style_id, looks=5, since=starts)
     stage.sleep_until(ends)
-    after = stage.share_of(theme.style_id, looks=2)
+    after = stage.share_of(theme.style_id, looks=2, since=ends)
     return Scene(
         name="campaign",
         told=f"A theme for {stage.category}, {WINDOW_SECONDS:.0f} seconds long. Its pictures were "

@@ -111,13 +111,15 @@ class Stage:
         for user_id, visit in self.guests.visits.items():
             yield from visit.shown[before[user_id] :]
 
-    def share_of(self, style_id: str, looks: int) -> float:
-        """The style's share of the scenes' products in lists made from now on, 0 to 1."""
-        since = datetime.now(UTC)
+    def share_of(self, style_id: str, looks: int, since: datetime) -> float:
+        """The style's share of the scenes' products in what guests see now, 0 to 1.
+
+        Of lists made at `since` or later: who looks first may see one that was made before.
+        """
         ours = {product.product_id for product in self.products}
         styles = [
             item.style_id
-            for shown in self.lists(looks + 1)  # the first look may show what was made before
+            for shown in self.lists(looks + 1)
             if shown.generated_at >= since
             for item in shown.items
             if item.product_id in ours
