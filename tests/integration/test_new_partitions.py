@@ -14,7 +14,7 @@ from workers.table import TableReader, partitions_of_names
 
 pytestmark = pytest.mark.integration
 
-TOPICS, PARTITIONS, ROUNDS = 25, 20, 25
+TOPICS, PARTITIONS, ROUNDS = 12, 20, 25
 
 
 def test_every_record_told_as_delivered_can_be_read(settings, prefix):

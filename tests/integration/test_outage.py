@@ -21,7 +21,7 @@ pytestmark = pytest.mark.integration
 AWAY_SECONDS = 4
 STOP_SECONDS = 30
 """A worker is gone after ten; a busy machine may start late."""
-WORKERS = ("planner", "stylize", "preferences", "trainer", "posters", "lag")
+WORKERS = ("planner", "stylize", "preferences")
 
 
 def test_workers_go_on_when_the_broker_comes_back(tmp_path):
