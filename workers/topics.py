@@ -129,6 +129,11 @@ def differences(wanted: WantedTopic, found: FoundTopic | None) -> Iterator[Diffe
 def show_topics(settings: Settings) -> list[FoundTopic]:
     """The table's topics that the cluster has, in the table's order. Raises Transient."""
     admin = admin_client(settings)
+    return patiently(lambda: _show_topics(admin, settings))
+
+
+def _show_topics(admin: AdminClient, settings: Settings) -> list[FoundTopic]:
+    """Raises Transient also where a topic is listed that is going, or has only just come."""
     wanted = list(wanted_topics(settings))
     there = cluster(admin).topics
     present = [topic for topic in wanted if topic.name in there]
@@ -216,10 +221,6 @@ def _changes(wanted: WantedTopic, found: FoundTopic) -> list[ConfigEntry]:
 def _configs(admin: AdminClient, names: list[str]) -> dict[str, dict[str, str]]:
     if not names:
         return {}
-    return patiently(lambda: _ask_configs(admin, names))
-
-
-def _ask_configs(admin: AdminClient, names: list[str]) -> dict[str, dict[str, str]]:
     resources = [ConfigResource(ResourceType.TOPIC, name) for name in names]
     futures = admin.describe_configs(resources, request_timeout=TIMEOUT_SECONDS)
     answers = {
