@@ -19,6 +19,8 @@ from workers.settings import Settings
 T = TypeVar("T")
 
 TIMEOUT_SECONDS = 15
+SETTLE_SECONDS = 10
+"""How long a cluster may need to know everywhere what was created or moved."""
 
 REFUSED = {
     KafkaError._AUTHENTICATION: "authentication failed",  # noqa: SLF001 (their public names)
@@ -72,11 +74,11 @@ def answer(doing: str, ask: Callable[[], Any]) -> Any:
         raise in_words(doing, problem) from problem
 
 
-def patiently(ask: Callable[[], T], seconds: float = 10) -> T:
+def patiently(ask: Callable[[], T]) -> T:
     """What `ask` returns, asked again for a while: what was just created or moved is not yet known
     everywhere. Raises Transient.
     """
-    deadline = time.monotonic() + seconds
+    deadline = time.monotonic() + SETTLE_SECONDS
     while True:
         try:
             return ask()

@@ -10,6 +10,7 @@ with all that they call. Sampling costs the worker little; only frames of Python
 from __future__ import annotations
 
 import argparse
+import re
 import subprocess
 import sys
 import tempfile
@@ -40,6 +41,7 @@ def main() -> None:
             wait_for(shop, OURS, process, WARM_UP)
             _record(process.pid, "raw", Path(folder) / "stacks")
             _record(process.pid, "flamegraph", given.output / "preferences.svg")
+        _name(given.output / "preferences.svg")
         text = shares(_stacks(Path(folder) / "stacks"))
     (given.output / "preferences.txt").write_text(text)
     print(text)
@@ -50,6 +52,12 @@ def _record(pid: int, form: str, path: Path) -> None:
     flags = ["--format", form, "--duration", str(SECONDS), "--rate", str(SAMPLES_PER_SECOND)]
     command = [py_spy, "record", "--pid", str(pid), "--output", str(path), *flags]
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+
+
+def _name(picture: Path) -> None:
+    """Give the flame graph a title: py-spy's is its command, with this machine's folders."""
+    title = re.compile(r'(<text id="title"[^>]*>)[^<]*')
+    picture.write_text(title.sub(r"\1The preferences worker at a backlog", picture.read_text()))
 
 
 def _stacks(path: Path) -> dict[tuple[str, ...], int]:

@@ -37,9 +37,7 @@ def main() -> None:
         parser.add_argument(f"--{name}", type=int, required=True)
     parser.add_argument("--rate", type=float, required=True)
     given = parser.parse_args()
-    settings = load_settings()
-    kafka = settings.kafka.model_copy(update={"linger_ms": LINGER_MS})
-    settings = settings.model_copy(update={"kafka": kafka})
+    settings = load_settings(kafka={"linger_ms": LINGER_MS})
     shop = Shop(settings, {}, Path(), given.shoppers, given.products)
     stream = shops.click_stream(shop, LOOK, given.count, given.seed)
     outputs = [
