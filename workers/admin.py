@@ -7,6 +7,7 @@ here.
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -49,16 +50,22 @@ MOVING = frozenset(
 
 
 class _Admin(AdminClient):
-    """Remembers why it was not let in: librdkafka tells that to a callback alone."""
+    """Remembers why it was not let in: librdkafka tells that to a callback alone.
+
+    The callback does not know the client: a client in a cycle would keep its threads, which go on
+    trying to connect, until the collector comes by.
+    """
 
     def __init__(self, properties: dict[str, Any]) -> None:
-        self.refused: KafkaError | None = None
-        given: dict[str, Any] = {"log_level": 0, **properties, "error_cb": self._hear}
-        super().__init__(given)
+        refusals: deque[KafkaError] = deque(maxlen=1)
 
-    def _hear(self, error: KafkaError) -> None:
-        if error.code() in REFUSED:
-            self.refused = error
+        def hear(error: KafkaError) -> None:
+            if error.code() in REFUSED:
+                refusals.append(error)
+
+        self.refusals = refusals
+        given: dict[str, Any] = {"log_level": 0, **properties, "error_cb": hear}
+        super().__init__(given)
 
 
 def admin_client(settings: Settings) -> AdminClient:
@@ -94,9 +101,8 @@ def cluster(admin: AdminClient) -> Any:
         return admin.list_topics(timeout=TIMEOUT_SECONDS)
     except KafkaException as problem:
         admin.poll(0)
-        refused = getattr(admin, "refused", None)
-        if refused is not None:
-            raise Transient(f"{REFUSED[refused.code()]}: {refused.str()}") from problem
+        for refusal in getattr(admin, "refusals", ()):
+            raise Transient(f"{REFUSED[refusal.code()]}: {refusal.str()}") from problem
         raise in_words("cannot list the topics", problem) from problem
 
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import threading
 import urllib.request
+from contextlib import closing
+from pathlib import Path
 
 import pytest
 from confluent_kafka import Consumer, TopicPartition
@@ -11,8 +14,9 @@ from helpers import wait_until
 from structlog.testing import capture_logs
 
 from schemas.topics import JOBS
+from stylecore.errors import Transient
 from workers.clients import producer, transactional_producer
-from workers.lag import collect_lag, run_lag
+from workers.lag import Lookout, collect_lag, run_lag
 from workers.settings import load_settings
 from workers.telemetry import Health, probes
 from workers.topics import group_id, topic_name
@@ -123,3 +127,26 @@ def test_a_broker_that_is_away_makes_it_not_ready_and_is_told_once(monkeypatch):
         stop.set()
         worker.join()
     assert times_told() == 1
+
+
+def test_an_outage_leaves_no_clients_behind_even_if_no_garbage_is_collected(monkeypatch):
+    monkeypatch.setattr("workers.admin.TIMEOUT_SECONDS", 0.2)
+    away = load_settings(kafka={"bootstrap_servers": "127.0.0.1:1"})
+
+    def threads() -> int:
+        return len(list(Path("/proc/self/task").iterdir()))
+
+    def look(lookout: Lookout) -> None:
+        with pytest.raises(Transient):
+            lookout.look()
+
+    gc.disable()
+    try:
+        with closing(Lookout(away)) as lookout:
+            look(lookout)
+            before = threads()
+            for _ in range(8):
+                look(lookout)
+            assert threads() - before < 8
+    finally:
+        gc.enable()
