@@ -10,6 +10,7 @@ from pathlib import Path
 
 import hypothesis
 import pytest
+import structlog
 
 # A busy machine is no fault of what is tested: no test is timed.
 hypothesis.settings.register_profile("untimed", deadline=None)
@@ -30,6 +31,14 @@ def collector_as_it_was() -> Iterator[None]:
         gc.set_threshold(*COLLECTOR)
         gc.unfreeze()
         gc.collect()
+
+
+@pytest.fixture(autouse=True)
+def log_as_it_was() -> Iterator[None]:
+    """A test may set up the log as a worker does; the next one listens for lines of its own."""
+    before = structlog.get_config()
+    yield
+    structlog.configure(**before)
 
 
 @pytest.fixture(scope="session")
