@@ -10,6 +10,7 @@ from typing import Any
 import faust
 
 from workers.clients import MAX_RECORD_BYTES
+from workers.planner.flow import keep_what_was_read
 from workers.planner.security import credentials
 from workers.planner.table import KeptTable
 from workers.ports import free_port
@@ -33,7 +34,7 @@ def make_app(settings: Settings, folder: str, port: int) -> Any:
     Its tables live in memory and are restored from their changelogs; `folder` stays nearly empty.
     """
     session = settings.planner.broker_session_seconds
-    return faust.App(
+    app = faust.App(
         group_id(settings, "planner"),
         broker=[f"kafka://{server}" for server in settings.kafka.bootstrap_servers.split(",")],
         broker_credentials=credentials(settings.kafka),
@@ -54,6 +55,8 @@ def make_app(settings: Settings, folder: str, port: int) -> Any:
         web_port=port,
         **OFF,
     )
+    keep_what_was_read(app)
+    return app
 
 
 def raw_topic(app: Any, name: str) -> Any:

@@ -56,7 +56,8 @@ def watch(
 ) -> None:
     """Look every few seconds until `stop`; `inner_marks` is what the process itself counts."""
     group = group_id(settings, "planner")
-    own = settings.lag.model_copy(update={"groups": re.escape(group)})
+    name = group.removeprefix(settings.kafka.topic_prefix)  # `groups` speaks of names without it
+    own = settings.lag.model_copy(update={"groups": re.escape(name)})
     was_live = True
     with closing(Lookout(settings.model_copy(update={"lag": own}))) as lookout:
         while not stop.wait(LOOK_SECONDS):

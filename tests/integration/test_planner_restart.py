@@ -1,0 +1,70 @@
+"""A planner that starts again takes all that waits, and says so when it does not go on."""
+
+from __future__ import annotations
+
+import signal
+import time
+
+import pytest
+from helpers import wait_until
+from planner_driver import CODE, product
+
+from schemas.topics import PRODUCTS
+
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(240)]
+
+SLOW = """
+import asyncio
+from faust.transport.consumer import Consumer
+from workers.planner import agents
+
+find_committed, send_at_once = Consumer.perform_seek, agents.send
+
+async def perform_seek(self):
+    await find_committed(self)
+    await asyncio.sleep(2)
+
+async def send(app, outputs):
+    await asyncio.sleep(0.2)
+    await send_at_once(app, outputs)
+
+Consumer.perform_seek, agents.send = perform_seek, send
+"""
+"""As on a busy machine: Faust has read on before it hears that it is at the committed offsets."""
+
+STUCK = """
+import asyncio
+from workers.planner import agents, progress
+
+async def send(app, outputs):
+    await asyncio.sleep(600)
+
+agents.send = send
+progress.PATIENCE_SECONDS, progress.LOOK_SECONDS = 2, 0.5
+"""
+
+
+def test_what_is_read_while_it_restores_is_planned(planner):
+    planner.send(PRODUCTS, product("known"))
+    planner.wait_for_jobs(1)
+    kill(planner)
+    waiting = {f"mug-{number}" for number in range(20)}
+    for key in waiting:
+        planner.send(PRODUCTS, product(key))
+    planner.start(SLOW + CODE)
+    wait_until(lambda: {job.product_id for job in planner.jobs()} == {"known", *waiting}, 30)
+    planner.wait_until_idle()
+
+
+def test_one_that_does_not_go_on_is_not_live(planner):
+    kill(planner)
+    planner.start(STUCK + CODE)
+    time.sleep(3)
+    assert planner.status("/live") == 200
+    planner.send(PRODUCTS, product("mug"))
+    wait_until(lambda: planner.status("/live") == 503, 30)
+
+
+def kill(planner) -> None:
+    planner.process.send_signal(signal.SIGKILL)
+    planner.process.wait()
