@@ -13,7 +13,7 @@ from typing import Any
 from mode.utils.queues import FlowControlEvent
 
 
-class OpenFlow(FlowControlEvent):
+class OpenFlow(FlowControlEvent):  # type: ignore[misc]  # Faust is not typed
     """Empties the queues when it begins to flow, and not when it flows already."""
 
     def resume(self) -> None:
