@@ -47,15 +47,16 @@ test: setup-dev setup-browser ## Everything that can be checked here
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m schemas.generate --check
-	$(BIN)/pytest -n $(PROCESSES) --dist loadfile -m "not deploy" --ignore=tests/web
-	$(BIN)/pytest -n $(PROCESSES) --dist loadfile -m "not deploy" tests/web
+	$(BIN)/pytest -n $(PROCESSES) --dist loadfile -m "not deploy and not timed" --ignore=tests/web
+	$(BIN)/pytest -n $(PROCESSES) --dist loadfile -m "not deploy and not timed" tests/web
 
 deploy-test: setup-dev setup-browser ## Alerts, dashboards, containers: with the Debian packages they need
 	deploy/install-debian-packages.sh
 	$(BIN)/pytest -n $(PROCESSES) --dist loadgroup -m deploy tests/deploy
 
-bench: setup-dev ## Ratios to baselines in one run: [OUTPUT=folder] [ONLY=name]
+bench: setup-dev setup-browser ## Ratios to baselines in one run: [OUTPUT=folder] [ONLY=name]
 	$(BIN)/python tests/benchmarks --output "$(OUTPUT)" $(if $(ONLY),--only "$(ONLY)")
+	$(if $(ONLY),,$(BIN)/pytest -q -s -m timed tests/web)
 
 soak: setup-dev ## Steady load; memory, handles, threads and lag flat? [MINUTES=60] [OUTPUT=folder]
 	$(BIN)/python tests/soak --output "$(OUTPUT)" --minutes $(or $(MINUTES),60)

@@ -192,8 +192,8 @@ def test_a_product_is_compared_in_the_shoppers_own_order(shop, browser):
         assert first == max(likely, key=likely.get)
 
 
-def test_a_click_is_seen_to_change_the_shelf_in_time(shop, browser, record_property):
-    """The one test by the clock: the issue promises the figure in the browser."""
+@pytest.mark.timed
+def test_a_click_is_seen_to_change_the_shelf_in_time(shop, browser):
     seconds = []
     with visit(browser, f"{shop.address}/shop/quick-ada") as seen:
         page = seen.page
