@@ -52,7 +52,7 @@ test: setup-dev setup-browser ## Everything that can be checked here
 
 deploy-test: setup-dev setup-browser ## Alerts, dashboards, containers: with the Debian packages they need
 	deploy/install-debian-packages.sh
-	$(BIN)/pytest -n $(PROCESSES) --dist loadgroup -m deploy tests/deploy
+	$(BIN)/pytest -n $(PROCESSES) --dist loadfile -m deploy tests/deploy
 
 bench: setup-dev setup-browser ## Ratios to baselines in one run: [OUTPUT=folder] [ONLY=name]
 	$(BIN)/python tests/benchmarks --output "$(OUTPUT)" $(if $(ONLY),--only "$(ONLY)")

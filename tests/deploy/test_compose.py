@@ -19,11 +19,7 @@ from stylecore.models import GENERATOR
 from workers.ports import free_port
 from workers.settings import load_settings
 
-pytestmark = [
-    pytest.mark.deploy,
-    pytest.mark.timeout(1800),
-    pytest.mark.xdist_group("images"),  # they are built once, in one process
-]
+pytestmark = [pytest.mark.deploy, pytest.mark.timeout(1800)]
 
 WORKERS = ("stylize", "preferences", "planner", "trainer", "lag", "posters")
 PRODUCTS = {"mug": "mugs", "chair": "furniture"}

@@ -5,11 +5,7 @@ import json
 import pytest
 from deploy.engine import REGISTRY, podman
 
-pytestmark = [
-    pytest.mark.deploy,
-    pytest.mark.timeout(1800),
-    pytest.mark.xdist_group("images"),  # they are built once, in one process
-]
+pytestmark = [pytest.mark.deploy, pytest.mark.timeout(1800)]
 
 ROLES = ("platform", "stylize")
 UNWANTED = ("cc", "gcc", "c++", "g++", "ld", "as", "make", "pip", "uv", "git", "nvcc")

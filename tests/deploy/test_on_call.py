@@ -45,11 +45,7 @@ from workers.records import Output
 from workers.settings import Settings, load_settings
 from workers.topics import apply_topics
 
-pytestmark = [
-    pytest.mark.deploy,
-    pytest.mark.integration,
-    pytest.mark.xdist_group("on call"),
-]
+pytestmark = [pytest.mark.deploy, pytest.mark.integration]
 
 WORKERS = ("planner", "stylize", "preferences", "trainer", "lag")
 MINUTE = 60
