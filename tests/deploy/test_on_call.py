@@ -214,23 +214,8 @@ def test_a_worker_with_more_work_than_it_can_do(healthy):
         thread.join()
 
 
-def test_more_jobs_than_the_generator_can_draw(healthy):
-    """Where a batch takes longer than the looks go back, the group stands still between commits."""
-    group = "stylecast-stylize"
-    told_by = ("StylecastLagGrowing", "StylecastStuck")
-    (product,) = publish_products(healthy.settings, 1)
-    with Publisher(healthy.settings, "/test") as publisher:
-        for number in range(400):
-            publisher.send(JOBS, job(product, number), datetime.now(UTC))
-            publisher.flush()
-            if any(healthy.prometheus.fires(name, consumergroup=group) for name in told_by):
-                return
-            time.sleep(0.1)
-    pytest.fail("400 jobs were drawn as fast as they came")
-
-
-def job(product: Product, number: int) -> StylizeJob:
-    """Four blends that nobody has drawn yet."""
+def job(product: Product, number: int, blends: int = 4) -> StylizeJob:
+    """Blends that nobody has drawn yet."""
     styles = [
         StyleRequest(
             style_id=f"blend-{turn}",
@@ -238,7 +223,7 @@ def job(product: Product, number: int) -> StylizeJob:
                 weights={"watercolour": 1.0, "ink-line": 1.0 + turn + number / 1000}
             ),
         )
-        for turn in range(4)
+        for turn in range(blends)
     ]
     return StylizeJob(
         job_id=f"import-{number}",
@@ -271,7 +256,7 @@ def test_photos_that_are_slow_to_come(healthy):
                     category="slow",
                     image_uri=f"{address}/{number}.jpg",
                 )
-                publisher.send(JOBS, job(product, number), datetime.now(UTC))
+                publisher.send(JOBS, job(product, number, blends=1), datetime.now(UTC))
         wait_until(lambda: healthy.prometheus.fires("StylecastIdleWithLag"), 2 * MINUTE)
         quick.set()
         wait_until(lambda: not healthy.prometheus.fires("StylecastIdleWithLag"), 3 * MINUTE)
@@ -288,15 +273,15 @@ def restart_stylize(shop: Shop) -> None:
 
 @contextmanager
 def slow_photos(photo: bytes) -> Iterator[tuple[str, threading.Event]]:
-    """A web server that takes eight seconds for each picture until the event is set.
+    """A web server that takes fifteen seconds for each picture until the event is set.
 
-    Long beside what drawing takes, also on a machine that builds images meanwhile.
+    The rule looks back five and wants five more, and the batch before has drawn meanwhile.
     """
     quick = threading.Event()
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            quick.wait(8)
+            quick.wait(15)
             self.send_response(200)
             self.end_headers()
             self.wfile.write(photo)
@@ -315,6 +300,24 @@ def slow_photos(photo: bytes) -> Iterator[tuple[str, threading.Event]]:
         serving.shutdown()
         serving.server_close()
         thread.join()
+
+
+def test_more_jobs_than_the_generator_can_draw(healthy):
+    """Where a batch takes longer than the looks go back, the group stands still between commits.
+
+    What is left is drawn beside the tests that follow; none of them asks how busy the generator is.
+    """
+    group = "stylecast-stylize"
+    told_by = ("StylecastLagGrowing", "StylecastStuck")
+    (product,) = publish_products(healthy.settings, 1)
+    with Publisher(healthy.settings, "/test") as publisher:
+        for number in range(400):
+            publisher.send(JOBS, job(product, number), datetime.now(UTC))
+            publisher.flush()
+            if any(healthy.prometheus.fires(name, consumergroup=group) for name in told_by):
+                return
+            time.sleep(0.1)
+    pytest.fail("400 jobs were drawn as fast as they came")
 
 
 def test_a_dead_letter(healthy):
