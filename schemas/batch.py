@@ -14,7 +14,7 @@ from typing import Annotated, Any, TypeVar, Union, get_args, get_origin, get_typ
 
 import msgspec
 
-from schemas.codec import MAX_BYTES, InvalidEvent, decode
+from schemas.codec import MAX_BYTES, InvalidEvent, decode, decoder_of
 from schemas.types import ID_PATTERN
 
 Event = TypeVar("Event", bound=msgspec.Struct)
@@ -71,7 +71,7 @@ def _without_patterns(
     plain = msgspec.defstruct(
         event_type.__name__, fields, bases=(event_type,), frozen=True, kw_only=True
     )
-    return msgspec.json.Decoder(plain), id_fields
+    return decoder_of(plain), id_fields
 
 
 def _plain(hint: Any) -> Any:

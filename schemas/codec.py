@@ -6,6 +6,7 @@ parsed. Which topic an event belongs to is not known here (topics.py).
 
 from __future__ import annotations
 
+import threading
 from functools import cache
 from typing import TypeVar
 
@@ -19,6 +20,7 @@ MAX_BYTES = 1_000_000
 Event = TypeVar("Event", bound=msgspec.Struct)
 
 _encoder = msgspec.json.Encoder()
+_building = threading.Lock()
 
 
 class InvalidEvent(ValueError):
@@ -41,7 +43,7 @@ def decode(event_type: type[Event], value: bytes | str | None) -> Event:
     if len(value) > MAX_BYTES:
         raise InvalidEvent(f"{len(value)} bytes are over the limit of {MAX_BYTES}")
     try:
-        event: Event = _decoder(event_type).decode(value)
+        event: Event = decoder_of(event_type).decode(value)
     except msgspec.ValidationError as problem:
         raise InvalidEvent(f"not a valid {event_type.__name__}: {_in_words(problem)}") from problem
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as problem:
@@ -59,8 +61,14 @@ def decode_id(key: bytes | None) -> str:
 
 
 @cache
-def _decoder(event_type: type[Event]) -> msgspec.json.Decoder[Event]:
-    return msgspec.json.Decoder(event_type)
+def decoder_of(event_type: type[Event]) -> msgspec.json.Decoder[Event]:
+    """The decoder of this type, which any thread may ask for.
+
+    msgspec 0.22 keeps what it knows of a type with the type, also while it is still finding out:
+    a thread that decodes with that meanwhile ends the process with a segmentation fault.
+    """
+    with _building:
+        return msgspec.json.Decoder(event_type)
 
 
 def _in_words(problem: Exception) -> str:
