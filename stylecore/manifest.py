@@ -13,6 +13,7 @@ from typing import Annotated, Literal, TypeVar
 
 import msgspec
 
+from schemas.codec import decoder_of
 from stylecore.bounds import Bounds
 from stylecore.errors import Permanent
 from stylecore.finish import Finish
@@ -124,7 +125,7 @@ def read_manifest(folder: Path, kind: type[Manifest], what: str) -> Manifest:
     """
     path = folder / MANIFEST
     try:
-        return msgspec.json.decode(path.read_bytes(), type=kind)
+        return decoder_of(kind).decode(path.read_bytes())
     except OSError as problem:
         raise Permanent(f"no {what} in {folder}: {problem.strerror or problem}") from problem
     except msgspec.DecodeError as problem:
