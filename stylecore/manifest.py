@@ -125,11 +125,12 @@ def read_manifest(folder: Path, kind: type[Manifest], what: str) -> Manifest:
     """
     path = folder / MANIFEST
     try:
-        return decoder_of(kind).decode(path.read_bytes())
+        manifest: Manifest = decoder_of(kind).decode(path.read_bytes())
     except OSError as problem:
         raise Permanent(f"no {what} in {folder}: {problem.strerror or problem}") from problem
     except msgspec.DecodeError as problem:
         raise Permanent(f"{path} is no {what} manifest: {problem}") from problem
+    return manifest
 
 
 def encode_manifest(manifest: msgspec.Struct) -> bytes:
