@@ -29,7 +29,7 @@ def first(_):
 with ThreadPoolExecutor(8) as threads:
     assert len(set(image.job_id for image in threads.map(first, range(8)))) == 1
 """
-PROCESSES = 30
+PROCESSES = 15
 
 
 def test_no_process_ends_over_it():
