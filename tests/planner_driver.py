@@ -39,8 +39,7 @@ class PlannerDriver:
         return self
 
     def __exit__(self, *_):
-        self.process.kill()
-        self.process.wait()
+        self.kill()
 
     def start(self, code: str = CODE):
         self.process = subprocess.Popen([sys.executable, "-c", code], env=self.environment)
@@ -50,6 +49,10 @@ class PlannerDriver:
             return self.status("/ready") == 200
 
         wait_until(is_ready, 90)
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait()
 
     def status(self, path: str) -> int:
         try:
@@ -98,8 +101,7 @@ class PlannerDriver:
 
         def is_idle() -> bool:
             if self.status("/live") == 503:
-                self.process.kill()
-                self.process.wait()
+                self.kill()
                 self.start()
             return lag() == 0
 

@@ -131,8 +131,7 @@ def test_killed_and_started_again_it_orders_nothing_new(planner):
     for key in sent:
         planner.send(PRODUCTS, product(key))
     wait_until(lambda: len(planner.jobs()) >= 5, 60)
-    planner.process.send_signal(signal.SIGKILL)
-    planner.process.wait()
+    planner.kill()
     planner.start()
     planner.wait_until_idle()
     jobs = planner.jobs()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import time
 
 import pytest
@@ -47,7 +46,7 @@ progress.PATIENCE_SECONDS, progress.LOOK_SECONDS = 2, 0.5
 def test_what_is_read_while_it_restores_is_planned(planner):
     planner.send(PRODUCTS, product("known"))
     planner.wait_for_jobs(1)
-    kill(planner)
+    planner.kill()
     waiting = {f"mug-{number}" for number in range(20)}
     for key in waiting:
         planner.send(PRODUCTS, product(key))
@@ -57,14 +56,9 @@ def test_what_is_read_while_it_restores_is_planned(planner):
 
 
 def test_one_that_does_not_go_on_is_not_live(planner):
-    kill(planner)
+    planner.kill()
     planner.start(STUCK + CODE)
     time.sleep(3)
     assert planner.status("/live") == 200
     planner.send(PRODUCTS, product("mug"))
     wait_until(lambda: planner.status("/live") == 503, 30)
-
-
-def kill(planner) -> None:
-    planner.process.send_signal(signal.SIGKILL)
-    planner.process.wait()

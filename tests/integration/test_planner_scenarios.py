@@ -58,8 +58,7 @@ def test_a_budget_is_kept_gives_way_to_demand_and_loses_nothing_to_a_kill(planne
     assert "pictures wait" in planner.page("/plan")
     wait_until(lambda: len(planner.jobs()) >= 10, 60)
 
-    planner.process.send_signal(signal.SIGKILL)
-    planner.process.wait()
+    planner.kill()
     planner.start()
     everything = {(f"mug-{number}", style) for number in numbers for style in OWN_STYLES}
     wait_until(lambda: set(pairs(planner)) == everything, 120)

@@ -10,7 +10,7 @@ from typing import Any
 import faust
 
 from workers.clients import MAX_RECORD_BYTES
-from workers.planner.flow import keep_what_was_read
+from workers.planner.flow import OpenFlow
 from workers.planner.security import credentials
 from workers.planner.table import KeptTable
 from workers.ports import free_port
@@ -55,7 +55,7 @@ def make_app(settings: Settings, folder: str, port: int) -> Any:
         web_port=port,
         **OFF,
     )
-    keep_what_was_read(app)
+    app.flow_control = OpenFlow()  # before there are agents: their queues know their flow
     return app
 
 

@@ -8,8 +8,6 @@ machine that is every other restart.
 
 from __future__ import annotations
 
-from typing import Any
-
 from mode.utils.queues import FlowControlEvent
 
 
@@ -20,8 +18,3 @@ class OpenFlow(FlowControlEvent):  # type: ignore[misc]  # Faust is not typed
         """Let records through; those that came while it was suspended belong to nobody."""
         if not self.is_active():
             super().resume()
-
-
-def keep_what_was_read(app: Any) -> None:
-    """Give the app a flow of this kind; before it has agents, whose queues know their flow."""
-    app.flow_control = OpenFlow()
