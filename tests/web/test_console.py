@@ -171,6 +171,25 @@ def test_the_mixer_draws_what_the_knobs_say_and_publishes_it(shop, browser):
     assert (style.strength, style.seed, style.campaign) == (0.8, 7, None)
 
 
+def test_a_form_filled_in_before_its_script_has_come_says_the_same(shop, browser):
+    held = []
+
+    def hold(route):  # Playwright takes no built-in method
+        held.append(route)
+
+    with visit(browser, f"{shop.address}/console/demand") as console:
+        page = console.page
+        page.route("**/static/console.js", hold)
+        page.goto(f"{shop.address}/console/mixer", wait_until="commit")
+        strength = page.get_by_label("Strength")
+        strength.fill("80")
+        page.locator('[name="label"]').fill("Night Water")
+        expect(strength.locator("+ output")).to_have_text("100")
+        held.pop().continue_()
+        expect(strength.locator("+ output")).to_have_text("80")
+        expect(page.locator('[name="style_id"]')).to_have_value("night-water")
+
+
 def test_a_picture_becomes_a_style_and_lies_in_the_store_under_its_own_sha256(shop):
     data = picture_bytes()
     fields = {"style_id": "poster", "label": "Poster", "palette": "#0a3d62,#f8efba"}

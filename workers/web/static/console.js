@@ -1,23 +1,29 @@
 // What the console's forms and lists do by themselves: an id follows from the name, a knob shows its
-// value, and what waits for workers is looked at again until it is there.
+// value, and what waits for workers is looked at again until it is there. A form may be filled in
+// before this file has come: each rule also reads what it finds.
 
 const LOOK_MS = 1500;
 const LOOKS = 120;
 
 for (const name of document.querySelectorAll("[data-names]")) {
   const id = name.form.elements[name.dataset.names];
+  const follow = () => {
+    if (!id.dataset.own) id.value = name.value.trim().toLowerCase().replace(/[\s/]+/g, "-");
+  };
   id.addEventListener("input", () => (id.dataset.own = "1"));
   if (id.value) id.dataset.own = "1";
-  name.addEventListener("input", () => {
-    if (!id.dataset.own) id.value = name.value.trim().toLowerCase().replace(/[\s/]+/g, "-");
-  });
+  name.addEventListener("input", follow);
+  follow();
+}
+
+function showValue(knob) {
+  if (knob.nextElementSibling?.matches("output")) knob.nextElementSibling.value = knob.value;
 }
 
 document.addEventListener("input", ({ target }) => {
-  if (target.type === "range" && target.nextElementSibling?.matches("output")) {
-    target.nextElementSibling.value = target.value;
-  }
+  if (target.type === "range") showValue(target);
 });
+document.querySelectorAll('[type="range"]').forEach(showValue);
 
 const told = document.querySelector(".told");
 let shown = document.querySelector("#live")?.outerHTML;

@@ -66,5 +66,7 @@ form.addEventListener("input", ({ target }) => {
   const drawn = ["strength", "seed", "palette", "keep_product_colour", "product"];
   if (drawn.includes(target.name) || target.name.startsWith("share.")) soon();
 });
-form.elements.reference.addEventListener("change", ({ target }) => upload(target));
-soon(0);
+const { reference } = form.elements;
+reference.addEventListener("change", () => upload(reference));
+if (reference.files.length) upload(reference); // chosen before this file came
+else soon(0);

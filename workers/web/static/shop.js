@@ -73,8 +73,11 @@ document.addEventListener("click", (event) => {
   });
 });
 
-document.addEventListener("input", (event) => {
-  if (event.target.matches("[data-compare]")) {
-    event.target.closest(".compare").style.setProperty("--at", `${event.target.value}%`);
-  }
+function compareAt(slider) {
+  slider.closest(".compare").style.setProperty("--at", `${slider.value}%`);
+}
+
+document.addEventListener("input", ({ target }) => {
+  if (target.matches("[data-compare]")) compareAt(target);
 });
+document.querySelectorAll("[data-compare]").forEach(compareAt); // moved before this file came
