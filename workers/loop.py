@@ -19,10 +19,17 @@ from collections.abc import Callable, Sequence
 from contextlib import closing
 from typing import Any
 
-from confluent_kafka import Consumer, KafkaError, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 
 from stylecore.errors import Transient
-from workers.clients import group_consumer, on_error, transactional_producer
+from workers.admin import has_brokers
+from workers.clients import (
+    SILENCE_SECONDS,
+    group_consumer,
+    on_error,
+    require_brokers,
+    transactional_producer,
+)
 from workers.consumer_events import is_event
 from workers.handler import Handler
 from workers.orphans import looked_after
@@ -112,6 +119,7 @@ class Session:
         health: Health,
         stop: threading.Event,
     ) -> None:
+        self._settings = settings
         self._worker = worker
         self._health = health
         self._handler = handler
@@ -122,18 +130,28 @@ class Session:
         self._consumer: Consumer = group_consumer(settings, worker, self._on_error)
         self._ownership = Ownership(worker, self._consumer, handler, stop)
         self._brokers_were_away = False
+        self._silent_since = time.monotonic()
         self.is_stuck = False
         """Whether the batch in hand has to come again."""
 
     def start(self) -> None:
         """End a predecessor's transaction first, then join the group."""
-        until_answered(lambda: self._producer.init_transactions(REQUEST_SECONDS), self._stop)
+        until_answered(self._init_transactions, self._stop)
         self._consumer.subscribe(
             list(self._handler.topics),
             on_assign=self._ownership.on_assign,
             on_revoke=self._ownership.on_revoke,
             on_lost=self._ownership.on_revoke,
         )
+
+    def _init_transactions(self) -> None:
+        """Raises Transient where another producer would find the brokers, and this one does not."""
+        try:
+            self._producer.init_transactions(REQUEST_SECONDS)
+        except KafkaException:
+            if has_brokers(self._settings):
+                require_brokers(self._producer, self._handler.topics[0])
+            raise
 
     @property
     def is_settled(self) -> bool:
@@ -158,12 +176,16 @@ class Session:
             raise Transient("all brokers were away: starting anew with a new producer")
         metadata = self._consumer.consumer_group_metadata()
         records = self._consume()
+        if not records and time.monotonic() - self._silent_since > SILENCE_SECONDS:
+            require_brokers(self._consumer, self._handler.topics[0])
+            self._silent_since = time.monotonic()
         if self._ownership.has_changed:
             self._ownership.take_up()
             return
         try:
             if records:
                 self._handle(records, metadata)
+                self._silent_since = time.monotonic()
             else:
                 self._rest(metadata)
             self._pause.reset()

@@ -72,6 +72,7 @@ def _watch(settings: Settings, worker: str, stop: threading.Event, over: threadi
             places = places or _places(admin, settings, worker)
             group = find_group(admin, group_id(settings, worker))
         except Transient:
+            admin = admin_client(settings)  # the old one may have lost its brokers for good
             seen = []
             continue
         except Permanent as problem:  # such as no right to describe the group

@@ -13,6 +13,7 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, Message, TopicPartition
 
 from stylecore.errors import Transient
+from workers.clients import require_brokers
 from workers.consumer_events import is_event
 from workers.handler import Handler
 from workers.patience import until_answered
@@ -94,17 +95,24 @@ class Ownership:
     def rewind(self) -> None:
         """Back to the committed offsets, or to the beginning where there are none.
 
-        Raises Transient where librdkafka cannot seek at this moment.
+        Raises Transient where librdkafka cannot seek at this moment, or has lost its brokers.
         """
         assignment = self._consumer.assignment()
         if not assignment:
             return
-        committed = until_answered(
-            lambda: self._consumer.committed(assignment, timeout=REQUEST_SECONDS), self._stop
-        )
-        for place in committed or ():
+        for place in self._committed_of(assignment):
             offset = place.offset if place.offset >= 0 else OFFSET_BEGINNING
             self._seek(TopicPartition(place.topic, place.partition, offset))
+
+    def _committed_of(self, places: list[TopicPartition]) -> list[TopicPartition]:
+        def ask() -> list[TopicPartition]:
+            try:
+                return self._consumer.committed(places, timeout=REQUEST_SECONDS)
+            except KafkaException:
+                require_brokers(self._consumer, places[0].topic)
+                raise
+
+        return until_answered(ask, self._stop) or []
 
     def _seek(self, place: TopicPartition) -> None:
         try:
@@ -121,9 +129,7 @@ class Ownership:
         first. Partitions that come meanwhile are restored in the next step.
         """
         self._to_restore = []
-        until_answered(
-            lambda: self._consumer.committed(places, timeout=REQUEST_SECONDS), self._stop
-        )
+        self._committed_of(places)
         with stage(self._worker, "restore"), ThreadPoolExecutor(1, "restore") as executor:
             self._restored = executor.submit(self._handler.assigned, places)
             while not wait([self._restored], STAY_SECONDS).done:

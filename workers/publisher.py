@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import datetime
 from types import TracebackType
 from typing import Any, Self
@@ -12,25 +11,24 @@ from confluent_kafka import KafkaError
 
 from schemas.topics import Topic
 from stylecore.errors import Transient
-from workers.clients import producer
+from workers.lasting import LastingProducer, Told
 from workers.records import Output, output_of
 from workers.settings import Settings
 from workers.topics import require_topics, topic_name
-from workers.transaction import produce
 
 FLUSH_SECONDS = 30.0
 
-Told = Callable[[KafkaError | None, object], None]
-"""Hears, when the publisher is polled, that a record is delivered, or of the error."""
-
 
 class Publisher:
-    """Sends events and, at its end, waits until the broker has all of them."""
+    """Sends events and, at its end, waits until the broker has all of them.
+
+    An outage is waited for; what was on its way when it began may be there twice afterwards.
+    """
 
     def __init__(self, settings: Settings, source: str) -> None:
         self._settings = settings
         self._source = source
-        self._producer = producer(settings)
+        self._producer = LastingProducer(settings)
         self._known: set[str] = set()
         self._failed: str | None = None
 
@@ -48,8 +46,7 @@ class Publisher:
         if output.topic not in self._known:
             require_topics(self._settings, [output.topic])
             self._known.add(output.topic)
-        produce(self._producer, output, told or self._delivered)
-        self._producer.poll(0)
+        self._producer.produce(output, told or self._delivered)
 
     def poll(self, seconds: float = 0) -> None:
         """Hear of deliveries, waiting so long for one. Raises Transient where one failed."""

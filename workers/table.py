@@ -8,15 +8,16 @@ them. What a record means is the caller's business.
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from confluent_kafka import OFFSET_BEGINNING, KafkaError, TopicPartition
-from confluent_kafka.admin import AdminClient, OffsetSpec
+from confluent_kafka.admin import OffsetSpec
 
 from schemas.topics import Topic
 from workers.admin import admin_client, answer, cluster, patiently
-from workers.clients import table_consumer
+from workers.clients import SILENCE_SECONDS, finds_brokers, table_consumer
 from workers.records import Record, record_of
 from workers.settings import Settings
 from workers.telemetry import log
@@ -28,14 +29,21 @@ REQUEST_SECONDS = 10.0
 
 
 class TableReader:
-    """Reads given partitions from their beginning."""
+    """Reads given partitions from their beginning; it goes on where it was after an outage."""
 
     def __init__(self, settings: Settings, partitions: Sequence[TopicPartition]) -> None:
-        self._admin: AdminClient = admin_client(settings)
-        self._consumer = table_consumer(settings)
+        self._settings = settings
         self._position = {(place.topic, place.partition): 0 for place in partitions}
+        self._connect()
+
+    def _connect(self) -> None:
+        self._silent_since = time.monotonic()
+        self._consumer = table_consumer(self._settings)
         self._consumer.assign(
-            [TopicPartition(place.topic, place.partition, OFFSET_BEGINNING) for place in partitions]
+            [
+                TopicPartition(*place, position or OFFSET_BEGINNING)
+                for place, position in self._position.items()
+            ]
         )
 
     def read_to_end(self, stop: threading.Event) -> Iterator[Record]:
@@ -57,7 +65,11 @@ class TableReader:
         self._consumer.close()
 
     def _records(self, wait_seconds: float) -> Iterator[Record]:
+        if time.monotonic() - self._silent_since > SILENCE_SECONDS:
+            self._look()
         first = self._consumer.consume(1, wait_seconds)
+        if first:
+            self._silent_since = time.monotonic()
         rest = self._consumer.consume(CHUNK, 0) if first else []
         for message in first + rest:
             raw: Any = message
@@ -69,13 +81,22 @@ class TableReader:
             else:
                 log.warning("table", error=raw.error().name(), what=raw.error().str())
 
+    def _look(self) -> None:
+        """Go on with a new client where this one finds no broker."""
+        if finds_brokers(self._consumer, next(iter(self._position))[0]):
+            self._silent_since = time.monotonic()
+        else:
+            self._consumer.close()
+            self._connect()
+
     def _ends(self) -> dict[tuple[str, int], int]:
         """The offset after the last record, transactions that are open included."""
         return patiently(self._ask_ends)
 
     def _ask_ends(self) -> dict[tuple[str, int], int]:
+        admin = admin_client(self._settings)  # a new one: it may have lost its brokers since
         places = {TopicPartition(*place): OffsetSpec.latest() for place in self._position}
-        futures = self._admin.list_offsets(places, request_timeout=REQUEST_SECONDS)
+        futures = admin.list_offsets(places, request_timeout=REQUEST_SECONDS)
         return {
             (place.topic, place.partition): answer(
                 f"cannot read the end of {place.topic}", future.result

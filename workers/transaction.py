@@ -54,25 +54,30 @@ def commit_batch(
         raise Aborted(f"{error.name()}: {error.str()}") from problem
 
 
-def produce(
-    producer: Producer, output: Output, on_delivery: Callable[..., None] | None = None
-) -> None:
+def produce(producer: Producer, output: Output) -> None:
     """Hand a record to librdkafka, waiting while its queue is full."""
     while True:
         try:
-            producer.produce(
-                output.topic,
-                key=output.key,
-                value=output.value,
-                headers=list(output.headers),
-                partition=output.partition,
-                timestamp=output.timestamp_ms,
-                on_delivery=on_delivery,
-            )
+            hand_over(producer, output)
         except BufferError:
             producer.poll(0.05)
         else:
             return
+
+
+def hand_over(
+    producer: Producer, output: Output, on_delivery: Callable[..., None] | None = None
+) -> None:
+    """The same, without waiting. Raises BufferError."""
+    producer.produce(
+        output.topic,
+        key=output.key,
+        value=output.value,
+        headers=list(output.headers),
+        partition=output.partition,
+        timestamp=output.timestamp_ms,
+        on_delivery=on_delivery,
+    )
 
 
 def _abort(producer: Producer) -> None:
