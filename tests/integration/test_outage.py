@@ -25,7 +25,7 @@ pytestmark = pytest.mark.integration
 AWAY_SECONDS = 4
 STOP_SECONDS = 30
 """A worker is gone after ten; a busy machine may start late."""
-WORKERS = ("planner", "stylize", "preferences")
+WORKERS = ("planner", "stylize", "preferences", "trainer", "posters", "lag")
 
 
 @contextmanager
