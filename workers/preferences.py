@@ -118,6 +118,7 @@ class PreferencesHandler:
         self._shown_at = now
         self._encoder: ListEncoder | None = None
         self._to_count: list[Taken] = []
+        self._counted: set[int] = set()
         self._partitions = len(partitions_of(settings, [FEEDBACK]))
         self.topics = (topic_name(settings, FEEDBACK),)
 
@@ -130,12 +131,20 @@ class PreferencesHandler:
         started = time.monotonic()
         numbers = [place.partition for place in partitions]
         with settled():
-            states = self._states.restore(numbers, self._stop)
+            restored = self._states.restore(numbers, self._stop)
         now = datetime.now(UTC)
+        self._count_once(restored, now)
+        self._sweep.go_on(numbers, self._shelves.renewed_at(now), now)
+        users = sum(map(len, restored.values()))
+        log.info("restored", users=users, seconds=round(time.monotonic() - started, 3))
+
+    def _count_once(self, restored: dict[int, dict[str, UserState]], now: datetime) -> None:
+        """Popularity by the states; those of a partition that comes back are in it already."""
+        new = restored.keys() - self._counted
+        states = [state for number in new for state in restored[number].values()]
         for first in range(0, len(states), COUNTED_AT_ONCE):
             self._shelves.popularity.count_states(states[first : first + COUNTED_AT_ONCE], now)
-        self._sweep.go_on(numbers, self._shelves.renewed_at(now), now)
-        log.info("restored", users=len(states), seconds=round(time.monotonic() - started, 3))
+        self._counted |= new
 
     def revoked(self, partitions: Sequence[TopicPartition]) -> None:
         """Forget the states of these partitions."""

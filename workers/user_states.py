@@ -29,13 +29,15 @@ class UserStates:
         self._kept: dict[int, dict[str, UserState]] = {}
         self._changed: dict[tuple[int, str], UserState] = {}
 
-    def restore(self, numbers: Iterable[int], stop: threading.Event) -> list[UserState]:
-        """Read these partitions to their end; the states found. Raises Transient."""
+    def restore(
+        self, numbers: Iterable[int], stop: threading.Event
+    ) -> dict[int, dict[str, UserState]]:
+        """Read these partitions to their end; the states by partition. Raises Transient."""
         wanted = list(numbers)
         topic = topic_name(self._settings, USER_STATES)
         states = read_states(self._settings, topic, wanted, stop)
         self.own(states)
-        return [state for number in wanted for state in states[number].values()]
+        return states
 
     def own(self, states: dict[int, dict[str, UserState]]) -> None:
         """Take over partitions with these states."""

@@ -86,3 +86,21 @@ def test_a_restart_under_factors_that_have_reached_everybody_writes_nobody_anew(
         output.key for output in written if output.topic == topic_name(settings, RECOMMENDATIONS)
     ]
     assert lists == [EVERYONE.encode()]
+
+
+def test_a_partition_that_comes_back_is_not_counted_again(settings):
+    product = worlds.product(1)
+    with Publisher(settings, "/test") as publisher:
+        publisher.send(PRODUCTS, product, worlds.NOW)
+        state = apply(empty("ann"), click(1, "ann", product), datetime.now(UTC), Rules())
+        publisher.send(USER_STATES, state, worlds.NOW)
+    places = partitions_of(settings, [FEEDBACK])
+    now = datetime.now(UTC)
+    with closing(PreferencesHandler(settings, threading.Event())) as handler:
+        popularity = handler._shelves.popularity
+        handler.assigned(places)
+        (counted,) = popularity.priors(now).product_weights
+        handler.revoked(places)
+        handler.assigned(places)
+        assert popularity.priors(now).product_weights == pytest.approx([counted])
+    assert counted > 0

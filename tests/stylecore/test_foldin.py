@@ -23,7 +23,7 @@ def problems(draw: st.DrawFn, negatives: bool = True) -> tuple[np.ndarray, Histo
     Several products a factor, as a fit gives: with fewer, single precision is all that is tested.
     """
     random = np.random.default_rng(draw(st.integers(0, 2**32)))
-    width = draw(st.integers(1, 16))
+    width = draw(st.integers(1, 16) | st.just(64))
     products = width * draw(st.integers(4, 12))
     scale = draw(st.sampled_from([0.05, 0.3, 1.0]))
     factors = (random.normal(size=(products, width)) * scale).astype(np.float32)
