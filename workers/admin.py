@@ -20,7 +20,6 @@ from workers.settings import Settings
 T = TypeVar("T")
 
 TIMEOUT_SECONDS = 15
-LOOK_SECONDS = 2
 SETTLE_SECONDS = 10
 """How long a cluster may need to know everywhere what was created or moved."""
 
@@ -94,14 +93,6 @@ def patiently(ask: Callable[[], T]) -> T:
             if time.monotonic() > deadline:
                 raise
             time.sleep(0.1)
-
-
-def has_brokers(settings: Settings) -> bool:
-    """Whether a new client finds any broker, within two seconds."""
-    try:
-        return bool(admin_client(settings).list_topics(timeout=LOOK_SECONDS).brokers)
-    except KafkaException:
-        return False
 
 
 def cluster(admin: AdminClient) -> Any:

@@ -5,22 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, Producer
+from confluent_kafka import Consumer, KafkaError, Producer
 
-from stylecore.errors import Transient
 from workers.settings import Settings
 from workers.telemetry import OncePerMinute, log
 from workers.topics import group_id, transactional_id
 
 MAX_RECORD_BYTES = 2_000_000
 """More than an input may have, so that a dead letter with its headers always fits."""
-
-SILENCE_SECONDS = 10.0
-"""A client that has brought nothing for so long is asked whether it finds its brokers.
-
-It is also as long as one that lives waits between its tries, at most.
-"""
-LOOK_SECONDS = 2.0
 
 OnError = Callable[[KafkaError], None]
 
@@ -31,25 +23,6 @@ def on_error(error: KafkaError) -> None:
     """Tell trouble with the broker once a minute; librdkafka itself goes on trying."""
     if _told(error.name()):
         log.warning("kafka", error=error.name(), what=error.str())
-
-
-def finds_brokers(client: Consumer | Producer, topic: str) -> bool:
-    """Whether the client knows a broker that answers, within two seconds; any `topic` will do.
-
-    One that does not may never find one again: a broker that stops says at last that there are
-    none, and librdkafka 2.16 then forgets the address that it was given as well, and may tell
-    nobody (confluentinc/librdkafka, issue 5301). Only a new client helps.
-    """
-    try:
-        return bool(client.list_topics(topic, timeout=LOOK_SECONDS).brokers)
-    except KafkaException:
-        return False
-
-
-def require_brokers(client: Consumer | Producer, topic: str) -> None:
-    """Raises Transient where the client finds no broker, so that a new one takes its place."""
-    if not finds_brokers(client, topic):
-        raise Transient("no broker answers: starting anew with new clients")
 
 
 def producer_config(settings: Settings) -> dict[str, Any]:

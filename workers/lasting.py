@@ -8,10 +8,11 @@ from collections.abc import Callable
 
 from confluent_kafka import KafkaError
 
-from workers.admin import has_brokers
-from workers.clients import SILENCE_SECONDS, finds_brokers, producer
+from workers.admin import admin_client
+from workers.clients import producer
 from workers.records import Output
 from workers.settings import Settings
+from workers.silence import Silence, finds_brokers
 from workers.telemetry import log
 from workers.transaction import hand_over
 
@@ -39,7 +40,7 @@ class LastingProducer:
         self._connect()
 
     def _connect(self) -> None:
-        self._silent_since = time.monotonic()
+        self._silence = Silence()
         self._was_lost = False
         self._producer = producer(self._settings)
 
@@ -59,8 +60,7 @@ class LastingProducer:
     def poll(self, seconds: float = 0) -> None:
         """Hear of deliveries, waiting so long for one, and some seconds more while none come."""
         self._producer.poll(seconds)
-        is_silent = time.monotonic() - self._silent_since > SILENCE_SECONDS
-        if is_silent and self._topic and self._looking.acquire(blocking=False):
+        if self._silence.is_long and self._topic and self._looking.acquire(blocking=False):
             try:
                 self._look(self._topic)
             finally:
@@ -80,19 +80,20 @@ class LastingProducer:
             if error is not None and error.code() in PURGED:
                 self._purged.append((output, told))
                 return
-            self._silent_since = time.monotonic()
+            self._silence.heard()
             told(error, message)
 
         return hear
 
     def _look(self, topic: str) -> None:
         """Make it anew when it is found lost; with records on their way, when twice in a row."""
-        is_lost = not finds_brokers(self._producer, topic) and has_brokers(self._settings)
+        is_there = finds_brokers(self._producer, topic)
+        is_lost = not is_there and finds_brokers(admin_client(self._settings))
         if is_lost and (self._was_lost or not len(self._producer)):
             self._renew()
         else:
             self._was_lost = is_lost
-            self._silent_since = time.monotonic()
+            self._silence.heard()
 
     def _renew(self) -> None:
         with self._changing:

@@ -22,14 +22,8 @@ from typing import Any
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 
 from stylecore.errors import Transient
-from workers.admin import has_brokers
-from workers.clients import (
-    SILENCE_SECONDS,
-    group_consumer,
-    on_error,
-    require_brokers,
-    transactional_producer,
-)
+from workers.admin import admin_client
+from workers.clients import group_consumer, on_error, transactional_producer
 from workers.consumer_events import is_event
 from workers.handler import Handler
 from workers.orphans import looked_after
@@ -37,6 +31,7 @@ from workers.ownership import Ownership
 from workers.patience import Pause, until_answered
 from workers.records import Output, Record, record_of
 from workers.settings import Settings
+from workers.silence import LOST, Silence, finds_brokers, require_brokers
 from workers.telemetry import (
     EVENT_AGE,
     RECORDS_CONSUMED,
@@ -130,7 +125,7 @@ class Session:
         self._consumer: Consumer = group_consumer(settings, worker, self._on_error)
         self._ownership = Ownership(worker, self._consumer, handler, stop)
         self._brokers_were_away = False
-        self._silent_since = time.monotonic()
+        self._silence = Silence()
         self.is_stuck = False
         """Whether the batch in hand has to come again."""
 
@@ -149,7 +144,7 @@ class Session:
         try:
             self._producer.init_transactions(REQUEST_SECONDS)
         except KafkaException:
-            if has_brokers(self._settings):
+            if finds_brokers(admin_client(self._settings)):
                 require_brokers(self._producer, self._handler.topics[0])
             raise
 
@@ -176,16 +171,15 @@ class Session:
             raise Transient("all brokers were away: starting anew with a new producer")
         metadata = self._consumer.consumer_group_metadata()
         records = self._consume()
-        if not records and time.monotonic() - self._silent_since > SILENCE_SECONDS:
-            require_brokers(self._consumer, self._handler.topics[0])
-            self._silent_since = time.monotonic()
+        if not records and self._silence.has_lost_brokers(self._consumer, self._handler.topics[0]):
+            raise Transient(LOST)
         if self._ownership.has_changed:
             self._ownership.take_up()
             return
         try:
             if records:
                 self._handle(records, metadata)
-                self._silent_since = time.monotonic()
+                self._silence.heard()
             else:
                 self._rest(metadata)
             self._pause.reset()

@@ -13,11 +13,11 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, Message, TopicPartition
 
 from stylecore.errors import Transient
-from workers.clients import require_brokers
 from workers.consumer_events import is_event
 from workers.handler import Handler
 from workers.patience import until_answered
 from workers.records import Place
+from workers.silence import require_brokers
 from workers.telemetry import log, stage
 from workers.transaction import REQUEST_SECONDS
 

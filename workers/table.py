@@ -8,18 +8,19 @@ them. What a record means is the caller's business.
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from confluent_kafka import OFFSET_BEGINNING, KafkaError, TopicPartition
-from confluent_kafka.admin import OffsetSpec
+from confluent_kafka.admin import AdminClient, OffsetSpec
 
 from schemas.topics import Topic
+from stylecore.errors import Transient
 from workers.admin import admin_client, answer, cluster, patiently
-from workers.clients import SILENCE_SECONDS, finds_brokers, table_consumer
+from workers.clients import table_consumer
 from workers.records import Record, record_of
 from workers.settings import Settings
+from workers.silence import Silence
 from workers.telemetry import log
 from workers.topics import require_topics, topic_name
 
@@ -37,7 +38,8 @@ class TableReader:
         self._connect()
 
     def _connect(self) -> None:
-        self._silent_since = time.monotonic()
+        self._silence = Silence()
+        self._admin: AdminClient = admin_client(self._settings)
         self._consumer = table_consumer(self._settings)
         self._consumer.assign(
             [
@@ -65,11 +67,12 @@ class TableReader:
         self._consumer.close()
 
     def _records(self, wait_seconds: float) -> Iterator[Record]:
-        if time.monotonic() - self._silent_since > SILENCE_SECONDS:
-            self._look()
+        if self._silence.has_lost_brokers(self._consumer, next(iter(self._position))[0]):
+            self._consumer.close()
+            self._connect()
         first = self._consumer.consume(1, wait_seconds)
         if first:
-            self._silent_since = time.monotonic()
+            self._silence.heard()
         rest = self._consumer.consume(CHUNK, 0) if first else []
         for message in first + rest:
             raw: Any = message
@@ -81,22 +84,17 @@ class TableReader:
             else:
                 log.warning("table", error=raw.error().name(), what=raw.error().str())
 
-    def _look(self) -> None:
-        """Go on with a new client where this one finds no broker."""
-        if finds_brokers(self._consumer, next(iter(self._position))[0]):
-            self._silent_since = time.monotonic()
-        else:
-            self._consumer.close()
-            self._connect()
-
     def _ends(self) -> dict[tuple[str, int], int]:
         """The offset after the last record, transactions that are open included."""
-        return patiently(self._ask_ends)
+        try:
+            return patiently(self._ask_ends)
+        except Transient:
+            self._admin = admin_client(self._settings)  # the old one may have lost its brokers
+            raise
 
     def _ask_ends(self) -> dict[tuple[str, int], int]:
-        admin = admin_client(self._settings)  # a new one: it may have lost its brokers since
         places = {TopicPartition(*place): OffsetSpec.latest() for place in self._position}
-        futures = admin.list_offsets(places, request_timeout=REQUEST_SECONDS)
+        futures = self._admin.list_offsets(places, request_timeout=REQUEST_SECONDS)
         return {
             (place.topic, place.partition): answer(
                 f"cannot read the end of {place.topic}", future.result

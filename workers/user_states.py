@@ -33,9 +33,8 @@ class UserStates:
         self, numbers: Iterable[int], stop: threading.Event
     ) -> dict[int, dict[str, UserState]]:
         """Read these partitions to their end; the states by partition. Raises Transient."""
-        wanted = list(numbers)
         topic = topic_name(self._settings, USER_STATES)
-        states = read_states(self._settings, topic, wanted, stop)
+        states = read_states(self._settings, topic, list(numbers), stop)
         self.own(states)
         return states
 

@@ -21,7 +21,7 @@ from structlog.testing import capture_logs
 from schemas.codec import decode
 from schemas.events import Product
 from schemas.topics import PRODUCTS
-from workers import lasting, loop, table
+from workers import loop, silence
 from workers.broker import local_broker
 from workers.demo.products import sample_products
 from workers.loop import run_worker
@@ -44,8 +44,7 @@ Move = Callable[[Callable[[], object]], None]
 @pytest.fixture(autouse=True)
 def soon(monkeypatch: pytest.MonkeyPatch) -> None:
     """A test need not wait as long as a shop."""
-    for module in (lasting, table):
-        monkeypatch.setattr(module, "SILENCE_SECONDS", 2.0)
+    monkeypatch.setattr(silence, "SILENCE_SECONDS", 2.0)
 
 
 @pytest.fixture
@@ -72,6 +71,10 @@ def priced(price: int) -> Product:
     return msgspec.structs.replace(sample_products()[0], price_minor=price)
 
 
+def poll_until(publisher: Publisher, true: Callable[[], bool]) -> None:
+    wait_until(lambda: (publisher.poll(0.1), true())[1], PATIENCE_SECONDS)
+
+
 def test_a_publisher_delivers_all_in_order_after_an_outage(shop):
     settings, move = shop
     told: list[tuple[int, KafkaError | None]] = []
@@ -95,7 +98,7 @@ def test_a_publisher_delivers_all_in_order_after_an_outage(shop):
         send(0)
         publisher.flush()
         move(go_on)
-        wait_until(lambda: (publisher.poll(0.1), len(told) == 8)[1], PATIENCE_SECONDS)
+        poll_until(publisher, lambda: len(told) == 8)
         send(8)
     assert told == [(price, None) for price in range(9)]
     stored = [decode(Product, record.value).price_minor for record in read_all(settings, PRODUCTS)]
@@ -111,12 +114,9 @@ def test_a_publisher_that_had_nothing_to_send_is_as_good_as_new(shop):
         move(lambda: publisher.poll(0.1))
         with capture_logs() as lines:
             anew = "a producer without brokers is made anew"
-            wait_until(
-                lambda: (publisher.poll(0.1), anew in {line["event"] for line in lines})[1],
-                PATIENCE_SECONDS,
-            )
+            poll_until(publisher, lambda: anew in {line["event"] for line in lines})
         publisher.send(PRODUCTS, priced(1), datetime.now(UTC), lambda error, _: told.append(error))
-        wait_until(lambda: (publisher.poll(0.1), told == [None])[1], PATIENCE_SECONDS)
+        poll_until(publisher, lambda: told == [None])
 
 
 def test_a_reader_goes_on_where_it_was(shop):
@@ -171,7 +171,6 @@ class Keeping:
 
 
 def test_a_worker_goes_on_though_its_clients_tell_it_nothing(shop, monkeypatch):
-    monkeypatch.setattr(loop, "SILENCE_SECONDS", 2.0)
     monkeypatch.setattr(loop.Session, "_on_error", lambda _session, _error: None)
     settings, move = shop
     kept: list[bytes | None] = []
