@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 
+import msgspec
 import pytest
 from helpers import wait_until
 from planner_driver import CODE, product
@@ -30,6 +31,29 @@ async def send(app, outputs):
 Consumer.perform_seek, agents.send = perform_seek, send
 """
 """As on a busy machine: Faust has read on before it hears that it is at the committed offsets."""
+
+LATE = """
+import asyncio
+from datetime import UTC, datetime
+import msgspec
+from faust.tables.recovery import Recovery
+from schemas.events import Product
+from schemas.topics import PRODUCTS
+from workers.publisher import Publisher
+from workers.settings import load_settings
+
+complete = Recovery.on_recovery_completed
+
+async def on_recovery_completed(self, generation_id=0):
+    with Publisher(load_settings(), "/test") as publisher:
+        for event in EVENTS:
+            publisher.send(PRODUCTS, msgspec.json.decode(event, type=Product), datetime.now(UTC))
+    await asyncio.sleep(2)
+    await complete(self, generation_id)
+
+Recovery.on_recovery_completed = on_recovery_completed
+"""
+"""Records come when Faust has paused the changelogs, and has not begun with the inputs."""
 
 STUCK = """
 import asyncio
@@ -62,3 +86,15 @@ def test_one_that_does_not_go_on_is_not_live(planner):
     assert planner.status("/live") == 200
     planner.send(PRODUCTS, product("mug"))
     wait_until(lambda: planner.status("/live") == 503, 30)
+
+
+def test_what_comes_in_the_moment_between_restore_and_work_is_planned(planner):
+    planner.send(PRODUCTS, product("known"))
+    planner.wait_for_jobs(1)
+    planner.kill()
+    newcomers = [product(f"mug-{number}") for number in range(20)]
+    events = [msgspec.json.encode(newcomer).decode() for newcomer in newcomers]
+    planner.start(f"EVENTS = {events!r}\n{LATE}{CODE}")
+    expected = {"known", *(newcomer.product_id for newcomer in newcomers)}
+    wait_until(lambda: {job.product_id for job in planner.jobs()} == expected, 30)
+    planner.wait_until_idle()

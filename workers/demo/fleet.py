@@ -9,7 +9,6 @@ import os
 import subprocess
 import sys
 import time
-import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -21,6 +20,7 @@ from workers.ports import free_port
 
 READY_SECONDS = 90
 STOP_SECONDS = 20
+PAGE_SECONDS = 2
 
 
 @dataclass
@@ -60,7 +60,7 @@ class Fleet:
     def wait_ready(self, worker: str) -> None:
         """Wait until the worker says that it works. Raises StylecastError where it does not."""
         deadline = time.monotonic() + READY_SECONDS
-        while not _is_ready(self.ports[worker]):
+        while not self._says_yes(worker, "/ready"):
             self.require_running()
             if time.monotonic() > deadline:
                 raise StylecastError(
@@ -77,6 +77,22 @@ class Fleet:
                     f"{worker} ended with {process.returncode}: {' | '.join(lines[-3:])}"
                 )
 
+    def page(self, worker: str, path: str) -> bytes:
+        """What the worker serves there. Raises OSError where it does not."""
+        address = f"http://127.0.0.1:{self.ports[worker]}{path}"
+        with urllib.request.urlopen(address, timeout=PAGE_SECONDS) as answer:
+            return bytes(answer.read())
+
+    def condition(self) -> str:
+        """Which workers are not live or not ready, for an error's text."""
+        ill = [
+            f"{worker} {path} says no ({self._log(worker)})"
+            for worker in self.processes
+            for path in ("/live", "/ready")
+            if not self._says_yes(worker, path)
+        ]
+        return ", ".join(ill) or "every worker is live and ready"
+
     def stop(self) -> None:
         """End all workers gracefully; those that will not are killed and named."""
         for process in self.processes.values():
@@ -88,6 +104,13 @@ class Fleet:
                 process.kill()
                 process.wait()
         self.processes.clear()
+
+    def _says_yes(self, worker: str, path: str) -> bool:
+        try:
+            self.page(worker, path)
+        except OSError:
+            return False
+        return True
 
     def _log(self, worker: str) -> Path:
         return self.logs / f"{worker}.log"
@@ -101,11 +124,3 @@ def fleet(environment: Mapping[str, str], logs: Path) -> Iterator[Fleet]:
         yield running
     finally:
         running.stop()
-
-
-def _is_ready(port: int) -> bool:
-    try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/ready", timeout=2) as answer:
-            return bool(answer.status == 200)
-    except (urllib.error.URLError, OSError):
-        return False

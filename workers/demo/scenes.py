@@ -165,6 +165,7 @@ def poster(stage: Stage) -> Scene:
 def demand(stage: Stage) -> Scene:
     """With a budget of renders, what shoppers wait for is drawn first."""
     stage.workers.restart("planner", STYLECAST_PLANNER__RENDERS_PER_MINUTE=str(RENDERS_A_MINUTE))
+    stage.workers.wait_ready("planner")
     style = Style(
         style_id="limited",
         label="Limited",
@@ -183,19 +184,28 @@ def demand(stage: Stage) -> Scene:
             window_end=now,
         )
         stage.publisher.send(DEMAND, wanted, now)
+    stage.publisher.flush()
+    stage.wait_until(
+        lambda: {(p.product_id, style.style_id) for p in wished} <= stage.demand(),
+        "the planner does not hear what shoppers wait for",
+    )
     stage.publish_style(style)
     stage.wait_until(
         lambda: all(stage.is_drawn(product, style.style_id) for product in wished),
         "the pictures that shoppers wait for do not come",
     )
     others = [product for product in stage.products if product not in wished]
-    before = sum(stage.is_drawn(product, style.style_id) for product in others)
+    last = max(filter(None, (stage.ordered_at(product, style.style_id) for product in wished)))
+    before = sum(
+        at is not None and at < last
+        for at in (stage.ordered_at(product, style.style_id) for product in others)
+    )
     stage.withdraw_style(style.style_id)
     stage.workers.restart("planner", STYLECAST_PLANNER__RENDERS_PER_MINUTE="")
     return Scene(
         name="demand",
         told=f"{len(stage.products)} pictures of a new style were wanted and {RENDERS_A_MINUTE} a "
-        f"minute allowed. The {len(wished)} for which shoppers waited came while {before} of the "
-        f"other {len(others)} had come.",
+        f"minute allowed. The {len(wished)} for which shoppers waited were ordered when {before} "
+        f"of the other {len(others)} had been.",
         figures={"waiting": len(stage.products), "others_before": before},
     )

@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+import msgspec
+
 from schemas.codec import decode
 from schemas.events import PosterRendered, Product, Recommendations, Style, StylizeJob
 from schemas.topics import JOBS, POSTERS, STYLES
@@ -69,7 +71,9 @@ class Stage:
         while not true():
             self.workers.require_running()
             if time.monotonic() > deadline:
-                raise StylecastError(f"{problem} within {PATIENCE_SECONDS:.0f} s")
+                raise StylecastError(
+                    f"{problem} within {PATIENCE_SECONDS:.0f} s; {self.workers.condition()}"
+                )
             self.gallery.wait(0.1)
 
     def is_drawn(self, product: Product, style_id: str) -> bool:
@@ -103,6 +107,20 @@ class Stage:
             for record in sorted(records, key=lambda record: record.offset)
             if record.key == key and record.value is not None
         ]
+
+    def ordered_at(self, product: Product, style_id: str) -> datetime | None:
+        """When the picture was ordered for the first time, if it was."""
+        orders = (
+            job.requested_at
+            for job in self.jobs_of(product)
+            if style_id in {request.style_id for request in job.styles}
+        )
+        return min(orders, default=None)
+
+    def demand(self) -> set[tuple[str, str]]:
+        """What shoppers wait for, by product and style, as far as the planner knows."""
+        plan = msgspec.json.decode(self.workers.page("planner", "/plan.json"))
+        return {(wanted["product_id"], wanted["style_id"]) for wanted in plan["demand"]}
 
     def lists(self, looks: int) -> Iterator[Recommendations]:
         """What the guests see who look so many times now."""

@@ -13,6 +13,7 @@ from workers.clients import MAX_RECORD_BYTES
 from workers.planner.flow import OpenFlow
 from workers.planner.security import credentials
 from workers.planner.table import KeptTable
+from workers.planner.transport import RereadingTransport
 from workers.ports import free_port
 from workers.records import Record
 from workers.settings import Settings
@@ -28,13 +29,20 @@ OFF = {
 """Faust's own pages and its leader topic: nobody needs them."""
 
 
+class _App(faust.App):  # type: ignore[misc]  # Faust is not typed
+    """Reads by our own transport."""
+
+    def _new_transport(self) -> Any:
+        return RereadingTransport(self.conf.broker_consumer, self)
+
+
 def make_app(settings: Settings, folder: str, port: int) -> Any:
     """An application whose group, and prefix of its internal topics, is the planner's group id.
 
     Its tables live in memory and are restored from their changelogs; `folder` stays nearly empty.
     """
     session = settings.planner.broker_session_seconds
-    app = faust.App(
+    app = _App(
         group_id(settings, "planner"),
         broker=[f"kafka://{server}" for server in settings.kafka.bootstrap_servers.split(",")],
         broker_credentials=credentials(settings.kafka),
