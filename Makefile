@@ -15,6 +15,9 @@ ifdef PIP_FIND_LINKS
 export UV_FIND_LINKS ?= $(PIP_FIND_LINKS)
 endif
 
+# Tests start hundreds of processes: where the environment says so, each would compile all it imports.
+export PYTHONDONTWRITEBYTECODE :=
+
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-dev setup-browser demo check test deploy-test bench soak chaos chaos-mutants fuzz clean
 
