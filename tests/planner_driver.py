@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from typing import Any
 
 from confluent_kafka import OFFSET_BEGINNING, KafkaError, TopicPartition
 from helpers import wait_until
@@ -67,6 +69,9 @@ class PlannerDriver:
     def page(self, path: str) -> str:
         with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}") as answer:
             return answer.read().decode()
+
+    def plan(self) -> dict[str, Any]:
+        return json.loads(self.page("/plan.json"))
 
     def send(self, topic, event) -> None:
         produce(self._producer, output_of(self.settings, topic, event, source="/test", now=NOW))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import signal
 import subprocess
 import sys
@@ -58,7 +57,7 @@ def test_a_products_life(planner):
     for topic in (STYLIZED, REJECTED):
         gone = {record.key: record.value for record in planner.read(topic.name)}
         assert gone == {b"mug-1/ink-line": None, b"mug-1/neon": None}
-    assert json.loads(planner.page("/plan.json"))["products"] == []
+    assert planner.plan()["products"] == []
 
 
 def test_a_new_style_is_drawn_for_all_products_of_its_categories(planner):
@@ -168,7 +167,7 @@ def test_demand_from_transactions_is_shown_and_leaves_no_lag(planner):
     client.commit_transaction(30)
 
     def shown():
-        return json.loads(planner.page("/plan.json"))["demand"]
+        return planner.plan()["demand"]
 
     wait_until(lambda: len(shown()) == 1, 60)
     assert shown()[0]["wanted"] == 3

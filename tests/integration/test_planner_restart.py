@@ -55,6 +55,22 @@ Recovery.on_recovery_completed = on_recovery_completed
 """
 """Records come when Faust has paused the changelogs, and has not begun with the inputs."""
 
+FORGETFUL = """
+from workers.planner.table import KeptTable
+
+know, forgotten = KeptTable.send_changelog, set()
+
+def send_changelog(self, *args, **kwargs):
+    name = self.changelog_topic.get_topic_name()
+    if name not in forgotten:
+        forgotten.add(name)
+        self.app.producer._producer._metadata._partitions.pop(name)
+    return know(self, *args, **kwargs)
+
+KeptTable.send_changelog = send_changelog
+"""
+"""Metadata that was asked for before the changelogs were there comes last, and is believed."""
+
 STUCK = """
 import asyncio
 from workers.planner import agents, progress
@@ -77,6 +93,13 @@ def test_what_is_read_while_it_restores_is_planned(planner):
     planner.start(SLOW + CODE)
     wait_until(lambda: {job.product_id for job in planner.jobs()} == {"known", *waiting}, 30)
     planner.wait_until_idle()
+
+
+def test_a_changelog_that_metadata_forgot_is_found_again(planner):
+    planner.kill()
+    planner.start(FORGETFUL + CODE)
+    planner.send(PRODUCTS, product("mug"))
+    wait_until(lambda: [known["product_id"] for known in planner.plan()["products"]] == ["mug"], 20)
 
 
 def test_one_that_does_not_go_on_is_not_live(planner):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import signal
 import time
 from dataclasses import replace
@@ -49,12 +48,12 @@ def test_a_budget_is_kept_gives_way_to_demand_and_loses_nothing_to_a_kill(planne
     began = datetime.now(UTC)
     wanted = {"window_start": began, "window_end": began, "wanted": 9}
     planner.send(DEMAND, StyleDemand(product_id="mug-7", style_id="neon", **wanted))
-    wait_until(lambda: len(plan(planner)["demand"]) == 1, 60)
+    wait_until(lambda: len(planner.plan()["demand"]) == 1, 60)
     numbers = [7, *range(7), *range(8, 20)]
     for number in numbers:
         planner.send(PRODUCTS, product(f"mug-{number}"))
-    wait_until(lambda: plan(planner)["budget"]["waiting"] > 30, 60)
-    assert plan(planner)["budget"]["renders_per_minute"] == 60
+    wait_until(lambda: planner.plan()["budget"]["waiting"] > 30, 60)
+    assert planner.plan()["budget"]["renders_per_minute"] == 60
     assert "pictures wait" in planner.page("/plan")
     wait_until(lambda: len(planner.jobs()) >= 10, 60)
 
@@ -68,16 +67,16 @@ def test_a_budget_is_kept_gives_way_to_demand_and_loses_nothing_to_a_kill(planne
     assert len(pairs(planner)) <= len(everything) + 2  # what was sent and not remembered
     passed = max(job.requested_at for job in jobs) - began
     assert len(pairs(planner)) <= passed.total_seconds() + 6
-    wait_until(lambda: plan(planner)["budget"]["waiting"] == 0, 60)
+    wait_until(lambda: planner.plan()["budget"]["waiting"] == 0, 60)
 
 
 def test_a_new_product_is_ordered_first_in_what_its_category_likes(planner):
     for style_id in ("pastel", "pop-art", "sepia"):
         planner.send(STYLES, Style(style_id=style_id, label="A style", weights={"neon": 0.5}))
     announce(planner.settings, factors_that_like("sepia", "pop-art", "neon"))
-    wait_until(lambda: plan(planner)["factors_version"] is not None, 60)
+    wait_until(lambda: planner.plan()["factors_version"] is not None, 60)
     restart(planner)  # what it has read once it reads again
-    liked = plan(planner)["factors_version"]
+    liked = planner.plan()["factors_version"]
     planner.send(PRODUCTS, product("mug"))
     first, rest = planner.wait_for_jobs(2)
     assert (styles_of(first), styles_of(rest)) == (
@@ -88,7 +87,7 @@ def test_a_new_product_is_ordered_first_in_what_its_category_likes(planner):
     # What must not be used changes nothing.
     announce(planner.settings, factors_that_like("pastel"), sha256="0" * 64)
     time.sleep(7)  # longer than from one look to the next
-    assert plan(planner)["factors_version"] == liked
+    assert planner.plan()["factors_version"] == liked
     planner.send(PRODUCTS, product("mug-2"))
     assert [styles_of(job) for job in planner.wait_for_jobs(4)[2:]] == [
         styles_of(first),
@@ -123,10 +122,6 @@ def restart(planner, **environment: str) -> None:
     assert planner.process.wait(30) == 0
     planner.environment.update(environment)
     planner.start()
-
-
-def plan(planner) -> dict:
-    return json.loads(planner.page("/plan.json"))
 
 
 def pairs(planner) -> list[tuple[str, str]]:

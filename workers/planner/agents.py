@@ -93,9 +93,19 @@ class Agents:
     async def _in_turn(self, work: Work) -> None:
         """Does the work until it is done and the broker has what came of it."""
         async with self._turn:
-            await _until_sent(self._know_changelogs)
-            await _until_sent(work)
-            await _until_sent(self._keep)
+            await self._until_sent(work)
+            await self._until_sent(self._keep)
+
+    async def _until_sent(self, work: Work) -> None:
+        while True:
+            try:
+                # Before each try: metadata that is older than a changelog forgets it again.
+                await self._know_changelogs()
+                return await work()
+            except KafkaError as problem:
+                if _tell(type(problem).__name__):
+                    log.warning("again", why=str(problem), kind=type(problem).__name__)
+                await asyncio.sleep(RETRY_SECONDS)
 
     async def _take(self, record: Record, take: Take) -> None:
         """Takes a record. Faust starts an agent that raises anew, past its record."""
@@ -125,16 +135,6 @@ class Agents:
     async def _send(self, outputs: Sequence[Output]) -> None:
         await send(self._app, outputs)
         self._planning.sent += len(outputs)
-
-
-async def _until_sent(work: Work) -> None:
-    while True:
-        try:
-            return await work()
-        except KafkaError as problem:
-            if _tell(type(problem).__name__):
-                log.warning("again", why=str(problem), kind=type(problem).__name__)
-            await asyncio.sleep(RETRY_SECONDS)
 
 
 async def send(app: Any, outputs: Sequence[Output]) -> None:
