@@ -1,6 +1,7 @@
 """A record that cannot be processed is kept as it came, told why, and can be given back."""
 
 import json
+import re
 import subprocess
 import sys
 from contextlib import closing
@@ -19,7 +20,26 @@ from integration.shop import (
 )
 
 from schemas.codec import encode
-from schemas.topics import FEEDBACK, PRODUCTS, USER_STATES, dead_letter_topic
+from schemas.events import (
+    ORIGINAL,
+    Feedback,
+    PosterRequest,
+    Product,
+    StyleDefinition,
+    StyleRequest,
+    StylizeJob,
+)
+from schemas.topics import (
+    FEEDBACK,
+    JOBS,
+    POSTER_REQUESTS,
+    POSTERS,
+    PRODUCTS,
+    STYLIZED,
+    USER_STATES,
+    Topic,
+    dead_letter_topic,
+)
 from workers.admin import admin_client
 from workers.dead_letter import dead_letter
 from workers.demo.products import sample_products
@@ -37,6 +57,7 @@ THEN = datetime(2026, 11, 23, 9, 30, 0, 123000, tzinfo=UTC)
 MILLISECONDS = int(THEN.timestamp() * 1000)
 SMALL = 150
 """Bytes: a transaction's marker fits, a letter does not."""
+TOO_LARGE = re.compile("MSG_SIZE_TOO_LARGE|MessageSizeTooLargeError")
 
 
 @pytest.fixture
@@ -146,30 +167,67 @@ def test_a_replay_never_covers_a_newer_record_of_a_compacted_topic(settings, dea
         dead_letters("list", "images.stylized.v1")
 
 
-def test_a_dead_letter_topic_that_cannot_be_written_stops_the_worker_and_nothing_is_skipped(
-    settings, environment, tmp_path
-):
-    (product,) = publish_products(settings, 1)
-    with shop_fleet(settings, environment, tmp_path) as fleet:
-        fleet.start("preferences")
-        fleet.wait_ready("preferences")
-        _allow_bytes(settings, SMALL)
-        with Publisher(settings, "/test") as publisher:
-            publisher.send_raw(_output(settings, FEEDBACK, b"ada", b"not JSON", []))
-            publisher.send(FEEDBACK, click(1, "ada", product), datetime.now(UTC))
-        wait_until(lambda: not is_ready(fleet.ports["preferences"]), 60)
-        assert _committed(settings, partition_of(b"ada", 4)) == 0
-        assert latest(read_all(settings, USER_STATES)) == {}
+def _click(product: Product) -> Feedback:
+    return click(1, product.product_id, product)
 
-        _allow_bytes(settings, 2_000_000)
-        wait_until(lambda: is_ready(fleet.ports["preferences"]), 60)
-        wait_until(lambda: latest(read_all(settings, USER_STATES)).keys() == {b"ada"}, 60)
-        (letter,) = read_dead_letters_of(settings, FEEDBACK)
+
+def _job(product: Product) -> StylizeJob:
+    style = StyleRequest(style_id="ink-line", definition=StyleDefinition(weights={"ink-line": 1.0}))
+    return StylizeJob(
+        job_id="job",
+        product_id=product.product_id,
+        image_uri=product.image_uri,
+        styles=[style],
+        reason="request",
+        requested_at=THEN,
+    )
+
+
+def _poster(product: Product) -> PosterRequest:
+    return PosterRequest(
+        poster_id=product.product_id,
+        product_id=product.product_id,
+        style_id=ORIGINAL,
+        headline="Tea",
+        sizes=["540x540"],
+    )
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize(
+    ("worker", "topic", "event_of", "results"),
+    [
+        ("preferences", FEEDBACK, _click, USER_STATES),
+        ("stylize", JOBS, _job, STYLIZED),
+        ("posters", POSTER_REQUESTS, _poster, POSTERS),
+        ("planner", PRODUCTS, lambda product: product, JOBS),
+    ],
+)
+def test_a_dead_letter_topic_that_cannot_be_written_stops_the_worker_and_nothing_is_skipped(
+    settings, environment, tmp_path, worker, topic, event_of, results
+):
+    (product,) = sample_products()[:1] if worker == "planner" else publish_products(settings, 1)
+    key = product.product_id.encode()
+    with shop_fleet(settings, environment, tmp_path) as fleet:
+        fleet.start(worker)
+        fleet.wait_ready(worker)
+        _allow_bytes(settings, topic, SMALL)
+        with Publisher(settings, "/test") as publisher:
+            publisher.send_raw(_output(settings, topic, key, b"not JSON", []))
+            publisher.send(topic, event_of(product), datetime.now(UTC))
+        wait_until(lambda: not is_ready(fleet.ports[worker]), 60)
+        assert _committed(settings, worker, topic, partition_of(key, 4)) == 0
+        assert latest(read_all(settings, results)) == {}
+
+        _allow_bytes(settings, topic, 2_000_000)
+        wait_until(lambda: is_ready(fleet.ports[worker]), 60)
+        wait_until(lambda: latest(read_all(settings, results)), 60)
+        (letter,) = read_dead_letters_of(settings, topic)
         assert letter.value == b"not JSON"
         wait_until(lambda: sum(group.lag for group in collect_lag(settings)
-                               if group.group.endswith("preferences")) == 0, 60)  # fmt: skip
-    told = (tmp_path / "logs" / "preferences.log").read_text().splitlines()
-    assert len([line for line in told if "again" in line and "MSG_SIZE_TOO_LARGE" in line]) == 1
+                               if group.group.endswith(worker)) == 0, 60)  # fmt: skip
+    told = (tmp_path / "logs" / f"{worker}.log").read_text().splitlines()
+    assert len([line for line in told if "again" in line and TOO_LARGE.search(line)]) == 1
 
 
 def _output(settings, topic, key, value, headers) -> Output:
@@ -182,17 +240,17 @@ def _output(settings, topic, key, value, headers) -> Output:
     )
 
 
-def _allow_bytes(settings, most: int) -> None:
-    """What the feedback's dead-letter topic takes."""
+def _allow_bytes(settings, topic: Topic, most: int) -> None:
+    """What the topic's dead-letter topic takes."""
     entry = ConfigEntry("max.message.bytes", str(most), incremental_operation=AlterConfigOpType.SET)
-    name = topic_name(settings, dead_letter_topic(FEEDBACK.name))
+    name = topic_name(settings, dead_letter_topic(topic.name))
     resource = ConfigResource(ResourceType.TOPIC, name, incremental_configs=[entry])
     admin = admin_client(settings)
     for future in admin.incremental_alter_configs([resource]).values():
         future.result(30)
 
 
-def _committed(settings, partition: int) -> int:
-    place = Place(topic_name(settings, FEEDBACK), partition)
+def _committed(settings, worker: str, topic: Topic, partition: int) -> int:
+    place = Place(topic_name(settings, topic), partition)
     with closing(CommitReader(settings)) as reader:
-        return reader.committed(group_id(settings, "preferences"), [place]).get(place, 0)
+        return reader.committed(group_id(settings, worker), [place]).get(place, 0)

@@ -48,13 +48,14 @@ class Agents:
         self._liking = liking
         self._turn = asyncio.Lock()
         self._restored = asyncio.Event()
+        self._is_stuck = False
         app.task(self._start)
         app.timer(interval=LOOK_SECONDS)(self._look)
         app.timer(interval=SPEND_SECONDS)(self._spend)
 
     def is_ready(self) -> bool:
-        """Whether all that was known has been planned again since the start."""
-        return self._restored.is_set()
+        """Whether all that was known has been planned again, and the broker takes what is sent."""
+        return self._restored.is_set() and not self._is_stuck
 
     def follow(self, topic_name: str, take: Take, name: str) -> None:
         """Takes every record of the topic."""
@@ -101,11 +102,15 @@ class Agents:
             try:
                 # Before each try: metadata that is older than a changelog forgets it again.
                 await self._know_changelogs()
-                return await work()
+                await work()
             except KafkaError as problem:
+                self._is_stuck = True
                 if _tell(type(problem).__name__):
                     log.warning("again", why=str(problem), kind=type(problem).__name__)
                 await asyncio.sleep(RETRY_SECONDS)
+            else:
+                self._is_stuck = False
+                return
 
     async def _take(self, record: Record, take: Take) -> None:
         """Takes a record. Faust starts an agent that raises anew, past its record."""
