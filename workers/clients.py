@@ -59,6 +59,7 @@ def transactional_producer(settings: Settings, worker: str, told: OnError = on_e
             "transaction.timeout.ms": int(settings.worker.transaction_timeout_seconds * 1000),
             # The next transaction meets the last one's markers; the default waits 100 ms for them.
             "retry.backoff.ms": 1,
+            "delivery.report.only.error": True,
             "error_cb": told,
         }
     )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
 
 from confluent_kafka import KafkaError
 
@@ -14,14 +13,9 @@ from workers.records import Output
 from workers.settings import Settings
 from workers.silence import Silence, finds_brokers
 from workers.telemetry import log
-from workers.transaction import hand_over
-
-Told = Callable[[KafkaError | None, object], None]
-"""Hears, when the producer is polled, that a record is delivered, or of the error."""
+from workers.transaction import PURGED, Told, hand_over
 
 DRAIN_SECONDS = 0.1
-
-PURGED = frozenset({KafkaError._PURGE_QUEUE, KafkaError._PURGE_INFLIGHT})  # noqa: SLF001 (public)
 
 
 class LastingProducer:

@@ -11,10 +11,11 @@ from confluent_kafka import KafkaError
 
 from schemas.topics import Topic
 from stylecore.errors import Transient
-from workers.lasting import LastingProducer, Told
+from workers.lasting import LastingProducer
 from workers.records import Output, output_of
 from workers.settings import Settings
 from workers.topics import require_topics, topic_name
+from workers.transaction import Told
 
 FLUSH_SECONDS = 30.0
 

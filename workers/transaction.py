@@ -21,6 +21,13 @@ PATIENCE_SECONDS = 15.0
 """How long a retriable error is answered by the same call."""
 
 
+PURGED = frozenset({KafkaError._PURGE_QUEUE, KafkaError._PURGE_INFLIGHT})  # noqa: SLF001 (public)
+"""Not refused by the broker, but taken back here."""
+
+Told = Callable[[KafkaError | None, Any], None]
+"""Hears, when the producer is polled, that a record is delivered, or of the error."""
+
+
 class Fenced(StylecastError):
     """The producer was replaced by another of its name, or overstayed: start anew."""
 
@@ -36,11 +43,21 @@ class Aborted(StylecastError):
 def commit_batch(
     producer: Producer, outputs: list[Output], offsets: list[TopicPartition], metadata: Any
 ) -> None:
-    """Results and offsets in one transaction. Raises Aborted or Fenced."""
+    """Results and offsets in one transaction.
+
+    Raises Fenced, or Aborted: with the first refusal of a record if there was one, for what
+    librdkafka says after that is only that the transaction is in no good state.
+    """
+    refusals: list[str] = []
+
+    def hear(refusal: KafkaError | None, message: Any) -> None:
+        if refusal is not None and refusal.code() not in PURGED:
+            refusals.append(f"{refusal.name()}: {message.topic()}: {refusal.str()}")
+
     try:
         producer.begin_transaction()
         for output in outputs:
-            produce(producer, output)
+            produce(producer, output, hear)
         if offsets:
             _again_while_retriable(
                 lambda: producer.send_offsets_to_transaction(offsets, metadata, REQUEST_SECONDS)
@@ -50,24 +67,23 @@ def commit_batch(
         error: KafkaError = problem.args[0]
         if error.fatal():
             raise Fenced(f"{error.name()}: {error.str()}") from problem
-        _abort(producer)
-        raise Aborted(f"{error.name()}: {error.str()}") from problem
+        _abort(producer)  # refusals are heard here at the latest
+        told = refusals[0] if refusals else f"{error.name()}: {error.str()}"
+        raise Aborted(told) from problem
 
 
-def produce(producer: Producer, output: Output) -> None:
+def produce(producer: Producer, output: Output, on_delivery: Told | None = None) -> None:
     """Hand a record to librdkafka, waiting while its queue is full."""
     while True:
         try:
-            hand_over(producer, output)
+            hand_over(producer, output, on_delivery)
         except BufferError:
             producer.poll(0.05)
         else:
             return
 
 
-def hand_over(
-    producer: Producer, output: Output, on_delivery: Callable[..., None] | None = None
-) -> None:
+def hand_over(producer: Producer, output: Output, on_delivery: Told | None = None) -> None:
     """The same, without waiting. Raises BufferError."""
     producer.produce(
         output.topic,
