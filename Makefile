@@ -8,7 +8,7 @@ LIMIT ?=
 ONLY ?=
 # Tests at a time, each process with a broker of its own: much of a test is waiting. Those of the pages
 # go by themselves, for Playwright leaves an event loop in the process.
-PROCESSES ?= 2
+PROCESSES ?= 3
 
 # A local folder of wheels that pip is offered (a CPU build of torch, say) is offered to uv as well.
 ifdef PIP_FIND_LINKS
