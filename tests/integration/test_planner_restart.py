@@ -99,7 +99,7 @@ def test_a_changelog_that_metadata_forgot_is_found_again(planner):
     planner.kill()
     planner.start(FORGETFUL + CODE)
     planner.send(PRODUCTS, product("mug"))
-    wait_until(lambda: [known["product_id"] for known in planner.plan()["products"]] == ["mug"], 20)
+    wait_until(lambda: [known["product_id"] for known in planner.plan()["products"]] == ["mug"], 60)
 
 
 def test_one_that_does_not_go_on_is_not_live(planner):

@@ -7,12 +7,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, expect, sync_playwright
 from web.browsers import chromium
 from web.shop import WebShop, open_shop
 
 from workers.admin import admin_client
 from workers.settings import load_settings
+
+expect.set_options(timeout=30_000)  # by default 5 s, which a busy machine exceeds
 
 
 @pytest.fixture(scope="session")

@@ -88,7 +88,7 @@ def test_only_what_was_really_looked_at_counts_as_seen_and_once(shop, browser):
                 return (Math.min(bottom, innerHeight) - Math.max(top, 0)) / (bottom - top) >= 0.5;
             }).map((item) => item.dataset.item)"""
         )
-        wait_until(lambda: len(events_of(shop, "seen-ada", "impression")) >= len(halves), 10)
+        wait_until(lambda: len(events_of(shop, "seen-ada", "impression")) >= len(halves), 60)
         page.wait_for_timeout(1500)
         found = [
             f"{it.product_id}/{it.style_id}" for it in events_of(shop, "seen-ada", "impression")
@@ -99,7 +99,7 @@ def test_only_what_was_really_looked_at_counts_as_seen_and_once(shop, browser):
         assert list_id(page) == shop.list_of("seen-ada")["recommendation_id"], "nothing re-ranked"
 
         page.locator(".item").last.scroll_into_view_if_needed()
-        wait_until(lambda: len(events_of(shop, "seen-ada", "impression")) > len(halves), 10)
+        wait_until(lambda: len(events_of(shop, "seen-ada", "impression")) > len(halves), 60)
         again = events_of(shop, "seen-ada", "impression")
         assert max(Counter(it.position for it in again).values()) == 1
         assert total - 1 in {it.position for it in again}
