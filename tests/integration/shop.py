@@ -12,7 +12,15 @@ import msgspec
 import numpy as np
 import worlds
 
-from schemas.events import Feedback, ModelAnnouncement, Product
+from schemas.events import (
+    Feedback,
+    ModelAnnouncement,
+    PosterRequest,
+    Product,
+    StyleDefinition,
+    StyleRequest,
+    StylizeJob,
+)
 from schemas.topics import PREFERENCE_MODELS, PRODUCTS, Topic, dead_letter_topic
 from stylecore import artifact
 from stylecore.store import Store
@@ -88,6 +96,30 @@ def click(number: int, user_id: str, product: Product, style_id: str = "original
         product_id=product.product_id,
         style_id=style_id,
         occurred_at=datetime.now(UTC),
+    )
+
+
+def job_of(product: Product, requested_at: datetime) -> StylizeJob:
+    """An order of one picture, in ink."""
+    definition = StyleDefinition(weights={"ink-line": 1.0})
+    return StylizeJob(
+        job_id=f"job-{product.product_id}",
+        product_id=product.product_id,
+        image_uri=product.image_uri,
+        styles=[StyleRequest(style_id="ink-line", definition=definition)],
+        reason="request",
+        requested_at=requested_at,
+    )
+
+
+def poster_of(product: Product) -> PosterRequest:
+    """An advertisement with the product's photo."""
+    return PosterRequest(
+        poster_id=product.product_id,
+        product_id=product.product_id,
+        style_id="original",
+        headline="Tea",
+        sizes=["540x540"],
     )
 
 

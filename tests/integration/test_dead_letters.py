@@ -12,7 +12,9 @@ from confluent_kafka.admin import AlterConfigOpType, ConfigEntry, ConfigResource
 from helpers import is_ready, wait_until
 from integration.shop import (
     click,
+    job_of,
     latest,
+    poster_of,
     publish_products,
     read_all,
     read_dead_letters_of,
@@ -20,15 +22,7 @@ from integration.shop import (
 )
 
 from schemas.codec import encode
-from schemas.events import (
-    ORIGINAL,
-    Feedback,
-    PosterRequest,
-    Product,
-    StyleDefinition,
-    StyleRequest,
-    StylizeJob,
-)
+from schemas.events import Feedback, Product
 from schemas.topics import (
     FEEDBACK,
     JOBS,
@@ -171,35 +165,13 @@ def _click(product: Product) -> Feedback:
     return click(1, product.product_id, product)
 
 
-def _job(product: Product) -> StylizeJob:
-    style = StyleRequest(style_id="ink-line", definition=StyleDefinition(weights={"ink-line": 1.0}))
-    return StylizeJob(
-        job_id="job",
-        product_id=product.product_id,
-        image_uri=product.image_uri,
-        styles=[style],
-        reason="request",
-        requested_at=THEN,
-    )
-
-
-def _poster(product: Product) -> PosterRequest:
-    return PosterRequest(
-        poster_id=product.product_id,
-        product_id=product.product_id,
-        style_id=ORIGINAL,
-        headline="Tea",
-        sizes=["540x540"],
-    )
-
-
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize(
     ("worker", "topic", "event_of", "results"),
     [
         ("preferences", FEEDBACK, _click, USER_STATES),
-        ("stylize", JOBS, _job, STYLIZED),
-        ("posters", POSTER_REQUESTS, _poster, POSTERS),
+        ("stylize", JOBS, lambda product: job_of(product, THEN), STYLIZED),
+        ("posters", POSTER_REQUESTS, poster_of, POSTERS),
         ("planner", PRODUCTS, lambda product: product, JOBS),
     ],
 )

@@ -12,11 +12,19 @@ import pytest
 from confluent_kafka import KafkaError, KafkaException, Producer
 from confluent_kafka.admin import AdminClient
 from helpers import wait_until
-from integration.shop import PARTITIONS, click, latest, publish_products, read_all, shop_fleet
+from integration.shop import (
+    PARTITIONS,
+    click,
+    latest,
+    poster_of,
+    publish_products,
+    read_all,
+    shop_fleet,
+)
 from secure_broker import secure_broker
 
 from schemas.codec import decode
-from schemas.events import PosterRequest, Product, Recommendations
+from schemas.events import Recommendations
 from schemas.topics import (
     FEEDBACK,
     JOBS,
@@ -66,17 +74,6 @@ def fields_of(broker, part: str, by_certificate: bool = False) -> dict[str, str]
 def environment_of(fields: dict[str, str]) -> dict[str, str]:
     """The same as environment variables."""
     return {f"STYLECAST_KAFKA__{name.upper()}": value for name, value in fields.items()}
-
-
-def poster_of(product: Product) -> PosterRequest:
-    """An advertisement with the product's photo."""
-    return PosterRequest(
-        poster_id=product.product_id,
-        product_id=product.product_id,
-        style_id="original",
-        headline="Tea",
-        sizes=["540x540"],
-    )
 
 
 def metrics_of(port: int) -> str:

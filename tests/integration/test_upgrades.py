@@ -15,14 +15,12 @@ import worlds
 from confluent_kafka.admin import NewPartitions
 from helpers import wait_until
 from integration.instances import instances
-from integration.shop import click, latest, publish_products, read_all, read_dead_letters_of
+from integration.shop import click, job_of, latest, publish_products, read_all, read_dead_letters_of
 
 from schemas.codec import decode
 from schemas.events import (
     ModelAnnouncement,
     Recommendations,
-    StyleDefinition,
-    StyleRequest,
     StylizedImage,
     StylizeJob,
     UserState,
@@ -239,7 +237,7 @@ def test_jobs_get_more_partitions_in_place_and_each_is_done_once(settings, fleet
     def publish(chosen):
         with Publisher(settings, "/test") as publisher:
             for product in chosen:
-                publisher.send(JOBS, _job(product), NOW)
+                publisher.send(JOBS, job_of(product, NOW), NOW)
 
     publish(products[:4])
     admin = admin_client(settings)
@@ -295,15 +293,3 @@ def test_shoppers_get_more_partitions_under_another_prefix_and_keep_their_states
     for record in read_all(there, USER_STATES):
         assert record.partition == partition_of(record.key, 6)
     assert read_dead_letters_of(there, FEEDBACK) == []
-
-
-def _job(product):
-    style = StyleDefinition(weights={"ink-line": 1.0})
-    return StylizeJob(
-        job_id=f"job-{product.product_id}",
-        product_id=product.product_id,
-        image_uri=product.image_uri,
-        styles=[StyleRequest(style_id="ink-line", definition=style)],
-        reason="request",
-        requested_at=NOW,
-    )

@@ -20,7 +20,7 @@ from workers.ports import free_port
 
 READY_SECONDS = 90
 STOP_SECONDS = 20
-PAGE_SECONDS = 2
+PAGE_SECONDS = 10
 
 
 @dataclass
