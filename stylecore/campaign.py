@@ -23,7 +23,8 @@ def is_standing(style: Style) -> bool:
 def in_window(style: Style, now: datetime, lead: timedelta = timedelta(0)) -> bool:
     """Whether the campaign runs at `now` or starts within `lead`; False without a campaign."""
     campaign = style.campaign
-    return campaign is not None and campaign.starts_at - lead <= now < campaign.ends_at
+    # The difference of two times always fits; a time less a lead may lie before year 1.
+    return campaign is not None and campaign.starts_at - now <= lead and now < campaign.ends_at
 
 
 def odds_factor(style: Style, now: datetime, weight: float) -> float:

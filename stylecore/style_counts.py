@@ -9,7 +9,7 @@ happened is written anew, and stand with three digits. What they say is told by 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import cache
 
@@ -21,6 +21,9 @@ PLACES = 62
 MOST_STYLES = 64
 STEPS = 32
 DIGITS = 3
+
+Impression = tuple[Feedback, datetime]
+"""An impression and its `now`."""
 
 
 def first_counts(log_odds: Mapping[str, float], now: datetime) -> StyleCounts:
@@ -47,20 +50,33 @@ def with_impression(
 
 
 def with_impressions(
-    counts: StyleCounts, impressions: Sequence[tuple[Feedback, datetime]], half_life: timedelta
+    counts: StyleCounts, impressions: Sequence[Impression], half_life: timedelta
 ) -> StyleCounts:
     """What `with_impression` gives for one after the other, each with its `now`; built once."""
+    rest = iter(impressions)
+    while True:
+        counts, unlike = _while_alike(counts, rest, half_life)
+        if unlike is None:
+            return counts
+        counts = with_impression(counts, *unlike, half_life)
+
+
+def _while_alike(
+    counts: StyleCounts, rest: Iterator[Impression], half_life: timedelta
+) -> tuple[StyleCounts, Impression | None]:
+    """The counts after the impressions up to the first that ages them or takes a style out, and
+    that impression, which is not counted yet; None at the end.
+    """
     look = counts.look or Look("", 0, 0)
     known = {one.style_id: one.seen for one in counts.styles}
     before = known.copy()
-    until = counts.at + _step(half_life)
-    for place, (event, now) in enumerate(impressions):
+    step = _step(half_life)
+    for event, now in rest:
         bit, style_id, shown = _bit(event), event.style_id, event.recommendation_id
         if bit is None or style_id is None or shown is None:
             continue
-        if now >= until or (style_id not in known and len(known) >= MOST_STYLES):
-            so_far = with_impression(_seen(counts, known, before, look), event, now, half_life)
-            return with_impressions(so_far, impressions[place + 1 :], half_life)
+        if now - counts.at >= step or (style_id not in known and len(known) >= MOST_STYLES):
+            return _seen(counts, known, before, look), (event, now)
         if shown != look.recommendation_id:
             look = Look(shown, bit, 0)
         elif look.seen & bit:
@@ -69,7 +85,7 @@ def with_impressions(
             look = Look(shown, look.seen | bit, look.acted)
         added = decay(event.occurred_at, now, half_life)
         known[style_id] = round(known.get(style_id, 0.0) + added, DIGITS)
-    return _seen(counts, known, before, look)
+    return _seen(counts, known, before, look), None
 
 
 def _seen(

@@ -27,6 +27,7 @@ from stylecore.popularity import Popularity
 from stylecore.preferences import Rules
 from stylecore.recommend import EVERYONE, list_for_everyone, rank
 from stylecore.style_choice import ChoiceRules
+from stylecore.times import TimeOutOfRange, check_times
 from workers.apply_feedback import Taken, apply_feedback
 from workers.catalogue import CatalogueFollower
 from workers.dead_letter import dead_letter
@@ -192,10 +193,11 @@ class PreferencesHandler:
 
     def _checked(self, decoded: Sequence[Taken], outputs: list[Output]) -> list[Taken]:
         """What is in its place and about a known product; dead letters join the outputs."""
-        unknown = self._unknown_products(decoded)
+        unknown, now = self._unknown_products(decoded), datetime.now(UTC)
         taken = []
         for record, event in decoded:
             problem: Permanent | None = misplaced(record, event.user_id, self._partitions)
+            problem = problem or _time_out_of_range(event, now)
             if problem is None and event.product_id in unknown:
                 problem = UnknownProduct(f"no product {event.product_id!r} in the catalogue")
             if problem is None:
@@ -273,3 +275,11 @@ class PreferencesHandler:
         place = (0, in_place_of_offset(now))
         found = list_event(self._settings, EVERYONE, items, assortment, now, place)
         return [output_of(self._settings, RECOMMENDATIONS, found, source=SOURCE, now=now)]
+
+
+def _time_out_of_range(event: Feedback, now: datetime) -> TimeOutOfRange | None:
+    try:
+        check_times(event, now)
+    except TimeOutOfRange as problem:
+        return problem
+    return None

@@ -14,7 +14,7 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from itertools import chain
 
 from msgspec import Struct
@@ -126,6 +126,6 @@ def _blobs(unneeded: Unneeded) -> chain[StoredFile]:
 def _is_valid(value: bytes, now: datetime) -> bool:
     """Whether a list still holds; one that cannot be read is taken to."""
     try:
-        return decode(_Validity, value).valid_until.astimezone(UTC) >= now
+        return decode(_Validity, value).valid_until >= now
     except InvalidEvent:
         return True

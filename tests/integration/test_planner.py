@@ -106,6 +106,10 @@ def test_what_is_wrong_goes_to_the_dead_letters_untouched_and_the_rest_goes_on(p
         PRODUCTS, b"bad", b'{"product_id":"other","title":"","category":"c","image_uri":"u"}'
     )
     planner.send_bytes(STYLES, b"bad", b'{"style_id":"bad"}')
+    window = b'"starts_at":"0001-01-01T00:00:00Z","ends_at":"9999-12-31T23:59:59Z"'
+    endless = b'{"style_id":"bad","label":"Bad","weights":{"neon":1},"campaign":{%s}}' % window
+    planner.send_bytes(STYLES, b"bad", endless)
+    planner.send_bytes(STYLES, b"bad", None)
     planner.send(PRODUCTS, product("good"))
     assert planner.wait_for_jobs(1)[0].product_id == "good"
 
@@ -121,8 +125,10 @@ def test_what_is_wrong_goes_to_the_dead_letters_untouched_and_the_rest_goes_on(p
     assert headers["__connect.errors.exception.class.name"] == b"InvalidEvent"
     assert b"not JSON" in headers["__connect.errors.exception.message"]
     assert headers["__connect.errors.attempts"] == b"1"
-    (style,) = planner.read(dead_letter_topic(STYLES.name))
+    planner.wait_until_idle()
+    style, window = planner.read(dead_letter_topic(STYLES.name))
     assert b"label" in header(style.headers, "__connect.errors.exception.message")
+    assert b"more than ten years" in header(window.headers, "__connect.errors.exception.message")
 
 
 def test_killed_and_started_again_it_orders_nothing_new(planner):

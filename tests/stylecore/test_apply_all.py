@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from worlds import NOW, feedback
@@ -76,3 +77,29 @@ def test_a_run_of_impressions_keeps_the_bound_of_styles():
     found = apply_all(known(), chosen, RULES)
     assert encode(found.state) == encode(expected)
     assert len(found.state.style_counts.styles) == MOST_STYLES
+
+
+@pytest.mark.parametrize("apart", [timedelta(0), timedelta(days=1)])
+def test_thousands_of_styles_and_of_days_in_one_batch(apart):
+    """A page may name styles that no shop has, and a backlog may hold years."""
+    chosen = [
+        (
+            feedback(
+                "ada",
+                "mug",
+                f"unheard-{n}",
+                "impression",
+                NOW + n * apart,
+                recommendation_id=f"list-{n}",
+                position=n % PLACES,
+            ),
+            NOW + n * apart,
+        )
+        for n in range(3000)
+    ]
+    expected = known()
+    for event, now in chosen:
+        expected = apply(expected, event, now, RULES)
+    found = apply_all(known(), chosen, RULES)
+    assert encode(found.state) == encode(expected)
+    assert len(found.state.style_counts.styles) <= MOST_STYLES

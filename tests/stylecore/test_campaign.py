@@ -11,6 +11,8 @@ from worlds import NOW, campaign_style
 
 from schemas.catalog import Style
 from stylecore.campaign import in_window, is_standing, odds_factor
+from stylecore.season import season_of
+from stylecore.times import TimeOutOfRange, check_times
 
 HOUR = timedelta(hours=1)
 START, END = NOW, NOW + HOUR
@@ -75,3 +77,27 @@ def test_outside_its_window_nothing_is_preferred(at: datetime) -> None:
     factor = odds_factor(THEME, at, 4.0)
     assert (factor > 1) == in_window(THEME, at)
     assert factor >= 1
+
+
+YEARS = st.sampled_from(["0001-01-01T00:00:00", "1969-12-31T23:59:59", "9999-12-31T23:59:59"])
+OFFSETS = st.sampled_from(["Z", "+23:59", "-23:59"])
+EXTREMES = st.tuples(YEARS, OFFSETS).map(lambda parts: datetime.fromisoformat("".join(parts)))
+LEADS = st.sampled_from([timedelta(0), HOUR, timedelta(days=365), timedelta.max])
+
+
+@given(st.tuples(EXTREMES | TIMES, EXTREMES).filter(lambda ends: ends[0] < ends[1]), LEADS)
+def test_the_ends_of_the_calendar_overflow_nothing(
+    window: tuple[datetime, datetime], lead: timedelta
+) -> None:
+    style = campaign_style("winter", *window)
+    assert in_window(style, NOW, lead) == (window[1] > NOW and window[0] - NOW <= lead)
+    season = season_of([style], NOW, weight=4.0)
+    assert season.holds(NOW)
+    assert ("winter" in season.closed) != in_window(style, NOW)
+    with pytest.raises(TimeOutOfRange, match=r"ends_at|starts_at"):
+        check_times(style, NOW)
+
+
+def test_a_campaign_may_lie_ten_years_away() -> None:
+    years = timedelta(days=3650)
+    check_times(campaign_style("winter", NOW - years, NOW + years), NOW)

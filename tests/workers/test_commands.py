@@ -4,10 +4,13 @@ import json
 import os
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from schemas.codec import encode
+from schemas.events import Campaign, Feedback, Style
 from workers.__main__ import COMMANDS
 from workers.demo.products import sample_products
 
@@ -104,6 +107,43 @@ def test_styles_tell_programs_name_kind_paper_and_swatch():
     for style in styles:
         assert {"style_id", "label", "kind", "paper", "colour_only", "description"} <= style.keys()
         assert os.path.getsize(style["swatch"]) > 100  # noqa: PTH202
+
+
+@pytest.mark.parametrize(
+    ("topic", "event", "why"),
+    [
+        (
+            "styles",
+            Style(
+                style_id="house",
+                label="House",
+                weights={"neon": 1.0, "pastel": 1.0},
+                campaign=Campaign(
+                    starts_at=datetime(1, 1, 1, tzinfo=UTC),
+                    ends_at=datetime(9999, 12, 31, tzinfo=UTC),
+                ),
+            ),
+            "campaign: starts_at 0001-01-01T00:00:00+00:00 is more than ten years from now",
+        ),
+        (
+            "feedback",
+            Feedback(
+                event_id="e",
+                user_id="ada",
+                kind="click",
+                product_id="mug",
+                occurred_at=datetime(1970, 1, 1, tzinfo=UTC),
+            ),
+            "occurred_at 1970-01-01T00:00:00+00:00 is before 2000",
+        ),
+    ],
+)
+def test_a_time_that_cannot_be_meant_is_told_by_its_line(tmp_path, topic, event, why):
+    file = tmp_path / "events.jsonl"
+    file.write_bytes(b"\n" + encode(event))
+    failed = stylecast("publish", topic, file)
+    assert failed.returncode == 1
+    assert f"line 2: {why}" in " ".join(failed.stderr.split())
 
 
 def test_a_wrong_line_is_told_by_its_number_and_nothing_is_sent(tmp_path):

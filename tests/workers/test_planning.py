@@ -6,6 +6,7 @@ import asyncio
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -14,6 +15,7 @@ from schemas.events import Campaign, Product, Style, StyleDemand, StylizeJob
 from schemas.topics import JOBS, STYLIZED
 from stylecore.liking import NO_PRIORS, Liking
 from stylecore.plan import generator_styles
+from stylecore.times import TimeOutOfRange
 from workers.planner.planning import Planning
 from workers.planner.shop import Shop
 from workers.records import Record
@@ -58,6 +60,9 @@ class Shopkeeper:
             StyleDemand: self.planning.take_demand,
         }
         asyncio.run(takes[type(event)](record_of(key, encode(event)), self.send))
+
+    def remove_style(self, style_id: str) -> None:
+        asyncio.run(self.planning.take_style(record_of(style_id, None), self.send))
 
     def wait(self, time: timedelta) -> None:
         """The time passes, and the planner looks at the campaigns."""
@@ -273,3 +278,23 @@ def test_another_photo_waits_and_the_old_picture_goes_only_with_its_product():
     assert keeper.withdrawn() == [b"mug-1/ink-line", b"mug-1/neon"]
     keeper.spend(timedelta(seconds=9))
     assert (len(keeper.planning.budget.queue), len(keeper.jobs())) == (0, 2)
+
+
+YEAR_1 = Campaign(
+    starts_at=datetime(1, 1, 1, tzinfo=UTC), ends_at=datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
+)
+
+
+def test_a_campaign_from_year_1_is_refused_and_one_taken_before_ends_nothing():
+    keeper = Shopkeeper()
+    keeper.take(product("mug-1"))
+    endless = msgspec.structs.replace(THEME, campaign=YEAR_1)
+    with pytest.raises(TimeOutOfRange, match="starts_at 0001-01-01"):
+        keeper.take(endless)
+    assert {style for _, style, _ in keeper.ordered()} == set(OWN)
+
+    keeper.styles[b"lights"] = encode(endless)  # as an older planner kept it
+    keeper.start()
+    keeper.wait(HOUR)
+    keeper.remove_style("lights")
+    assert b"lights" not in keeper.styles

@@ -14,6 +14,7 @@ import typer
 from schemas.codec import InvalidEvent, decode
 from schemas.topics import FEEDBACK, JOBS, POSTER_REQUESTS, PRODUCTS, STYLES, Topic
 from stylecore.errors import Permanent
+from stylecore.times import TimeOutOfRange, check_times
 from workers.settings import load_settings
 
 app = typer.Typer(
@@ -69,13 +70,15 @@ def publish_lines(topic: Topic, file: Path | None) -> None:
 
 def checked(topic: Topic, lines: Iterable[str]) -> tuple[list[msgspec.Struct], list[str]]:
     """The events of the lines, empty ones left out, and what is wrong by line number."""
-    events, errors = [], []
+    events, errors, now = [], [], datetime.now(UTC)
     for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue
         try:
-            events.append(decode(topic.event, line))
-        except InvalidEvent as problem:
+            event = decode(topic.event, line)
+            check_times(event, now)
+            events.append(event)
+        except (InvalidEvent, TimeOutOfRange) as problem:
             errors.append(f"line {number}: {problem}")
     return events, errors
 

@@ -18,6 +18,7 @@ from aiokafka.errors import KafkaError
 
 from schemas.codec import InvalidEvent
 from stylecore.liking import Liking
+from stylecore.times import TimeOutOfRange
 from workers.dead_letter import dead_letter
 from workers.planner.app import raw_topic, record_of
 from workers.planner.liking import WORKER, LikingFollower
@@ -117,7 +118,7 @@ class Agents:
         RECORDS_CONSUMED.labels(WORKER, record.topic).inc()
         try:
             await take(record, self._send)
-        except InvalidEvent as problem:
+        except (InvalidEvent, TimeOutOfRange) as problem:
             await self._send([dead_letter(record, "decode", problem)])
         except KafkaError:
             raise

@@ -19,6 +19,7 @@ from schemas.renders import Reason
 from schemas.topics import JOBS, REJECTED, STYLIZED
 from stylecore.liking import Liking
 from stylecore.plan import jobs_of, plan, variant_of, without_jobs
+from stylecore.times import check_times
 from workers.planner.budget import Budget, Order
 from workers.planner.shop import Shop
 from workers.records import Output, Record, output_of, tombstone
@@ -60,13 +61,17 @@ class Planning:
         await self._carry_out(key, product, self.offered(), "launch", record, send)
 
     async def take_style(self, record: Record, send: Send) -> None:
-        """A new, changed, repeated or removed style, for all products. Raises InvalidEvent."""
+        """A new, changed, repeated or removed style, for all products.
+
+        Raises InvalidEvent or TimeOutOfRange.
+        """
         key = record.key or b""
         reason: Reason = "launch"
         style = None
         if record.value is not None:
             style = decode(Style, record.value)
             _require_key(key, style.style_id)
+            check_times(style, self._clock())
             reason = "campaign" if style.campaign else "launch"
         self.shop.put_style(key, style)
         await self.plan_all(reason, record, send)

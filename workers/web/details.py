@@ -25,6 +25,7 @@ _USUAL = {
     "choice": r"Invalid enum value (?P<value>.*)",
     "kind": r"Expected `(?P<wanted>[^`]+)`, got `(?P<got>[^`]+)`",
     "campaign": r"campaign: ends_at must be after starts_at",
+    "campaign_far": r"campaign: (?P<name>\w+) .* is more than ten years from now; .*",
     "source": r"exactly one of weights or reference_uri is needed",
     "reserved": r"style_id 'original' is reserved .*",
     "no_colour": r"palette: (?P<value>.*) is no colour; .*",

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 import msgspec
@@ -16,6 +17,7 @@ from schemas.codec import InvalidEvent, decode
 from stylecore.images import NotAPhoto
 from stylecore.poster.typeface import Unsettable
 from stylecore.store import Store
+from stylecore.times import TimeOutOfRange, check_times
 from workers.web.problems import WrongInput
 from workers.web.site import Site
 
@@ -46,9 +48,11 @@ def marked(form: Mapping[str, str], prefix: str) -> dict[str, str]:
 def checked(fields: dict[str, Any], event: type[Event]) -> Event:
     """The event of these fields. Raises WrongInput with what is wrong."""
     try:
-        return decode(event, msgspec.json.encode(fields))
-    except InvalidEvent as problem:
+        found = decode(event, msgspec.json.encode(fields))
+        check_times(found, datetime.now(UTC))
+    except (InvalidEvent, TimeOutOfRange) as problem:
         raise WrongInput("wrong.detail", detail=problem) from problem
+    return found
 
 
 def uploads(site: Site) -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import TypeVar
 
 import msgspec
@@ -30,6 +31,7 @@ from schemas.topics import (
     STYLIZED,
     Topic,
 )
+from stylecore.times import TimeOutOfRange, check_times
 from workers.telemetry import log
 from workers.web.lists import Lists
 
@@ -85,7 +87,7 @@ class Tables:
     def _try(self, change: Change) -> bool:
         try:
             return self._apply(change)
-        except InvalidEvent as problem:
+        except (InvalidEvent, TimeOutOfRange) as problem:
             log.warning("passed over", topic=change.topic, key=change.key, why=str(problem))
             return False
 
@@ -116,8 +118,10 @@ class Tables:
 
 
 def _put(table: dict[Key, Event], key: Key, event: type[Event], value: bytes | None) -> None:
-    """The newest is the last. Raises InvalidEvent, and leaves what was there."""
+    """The newest is the last. Raises InvalidEvent or TimeOutOfRange, and leaves what was there."""
     decoded = None if value is None else decode(event, value)
+    if decoded is not None:
+        check_times(decoded, datetime.now(UTC))
     table.pop(key, None)
     if decoded is not None:
         table[key] = decoded
