@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from schemas.events import UserState
-from stylecore.decay import decay
+from stylecore.decay import Moment, decay, each
 from stylecore.preferences import Rules, counts_of
 
 Doubles = NDArray[np.float64]
@@ -31,15 +31,19 @@ USUAL_ACTIONS = 3.0
 
 
 def by_style(
-    states: Sequence[UserState], now: datetime, rules: Rules, column_of: Mapping[str, int]
+    states: Sequence[UserState], now: Moment, rules: Rules, column_of: Mapping[str, int]
 ) -> Doubles:
     """The log-odds of each shopper for each style, [B, K]; 0 where nothing is known."""
-    all_counts = [counts_of(state, now, rules) for state in states]
+    times = each(now, len(states))
+    all_counts = [counts_of(state, at, rules) for state, at in zip(states, times, strict=True)]
     lengths = [len(counts.styles) for counts in all_counts]
     told = [one for counts in all_counts for one in counts.styles]
     user = np.repeat(np.arange(len(states)), lengths)
     column = np.array([column_of.get(one.style_id, -1) for one in told], dtype=np.int64)
-    left = np.repeat([decay(counts.at, now, rules.half_life) for counts in all_counts], lengths)
+    decays = [
+        decay(counts.at, at, rules.half_life) for counts, at in zip(all_counts, times, strict=True)
+    ]
+    left = np.repeat(decays, lengths)
 
     def table(numbers: list[float]) -> Doubles:
         """[B, K]; a style that the shop does not have takes the last column, which is cut off."""

@@ -2,7 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
+
+Moment = datetime | Sequence[datetime]
+"""The present of a batch: one time for all of its shoppers, or one for each."""
+
+
+def each(now: Moment, count: int) -> Sequence[datetime]:
+    """The time of each of `count` shoppers. Raises ValueError where there are fewer or more."""
+    if isinstance(now, datetime):
+        return [now] * count
+    if len(now) != count:
+        raise ValueError(f"{count} shoppers have {len(now)} times")
+    return now
 
 
 def decay(since: datetime, now: datetime, half_life: timedelta) -> float:

@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import chain, repeat
 
 import numpy as np
 from numpy.typing import NDArray
 
 from schemas.events import Interaction, UserState
-from schemas.types import EPOCH
+from stylecore.decay import Moment, each
 from stylecore.preferences import Rules
 
 Integers = NDArray[np.int64]
@@ -64,19 +65,20 @@ class ProductEvidence:
 
 def gather(
     states: Sequence[UserState],
-    now: datetime,
+    now: Moment,
     rules: Rules,
     row_of: Mapping[str, int],
     column_of: Mapping[str, int],
 ) -> Evidence:
     """The histories of the shoppers as arrays, weights decayed to `now`."""
     counts = [len(state.interactions) for state in states]
+    times = list(chain.from_iterable(map(repeat, each(now, len(states)), counts)))
     seen = [interaction for state in states for interaction in state.interactions]
     product = np.array([row_of.get(item.product_id, -1) for item in seen], dtype=np.int64)
     style = np.array([column_of.get(item.style_id or "", -1) for item in seen], dtype=np.int64)
     known = product >= 0
-    shares = _decays(seen, now, rules)
-    dismissed = _resting([item.dismissed_at for item in seen], now, rules)
+    shares = _decays(seen, times, rules)
+    dismissed = _resting([item.dismissed_at for item in seen], times, rules)
     purchases = [item.purchased_at for item in seen]
     return Evidence(
         users=len(states),
@@ -86,7 +88,7 @@ def gather(
         weight=(shares * np.array([item.weight for item in seen]))[known],
         style_evidence=(shares * np.array([item.style_evidence for item in seen]))[known],
         dismissed=dismissed[known],
-        resting=(dismissed | _resting(purchases, now, rules))[known],
+        resting=(dismissed | _resting(purchases, times, rules))[known],
         bought=np.array([at is not None for at in purchases], dtype=np.bool_)[known],
     )
 
@@ -121,17 +123,22 @@ def _any(cells: Integers, flags: Booleans, size: int) -> Booleans:
     return found
 
 
-def _decays(seen: Sequence[Interaction], now: datetime, rules: Rules) -> Doubles:
-    """What is left of each interaction: 2^(-age / half-life)."""
-    ages = np.array([(now - item.updated_at).total_seconds() for item in seen], dtype=np.float64)
+def _decays(seen: Sequence[Interaction], times: Sequence[datetime], rules: Rules) -> Doubles:
+    """What is left of each interaction at its shopper's time: 2^(-age / half-life)."""
+    ages = np.array(
+        [(now - item.updated_at).total_seconds() for item, now in zip(seen, times, strict=True)],
+        dtype=np.float64,
+    )
     half_lives = np.maximum(ages, 0.0) / rules.half_life.total_seconds()
     left: Doubles = np.exp2(-half_lives)
     return left
 
 
-def _resting(since: Sequence[datetime | None], now: datetime, rules: Rules) -> Booleans:
-    try:
-        bound = now - rules.cool_down
-    except OverflowError:  # a cool-down longer than the calendar
-        bound = EPOCH
-    return np.array([at is not None and at > bound for at in since], dtype=np.bool_)
+def _resting(since: Sequence[datetime | None], times: Sequence[datetime], rules: Rules) -> Booleans:
+    """Whether each dismissal or purchase is in its cool-down at its shopper's time."""
+    # As a difference: a time less a cool-down may lie before year 1.
+    cool_down = rules.cool_down
+    return np.array(
+        [at is not None and now - at < cool_down for at, now in zip(since, times, strict=True)],
+        dtype=np.bool_,
+    )

@@ -19,6 +19,7 @@ from schemas.events import RecommendedItem, UserState
 from stylecore.affinity import by_style
 from stylecore.assortment import Assortment
 from stylecore.catalogue import ORIGINAL_COLUMN
+from stylecore.decay import Moment
 from stylecore.evidence import ProductEvidence, by_product, gather
 from stylecore.exploration import explore
 from stylecore.lists import SCORE_DECIMALS, Lists, empty_lists, items_of
@@ -63,12 +64,12 @@ def recommend(
 def rank(
     states: Sequence[UserState],
     assortment: Assortment,
-    now: datetime,
+    now: Moment,
     rules: Rules,
     choice_rules: ChoiceRules,
     items: int = 20,
 ) -> Lists:
-    """The lists that `recommend` gives, as arrays."""
+    """The lists that `recommend` gives, as arrays; each shopper may have a time of its own."""
     if not states or not assortment.present.any():
         return empty_lists(len(states), len(assortment.style_ids))
     seen = gather(states, now, rules, assortment.row_of, assortment.column_of)

@@ -12,13 +12,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date
 from math import inf
 
 import numpy as np
 from numpy.typing import NDArray
 
 from stylecore.catalogue import key_of
+from stylecore.decay import Moment, each
 from stylecore.errors import SettingsError
 
 Doubles = NDArray[np.float64]
@@ -98,10 +99,18 @@ def draw(probabilities: Doubles, uniforms: Doubles) -> Choice:
     return Choice(columns=columns, propensities=drawn)
 
 
-def shopper_keys(user_ids: Sequence[str], now: datetime, version: str) -> Keys:
-    """A 64-bit hash of each shopper, the day in UTC and the factor version, [B]."""
-    day = now.astimezone(UTC).date().isoformat()
-    return np.array([key_of(user_id, day, version) for user_id in user_ids], dtype=np.uint64)
+def shopper_keys(user_ids: Sequence[str], now: Moment, version: str) -> Keys:
+    """A 64-bit hash of each shopper, the shopper's day in UTC and the factor version, [B]."""
+    times = each(now, len(user_ids))
+    days = [at.astimezone(UTC).toordinal() for at in times]
+    text_of = {day: date.fromordinal(day).isoformat() for day in set(days)}
+    return np.array(
+        [
+            key_of(user_id, text_of[day], version)
+            for user_id, day in zip(user_ids, days, strict=True)
+        ],
+        dtype=np.uint64,
+    )
 
 
 def uniform_noise(shoppers: Keys, actions: Keys, products: Keys, styles: Keys) -> Doubles:

@@ -19,6 +19,7 @@ from confluent_kafka import TopicPartition
 from schemas.events import Feedback, UserState
 from schemas.topics import DEMAND, FEEDBACK, RECOMMENDATIONS, USER_STATES
 from stylecore.assortment import Assortment
+from stylecore.decay import Moment
 from stylecore.demand import Demand
 from stylecore.errors import Permanent
 from stylecore.list_encoder import ListEncoder
@@ -216,17 +217,17 @@ class PreferencesHandler:
 
     def _results(self, touched: list[Touched]) -> list[Output]:
         """States of all, lists of those who acted."""
-        now = max(shopper.record.at for shopper in touched)
         assortment = self._shelves.assortment(datetime.now(UTC))
-        states = [shopper.state for shopper in touched if shopper.acted]
+        acted = [shopper for shopper in touched if shopper.acted]
+        states = [shopper.state for shopper in acted]
         with stage(WORKER, "recommend"):
-            lists = self._rank(states, assortment, now)
+            lists = self._rank(states, assortment, [shopper.record.at for shopper in acted])
             self._demand.want_lacking([state.user_id for state in states], assortment, lists)
         with stage(WORKER, "encode"):
             items = iter(self._encoder_of(assortment).encode(lists))
-            return list(shopper_outputs(self._settings, touched, items, assortment, now))
+            return list(shopper_outputs(self._settings, touched, items, assortment))
 
-    def _rank(self, states: Sequence[UserState], assortment: Assortment, now: datetime) -> Lists:
+    def _rank(self, states: Sequence[UserState], assortment: Assortment, now: Moment) -> Lists:
         items = self._settings.preferences.items
         return rank(states, assortment, now, self._rules, self._choice_rules, items)
 

@@ -37,16 +37,20 @@ class Touched(NamedTuple):
     """Whether an action did, and not impressions alone: then there is a new list."""
 
 
-class Sheet(NamedTuple):
+class Sheet:
     """What the records of one topic and batch have in common."""
 
-    topic: str
-    headers: Headers
+    def __init__(self, settings: Settings, topic: Topic) -> None:
+        self.topic = topic_name(settings, topic)
+        self._event = topic.event
+        self._headers: dict[datetime, Headers] = {}
 
-
-def sheet_of(settings: Settings, topic: Topic, now: datetime) -> Sheet:
-    """The name on the cluster and the shared headers."""
-    return Sheet(topic_name(settings, topic), shared_headers(topic.event, source=SOURCE, at=now))
+    def headers(self, at: datetime) -> Headers:
+        """The shared headers of the records of one time; made once."""
+        found = self._headers.get(at)
+        if found is None:
+            found = self._headers[at] = shared_headers(self._event, source=SOURCE, at=at)
+        return found
 
 
 def list_event(
@@ -82,20 +86,21 @@ def shopper_outputs(
     touched: Sequence[Touched],
     items: Iterator[bytes],
     assortment: Assortment,
-    now: datetime,
 ) -> Iterator[Output]:
-    """State and list of each shopper; `items` are the encoded ones of those who acted, in order."""
-    states, lists = (sheet_of(settings, topic, now) for topic in (USER_STATES, RECOMMENDATIONS))
+    """State and list of each shopper, as of the record that caused them; `items` are the encoded
+    ones of those who acted, in order.
+    """
+    states, lists = Sheet(settings, USER_STATES), Sheet(settings, RECOMMENDATIONS)
     for record, event, state, acted in touched:
-        key, headers = event.user_id.encode(), caused_headers(record)
-        yield _output(states, key, encode(state), headers, record.partition)
+        key, headers, now = event.user_id.encode(), caused_headers(record), record.at
+        yield _output(states, key, encode(state), states.headers(now) + headers, record.partition)
         if acted:
             place = (record.partition, record.offset)
             encoded = msgspec.Raw(next(items))
             found = list_event(
                 settings, event.user_id, encoded, assortment, now, place, event.event_id
             )
-            yield _output(lists, key, encode(found), headers, record.partition)
+            yield _output(lists, key, encode(found), lists.headers(now) + headers, record.partition)
 
 
 def swept_outputs(
@@ -106,12 +111,12 @@ def swept_outputs(
     now: datetime,
 ) -> Iterator[Output]:
     """Lists that follow from no input but the edition; shoppers come with their partitions."""
-    sheet = sheet_of(settings, RECOMMENDATIONS, now)
+    sheet = Sheet(settings, RECOMMENDATIONS)
     for (number, state), encoded in zip(shoppers, items, strict=True):
         raw = msgspec.Raw(encoded)
         place = (number, in_place_of_offset(now))
         found = list_event(settings, state.user_id, raw, assortment, now, place)
-        headers = [("ce_id", found.recommendation_id.encode())]
+        headers = [*sheet.headers(now), ("ce_id", found.recommendation_id.encode())]
         yield _output(sheet, state.user_id.encode(), encode(found), headers, number)
 
 
@@ -120,6 +125,6 @@ def _output(sheet: Sheet, key: bytes, value: bytes, headers: Headers, partition:
         topic=sheet.topic,
         key=key,
         value=value,
-        headers=sheet.headers + headers,
+        headers=headers,
         partition=partition,
     )

@@ -99,3 +99,27 @@ def state_of(settings, user_id):
 def cause_of(settings, user_id):
     found = list_of(settings, user_id)
     return None if found is None else found.caused_by
+
+
+def test_a_record_dated_ahead_leaves_the_time_of_others_in_its_batch_alone(
+    settings, environment, tmp_path
+):
+    products = publish_products(settings, 2)
+    now = datetime.now(UTC).replace(microsecond=0)
+    clocks = {"right": now, "ahead": now + timedelta(minutes=50)}
+    for place, (user_id, at) in enumerate(clocks.items()):
+        publish(settings, replace(click(place, user_id, products[0]), occurred_at=now), at=at)
+    with shop_fleet(settings, environment, tmp_path) as fleet:
+        fleet.start("preferences")
+        wait_until(lambda: all(list_of(settings, user_id) for user_id in clocks), 60)
+    lists = {user_id: list_of(settings, user_id) for user_id in clocks}
+    assert {user_id: found.generated_at for user_id, found in lists.items()} == clocks
+    valid = timedelta(hours=settings.preferences.valid_hours)
+    assert {user_id: found.valid_until - valid for user_id, found in lists.items()} == clocks
+    for topic in (USER_STATES, RECOMMENDATIONS):
+        times = {
+            record.key.decode(): datetime.fromisoformat(dict(record.headers)["ce_time"].decode())
+            for record in read_all(settings, topic)
+            if record.key != b"*"
+        }
+        assert times == clocks

@@ -21,7 +21,7 @@ from stylecore.evidence import by_product, gather
 from stylecore.fit import FitSettings, fit
 from stylecore.popularity import Popularity
 from stylecore.preferences import Rules, apply, empty, product_weights
-from stylecore.recommend import EVERYONE, list_for_everyone, recommend, recommendation_id
+from stylecore.recommend import EVERYONE, list_for_everyone, rank, recommend, recommendation_id
 from stylecore.style_choice import ChoiceRules
 
 RULES, CHOICE = Rules(), ChoiceRules()
@@ -111,6 +111,20 @@ def test_every_item_is_valid_for_its_reader(world: World) -> None:
         for item in found:
             assert decode(RecommendedItem, encode(item)) == item
             assert item.propensity >= CHOICE.exploration / len(shelf.style_ids)
+
+
+@given(WORLDS, st.data())
+def test_each_shopper_of_a_batch_has_a_time_of_its_own(world: World, data: st.DataObject) -> None:
+    states, shelf = world.made()
+    days = st.lists(st.integers(-20, 400), min_size=len(states), max_size=len(states))
+    times = [NOW + timedelta(days=day) for day in data.draw(days)]
+    together = rank(states, shelf, times, RULES, CHOICE)
+    for place, (state, now) in enumerate(zip(states, times, strict=True)):
+        alone = rank([state], shelf, now, RULES, CHOICE)
+        assert together.rows[place].tolist() == alone.rows[0].tolist()
+        assert together.columns[place].tolist() == alone.columns[0].tolist()
+        np.testing.assert_allclose(together.scores[place], alone.scores[0], atol=1e-5)
+        np.testing.assert_allclose(together.affinities[place], alone.affinities[0], atol=1e-9)
 
 
 @given(WORLDS)
