@@ -168,16 +168,21 @@ def _with_event(
     occurred = min(event.occurred_at, now)
     old = None
     others = []
+    is_overtaken = False
     for seen in interactions:
         if seen.product_id != event.product_id:
             others.append(seen)
-        elif seen.style_id == event.style_id:
+            continue
+        is_overtaken |= _acted_since(seen, occurred)
+        if seen.style_id == event.style_id:
             old = seen
         else:
             others.append(_forgiven(seen, event.kind, occurred))
     if len(others) >= rules.history:
         others = _strongest(others, now, rules)
     touched = _touched(old, event, occurred, now, rules)
+    if event.kind == "dismiss" and not is_overtaken:
+        touched = replace(touched, dismissed_at=_later(touched.dismissed_at, occurred))
     gained = touched.style_evidence
     if old is not None:
         gained -= old.style_evidence * decay(old.updated_at, now, rules.half_life)
@@ -190,7 +195,7 @@ def _touched(
     fresh = decay(occurred, now, rules.half_life)
     weight = rules.kind_weights.get(event.kind, 0.0) * fresh
     evidence = 0.0
-    purchased, dismissed, updated = None, None, now
+    purchased, dismissed, acted, updated = None, None, None, now
     if event.style_id is not None and event.kind != "dismiss":
         evidence = style_evidence(event.propensity, rules) * fresh
     if old is not None:
@@ -198,7 +203,8 @@ def _touched(
         kept = decay(old.updated_at, now, rules.half_life)
         weight += old.weight * kept
         evidence = max(evidence, old.style_evidence * kept)
-        purchased, dismissed, updated = old.purchased_at, old.dismissed_at, old.updated_at
+        purchased, dismissed, acted = old.purchased_at, old.dismissed_at, old.acted_at
+        updated = old.updated_at
     return Interaction(
         product_id=event.product_id,
         style_id=event.style_id,
@@ -206,7 +212,8 @@ def _touched(
         style_evidence=min(evidence, rules.weight_cap),
         updated_at=max(updated, now),
         purchased_at=_later(purchased, occurred) if event.kind == "purchase" else purchased,
-        dismissed_at=_later(dismissed, occurred) if event.kind == "dismiss" else dismissed,
+        dismissed_at=dismissed,
+        acted_at=_later(acted, occurred) if event.kind in ("click", "cart") else acted,
     )
 
 
@@ -214,9 +221,17 @@ def _later(known: datetime | None, at: datetime) -> datetime:
     return at if known is None else max(known, at)
 
 
+def _acted_since(seen: Interaction, at: datetime) -> bool:
+    """Whether a click, cart or purchase of the product happened after that time."""
+    acted, purchased = seen.acted_at, seen.purchased_at
+    return (acted is not None and acted > at) or (purchased is not None and purchased > at)
+
+
 def _forgiven(seen: Interaction, kind: FeedbackKind, occurred: datetime) -> Interaction:
-    """Who clicks a product after dismissing it has taken the dismissal back."""
-    if kind == "dismiss" or seen.dismissed_at is None or occurred < seen.dismissed_at:
+    """Who clicks a product after dismissing it has taken the dismissal back, in whatever order
+    the two are delivered; of the same instant, the dismissal counts.
+    """
+    if kind == "dismiss" or seen.dismissed_at is None or occurred <= seen.dismissed_at:
         return seen
     return replace(seen, dismissed_at=None)
 

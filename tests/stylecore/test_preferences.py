@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from random import Random
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from worlds import NOW, feedback
 
 from schemas.codec import decode, encode
@@ -180,6 +182,61 @@ def test_a_dismissal_rules_until_its_cool_down_ends() -> None:
     assert product_weights(state, NOW, RULES) == (["mug"], [DISMISSED_CONFIDENCE], [-1.0])
     over = NOW + RULES.cool_down
     assert product_weights(state, over, RULES)[2] == [1.0]
+
+
+def test_a_dismissal_that_comes_late_does_not_undo_the_purchase_after_it() -> None:
+    minute = timedelta(minutes=1)
+    dismissal = feedback("ada", "mug", "neon", kind="dismiss", at=NOW)
+    for kind in ("click", "cart", "purchase"):
+        for style in ("neon", "pastel"):
+            bought = feedback("ada", "mug", style, kind=kind, at=NOW + 5 * minute)
+            state = apply(empty("ada"), bought, NOW + 6 * minute, RULES)
+            state = apply(state, dismissal, NOW + 7 * minute, RULES)
+            assert not dismissed_products(state, NOW + 8 * minute, RULES)
+
+
+@st.composite
+def deliveries(draw: st.DrawFn) -> list[Feedback]:
+    """Dismissals and other actions of a day, each with an id of its own; delivered afterwards."""
+    events = st.builds(
+        feedback,
+        user_id=st.just("ada"),
+        product_id=st.sampled_from(["mug", "cap"]),
+        style_id=st.sampled_from([None, "neon", "pastel"]),
+        kind=st.sampled_from(["click", "cart", "purchase", "dismiss"]),
+        at=st.integers(0, 200).map(lambda seconds: NOW + timedelta(seconds=seconds)),
+    )
+    found = draw(st.lists(events, min_size=2, max_size=6))
+    return [replace(event, event_id=f"event-{place}") for place, event in enumerate(found)]
+
+
+@given(deliveries(), st.randoms(use_true_random=False))
+def test_what_is_hidden_does_not_depend_on_the_order_of_delivery(
+    events: list[Feedback], random: Random
+) -> None:
+    other = events.copy()
+    random.shuffle(other)
+    after = NOW + timedelta(minutes=10)
+
+    def hidden(order: list[Feedback]) -> tuple[set[str], list[float]]:
+        state = empty("ada")
+        for place, event in enumerate(order):
+            state = apply(state, event, after + timedelta(seconds=place), RULES)
+        _, _, preferences = product_weights(state, after + timedelta(minutes=1), RULES)
+        return dismissed_products(state, after + timedelta(minutes=1), RULES), sorted(preferences)
+
+    assert hidden(events) == hidden(other)
+    expected = {
+        event.product_id
+        for event in events
+        if event.kind == "dismiss"
+        and all(
+            act.occurred_at <= event.occurred_at
+            for act in events
+            if act.product_id == event.product_id and act.kind != "dismiss"
+        )
+    }
+    assert hidden(events)[0] == expected
 
 
 def test_a_click_takes_a_dismissal_back_but_an_older_click_does_not() -> None:
