@@ -1,6 +1,7 @@
 """The one codec: events to JSON bytes and back, with errors that name the field and the reason.
 
-Readers tolerate fields that they do not know. Records are limited in size before they are
+Readers tolerate fields that they do not know, a byte-order mark, CloudEvents structured mode and
+JSON behind Confluent's schema id (schemas.framing). Records are limited in size before they are
 parsed. Which topic an event belongs to is not known here (topics.py).
 """
 
@@ -12,6 +13,7 @@ from typing import TypeVar
 
 import msgspec
 
+from schemas.framing import Framing, unframe
 from schemas.types import PATTERNS_IN_WORDS, Id
 
 MAX_BYTES = 1_000_000
@@ -36,12 +38,34 @@ def decode(event_type: type[Event], value: bytes | str | None) -> Event:
     """The event in `value`.
 
     Raises InvalidEvent for a tombstone, for more than MAX_BYTES, for what is not JSON in UTF-8,
-    and for a value outside its limits.
+    and for a value outside its limits. Framings are looked for only where plain JSON fails, so
+    that they cost nothing on the usual way.
     """
     if value is None:
         raise InvalidEvent(f"a {event_type.__name__} is needed, not a tombstone")
     if len(value) > MAX_BYTES:
         raise InvalidEvent(f"{len(value)} bytes are over the limit of {MAX_BYTES}")
+    try:
+        return _decode_plain(event_type, value)
+    except InvalidEvent as problem:
+        framing = unframe(value.encode(errors="surrogatepass") if isinstance(value, str) else value)
+        if framing is None:
+            raise
+        return _decode_framed(event_type, framing, problem)
+
+
+def _decode_framed(event_type: type[Event], framing: Framing, plain: InvalidEvent) -> Event:
+    if framing.payload is None:
+        raise InvalidEvent(f"{framing.name}: {framing.advice}") from plain
+    try:
+        return _decode_plain(event_type, framing.payload)
+    except InvalidEvent as problem:
+        if not framing.name:
+            raise
+        raise InvalidEvent(f"{framing.name} is read, but its data is {problem}") from plain
+
+
+def _decode_plain(event_type: type[Event], value: bytes | str) -> Event:
     try:
         event: Event = decoder_of(event_type).decode(value)
     except msgspec.ValidationError as problem:
@@ -55,7 +79,9 @@ def decode_id(key: bytes | None) -> str:
     """The id that a record's key is. Raises InvalidEvent where it is none."""
     try:
         found: str = msgspec.convert((key or b"").decode(), Id)
-    except (msgspec.ValidationError, UnicodeDecodeError) as problem:
+    except UnicodeDecodeError as problem:
+        raise InvalidEvent(f"the key is not an id: the key is not UTF-8: {problem}") from problem
+    except msgspec.ValidationError as problem:
         raise InvalidEvent(f"the key is not an id: {_in_words(problem)}") from problem
     return found
 
