@@ -68,7 +68,9 @@ def _unframe(value: bytes) -> Framing | None:
     if value[:1] == b"\x00" and len(value) > CONFLUENT_HEADER:
         return _confluent(value)
     if len(value) > GLUE_HEADER and value[0] == GLUE_VERSION and value[1] in GLUE_COMPRESSION:
-        name = f"AWS Glue schema-registry framing, schema version {UUID(bytes=value[2:GLUE_HEADER])}"
+        name = (
+            f"AWS Glue schema-registry framing, schema version {UUID(bytes=value[2:GLUE_HEADER])}"
+        )
         return Framing(name)
     for signature, name, advice in SIGNATURES:
         if value.startswith(signature):
