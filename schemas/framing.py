@@ -16,6 +16,7 @@ from uuid import UUID
 import msgspec
 
 PLAIN_JSON = "publish plain JSON in UTF-8"
+COMPRESSION = "compress by the producer (compression.type)"
 CONFLUENT_HEADER = 5
 GLUE_HEADER = 18
 GLUE_VERSION = 3
@@ -26,11 +27,11 @@ SIGNATURES = (
     (b"\xff\xfe", "text in UTF-16", PLAIN_JSON),
     (b"\xfe\xff", "text in UTF-16", PLAIN_JSON),
     (b"Obj\x01", "an Avro container file", PLAIN_JSON),
-    (b"\x1f\x8b", "a value compressed with gzip", "compress by the producer (compression.type)"),
-    (b"\x28\xb5\x2f\xfd", "a value compressed with zstd", "compress by the producer (compression.type)"),
-    (b"\x04\x22\x4d\x18", "a value compressed with lz4", "compress by the producer (compression.type)"),
+    (b"\x1f\x8b", "a value compressed with gzip", COMPRESSION),
+    (b"\x28\xb5\x2f\xfd", "a value compressed with zstd", COMPRESSION),
+    (b"\x04\x22\x4d\x18", "a value compressed with lz4", COMPRESSION),
     (b"PK\x03\x04", "a zip archive", PLAIN_JSON),
-)  # fmt: skip
+)
 
 
 class Framing(msgspec.Struct, frozen=True):
