@@ -23,6 +23,11 @@ TIMEOUT_SECONDS = 15
 SETTLE_SECONDS = 10
 """How long a cluster may need to know everywhere what was created or moved."""
 
+
+class Refused(Permanent):
+    """The cluster refuses: a topic or a right is missing. No record is at fault."""
+
+
 REFUSED = {
     KafkaError._AUTHENTICATION: "authentication failed",  # noqa: SLF001 (their public names)
     KafkaError._SSL: "no trusted TLS connection",  # noqa: SLF001
@@ -106,9 +111,9 @@ def cluster(admin: AdminClient) -> Any:
         raise in_words("cannot list the topics", problem) from problem
 
 
-def in_words(doing: str, problem: KafkaException) -> Permanent | Transient:
+def in_words(doing: str, problem: KafkaException) -> Refused | Transient:
     """What was being done and what librdkafka says, by whether trying again may help."""
     error: KafkaError = problem.args[0]
     away = error.code() < 0  # librdkafka's own codes: transport, time-out
-    kind = Transient if away or error.retriable() or error.code() in MOVING else Permanent
+    kind = Transient if away or error.retriable() or error.code() in MOVING else Refused
     return kind(f"{doing}: {error.str()} ({error.name()})")

@@ -25,7 +25,7 @@ def on_error(error: KafkaError) -> None:
         log.warning("kafka", error=error.name(), what=error.str())
 
 
-def producer_config(settings: Settings) -> dict[str, Any]:
+def producer_config(settings: Settings, message_bytes: int = MAX_RECORD_BYTES) -> dict[str, Any]:
     """An idempotent producer; the partitioner is Java's, in every producer of ours."""
     return {
         "enable.idempotence": True,
@@ -35,7 +35,7 @@ def producer_config(settings: Settings) -> dict[str, Any]:
         "partitioner": "murmur2_random",
         "compression.type": "lz4",
         "linger.ms": 5,
-        "message.max.bytes": MAX_RECORD_BYTES,
+        "message.max.bytes": message_bytes,
         "error_cb": on_error,
         "logger": _silent,
         **settings.kafka.librdkafka(),
@@ -47,14 +47,20 @@ def producer(settings: Settings) -> Producer:
     return Producer(producer_config(settings))
 
 
-def transactional_producer(settings: Settings, worker: str, told: OnError = on_error) -> Producer:
+def transactional_producer(
+    settings: Settings,
+    worker: str,
+    told: OnError = on_error,
+    message_bytes: int = MAX_RECORD_BYTES,
+) -> Producer:
     """A producer for one instance of a worker; call init_transactions() before subscribing.
 
-    `told` hears of trouble with the brokers, when the producer is polled.
+    `told` hears of trouble with the brokers, when the producer is polled. `message_bytes` is the
+    most that it hands over in one record, before compression.
     """
     return Producer(
         {
-            **producer_config(settings),
+            **producer_config(settings, message_bytes),
             "transactional.id": transactional_id(settings, worker),
             "transaction.timeout.ms": int(settings.worker.transaction_timeout_seconds * 1000),
             # The next transaction meets the last one's markers; the default waits 100 ms for them.

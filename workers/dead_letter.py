@@ -1,66 +1,208 @@
 """Records that cannot be processed: untouched to `<topic>.dlq`, with the reason in headers.
 
-The header names are Kafka Connect's (KIP-298), so that its tools read them.
+The header names are Kafka Connect's (KIP-298), so that its tools read them. A record that its
+dead-letter topic does not take for its size is kept in the store: the dead letter is then a
+pointer to it (Pointer). Letters are counted and logged after their transaction has committed.
 """
 
 from __future__ import annotations
 
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+
+import stylecore
 from schemas.cloudevents import Headers, header, trace_id
-from schemas.topics import dead_letter_topic
+from schemas.codec import encode
+from schemas.topics import DEAD_LETTER_SUFFIX, dead_letter_topic
+from schemas.types import Sha256, Uri
+from stylecore.store import Store
 from workers.records import Output, Record
-from workers.telemetry import DEAD_LETTERS, log
+from workers.telemetry import CRASHES, DEAD_LETTERS, log
 
 PREFIX = "__connect.errors."
+CRASH = "crash"
+"""The stage of a dead letter that is a fault of ours."""
+POINTER = f"{PREFIX}original.uri"
+"""Header of a dead letter whose value is a Pointer."""
+TIMESTAMP = f"{PREFIX}original.timestamp"
+"""Header with the record's timestamp where the dead letter has another one."""
+FOLDER = "dead-letters"
+"""Of the store, for what a dead-letter topic does not take."""
 MAX_MESSAGE = 2000
-MAX_TOLD = 500
+MAX_LOGGED = 500
 """Characters of a log line's reason; the letter has the rest."""
-LONGEST_COUNT = 18
+LONGEST_COUNT = 19
 """Digits; anyone can write the header, and Python refuses to read numbers of thousands."""
+TOPIC_BYTES = 1_900_000
+"""What a dead-letter topic is taken to accept, until it refuses: below DEAD_LETTER_CONFIG."""
+OVERHEAD_BYTES = 200
+"""Of a record in a batch, besides its key, value and headers; more than it is."""
+SMALL_BYTES = 4_096
+"""A record that is no larger is not replaced by a pointer, which would be no smaller."""
+KEPT_MS = 15 * 86_400_000
+"""An older letter gets the present as its timestamp, or retention (30 days) removes it at once."""
+PACKAGES = tuple(
+    str(Path(stylecore.__file__).parents[1] / name) for name in ("schemas", "stylecore", "workers")
+)
 
 
-def dead_letter_headers(
-    *, topic: str, partition: int, offset: int, stage: str, error: Exception, attempts: int = 1
-) -> Headers:
-    """Where the record lay, and what was wrong with it."""
-    return [
-        (f"{PREFIX}topic", topic.encode()),
-        (f"{PREFIX}partition", str(partition).encode()),
-        (f"{PREFIX}offset", str(offset).encode()),
-        (f"{PREFIX}stage", stage.encode()),
-        (f"{PREFIX}exception.class.name", type(error).__name__.encode()),
-        (f"{PREFIX}exception.message", str(error)[:MAX_MESSAGE].encode()),
-        (f"{PREFIX}attempts", str(attempts).encode()),
+class Pointer(msgspec.Struct, frozen=True, kw_only=True):
+    """The value of a dead letter that is kept in the store: where its parts are."""
+
+    value_uri: Uri
+    sha256: Sha256
+    """Of the value."""
+    bytes: int
+    rest_uri: Uri | None = None
+    """Key and headers (Rest), where they are too large as well."""
+
+
+class Rest(msgspec.Struct, frozen=True, kw_only=True):
+    """Key and headers of a record, as they are kept in the store."""
+
+    key: bytes | None
+    headers: list[tuple[str, bytes]]
+
+
+def dead_letter(record: Record, stage: str, error: Exception, place: str = "") -> Output:
+    """The record as it came, for its dead-letter topic, with where it lay and what was wrong.
+
+    `place` is where in our code a crash happened.
+    """
+    message = str(error)[:MAX_MESSAGE] + (f" (at {place})" if place else "")
+    reasons: Headers = [
+        ("topic", record.topic.encode()),
+        ("partition", str(record.partition).encode()),
+        ("offset", str(record.offset).encode()),
+        ("stage", stage.encode()),
+        ("exception.class.name", type(error).__name__.encode()),
+        ("exception.message", message.encode(errors="backslashreplace")),
+        ("attempts", str(_attempts_before(record) + 1).encode()),
     ]
-
-
-def dead_letter(record: Record, stage: str, error: Exception) -> Output:
-    """The record as it came, for its dead-letter topic; counted and told."""
-    DEAD_LETTERS.labels(record.topic, type(error).__name__).inc()
-    log.warning(
-        "dead letter",
-        topic=record.topic,
-        partition=record.partition,
-        offset=record.offset,
-        stage=stage,
-        why=str(error)[:MAX_TOLD],
-        trace_id=trace_id(record.headers),
-    )
-    headers = dead_letter_headers(
-        topic=record.topic,
-        partition=record.partition,
-        offset=record.offset,
-        stage=stage,
-        error=error,
-        attempts=_attempts_before(record) + 1,
-    )
     kept = [(name, value) for name, value in record.headers if not name.startswith(PREFIX)]
     return Output(
         topic=dead_letter_topic(record.topic),
         key=record.key,
         value=record.value,
-        headers=kept + headers,
+        headers=kept + [(f"{PREFIX}{name}", value) for name, value in reasons],
         timestamp_ms=record.timestamp_ms,
     )
+
+
+def crash_letter(record: Record, error: Exception) -> Output:
+    """The dead letter of a record over which the worker's own code fails."""
+    return dead_letter(record, CRASH, error, place_in_our_code(error))
+
+
+def place_in_our_code(error: Exception) -> str:
+    """The innermost frame that is ours, such as `workers/stylize.py:7 in process`."""
+    for frame in reversed(traceback.extract_tb(error.__traceback__)):
+        if frame.filename.startswith(PACKAGES):
+            path = Path(frame.filename)
+            package = next(Path(root) for root in PACKAGES if frame.filename.startswith(root))
+            return f"{path.relative_to(package.parent)}:{frame.lineno} in {frame.name}"
+    return "outside our code"
+
+
+def is_letter(output: Output) -> bool:
+    """Whether an output goes to a dead-letter topic."""
+    return output.topic.endswith(DEAD_LETTER_SUFFIX)
+
+
+class DeadLetters:
+    """What one worker's dead-letter topics accept, and the counts of what they have got."""
+
+    def __init__(self, worker: str, store: Store) -> None:
+        self._worker = worker
+        self._store = store
+        self._most: dict[str, int] = {}
+
+    def fitted(self, outputs: Sequence[Output], now_ms: float) -> list[Output]:
+        """The outputs, each dead letter such that its topic takes and keeps it.
+
+        Raises Transient where the store is away.
+        """
+        return [self._fit(output, now_ms) if is_letter(output) else output for output in outputs]
+
+    def refused(self, topic: str, outputs: Sequence[Output]) -> bool:
+        """Note that `topic` refused one of `outputs` for its size.
+
+        Whether they can be made to fit: False for another topic, or where all are small.
+        """
+        sizes = [_size(output) for output in outputs if output.topic == topic]
+        largest = max(sizes, default=0)
+        if not topic.endswith(DEAD_LETTER_SUFFIX) or largest <= SMALL_BYTES:
+            return False
+        self._most[topic] = max(largest // 2, SMALL_BYTES)
+        return True
+
+    def committed(self, outputs: Sequence[Output]) -> None:
+        """Count and log the dead letters among outputs that are in their topics."""
+        for letter in filter(is_letter, outputs):
+            self._count(letter)
+
+    def _count(self, letter: Output) -> None:
+        topic = letter.topic.removesuffix(DEAD_LETTER_SUFFIX)
+        found = {
+            name: (header(letter.headers, f"{PREFIX}{name}") or b"").decode(errors="replace")
+            for name in ("partition", "offset", "stage", "exception.class.name")
+        }
+        error = found["exception.class.name"]
+        if not error:
+            return
+        DEAD_LETTERS.labels(topic, error).inc()
+        if found["stage"] == CRASH:
+            CRASHES.labels(self._worker, topic, error).inc()
+        why = (header(letter.headers, f"{PREFIX}exception.message") or b"").decode(errors="replace")
+        log.warning(
+            "dead letter",
+            topic=topic,
+            partition=int(found["partition"]),
+            offset=int(found["offset"]),
+            stage=found["stage"],
+            error=error,
+            why=why[:MAX_LOGGED],
+            trace_id=trace_id(letter.headers),
+        )
+
+    def _fit(self, letter: Output, now_ms: float) -> Output:
+        most = self._most.get(letter.topic, TOPIC_BYTES)
+        if _size(letter) > max(most, SMALL_BYTES):
+            letter = self._pointer_to(letter, most)
+        if now_ms - KEPT_MS <= letter.timestamp_ms <= now_ms:
+            return letter
+        stamp = (TIMESTAMP, str(letter.timestamp_ms).encode())
+        return msgspec.structs.replace(
+            letter, headers=[*letter.headers, stamp], timestamp_ms=int(now_ms)
+        )
+
+    def _pointer_to(self, letter: Output, most: int) -> Output:
+        """The value goes to the store, and key and headers too where they are too large."""
+        value = letter.value or b""
+        uri, digest = self._store.put_blob(FOLDER, value, ".bin")
+        small = msgspec.structs.replace(letter, value=None)
+        rest_uri = None
+        if _size(small) > min(most, TOPIC_BYTES) // 2:
+            own = [pair for pair in letter.headers if not pair[0].startswith(PREFIX)]
+            rest = encode(Rest(key=letter.key, headers=own))
+            rest_uri, _ = self._store.put_blob(FOLDER, rest, ".json")
+            reasons = [pair for pair in letter.headers if pair[0].startswith(PREFIX)]
+            small = msgspec.structs.replace(small, key=None, headers=reasons)
+        pointer = Pointer(value_uri=uri, sha256=digest, bytes=len(value), rest_uri=rest_uri)
+        return msgspec.structs.replace(
+            small,
+            value=encode(pointer),
+            headers=[*small.headers, (POINTER, uri.encode())],
+        )
+
+
+def _size(output: Output) -> int:
+    """Bytes of a record as it is sent, without compression."""
+    headers = sum(len(name) * 4 + len(value) + 8 for name, value in output.headers)
+    return len(output.key or b"") + len(output.value or b"") + headers + OVERHEAD_BYTES
 
 
 def _attempts_before(record: Record) -> int:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from schemas.codec import InvalidEvent, decode_id
 from schemas.topics import RECOMMENDATIONS, USER_STATES
 from workers.dead_letter import dead_letter
-from workers.placement import misplaced
+from workers.placement import Misplaced, forwarded
 from workers.records import Output, Record, tombstone
 from workers.settings import Settings
 
@@ -23,21 +23,23 @@ Forgotten = tuple[Record, str]
 def wanted_forgotten(
     records: Sequence[Record], partitions: int, outputs: list[Output]
 ) -> list[Forgotten]:
-    """The tombstones of the batch; dead letters of the wrong ones join the outputs."""
+    """The tombstones in their place; dead letters and what is forwarded join the outputs."""
     forgotten = []
     for record in records:
         if record.value is not None:
             continue
         try:
             user_id = decode_id(record.key)
+            elsewhere = forwarded(record, user_id, partitions)
         except InvalidEvent as problem:
             outputs.append(dead_letter(record, "decode", problem))
-            continue
-        problem_of_place = misplaced(record, user_id, partitions)
-        if problem_of_place is None:
-            forgotten.append((record, user_id))
+        except Misplaced as problem:
+            outputs.append(dead_letter(record, "check", problem))
         else:
-            outputs.append(dead_letter(record, "check", problem_of_place))
+            if elsewhere is None:
+                forgotten.append((record, user_id))
+            else:
+                outputs.append(elsewhere)
     return forgotten
 
 

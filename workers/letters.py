@@ -11,13 +11,16 @@ import threading
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import datetime
+from hashlib import sha256
 
 import msgspec
 
 from schemas.cloudevents import Headers, header
+from schemas.codec import InvalidEvent, decode
 from schemas.topics import DEAD_LETTER_SUFFIX, TOPICS
 from stylecore.errors import Permanent
-from workers.dead_letter import LONGEST_COUNT, PREFIX
+from stylecore.store import Store
+from workers.dead_letter import LONGEST_COUNT, POINTER, PREFIX, TIMESTAMP, Pointer, Rest
 from workers.records import Output, Record
 from workers.settings import Settings
 from workers.table import TableReader, partitions_of_names
@@ -28,9 +31,14 @@ REPLAYED = "stylecast.replayed."
 
 
 class Letter(msgspec.Struct, frozen=True, kw_only=True):
-    """A dead letter; `topic`, `partition` and `offset` are those of the record that failed."""
+    """A dead letter; `topic`, `partition` and `offset` are those of the record that failed.
+
+    `record` has the timestamp of the record that failed, also where the letter has another one.
+    """
 
     record: Record
+    pointer: Pointer | None = None
+    """Where the record's value is, when the letter only points to it."""
     topic: str
     partition: int
     offset: int
@@ -96,8 +104,12 @@ def is_marker(record: Record) -> bool:
 
 def letter_of(record: Record, *, replayed: bool) -> Letter:
     """A record of a dead-letter topic; a header that is missing or no number gives -1 or ''."""
+    timestamp = _number(record, TIMESTAMP) if header(record.headers, TIMESTAMP) else None
+    if timestamp is not None:
+        record = msgspec.structs.replace(record, timestamp_ms=timestamp)
     return Letter(
         record=record,
+        pointer=_pointer(record),
         topic=_text(record, f"{PREFIX}topic"),
         partition=_number(record, f"{PREFIX}partition"),
         offset=_number(record, f"{PREFIX}offset"),
@@ -107,6 +119,42 @@ def letter_of(record: Record, *, replayed: bool) -> Letter:
         attempts=max(1, _number(record, f"{PREFIX}attempts")),
         replayed=replayed,
     )
+
+
+def _pointer(record: Record) -> Pointer | None:
+    """What the value points to; None for a letter that holds its record."""
+    if header(record.headers, POINTER) is None:
+        return None
+    try:
+        return decode(Pointer, record.value)
+    except InvalidEvent:  # another one wrote the header
+        return None
+
+
+def original(letter: Letter, store: Store) -> Record:
+    """The record that failed, with what the store keeps of it.
+
+    Raises Permanent where the store has it no more or something else, and Transient.
+    """
+    pointer, record = letter.pointer, letter.record
+    if pointer is None:
+        return record
+    value = store.get(pointer.value_uri)
+    if sha256(value).hexdigest() != pointer.sha256:
+        raise Permanent(f"what is stored at {pointer.value_uri} is not the record that failed")
+    key, headers = record.key, record.headers
+    if pointer.rest_uri is not None:
+        rest = _rest(store.get(pointer.rest_uri), pointer.rest_uri)
+        key, headers = rest.key, [*rest.headers, *headers]
+    own = [pair for pair in headers if pair[0] != POINTER]
+    return msgspec.structs.replace(record, key=key, value=value, raw_headers=own)
+
+
+def _rest(data: bytes, uri: str) -> Rest:
+    try:
+        return msgspec.json.decode(data, type=Rest)
+    except msgspec.DecodeError as problem:
+        raise Permanent(f"what is stored at {uri} is not a record's key and headers") from problem
 
 
 def marker(letter: Letter, at: datetime) -> Output:
@@ -131,4 +179,5 @@ def _text(record: Record, name: str) -> str:
 
 def _number(record: Record, name: str) -> int:
     text = _text(record, name)
-    return int(text) if text.isdecimal() and len(text) <= LONGEST_COUNT else -1
+    digits = text.removeprefix("-")
+    return int(text) if digits.isdecimal() and len(digits) <= LONGEST_COUNT else -1

@@ -6,7 +6,9 @@ The order of a batch:
 it was before the batch; 6. commit. An abort rewinds to the committed offsets and drops what the
 handler changed in memory. A fenced producer is done: the session ends, a new one starts anew.
 
-What a record means is the handler's business; the loop knows offsets only.
+What a record means is the handler's business; the loop knows offsets only. A batch over which the
+handler fails by a fault of ours is halved, each half with a transaction of its own, until the
+record is found and set aside (workers.crash_guard).
 """
 
 from __future__ import annotations
@@ -21,23 +23,30 @@ from typing import Any
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 
-from stylecore.errors import Transient
-from workers.admin import admin_client
+from schemas.topics import DEAD_LETTER_SUFFIX
+from stylecore.errors import Permanent, Transient
+from stylecore.store import Store
+from workers.admin import Refused, admin_client
 from workers.clients import group_consumer, on_error, transactional_producer
 from workers.consumer_events import is_event
+from workers.crash_guard import bisect, count_crash
+from workers.dead_letter import DeadLetters, crash_letter, dead_letter
 from workers.handler import Handler
 from workers.orphans import looked_after
-from workers.ownership import Ownership
-from workers.patience import Pause, until_answered
-from workers.records import Output, Record, record_of
+from workers.ownership import Ownership, places_of
+from workers.patience import Pause, require_going, until_answered
+from workers.records import Output, Place, Record, record_of, timestamp_problem
 from workers.settings import Settings
 from workers.silence import LOST, Silence, finds_brokers, require_brokers
 from workers.telemetry import (
     EVENT_AGE,
+    FORWARDED,
     RECORDS_CONSUMED,
     RECORDS_PRODUCED,
     TRANSACTIONS,
     Health,
+    OncePerMinute,
+    log,
     stage,
 )
 from workers.tracing import traced
@@ -56,8 +65,12 @@ GATHER_SECONDS = 0.002
 """How long a batch gathers after its first record."""
 PROCESS_SECONDS = 300.0
 """As long as the group waits for a sign of life: who works longer has lost its partitions."""
+GONE_SECONDS = 60.0
+"""A batch that failed and has not come again for so long is gone: retention has removed it."""
 COMMIT_SECONDS = 4 * (PATIENCE_SECONDS + REQUEST_SECONDS)
 """A commit and an abort with every retry take less; librdkafka was seen never to return."""
+
+_once_a_minute = OncePerMinute()
 
 
 def run_worker(
@@ -96,10 +109,19 @@ def _run_sessions(
                     session.step()
                     health.ready = session.is_settled and not session.is_stuck
                     pause.reset()
-        except (Fenced, Transient) as problem:
+        except (Fenced, Transient, Refused) as problem:
+            pause.after(problem)
+        except Permanent:
+            raise
+        except Exception as problem:  # noqa: BLE001 (counted, and the session starts again)
+            count_crash(worker, "", problem)
             pause.after(problem)
         finally:
             health.ready = False
+
+
+class TooLarge(Permanent):
+    """What came of a record is larger than its topic takes."""
 
 
 class Session:
@@ -126,8 +148,12 @@ class Session:
         self._ownership = Ownership(worker, self._consumer, handler, stop)
         self._brokers_were_away = False
         self._silence = Silence()
+        self._dead_letters = DeadLetters(worker, Store(settings.store.uri))
+        self._failing: set[Place] = set()
+        """Partitions whose batch has to come again."""
+        self._failed_at = 0.0
         self.is_stuck = False
-        """Whether the batch in hand has to come again."""
+        """Whether what was tried last has to come again."""
 
     def start(self) -> None:
         """End a predecessor's transaction first, then join the group."""
@@ -182,13 +208,20 @@ class Session:
                 self._silence.heard()
             else:
                 self._rest(metadata)
-            self._pause.reset()
-            self.is_stuck = False
         except (Transient, Aborted) as problem:
-            self.is_stuck = True
+            self.is_stuck, self._failed_at = True, time.monotonic()
+            self._failing |= {(record.topic, record.partition) for record in records}
             self._handler.aborted()
             self._ownership.rewind()
             self._pause.after(problem)
+        else:
+            # A batch that failed is still to come: what else went well says nothing of it.
+            self._failing -= {(record.topic, record.partition) for record in records}
+            if self._failing:
+                self._failing &= places_of(self._consumer.assignment())
+            if not self._failing or time.monotonic() - self._failed_at > GONE_SECONDS:
+                self._failing, self.is_stuck = set(), False
+                self._pause.reset()
 
     def _consume(self) -> list[Record]:
         first = self._consumer.consume(1, IDLE_SECONDS)
@@ -198,12 +231,54 @@ class Session:
     def _handle(self, records: list[Record], metadata: Any) -> None:
         for topic, count in Counter(record.topic for record in records).items():
             RECORDS_CONSUMED.labels(self._worker, topic).inc(count)
-        with stage(self._worker, "process"), self._health.within(PROCESS_SECONDS):
-            outputs = self._handler.process(records)
-        with stage(self._worker, "commit"):
-            self._commit(outputs, _next_offsets(records), metadata)
+        bisect(
+            records,
+            lambda part: self._work(part, metadata),
+            lambda record, problem: self._set_aside(record, problem, metadata),
+        )
         oldest = min(record.timestamp_ms for record in records)
         EVENT_AGE.labels(self._worker).observe(max(0.0, time.time() - oldest / 1000))
+
+    def _work(self, records: Sequence[Record], metadata: Any) -> None:
+        """One transaction. Raises whatever the handler raises, with its changes dropped."""
+        require_going(self._stop)
+        now_ms = time.time() * 1000
+        letters, timely = [], []
+        for record in records:
+            if (why := timestamp_problem(record, now_ms)) is None:
+                timely.append(record)
+            else:
+                letters.append(dead_letter(record, "check", why))
+        try:
+            with stage(self._worker, "process"), self._health.within(PROCESS_SECONDS):
+                outputs = self._handler.process(timely)
+        except Exception:
+            self._handler.aborted()
+            raise
+        try:
+            with stage(self._worker, "commit"):
+                self._commit(letters + outputs, _next_offsets(records), metadata)
+        except Aborted as problem:
+            if problem.too_large is None or problem.too_large.endswith(DEAD_LETTER_SUFFIX):
+                raise
+            self._handler.aborted()
+            raise TooLarge(f"a result is over the limit of its topic: {problem}") from problem
+
+    def _set_aside(self, record: Record, problem: Exception, metadata: Any) -> None:
+        """Commit the record as a dead letter, unless the handler fails without it as well."""
+        try:
+            self._handler.process([])
+        except Exception as other:
+            count_crash(self._worker, "", other)
+            raise Transient(f"the worker fails over no record at all: {other!r}") from other
+        finally:
+            self._handler.aborted()
+        if isinstance(problem, Permanent):
+            letter = dead_letter(record, "work", problem)
+        else:
+            log.error("crash", worker=self._worker, topic=record.topic, exc_info=problem)
+            letter = crash_letter(record, problem)
+        self._commit([letter], _next_offsets([record]), metadata)
 
     def _rest(self, metadata: Any) -> None:
         """Write what the handler has, and commit a position that only passed markers."""
@@ -213,11 +288,14 @@ class Session:
             self._commit(outputs, passed, metadata)
 
     def _commit(self, outputs: list[Output], offsets: list[TopicPartition], metadata: Any) -> None:
+        outputs = self._dead_letters.fitted(outputs, time.time() * 1000)
         try:
             with self._health.within(COMMIT_SECONDS):
                 commit_batch(self._producer, outputs, offsets, metadata)
-        except Aborted:
+        except Aborted as problem:
             TRANSACTIONS.labels(self._worker, "aborted").inc()
+            if problem.too_large is not None:
+                self._dead_letters.refused(problem.too_large, outputs)
             raise
         except Fenced as problem:
             TRANSACTIONS.labels(self._worker, "fenced").inc()
@@ -227,8 +305,17 @@ class Session:
         TRANSACTIONS.labels(self._worker, "committed").inc()
         for topic, count in Counter(output.topic for output in outputs).items():
             RECORDS_PRODUCED.labels(self._worker, topic).inc(count)
+            if topic in self._handler.topics:
+                FORWARDED.labels(topic).inc(count)
+                if _once_a_minute(topic):
+                    log.warning("records_forwarded", topic=topic, count=count)
+        self._dead_letters.committed(outputs)
         self._ownership.note_commit(offsets)
-        self._handler.committed()
+        try:
+            self._handler.committed()
+        except Exception as problem:  # the records are done: they must not be worked on again
+            count_crash(self._worker, "", problem)
+            raise Fenced(f"restoring after a fault: {problem!r}") from problem
 
     def _on_error(self, error: KafkaError) -> None:
         """Of producer or consumer, for either may be the one that notices. After an outage the

@@ -1,10 +1,10 @@
 """The preferences worker: feedback in; state, recommendations and demand out.
 
-feedback.events.v1 -> decode, check its place and product -> apply to the shopper's state -> lists
-of those who acted -> preferences.users.v1, recommendations.users.v1, style.demand.v1, offsets in
-the same transaction. An impression may change a state and never a list: a shelf stays as it is
-while it is looked at. A tombstone forgets the shopper of its key: state and list get tombstones of
-their own.
+feedback.events.v1 -> decode, check its place (or forward it there) and product -> apply to the
+shopper's state -> lists of those who acted -> preferences.users.v1, recommendations.users.v1,
+style.demand.v1, offsets in the same transaction. An impression may change a state and never a list:
+a shelf stays as it is while it is looked at. A tombstone forgets the shopper of its key: state and
+list get tombstones of their own.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from workers.forget import forgetting, wanted_forgotten
 from workers.garbage import collect_seldom, settled
 from workers.loop import run_worker
 from workers.patience import until_topics
-from workers.placement import misplaced
+from workers.placement import Misplaced, forwarded
 from workers.records import Output, Record, output_of
 from workers.settings import PreferencesSettings, Settings
 from workers.shelves import Shelves
@@ -193,18 +193,27 @@ class PreferencesHandler:
         self._shelves.close()
 
     def _checked(self, decoded: Sequence[Taken], outputs: list[Output]) -> list[Taken]:
-        """What is in its place and about a known product; dead letters join the outputs."""
+        """What is in its place and about a known product; dead letters and what is forwarded to
+        its place join the outputs.
+        """
         unknown, now = self._unknown_products(decoded), datetime.now(UTC)
         taken = []
         for record, event in decoded:
-            problem: Permanent | None = misplaced(record, event.user_id, self._partitions)
+            problem: Permanent | None = None
+            elsewhere: Output | None = None
+            try:
+                elsewhere = forwarded(record, event.user_id, self._partitions)
+            except Misplaced as found:
+                problem = found
             problem = problem or _time_out_of_range(event, now)
-            if problem is None and event.product_id in unknown:
+            if problem is None and elsewhere is None and event.product_id in unknown:
                 problem = UnknownProduct(f"no product {event.product_id!r} in the catalogue")
-            if problem is None:
+            if problem is not None:
+                outputs.append(dead_letter(record, "check", problem))
+            elif elsewhere is None:
                 taken.append((record, event))
             else:
-                outputs.append(dead_letter(record, "check", problem))
+                outputs.append(elsewhere)
         return taken
 
     def _unknown_products(self, decoded: Sequence[Taken]) -> set[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -12,10 +12,18 @@ from confluent_kafka import Message
 from schemas.cloudevents import TRACE_HEADER, Headers, header, headers_of
 from schemas.codec import encode
 from schemas.topics import Topic
+from schemas.types import EPOCH
+from stylecore.errors import Permanent
 from workers.settings import Settings
 from workers.topics import topic_name
 
 ANY_PARTITION = -1
+LAST_MS = 253_370_764_800_000
+"""The first of January 9999: arithmetic on it does not leave the calendar."""
+OLDEST_MS = 946_684_800_000
+"""The first of January 2000: no older record timestamp is meant."""
+AHEAD_MS = 86_400_000
+"""How far ahead of our clock a record timestamp may be: a day."""
 
 Place = tuple[str, int]
 """Topic and partition."""
@@ -43,8 +51,30 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
     @property
     def at(self) -> datetime:
-        """The record's timestamp, in UTC."""
-        return datetime.fromtimestamp(self.timestamp_ms / 1000, UTC)
+        """The record's timestamp, in UTC; one outside the calendar is its nearest end.
+
+        A broker may take any 64-bit number: microseconds, or -1 from clients that send none.
+        """
+        return EPOCH + timedelta(milliseconds=min(max(self.timestamp_ms, 0), LAST_MS))
+
+
+class WrongTimestamp(Permanent):
+    """The record's timestamp is before 2000 or more than a day ahead."""
+
+
+def timestamp_problem(record: Record, now_ms: float) -> WrongTimestamp | None:
+    """What is wrong with the record's timestamp at `now_ms` (milliseconds since 1970), if any."""
+    found = record.timestamp_ms
+    if OLDEST_MS <= found <= now_ms + AHEAD_MS:
+        return None
+    guess = ""
+    for unit, factor in (("seconds", 1e-3), ("microseconds", 1e3), ("nanoseconds", 1e6)):
+        if OLDEST_MS <= found / factor <= now_ms + AHEAD_MS:
+            guess = f", it looks like {unit}"
+    return WrongTimestamp(
+        f"the record's timestamp {found} is not within 2000 and a day from now "
+        f"in milliseconds since 1970{guess}"
+    )
 
 
 def record_of(message: Message) -> Record:

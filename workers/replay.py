@@ -2,8 +2,9 @@
 
 A replay is one transaction: the records, and for each a marker beside its letter. Its producer has
 one name on the cluster, so that of two replays at once one is fenced, and the one that starts later
-sees the markers of the earlier. The record keeps key, value, headers and timestamp, and carries
-how often it failed: a worker that sets it aside again counts on.
+sees the markers of the earlier. The record keeps key, value, headers and timestamp (the present
+where its own is out of range), and carries how often it failed: a worker that sets it aside again
+counts on. A record that is kept in the store is read from there.
 """
 
 from __future__ import annotations
@@ -18,11 +19,12 @@ import msgspec
 from schemas.cloudevents import Headers
 from schemas.topics import topic_named
 from stylecore.errors import Permanent, Transient
+from stylecore.store import Store
 from workers.clients import transactional_producer
 from workers.dead_letter import PREFIX
-from workers.letters import Letter, Selection, marker, read_letters
+from workers.letters import Letter, Selection, marker, original, read_letters
 from workers.patience import until_answered
-from workers.records import Output, Record
+from workers.records import Output, Record, timestamp_problem
 from workers.settings import Settings
 from workers.table import TableReader, partitions_of_names
 from workers.topics import topic_name
@@ -30,6 +32,8 @@ from workers.transaction import Aborted, Fenced, commit_batch
 
 WORKER = "dead-letters"
 INSTANCE = "replay"
+REPLAY_BYTES = 100_000_000
+"""Of a record, before compression."""
 
 
 class Verdict(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,7 +55,8 @@ def replay(
     settings = settings.model_copy(update={"worker": one})
     if dry_run:
         return judge(settings, topic, wanted, again=again)
-    producer = transactional_producer(settings, WORKER)
+    # How large a record may be is the topic's to say: the original was compressed well enough.
+    producer = transactional_producer(settings, WORKER, message_bytes=REPLAY_BYTES)
     until_answered(lambda: producer.init_transactions(10), threading.Event())
     verdicts = judge(settings, topic, wanted, again=again)
     outputs = _outputs(settings, topic, [it.letter for it in verdicts if not it.refused])
@@ -114,20 +119,24 @@ def _follows(record: Record, before: Record) -> bool:
 def _outputs(settings: Settings, topic: str, letters: Sequence[Letter]) -> list[Output]:
     """The records and their markers; the partitioner chooses by the key."""
     name, now = topic_name(settings, topic), datetime.now(UTC)
-    records = [
-        Output(
-            topic=name,
-            key=letter.record.key,
-            value=letter.record.value,
-            headers=_headers(letter),
-            timestamp_ms=letter.record.timestamp_ms,
+    store, now_ms = Store(settings.store.uri), now.timestamp() * 1000
+    records = []
+    for letter in letters:
+        record = original(letter, store)
+        in_range = timestamp_problem(record, now_ms) is None
+        records.append(
+            Output(
+                topic=name,
+                key=record.key,
+                value=record.value,
+                headers=_headers(record, letter.attempts),
+                timestamp_ms=record.timestamp_ms if in_range else 0,
+            )
         )
-        for letter in letters
-    ]
     return records + [marker(letter, now) for letter in letters]
 
 
-def _headers(letter: Letter) -> Headers:
+def _headers(record: Record, attempts: int) -> Headers:
     """The record's own, and how often it failed."""
-    own = [(name, value) for name, value in letter.record.headers if not name.startswith(PREFIX)]
-    return [*own, (f"{PREFIX}attempts", str(letter.attempts).encode())]
+    own = [(name, value) for name, value in record.headers if not name.startswith(PREFIX)]
+    return [*own, (f"{PREFIX}attempts", str(attempts).encode())]

@@ -29,6 +29,7 @@ from stylecore.models import FEATURES
 from stylecore.reference import load_encoder, reference_of
 from stylecore.store import Store
 from stylecore.stylize import Outcome, Studio, stylize
+from workers.crash_guard import Suspects
 from workers.dead_letter import dead_letter
 from workers.decode import decode_records
 from workers.engine import load_engine
@@ -37,7 +38,6 @@ from workers.loop import run_worker
 from workers.patience import Pause, require_going, until_topics
 from workers.records import Output, Record, output_of, tombstone
 from workers.settings import Settings
-from workers.suspects import Suspects
 from workers.telemetry import RENDERS, Health, log, timed
 from workers.topics import topic_name
 

@@ -44,6 +44,16 @@ TRANSACTIONS = Counter(
 DEAD_LETTERS = Counter(
     "stylecast_dead_letters_total", "Records set aside, by input topic", ["topic", "error"]
 )
+CRASHES = Counter(
+    "stylecast_crashes_total",
+    "Exceptions that are a fault of the worker, by input topic ('' where no record caused it)",
+    ["worker", "topic", "error"],
+)
+FORWARDED = Counter(
+    "stylecast_records_forwarded_total",
+    "Records sent on to the partition of their key, by topic",
+    ["topic"],
+)
 RENDERS = Counter("stylecast_renders_total", "Pictures by outcome", ["style", "outcome", "reason"])
 EVENT_AGE = Histogram(
     "stylecast_event_age_seconds",

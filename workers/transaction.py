@@ -39,6 +39,11 @@ class NoAnswer(Fenced):
 class Aborted(StylecastError):
     """The transaction was aborted; the batch comes again."""
 
+    def __init__(self, message: str, too_large: str | None = None) -> None:
+        super().__init__(message)
+        self.too_large = too_large
+        """The topic whose limit a record of the transaction exceeds, if that is the cause."""
+
 
 def commit_batch(
     producer: Producer, outputs: list[Output], offsets: list[TopicPartition], metadata: Any
@@ -48,16 +53,20 @@ def commit_batch(
     Raises Fenced, or Aborted: with the first refusal of a record if there was one, for what
     librdkafka says after that is only that the transaction is in no good state.
     """
-    refusals: list[str] = []
+    refusals: list[tuple[KafkaError, str]] = []
 
     def hear(refusal: KafkaError | None, message: Any) -> None:
         if refusal is not None and refusal.code() not in PURGED:
-            refusals.append(f"{refusal.name()}: {message.topic()}: {refusal.str()}")
+            refusals.append((refusal, message.topic()))
 
     try:
         producer.begin_transaction()
         for output in outputs:
-            produce(producer, output, hear)
+            try:
+                produce(producer, output, hear)
+            except KafkaException as problem:  # refused before it is sent, for its size
+                refusals.append((problem.args[0], output.topic))
+                raise
         if offsets:
             _again_while_retriable(
                 lambda: producer.send_offsets_to_transaction(offsets, metadata, REQUEST_SECONDS)
@@ -68,8 +77,13 @@ def commit_batch(
         if error.fatal():
             raise Fenced(f"{error.name()}: {error.str()}") from problem
         _abort(producer)  # refusals are heard here at the latest
-        told = refusals[0] if refusals else f"{error.name()}: {error.str()}"
-        raise Aborted(told) from problem
+        if not refusals:
+            raise Aborted(f"{error.name()}: {error.str()}") from problem
+        refusal, topic = refusals[0]
+        is_size = refusal.code() == KafkaError.MSG_SIZE_TOO_LARGE
+        raise Aborted(
+            f"{refusal.name()}: {topic}: {refusal.str()}", topic if is_size else None
+        ) from problem
 
 
 def produce(producer: Producer, output: Output, on_delivery: Told | None = None) -> None:

@@ -19,10 +19,10 @@ from msgspec import Struct
 from schemas.codec import decode
 from schemas.events import Recommendations, RejectedImage, StylizedImage, StylizeJob
 from schemas.topics import FEEDBACK, JOBS, RECOMMENDATIONS, REJECTED, STYLIZED, USER_STATES
+from workers.crash_guard import Crashed
 from workers.preferences import rules_of
 from workers.records import Record
 from workers.settings import Settings
-from workers.suspects import Crashed
 
 SHOWN = 5
 MOST_SET_ASIDE = 0.02
@@ -47,7 +47,7 @@ class Verdict(Struct):
     interrupted: int = 0
     """Drawings that were begun, lost with their process, and begun again."""
     set_aside: int = 0
-    """Jobs in the dead letters because workers were killed over them alone (workers.suspects)."""
+    """Jobs in the dead letters because workers were killed over them alone (Suspects)."""
     problems: list[str] = []
     troubles: list[str] = []
     """Processes that ended by themselves or would not end, in words."""

@@ -20,10 +20,10 @@ from schemas.topics import DEMAND, PRODUCTS, STYLES, Topic
 from schemas.types import ID_PATTERN
 from stylecore.manifest import load_manifest
 from stylecore.preferences import apply, empty
-from workers.dead_letter import PREFIX, dead_letter
+from workers.dead_letter import PREFIX, dead_letter, is_letter
 from workers.decode import decode_records
 from workers.forget import wanted_forgotten
-from workers.placement import misplaced
+from workers.placement import Misplaced, forwarded
 from workers.planner.planning import Planning
 from workers.planner.run import styles_of
 from workers.planner.shop import Shop
@@ -69,17 +69,20 @@ def _decoded(batch: Sequence[Record], topic: Topic) -> list[str]:
         require_safe(event)
         caused_headers(record)
         if isinstance(event, Feedback):
-            placed = misplaced(record, event.user_id, PARTITIONS)
-            if placed is not None:
-                require_kept(record, dead_letter(record, "check", placed))
+            try:
+                elsewhere = forwarded(record, event.user_id, PARTITIONS)
+            except Misplaced as problem:
+                require_kept(record, dead_letter(record, "check", problem))
+            else:
+                assert elsewhere is None or elsewhere.value == record.value
             require_safe(apply(empty(event.user_id), event, record.at, RULES))
         else:
             output_of(SETTINGS, topic, event, source="/test", now=record.at, cause=record)
     for record in batch:
         if record.value is None:
-            letters: list[Output] = []
-            wanted_forgotten([record], PARTITIONS, letters)
-            for letter in letters:
+            found: list[Output] = []
+            wanted_forgotten([record], PARTITIONS, found)
+            for letter in filter(is_letter, found):
                 require_kept(record, letter)
     left = [record for record, good in zip(present, strictly, strict=True) if not good]
     for record, letter in zip(left, dead, strict=True):

@@ -8,7 +8,8 @@ from hostile.fuzz_events import fuzz_events
 from prometheus_client import REGISTRY
 
 from schemas.codec import InvalidEvent, decode
-from workers.dead_letter import PREFIX, dead_letter
+from stylecore.store import Store
+from workers.dead_letter import PREFIX, DeadLetters, dead_letter
 from workers.settings import LogSettings
 from workers.telemetry import configure_logging
 
@@ -33,21 +34,22 @@ def test_a_record_is_the_same_each_time():
 
 
 @pytest.mark.parametrize("style", ["json", "console"])
-def test_no_record_writes_a_line_of_its_own_into_the_log(style, capsys):
+def test_no_record_writes_a_line_of_its_own_into_the_log(style, capsys, tmp_path):
     configure_logging(LogSettings(format=style))
-    told = 0
+    letters = []
     for number in range(400):
         record = hostile_record(INPUTS[number % len(INPUTS)], number)
         try:
             decode(INPUTS[number % len(INPUTS)].event, record.value)
         except InvalidEvent as problem:
-            dead_letter(record, "decode", problem)
-            told += 1
-    for text in STRANGE_TEXTS:
+            letters.append(dead_letter(record, "decode", problem))
+    letters += [
         dead_letter(hostile_record(INPUTS[0], 0), "check", ValueError(text))
-        told += 1
+        for text in STRANGE_TEXTS
+    ]
+    DeadLetters("test", Store(str(tmp_path))).committed(letters)
     lines = capsys.readouterr().err.split("\n")[:-1]
-    assert len(lines) == told
+    assert len(lines) == len(letters)
     for line in lines:
         assert not [letter for letter in line if ord(letter) < 32 or 128 <= ord(letter) < 160]
         assert len(line) < 5000

@@ -5,7 +5,7 @@ import re
 import subprocess
 import sys
 from contextlib import closing
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from confluent_kafka.admin import AlterConfigOpType, ConfigEntry, ConfigResource, ResourceType
@@ -47,7 +47,8 @@ from workers.topics import group_id, topic_name
 
 pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("topics")]
 
-THEN = datetime(2026, 11, 23, 9, 30, 0, 123000, tzinfo=UTC)
+THEN = datetime.now(UTC).replace(hour=9, minute=30, microsecond=123000) - timedelta(days=4)
+NEXT_DAY = (THEN + timedelta(days=1)).date().isoformat()
 MILLISECONDS = int(THEN.timestamp() * 1000)
 SMALL = 150
 """Bytes: a transaction's marker fits, a letter does not."""
@@ -112,8 +113,8 @@ def test_a_letter_is_replayed_once_and_says_how_often_it_failed(
         ]
         _, (row,) = dead_letters("list", "feedback.events.v1", "--reason", "no product")
         assert row["error"] == "UnknownProduct"
-        assert dead_letters("list", "feedback.events.v1", "--since", "2026-11-24")[1] == []
-        assert len(dead_letters("list", "--until", "2026-11-24")[1]) == 2
+        assert dead_letters("list", "feedback.events.v1", "--since", NEXT_DAY)[1] == []
+        assert len(dead_letters("list", "--until", NEXT_DAY)[1]) == 2
         _, (shown,) = dead_letters("show", "feedback.events.v1.dlq", "--at", row["at"])
         assert shown["headers"]["traceparent"] == "00-1-2-01"
 

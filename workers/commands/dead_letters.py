@@ -8,8 +8,11 @@ from typing import Annotated, Any
 import typer
 
 from schemas.topics import TOPICS
+from stylecore.errors import Permanent
+from stylecore.store import Store
 from workers.commands.printing import JsonFlag, print_json, print_table
-from workers.letters import Letter, Selection, contract_name, read_letters
+from workers.letters import Letter, Selection, contract_name, original, read_letters
+from workers.records import Record
 from workers.settings import load_settings
 
 app = typer.Typer(help="What failed, why, and again.", no_args_is_help=True)
@@ -48,16 +51,18 @@ def show(
     at: At = None,
     as_json: JsonFlag = False,
 ) -> None:
-    """Show letters whole: key, value and every header."""
+    """Show letters whole: key, value and every header, also of records kept in the store."""
     from workers.commands.tail import print_readable, readable
 
     settings, wanted = load_settings(), _selection(reason, since, until, at)
+    store = Store(settings.store.uri)
     letters = filter(wanted.has, read_letters(settings, contract_name(topic)))
+    records = [_shown(letter, store) for letter in letters]
     if as_json:
-        print_json([readable(letter.record) for letter in letters])
+        print_json([readable(record) for record in records])
         return
-    for letter in letters:
-        print_readable(letter.record)
+    for record in records:
+        print_readable(record)
 
 
 @app.command()
@@ -91,6 +96,15 @@ def replay(
     print_json(rows) if as_json else print_table("Replay", rows)
     if any(it.refused for it in verdicts):
         raise typer.Exit(1)
+
+
+def _shown(letter: Letter, store: Store) -> Record:
+    """The record that failed; the letter itself where the store has it no more."""
+    try:
+        return original(letter, store)
+    except Permanent as problem:
+        typer.echo(f"{letter.place}: {problem}", err=True)
+        return letter.record
 
 
 def _selection(

@@ -2,29 +2,31 @@
 
 They take turns, a record or a look at a time: a product that is being planned must not miss a style
 that comes at that moment. A record is acknowledged by hand, when the broker has all that it led
-to: Faust would count it as done when it stops in its midst.
+to: Faust would count it as done when it stops in its midst. A record over which the planning fails
+becomes a dead letter; a timer's work that fails is counted, and tried again at its next turn.
 """
 
 from __future__ import annotations
 
 import asyncio
-import os
-import sys
-from collections.abc import Awaitable, Callable, Sequence
+import time
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaError, MessageSizeTooLargeError
 
 from schemas.codec import InvalidEvent
+from stylecore.errors import Permanent, Transient
 from stylecore.liking import Liking
-from stylecore.times import TimeOutOfRange
-from workers.dead_letter import dead_letter
+from workers.crash_guard import count_crash
+from workers.dead_letter import DeadLetters, crash_letter, dead_letter
 from workers.planner.app import raw_topic, record_of
 from workers.planner.liking import WORKER, LikingFollower
 from workers.planner.planning import Planning, Send
 from workers.planner.table import KeptTable
-from workers.records import Output, Record
+from workers.records import Output, Record, timestamp_problem
 from workers.telemetry import RECORDS_CONSUMED, RECORDS_PRODUCED, OncePerMinute, log
 
 RETRY_SECONDS = 1.0
@@ -37,16 +39,30 @@ Work = Callable[[], Awaitable[None]]
 _tell = OncePerMinute()
 
 
+class TooLarge(Exception):
+    """A record that was to be sent is over the limit of `topic`."""
+
+    def __init__(self, topic: str, problem: Exception) -> None:
+        super().__init__(f"over the limit of {topic}: {problem}")
+        self.topic = topic
+
+
 class Agents:
     """Brings records and time to the planning, and what it sends to the broker."""
 
     def __init__(
-        self, app: Any, planning: Planning, tables: Sequence[KeptTable], liking: LikingFollower
+        self,
+        app: Any,
+        planning: Planning,
+        tables: Sequence[KeptTable],
+        liking: LikingFollower,
+        dead_letters: DeadLetters,
     ) -> None:
         self._app = app
         self._planning = planning
         self._tables = tables
         self._liking = liking
+        self._dead_letters = dead_letters
         self._turn = asyncio.Lock()
         self._restored = asyncio.Event()
         self._is_stuck = False
@@ -73,17 +89,21 @@ class Agents:
         """The generator may be another one than when this was last planned."""
         await self._app.tables.recovery.completed.wait()
         await self._learn()
-        await self._in_turn(lambda: self._planning.plan_all("launch", None, self._send))
+        await self._in_turn(
+            lambda: self._counting(self._planning.plan_all("launch", None, self._send))
+        )
         self._restored.set()
 
     async def _look(self) -> None:
         if self._restored.is_set():
             await self._learn()
-            await self._in_turn(lambda: self._planning.look_at_campaigns(self._send))
+            await self._in_turn(
+                lambda: self._counting(self._planning.look_at_campaigns(self._send))
+            )
 
     async def _spend(self) -> None:
         if self._restored.is_set():
-            await self._in_turn(lambda: self._planning.spend(self._send))
+            await self._in_turn(lambda: self._counting(self._planning.spend(self._send)))
 
     async def _learn(self) -> None:
         factors = await asyncio.to_thread(self._liking.look)
@@ -104,7 +124,7 @@ class Agents:
                 # Before each try: metadata that is older than a changelog forgets it again.
                 await self._know_changelogs()
                 await work()
-            except KafkaError as problem:
+            except (KafkaError, Transient) as problem:
                 self._is_stuck = True
                 if _tell(type(problem).__name__):
                     log.warning("again", why=str(problem), kind=type(problem).__name__)
@@ -114,18 +134,49 @@ class Agents:
                 return
 
     async def _take(self, record: Record, take: Take) -> None:
-        """Takes a record. Faust starts an agent that raises anew, past its record."""
+        """Take a record: what it leads to is sent, or it is a dead letter.
+
+        Faust restarts an agent that raises, past its record. Raises KafkaError.
+        """
         RECORDS_CONSUMED.labels(WORKER, record.topic).inc()
+        if (wrong := timestamp_problem(record, time.time() * 1000)) is not None:
+            await self._set_aside(dead_letter(record, "check", wrong))
+            return
         try:
             await take(record, self._send)
-        except (InvalidEvent, TimeOutOfRange) as problem:
-            await self._send([dead_letter(record, "decode", problem)])
+        except (InvalidEvent, Permanent) as problem:
+            await self._set_aside(dead_letter(record, "decode", problem))
+        except TooLarge as problem:
+            await self._set_aside(dead_letter(record, "work", problem))
         except KafkaError:
             raise
-        except Exception:  # noqa: BLE001 (whatever it is, the process ends with it)
-            log.exception("cannot go on", topic=record.topic, offset=record.offset)
-            sys.stderr.flush()
-            os._exit(1)
+        except Exception as problem:  # noqa: BLE001 (kept as a dead letter)
+            log.exception("crash", worker=WORKER, topic=record.topic, offset=record.offset)
+            await self._set_aside(crash_letter(record, problem))
+
+    async def _set_aside(self, letter: Output) -> None:
+        """Send the letter, smaller where its topic refuses it. Raises KafkaError."""
+        while True:
+            try:
+                letters = await asyncio.to_thread(
+                    self._dead_letters.fitted, [letter], time.time() * 1000
+                )
+                await self._send(letters)
+            except TooLarge as problem:
+                if not self._dead_letters.refused(problem.topic, letters):
+                    raise MessageSizeTooLargeError(str(problem)) from problem
+            else:
+                self._dead_letters.committed(letters)
+                return
+
+    async def _counting(self, work: Awaitable[None]) -> None:
+        """A timer's work; what fails is counted and left to the next turn. Raises KafkaError."""
+        try:
+            await work
+        except KafkaError:
+            raise
+        except Exception as problem:  # noqa: BLE001 (counted and logged)
+            count_crash(WORKER, "", problem)
 
     async def _know_changelogs(self) -> None:
         """Faust asks its producer for the partition of a change, and cannot wait for the answer."""
@@ -144,19 +195,31 @@ class Agents:
 
 
 async def send(app: Any, outputs: Sequence[Output]) -> None:
-    """Sends the records and waits until the broker has them. Raises KafkaError."""
+    """Send the records and wait until the broker has them. Raises KafkaError and TooLarge."""
     producer = await app.maybe_start_producer()
-    waiting = [
-        await producer.send(
-            output.topic,
-            output.key,
-            output.value,
-            None,
-            output.timestamp_ms / 1000 or None,
-            list(output.headers),
-        )
-        for output in outputs
-    ]
-    await asyncio.gather(*waiting)
+    waiting = []
     for output in outputs:
+        with _naming(output.topic):
+            waiting.append(
+                await producer.send(
+                    output.topic,
+                    output.key,
+                    output.value,
+                    None,
+                    output.timestamp_ms / 1000 or None,
+                    list(output.headers),
+                )
+            )
+    for output, delivery in zip(outputs, waiting, strict=True):
+        with _naming(output.topic):
+            await delivery
         RECORDS_PRODUCED.labels(WORKER, output.topic).inc()
+
+
+@contextmanager
+def _naming(topic: str) -> Iterator[None]:
+    """Says of which topic the limit is that a record exceeds: aiokafka does not."""
+    try:
+        yield
+    except MessageSizeTooLargeError as problem:
+        raise TooLarge(topic, problem) from problem

@@ -13,10 +13,13 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 
+from aiokafka.errors import KafkaError
+
 from schemas.codec import InvalidEvent, decode
 from schemas.events import Product, Style, StyleDemand, StylizeJob
 from schemas.renders import Reason
 from schemas.topics import JOBS, REJECTED, STYLIZED
+from stylecore.errors import Transient
 from stylecore.liking import Liking
 from stylecore.plan import jobs_of, plan, variant_of, without_jobs
 from stylecore.times import check_times
@@ -73,16 +76,36 @@ class Planning:
             _require_key(key, style.style_id)
             check_times(style, self._clock())
             reason = "campaign" if style.campaign else "launch"
+        before = self.shop.styles.get(key)
         self.shop.put_style(key, style)
-        await self.plan_all(reason, record, send)
+        try:
+            await self.plan_all(reason, record, send)
+        except Exception:
+            # Over a style that stayed, every later product would fail as well.
+            self.shop.restore_style(key, before)
+            raise
 
     async def plan_all(self, reason: Reason, cause: Record | None, send: Send) -> None:
-        """Looks at every product again: the styles or the model may be others than before."""
+        """Plan every product again: the styles or the model may be others than before.
+
+        Where no record is the cause, a product whose planning fails does not keep back the others:
+        its exception is raised after them.
+        """
         styles = self.offered()
+        failed: Exception | None = None
         for key, known in self.shop.all_products():
-            await self._carry_out(key, known.product, styles, reason, cause, send)
+            try:
+                await self._carry_out(key, known.product, styles, reason, cause, send)
+            except (KafkaError, Transient):
+                raise
+            except Exception as problem:
+                if cause is not None:
+                    raise
+                failed = problem
             await asyncio.sleep(0)  # with nothing to send nobody else would have a turn for long
         self._planned_for = styles
+        if failed is not None:
+            raise failed
 
     async def look_at_campaigns(self, send: Send) -> None:
         """Plans all again when a style has come on offer or gone since it was last planned."""
@@ -178,5 +201,9 @@ class Planning:
 
 
 def _require_key(key: bytes, expected: str) -> None:
+    try:
+        key.decode()
+    except UnicodeDecodeError as problem:
+        raise InvalidEvent(f"the key is not UTF-8: {problem}") from problem
     if key != expected.encode():
         raise InvalidEvent(f"the record's key is {key!r}, its event is of {expected!r}")

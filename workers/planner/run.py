@@ -29,7 +29,9 @@ from schemas.topics import (
 from stylecore.errors import SettingsError, Transient
 from stylecore.manifest import GeneratorManifest, load_manifest
 from stylecore.plan import generator_styles
+from stylecore.store import Store
 from workers.admin import admin_client, cluster
+from workers.dead_letter import DeadLetters
 from workers.patience import Pause
 from workers.planner.agents import Agents
 from workers.planner.app import make_app, raw_table, web_port
@@ -63,7 +65,8 @@ def run_planner(settings: Settings) -> None:
         published = raw_table(app, "styles", partitions)
         shop = Shop(products, published, styles)
         planning = Planning(settings, shop, manifest.version, lambda: datetime.now(UTC))
-        agents = Agents(app, planning, (products, published), liking)
+        dead_letters = DeadLetters(WORKER, Store(settings.store.uri))
+        agents = Agents(app, planning, (products, published), liking, dead_letters)
         takes = (planning.take_product, planning.take_style, planning.take_demand)
         for topic, take in zip(INPUTS, takes, strict=True):
             agents.follow(topic_name(settings, topic), take, topic.name)

@@ -38,6 +38,13 @@ class Shop:
         else:
             self.styles[key] = msgspec.json.encode(style)
 
+    def restore_style(self, key: bytes, value: bytes | None) -> None:
+        """Put back what was there before `put_style`; None where nothing was."""
+        if value is None:
+            self.styles.pop(key, None)
+        else:
+            self.styles[key] = value
+
     def offered(self, now: datetime, lead: timedelta) -> dict[str, Style]:
         """The styles on offer at `now`, by id; those of a campaign from `lead` before its start."""
         published = (msgspec.json.decode(value, type=Style) for value in self.styles.values())

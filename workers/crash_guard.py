@@ -1,10 +1,14 @@
-"""The crash-loop guard: records that were in hand when a worker died.
+"""The crash guard: no record stops a worker, neither by an exception nor by killing the process.
 
-Before a batch is worked on, the places of its records are noted in the store. Who finds the note
-of another process takes its records for suspects and tries them one by one, with a note each time.
-A record that a worker died over so twice, alone, is set aside. A note does not know why a process
-ended: an innocent record is set aside where somebody kills the worker twice in the very seconds in
-which it is tried alone.
+**Exceptions.** One that is neither Permanent nor Transient is a fault of ours. `bisect` halves the
+batch until the record is found over which the code fails; that record becomes a dead letter with
+the exception's class and the place in our code, and the others are worked on.
+
+**Deaths.** A record may also take the process down. Before a batch is worked on, the places of its
+records are noted in the store (Suspects). Who finds the note of another process tries these records
+one by one, with a note each time. A record that a worker died over so twice, alone, is set aside. A
+note does not know why a process ended: an innocent record is set aside where somebody kills the
+worker twice in the very seconds in which it is tried alone.
 """
 
 from __future__ import annotations
@@ -18,9 +22,12 @@ import msgspec
 from schemas.codec import InvalidEvent, decode, encode
 from stylecore.errors import Permanent, Transient
 from stylecore.store import Store
+from workers.admin import Refused
 from workers.dead_letter import dead_letter
+from workers.decode import tell_passed_over
 from workers.records import Output, Place, Record
-from workers.telemetry import log
+from workers.telemetry import CRASHES, log
+from workers.transaction import Aborted, Fenced
 
 FOLDER = "attempts"
 DEATHS = 2
@@ -28,6 +35,57 @@ DEATHS = 2
 _PROCESS = uuid4().hex
 
 Work = Callable[[Sequence[Record]], list[Output]]
+
+
+def bisect(
+    records: Sequence[Record],
+    work: Callable[[Sequence[Record]], None],
+    set_aside: Callable[[Record, Exception], None],
+) -> None:
+    """Do `work` on all records, or on ever smaller halves of them where it fails.
+
+    `work` must be all or nothing: what it did before it raised is undone. `set_aside` takes a
+    record over which it fails alone. Raises Transient, where memory is short for one record too,
+    and the control flow of a commit (Aborted, Fenced).
+    """
+    try:
+        work(records)
+    except (Transient, Aborted, Fenced):
+        raise
+    except Refused as problem:  # the cluster's fault, and no record's
+        raise Transient(str(problem)) from problem
+    except Exception as problem:
+        if len(records) > 1:
+            half = len(records) // 2
+            bisect(records[:half], work, set_aside)
+            bisect(records[half:], work, set_aside)
+        elif isinstance(problem, MemoryError):
+            raise Transient(f"memory is short for one record: {problem}") from problem
+        else:
+            set_aside(records[0], problem)
+
+
+def count_crash(worker: str, topic: str, error: Exception) -> None:
+    """Count and log an exception that is a fault of ours and has no dead letter of its own."""
+    CRASHES.labels(worker, topic, type(error).__name__).inc()
+    log.error("crash", worker=worker, topic=topic, exc_info=error)
+
+
+def each(worker: str, records: Iterable[Record], take: Callable[[Record], None]) -> None:
+    """Take every record of a followed table; one that cannot be taken is logged and passed over.
+
+    Another worker owns the topic and keeps the record as a dead letter. Raises Transient.
+    """
+    for record in records:
+        try:
+            take(record)
+        except (InvalidEvent, UnicodeDecodeError) as problem:
+            tell_passed_over(record, problem)
+        except Transient:
+            raise
+        except Exception as problem:  # noqa: BLE001 (a record must not stop who follows the table)
+            count_crash(worker, record.topic, problem)
+            tell_passed_over(record, problem)
 
 
 class Crashed(Permanent):

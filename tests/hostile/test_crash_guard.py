@@ -8,16 +8,21 @@ from datetime import UTC, datetime
 import pytest
 from helpers import wait_until
 from hostile.test_worker_pictures import job, outcomes
+from hypothesis import given
+from hypothesis import strategies as st
 from integration.shop import read_dead_letters_of
 
+from schemas.codec import InvalidEvent
 from schemas.topics import JOBS
 from stylecore.errors import Transient
 from stylecore.store import Store
+from workers.admin import Refused
+from workers.crash_guard import DEATHS, Crashed, Suspects, bisect, each
 from workers.dead_letter import PREFIX
 from workers.demo.products import sample_products
 from workers.publisher import Publisher
 from workers.records import Output, Record
-from workers.suspects import DEATHS, Crashed, Suspects
+from workers.transaction import Aborted, Fenced
 
 POISON = 3
 
@@ -133,6 +138,75 @@ def test_a_batch_that_was_dropped_leaves_no_suspects(store):
 def test_a_note_that_cannot_be_read_is_passed_over(store):
     store.put_note("attempts", "jobs-0", b"not a note")
     assert [outputs is None for outputs in lives(store, [record(1)], deadly(9))] == [False]
+
+
+class Poison(RuntimeError):
+    """A fault of ours over one record."""
+
+
+@given(
+    st.integers(0, 40).flatmap(
+        lambda count: st.tuples(st.just(count), st.sets(st.integers(0, max(0, count - 1))))
+    )
+)
+def test_each_record_over_which_the_work_fails_is_set_aside_and_each_other_is_done_once(drawn):
+    count, poisons = drawn
+    records, done, aside = [record(offset) for offset in range(count)], [], []
+
+    def work(part):
+        if poisons & {it.offset for it in part}:
+            raise Poison
+        done.extend(it.offset for it in part)
+
+    bisect(records, work, lambda it, problem: aside.append((it.offset, type(problem))))
+    assert aside == [(offset, Poison) for offset in sorted(poisons) if offset < count]
+    assert done == [offset for offset in range(count) if offset not in poisons]
+
+
+def test_records_that_fail_together_only_are_done_in_parts():
+    """As 1,200 impressions of distinct styles once did."""
+    done = []
+
+    def work(part):
+        if len(part) > 300:
+            raise RecursionError
+        done.extend(part)
+
+    records = [record(offset) for offset in range(1200)]
+    bisect(records, work, lambda *_: pytest.fail("no record is at fault"))
+    assert done == records
+
+
+@pytest.mark.parametrize(
+    ("raised", "expected"),
+    [
+        (Transient("away"), Transient),
+        (Aborted("refused"), Aborted),
+        (Fenced("replaced"), Fenced),
+        (Refused("no right"), Transient),
+        (MemoryError(), Transient),
+    ],
+)
+def test_what_is_no_records_fault_is_raised_and_nothing_set_aside(raised, expected):
+    def work(part):
+        raise raised
+
+    with pytest.raises(expected):
+        bisect([record(0)], work, lambda *_: pytest.fail("set aside"))
+
+
+def test_a_followed_tables_record_that_cannot_be_taken_is_passed_over():
+    taken = []
+
+    def take(it):
+        if it.offset == 1:
+            raise OverflowError("date value out of range")
+        if it.offset == 2:
+            raise InvalidEvent("not JSON")
+        taken.append(it.offset)
+
+    each("test", [record(offset) for offset in range(4)], take)
+    assert taken == [0, 3]
 
 
 @pytest.mark.integration
