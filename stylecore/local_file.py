@@ -1,4 +1,4 @@
-"""Read a file that must lie in a folder, whatever links somebody puts in its way."""
+"""Local addresses, and files that must lie in a folder, whatever links somebody puts in the way."""
 
 from __future__ import annotations
 
@@ -6,9 +6,25 @@ import errno
 import os
 import stat
 from pathlib import Path
+from urllib.parse import unquote
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+
+
+def local_path(uri: str) -> Path | None:
+    """The path that a local address names; None for other schemes, hosts and chains of them.
+
+    A file URI is percent-decoded, its host empty or localhost (RFC 8089); a plain path is taken as
+    it is.
+    """
+    if uri.startswith("file:/"):
+        rest = uri.removeprefix("file:")
+        if rest.startswith("//"):
+            host, slash, path = rest.removeprefix("//").partition("/")
+            rest = slash + path if host in ("", "localhost") else ""
+        return Path(unquote(rest)) if rest else None
+    return None if "::" in uri or "://" in uri or uri.startswith("file:") else Path(uri)
 
 
 def is_beneath(path: Path, folder: Path) -> bool:

@@ -38,11 +38,12 @@ class Looks:
 
 def looks_of(sources: Sequence[str | None], embedding_of: EmbeddingOf) -> list[Looks]:
     """The embeddings of the photos by product row, a Looks for each network: two do not compare."""
-    found: dict[str, dict[int, Singles]] = {}
+    found: dict[tuple[str, int], dict[int, Singles]] = {}
     for row, source in enumerate(sources):
         embedding = None if source is None else embedding_of(source)
         if embedding is not None:
-            found.setdefault(embedding.model, {})[row] = embedding.as_array()
+            network = embedding.model, len(embedding.vector)
+            found.setdefault(network, {})[row] = embedding.as_array()
     return [
         Looks(np.array(list(vectors), dtype=np.int64), np.stack(list(vectors.values())))
         for vectors in found.values()

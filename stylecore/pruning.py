@@ -13,7 +13,7 @@ from datetime import datetime
 
 from msgspec import Struct
 
-from schemas.codec import decode
+from schemas.codec import InvalidEvent, decode
 from stylecore.embeddings import FOLDER as EMBEDDINGS
 from stylecore.sidecar import FOLDER as SIDECARS
 from stylecore.sidecar import Sidecar
@@ -34,6 +34,8 @@ class Unneeded(Struct, frozen=True):
     """By folder."""
     kept: dict[str, int]
     """Files that stay, by folder."""
+    unreadable: int = 0
+    """Sidecars that could not be read; they stay, and are replaced when drawn again."""
 
 
 def find_unneeded(
@@ -43,7 +45,7 @@ def find_unneeded(
 
     The newest `keep_factors` artifacts stay in any case, to go back to. Raises Transient.
     """
-    sidecars, of_sidecars, kept_sidecars = _sidecars(store, named, written_before)
+    sidecars, of_sidecars, kept_sidecars, unreadable = _sidecars(store, named, written_before)
     by_folder = {folder: _ours(store, folder) for folder in (IMAGES, EMBEDDINGS, POSTERS, FACTORS)}
     needed = {
         IMAGES: named | of_sidecars,
@@ -60,7 +62,7 @@ def find_unneeded(
         for folder, files in by_folder.items()
     }
     kept = {folder: len(files) - len(blobs[folder]) for folder, files in by_folder.items()}
-    return Unneeded(sidecars, blobs, {SIDECARS: kept_sidecars, **kept})
+    return Unneeded(sidecars, blobs, {SIDECARS: kept_sidecars, **kept}, unreadable)
 
 
 def remove_if_old(store: Store, file: StoredFile, written_before: datetime) -> bool:
@@ -73,31 +75,36 @@ def remove_if_old(store: Store, file: StoredFile, written_before: datetime) -> b
 
 def _sidecars(
     store: Store, named: AbstractSet[bytes], written_before: datetime
-) -> tuple[list[StoredFile], set[bytes], int]:
-    """The sidecars that may go, the images of the others, and how many those are."""
-    unneeded, needed, kept = [], set(), 0
+) -> tuple[list[StoredFile], set[bytes], int, int]:
+    """The sidecars that may go; the images of the others, how many those are, how many unreadable.
+
+    One that was left half written, a dot before its name, names no image and goes when it is old.
+    """
+    unneeded, needed, kept, unreadable = [], set(), 0, 0
     for file in _ours(store, SIDECARS):
-        image = _image_of(store, file)
-        if image in named or not _is_old(store, file, written_before):
-            needed.add(image)
+        half_written = file.name.startswith(".")
+        image = None if half_written else _image_of(store, file)
+        if image is None and not half_written:
+            unreadable += 1
+            kept += 1
+        elif image in named or not _is_old(store, file, written_before):
+            needed |= {image} if image else set()
             kept += 1
         else:
             unneeded.append(file)
-    return unneeded, needed, kept
+    return unneeded, needed, kept, unreadable
 
 
 def _ours(store: Store, folder: str) -> list[StoredFile]:
     return [file for file in store.files(folder) if OURS.fullmatch(file.name)]
 
 
-def _image_of(store: Store, file: StoredFile) -> bytes:
-    """The digest of a sidecar's image; none where it is half written, or went meanwhile."""
-    if file.name.startswith("."):
-        return b""
+def _image_of(store: Store, file: StoredFile) -> bytes | None:
+    """The digest of a sidecar's image; None where it cannot be read, or went meanwhile."""
     try:
         return bytes.fromhex(decode(Sidecar, store.content(file)).sha256)
-    except NotInStore:
-        return b""
+    except (NotInStore, InvalidEvent):
+        return None
 
 
 def _newest(store: Store, files: list[StoredFile], count: int) -> set[bytes]:

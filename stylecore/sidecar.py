@@ -5,10 +5,14 @@ from __future__ import annotations
 from hashlib import sha256
 
 import msgspec
+import structlog
 
-from schemas.codec import decode, encode
+from schemas.codec import encode
 from schemas.events import Quality, StyleDefinition
+from schemas.types import Label, Pixels, Sha256, Uri
 from stylecore.store import Store
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
 FOLDER = "renders"
 
@@ -16,11 +20,11 @@ FOLDER = "renders"
 class Sidecar(msgspec.Struct, frozen=True, kw_only=True):
     """A stored render: its picture and the gate's figures. The verdict is not kept: bounds move."""
 
-    image_uri: str
-    sha256: str
-    width: int
-    height: int
-    media_type: str
+    image_uri: Uri
+    sha256: Sha256
+    width: Pixels
+    height: Pixels
+    media_type: Label
     quality: Quality
 
 
@@ -39,11 +43,24 @@ def render_key(*, source: str, style: str, model: str, size: int, seed: int) -> 
 
 
 def read_sidecar(store: Store, key: str) -> Sidecar | None:
-    """What was drawn under this key before, or None. Raises Transient."""
-    data = store.get_sidecar(FOLDER, key)
-    return None if data is None else decode(Sidecar, data)
+    """What was drawn under this key before, or None. Raises Transient.
+
+    A sidecar that cannot be read, or whose image is gone or empty, is logged and counts as absent.
+    """
+    sidecar = store.get_json(FOLDER, key, Sidecar)
+    if sidecar is not None and not store.has_blob(sidecar.image_uri):
+        log.warning("sidecar_without_image", key=key, image_uri=sidecar.image_uri)
+        return None
+    return sidecar
 
 
 def write_sidecar(store: Store, key: str, sidecar: Sidecar) -> Sidecar:
     """Keep the sidecar unless another was first; return the one that is kept. Raises Transient."""
-    return decode(Sidecar, store.put_sidecar(FOLDER, key, encode(sidecar)))
+    data = encode(sidecar)
+    if store.put_sidecar(FOLDER, key, data) == data:
+        return sidecar
+    kept = read_sidecar(store, key)
+    if kept is None:
+        store.replace_sidecar(FOLDER, key, data)
+        return sidecar
+    return kept

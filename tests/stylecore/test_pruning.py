@@ -59,6 +59,15 @@ def test_one_image_of_two_sidecars_needs_both(store):
     assert names(find_unneeded(store, set(), LATER, 1).sidecars) == {"a" * 64, "b" * 64}
 
 
+@pytest.mark.parametrize("broken", [b"", b"[]", b"not JSON", b'{"sha256": "xyz"}'])
+def test_a_sidecar_that_cannot_be_read_is_passed_over_and_counted(store, broken):
+    named = put_render(store, "a", b"one")
+    store.put_sidecar(SIDECARS, "b" * 64, broken)
+    found = find_unneeded(store, {named}, LATER, 1)
+    assert (found.sidecars, found.unreadable) == ([], 1)
+    assert find_unneeded(store, set(), LATER, 1).unreadable == 1
+
+
 def test_what_was_written_within_the_age_limit_stays(store):
     put_render(store, "a", b"one")
     found = find_unneeded(store, set(), EARLIER, 1)

@@ -115,6 +115,22 @@ def test_a_render_that_exists_is_not_drawn_again(studio):
     assert again[0][0].sha256 == first[0][0].sha256
 
 
+@pytest.mark.parametrize("broken", [b"", b"[]", b"{}", b"image gone"])
+def test_a_render_whose_sidecar_was_lost_is_drawn_again(studio, broken):
+    ((first,),) = stylize([job(PHOTOS[0], ink=INK)], studio, NOW)
+    (sidecar,) = studio.store.files("renders")
+    (image,) = studio.store.files("images")
+    if broken == b"image gone":
+        studio.store.remove(image)
+    else:
+        Path(sidecar.path).write_bytes(broken)
+    for _ in range(2):  # the second finds what the first drew
+        ((again,),) = stylize([job(PHOTOS[0], ink=INK)], studio, NOW)
+        assert again == first
+        assert studio.store.get(again.image_uri)
+    assert studio.engine.drawn == 2
+
+
 def test_what_the_feature_network_sees_in_a_drawn_photo_is_kept(studio):
     ((image,),) = stylize([job(PHOTOS[0], ink=INK)], studio, NOW)
     found = read_embedding(studio.store, image.source_sha256)

@@ -51,9 +51,12 @@ def prune(
     rows = _rows(pruned.found)
     if as_json:
         done = {"removed": pruned.removed, "removed_bytes": pruned.removed_bytes}
+        done["unreadable_sidecars"] = pruned.found.unreadable
         print_json({"folders": rows, "applied": apply, **done})
         return
     print_table("Store", rows)
+    if pruned.found.unreadable:
+        typer.echo(f"{pruned.found.unreadable} sidecars cannot be read and were passed over")
     if apply:
         typer.echo(f"{pruned.removed} files removed, {pruned.removed_bytes / 1e6:.1f} MB")
     else:

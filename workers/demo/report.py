@@ -18,6 +18,7 @@ from PIL import Image, ImageOps
 
 from schemas.events import Recommendations
 from stylecore.images import decode
+from stylecore.local_file import local_path
 from stylecore.simulate import hit_curve
 from workers.demo.shopping import Visit
 from workers.demo.stage import Scene
@@ -129,7 +130,7 @@ def _shelf(shown: Recommendations, visit: Visit, titles: dict[str, str]) -> list
 @lru_cache(maxsize=4096)
 def thumbnail(uri: str) -> str:
     """A picture of the store or a photo, small, as a data address."""
-    data = Path(uri.removeprefix("file://")).read_bytes()
+    data = (local_path(uri) or Path(uri)).read_bytes()
     picture = Image.fromarray(decode(data, short_side=THUMBNAIL, max_pixels=MAX_PIXELS).pixels)
     small = ImageOps.contain(picture, (THUMBNAIL, THUMBNAIL))
     buffer = io.BytesIO()

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from schemas.events import Product, RejectedImage, StylizedImage
+from stylecore.local_file import local_path
 from stylecore.simulate import hit_rates
 from workers.demo.shopping import Visit
 from workers.demo.stage import Scene
@@ -80,4 +81,4 @@ def write_renders(outcome: Outcome, folder: Path) -> None:
     for (product_id, style_id), image in outcome.published.items():
         target = folder / style_id / f"{product_id}.webp"
         target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(Path(image.image_uri.removeprefix("file://")).read_bytes())
+        target.write_bytes((local_path(image.image_uri) or Path(image.image_uri)).read_bytes())
