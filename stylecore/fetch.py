@@ -16,15 +16,15 @@ import fsspec
 
 from stylecore.addresses import Network, Unreachable
 from stylecore.errors import Permanent, Transient
-from stylecore.local_file import is_beneath, read_beneath
-from stylecore.web_fetch import Bounds, NotServed, get
+from stylecore.local_file import is_beneath, local_path, read_beneath
+from stylecore.web_fetch import Bounds, NotServed, escaped, get
 
 WEB = ("http", "https")
 BUCKETS = ("s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "memory")
 """Schemes of fsspec whose host no address can choose; any other is refused."""
 SECONDS = 30.0
 NOTHING_THERE = {errno.ENOENT, errno.EISDIR, errno.ENOTDIR, errno.ENAMETOOLONG}
-_ODD = re.compile(r"[\x00-\x20\x7f-\x9f\\]")
+_ODD = re.compile(r"[\x00-\x1f\x7f-\x9f\\]")
 _DECODED = 3
 """How often %-escapes are taken off to look for `..`."""
 
@@ -47,7 +47,7 @@ def fetch(
     allowed folder. A web address is connected only at the open internet or in `networks`. Raises
     NotFetchable, or Transient where trying again may help.
     """
-    local = _local_path(uri)
+    local = local_path(uri)
     if local is not None:
         data = _read_local(uri, local, allowed_prefixes, max_bytes + 1)
     elif not _is_allowed(uri, allowed_prefixes):
@@ -71,7 +71,7 @@ def fetch(
 
 
 def _read_local(uri: str, path: Path, allowed_prefixes: Sequence[str], most: int) -> bytes:
-    folders = (_local_path(prefix) for prefix in allowed_prefixes)
+    folders = (local_path(prefix) for prefix in allowed_prefixes)
     for folder in folders:
         if folder is not None and is_beneath(path, folder):
             try:
@@ -91,7 +91,9 @@ def _read_bucket(uri: str, most: int) -> bytes:
         raise NotFetchable(f"no photo can be read at {uri}") from problem
     except (ValueError, ImportError) as problem:
         raise NotFetchable(f"{uri}: {problem}") from problem
-    except OSError as problem:
+    except Exception as problem:  # clients of buckets raise more than OSError where one is away
+        if isinstance(problem, OSError) and problem.errno in NOTHING_THERE:
+            raise NotFetchable(f"no photo can be read at {uri}") from problem
         raise Transient(f"{uri} cannot be fetched now: {problem}") from problem
     return data
 
@@ -101,6 +103,11 @@ def _is_allowed(
 ) -> bool:
     """Whether a remote address is plain, of a known scheme, and under a prefix."""
     scheme, separator, rest = uri.partition("://")
+    prefixes = _remote(allowed_prefixes)
+    if scheme in WEB:  # a bucket's key is taken as it is, spaces and % included
+        if " " in uri:
+            return False
+        uri, prefixes = escaped(uri), tuple(map(escaped, prefixes))
     return (
         bool(separator)
         and scheme in schemes
@@ -108,7 +115,7 @@ def _is_allowed(
         and "@" not in rest.partition("/")[0]
         and not _ODD.search(uri)
         and not _climbs(rest)
-        and uri.startswith(_remote(allowed_prefixes))
+        and uri.startswith(prefixes)
     )
 
 
@@ -124,13 +131,6 @@ def _refusal(uri: str, allowed_prefixes: Sequence[str]) -> NotFetchable:
     return NotFetchable(f"{uri} is under no allowed prefix ({allowed})")
 
 
-def _local_path(uri: str) -> Path | None:
-    """The path of a local address, None for another scheme or a chain of them."""
-    if uri.startswith("file://"):
-        return Path(uri.removeprefix("file://"))
-    return None if "::" in uri or "://" in uri else Path(uri)
-
-
 def _remote(prefixes: Sequence[str]) -> tuple[str, ...]:
     """Remote prefixes, each closed by '/', so that no longer host name slips through."""
-    return tuple(f"{p.rstrip('/')}/" for p in prefixes if _local_path(p) is None and "://" in p)
+    return tuple(f"{p.rstrip('/')}/" for p in prefixes if local_path(p) is None and "://" in p)

@@ -7,6 +7,7 @@ passwords are used, nothing is unpacked, and what the server says of the content
 
 from __future__ import annotations
 
+import re
 import ssl
 import threading
 import time
@@ -80,10 +81,33 @@ def _ask(url: str, bounds: Bounds, deadline: float) -> bytes | str:
     return answer
 
 
+def escaped(url: str) -> str:
+    """The address with its path and query percent-encoded where they must be, as browsers do.
+
+    What is encoded already stays so, its digits in capitals (RFC 3986, section 6.2.2.1).
+    """
+    scheme, separator, rest = url.partition("://")
+    host, slash, path = rest.partition("/")
+    path = quote(path, safe="%/?#[]:@!$&'()*+,;=~", errors="surrogateescape")
+    path = re.sub("%[0-9a-fA-F]{2}", lambda found: found[0].upper(), path)
+    return f"{scheme}{separator}{host}{slash}{path}"
+
+
+def _moved_to(url: str, location: str) -> str:
+    """Where a Location header points, which may hold spaces and any bytes, in UTF-8 or not."""
+    text = location.encode("iso-8859-1").decode(
+        "utf-8", "surrogateescape"
+    )  # as http.client read it
+    try:
+        return escaped(urljoin(url, text))
+    except ValueError as problem:
+        raise NotServed(f"{url} leads to {location!r}, which is no address: {problem}") from problem
+
+
 def _read(url: str, response: HTTPResponse, bounds: Bounds) -> bytes | str:
     location = response.getheader("Location")
     if response.status in MOVED and location:
-        return urljoin(url, location)
+        return _moved_to(url, location)
     if response.status in AGAIN or response.status >= 500:
         raise Transient(f"{url} cannot be fetched now: the server answers {response.status}")
     if response.status != 200:

@@ -113,6 +113,47 @@ def test_a_redirect_within_the_prefix_is_followed_but_not_in_a_circle():
         assert len(asked) == 6
 
 
+@pytest.mark.parametrize(
+    ("place", "asked_for"),
+    [
+        ("/photos/blue mug.png", "/photos/blue%20mug.png"),
+        ("blue mug.png", "/photos/blue%20mug.png"),
+        ("/photos/müsli schüssel.png", "/photos/m%C3%BCsli%20sch%C3%BCssel.png"),
+        ("/photos/m%c3%bcsli.png?w=ü b", "/photos/m%C3%BCsli.png?w=%C3%BC%20b"),
+        ("/photos/100%.png", "/photos/100%.png"),
+        ("{other}/photos/jumbled ☕.png#top", "/photos/jumbled%20%E2%98%95.png"),
+        (b"/photos/m\xfcsli.png", "/photos/m%FCsli.png"),
+    ],
+)
+def test_a_redirect_may_hold_spaces_and_any_bytes_as_browsers_allow(place, asked_for):
+    with server() as (other, asked_of_other):
+        raw = place if isinstance(place, bytes) else place.format(other=other).encode()
+        with server(moved_to=raw.decode("latin-1")) as (shop, asked):
+            assert load(f"{shop}/photos/moved.png", shop, other) == PICTURE
+        assert (asked_of_other or asked)[-1] == asked_for
+
+
+@pytest.mark.parametrize("place", [b"http://[bad/a.png", b"http://\xe2\x84\x80/a.png", b"//[::1"])
+def test_a_redirect_to_what_is_no_address_is_refused(place):
+    with server(moved_to=place.decode("latin-1")) as (shop, _), pytest.raises(NotFetchable):
+        load(f"{shop}/photos/moved.png", shop)
+
+
+@pytest.mark.parametrize("place", ["/photos/a b/../../secret.png", "/photos/ü/%2e%2e/secret.png"])
+def test_none_of_that_leads_out_of_the_prefix(place):
+    raw = place.encode().decode("latin-1")
+    with server(moved_to=raw) as (shop, asked):
+        with pytest.raises(NotFetchable, match="under no allowed prefix"):
+            load(f"{shop}/photos/moved.png", f"{shop}/photos")
+        assert asked == ["/photos/moved.png"]
+
+
+@pytest.mark.parametrize("folder", ["m%C3%BCsli", "müsli", "m%c3%bcsli"])
+def test_a_prefix_may_be_encoded_or_not(shop, folder):
+    for name in ("m%C3%BCsli", "müsli", "m%c3%bcsli"):
+        assert load(f"{shop}/{name}/mug.png", f"{shop}/{folder}") == PICTURE
+
+
 def test_a_name_is_looked_up_once_so_that_it_cannot_change_its_address_in_between():
     looked_up = []
 

@@ -2,8 +2,12 @@
 
 import os
 
+import fsspec
 import pytest
+from s3_server import BUCKET, s3_server
+from s3fs import S3FileSystem
 
+from stylecore.errors import Transient
 from stylecore.fetch import NotFetchable, fetch
 
 
@@ -16,6 +20,13 @@ def shop(tmp_path):
     return folder
 
 
+@pytest.fixture(scope="module")
+def s3():
+    S3FileSystem.clear_instance_cache()  # which may know another server
+    with s3_server() as endpoint:
+        yield endpoint
+
+
 def get(uri, *prefixes, max_bytes=1000):
     return fetch(str(uri), allowed_prefixes=tuple(map(str, prefixes)), max_bytes=max_bytes)
 
@@ -24,6 +35,69 @@ def test_a_photo_under_an_allowed_prefix_is_fetched(shop):
     assert get(shop / "mug.jpg", shop) == b"photo"
     assert get((shop / "mug.jpg").as_uri(), shop.as_uri()) == b"photo"
     assert get(shop / "sub" / ".." / "mug.jpg", shop) == b"photo"
+
+
+def test_a_file_uri_is_percent_encoded_and_may_name_localhost(shop):
+    for name in ("blue mug.jpg", "müsli.jpg", "100%.jpg", "a+b.jpg", "50%20off.jpg"):
+        (shop / name).write_bytes(name.encode())
+        uri = (shop / name).as_uri()
+        assert get(uri, shop) == name.encode()
+        assert get(uri, shop.as_uri()) == name.encode()
+        assert get(uri.replace("file://", "file://localhost"), shop) == name.encode()
+        assert get(uri.replace("file://", "file:"), shop) == name.encode()
+        assert get(shop / name, shop) == name.encode()  # a plain path is taken as it is
+    assert get(f"file://{shop}/blue mug.jpg", shop) == b"blue mug.jpg"  # as older stores wrote it
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "file://{shop}/%2e%2e/secret.jpg",
+        "file://{shop}/..%2fsecret.jpg",
+        "file://localhost{shop}/../secret.jpg",
+        "file:{shop}/../secret.jpg",
+        "file://elsewhere{shop}/mug.jpg",
+        "file://{shop}/mug.jpg%00",
+        "file://localhost",
+        "file:mug.jpg",
+        "file:",
+    ],
+)
+def test_no_file_uri_leads_out_of_its_folder(shop, uri):
+    with pytest.raises(NotFetchable):
+        get(uri.format(shop=shop), shop)
+
+
+KEYS = ["blue mug.jpg", "100% wool.jpg", "a%20b.jpg", "a+b&c=d.jpg", "müsli ☕.jpg", "a[1]*?.jpg"]
+
+
+@pytest.mark.parametrize("key", KEYS)
+@pytest.mark.parametrize("scheme", ["memory", "s3"])
+def test_a_key_is_taken_as_it_is(scheme, key, request):
+    root = f"s3://{BUCKET}" if request.getfixturevalue("s3") and scheme == "s3" else "memory://shop"
+    fsspec.filesystem(scheme).pipe_file(f"{root}/photos/{key}", b"photo")
+    assert get(f"{root}/photos/{key}", f"{root}/photos") == b"photo"
+    for escape in ("../secret.jpg", "%2e%2e/secret.jpg", "a\nb", "..\\secret"):
+        with pytest.raises(NotFetchable, match="no allowed prefix"):
+            get(f"{root}/photos/{escape}", f"{root}/photos")
+    with pytest.raises(NotFetchable, match="no photo can be read"):
+        get(f"{root}/photos/none {key}", root)
+
+
+def test_a_key_too_long_for_the_bucket_is_refused(s3):
+    with pytest.raises(NotFetchable):
+        get(f"s3://{BUCKET}/{'x' * 3000}.jpg", f"s3://{BUCKET}")
+
+
+def test_a_bucket_that_does_not_answer_is_trouble_that_may_pass(monkeypatch):
+    S3FileSystem.clear_instance_cache()
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+    with pytest.raises(Transient, match="cannot be fetched now"):
+        get(f"s3://{BUCKET}/a.jpg", f"s3://{BUCKET}")
+    S3FileSystem.clear_instance_cache()
 
 
 @pytest.mark.parametrize(

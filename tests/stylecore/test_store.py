@@ -27,6 +27,7 @@ ODD = "100% of our+shop/\u00fcber a%20b"
 
 @pytest.fixture(scope="module")
 def s3():
+    S3FileSystem.clear_instance_cache()  # which may know another server
     with s3_server():
         yield f"s3://{BUCKET}"
 
