@@ -1,23 +1,25 @@
 """How much all shoppers together did with each product and in each style, decayed.
 
-Counted by an instance from the feedback that it sees, and fitted by the trainer from all states;
-either way it becomes `Priors`, which name products, categories and styles by id, so that they
-can be aligned with any catalogue. Who did it is not known here.
+Counted from shoppers' states: by an instance as its own change, by the trainer from all at once.
+A shopper counts once a product and style, with at most a purchase's weight, so that one id that
+clicks thousands of times moves nothing; memory is bounded, for the states are what remembers who
+was counted. Either way it becomes `Priors`, which name products, categories and styles by id, so
+that they can be aligned with any catalogue.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 import numpy as np
 from numpy.typing import NDArray
 
-from schemas.events import Feedback, UserState
+from schemas.events import Feedback, Interaction, UserState
 from stylecore.catalogue import Catalogue
 from stylecore.decay import decay
-from stylecore.evidence import Doubles, gather
+from stylecore.evidence import Doubles
 from stylecore.preferences import Rules, style_evidence
 
 RESCALE_AFTER = 64.0
@@ -49,7 +51,10 @@ class Popularity:
         self._styles = np.zeros((64, 8), dtype=np.float64)
 
     def count(self, event: Feedback, now: datetime) -> None:
-        """Adds an event; impressions, dismissals and unknown products add nothing."""
+        """Adds an event, whoever did it; impressions, dismissals and unknown products add nothing.
+
+        Without states, a shopper's repetitions count each time.
+        """
         row = self.catalogue.row_of.get(event.product_id)
         weight = self.rules.kind_weights.get(event.kind)
         if row is None or weight is None:
@@ -63,14 +68,44 @@ class Popularity:
 
     def count_states(self, states: Sequence[UserState], now: datetime) -> None:
         """Adds what shoppers did before, as their states tell."""
-        catalogue = self.catalogue
-        seen = gather(states, now, self.rules, catalogue.row_of, catalogue.column_of)
+        self._scale(now)
+        self._add([item for state in states for item in state.interactions], 1.0)
+
+    def count_changes(
+        self, changes: Iterable[tuple[UserState | None, UserState]], now: datetime
+    ) -> None:
+        """Counts states as they are in place of what they were; None was not there."""
+        self._scale(now)
+        gone: list[Interaction] = []
+        new: list[Interaction] = []
+        for before, after in changes:
+            old = () if before is None else before.interactions
+            # What an event leaves alone stays the same object.
+            kept = {id(item) for item in old} & {id(item) for item in after.interactions}
+            gone += [item for item in old if id(item) not in kept]
+            new += [item for item in after.interactions if id(item) not in kept]
+        self._add(gone, -1.0)
+        self._add(new, 1.0)
+
+    def _add(self, seen: Sequence[Interaction], sign: float) -> None:
+        """Adds or takes away interactions with known products."""
+        row_of, column_of = self.catalogue.row_of, self.catalogue.column_of
+        seen = [item for item in seen if item.product_id in row_of]
+        if not seen:
+            return
         self._fit_size()
-        scale = self._scale(now)
-        np.add.at(self._weights, seen.product, seen.weight * scale)
-        styled = seen.style >= 0
-        cells = (seen.product[styled], seen.style[styled])
-        np.add.at(self._styles, cells, seen.style_evidence[styled] * scale)
+        most = max(self.rules.kind_weights.values(), default=0.0)
+        rows = np.array([row_of[item.product_id] for item in seen])
+        columns = np.array([column_of.get(item.style_id or "", -1) for item in seen])
+        ages = np.array([(item.updated_at - self.since).total_seconds() for item in seen])
+        half_lives = ages / self.rules.half_life.total_seconds()
+        scales = sign * np.exp2(np.clip(half_lives, -RESCALE_AFTER, RESCALE_AFTER))
+        weights = np.minimum([item.weight for item in seen], most)
+        np.add.at(self._weights, rows, weights * scales)
+        evidence = np.array([item.style_evidence for item in seen])
+        styled = columns >= 0
+        cells = (rows[styled], columns[styled])
+        np.add.at(self._styles, cells, (evidence * scales)[styled])
 
     def priors(self, now: datetime) -> Priors:
         """The present weights, by id."""

@@ -119,7 +119,7 @@ class PreferencesHandler:
         self._shown_to_everyone: list[str] = []
         self._shown_at = now
         self._encoder: ListEncoder | None = None
-        self._to_count: list[Taken] = []
+        self._to_count: list[Touched] = []
         self._counted: set[int] = set()
         self._partitions = len(partitions_of(settings, [FEEDBACK]))
         self.topics = (topic_name(settings, FEEDBACK),)
@@ -142,6 +142,8 @@ class PreferencesHandler:
 
     def _count_once(self, restored: dict[int, dict[str, UserState]], now: datetime) -> None:
         """Popularity by the states; those of a partition that comes back are in it already."""
+        if not self._shelves.needs_popularity:
+            return
         new = restored.keys() - self._counted
         states = [state for number in new for state in restored[number].values()]
         for first in range(0, len(states), COUNTED_AT_ONCE):
@@ -162,7 +164,7 @@ class PreferencesHandler:
             forgotten = wanted_forgotten(records, self._partitions, outputs)
         with stage(WORKER, "apply"):
             touched = apply_feedback(self._states, taken, forgotten, self._rules)
-        self._to_count = [(record, event) for record, event in taken if event.kind != "impression"]
+        self._to_count = [shopper for shopper in touched if shopper.acted]
         outputs += forgetting(self._settings, forgotten)
         if touched:
             outputs += self._results(touched)
@@ -175,11 +177,15 @@ class PreferencesHandler:
 
     def committed(self) -> None:
         """The batch is in the topics: its states and counts are final."""
+        if self._to_count and self._shelves.needs_popularity:
+            changes = [
+                (self._states.known(shopper.record.partition, shopper.state.user_id), shopper.state)
+                for shopper in self._to_count
+            ]
+            self._shelves.popularity.count_changes(changes, datetime.now(UTC))
+        self._to_count = []
         self._states.commit()
         self._sweep.committed()
-        for record, event in self._to_count:
-            self._shelves.popularity.count(event, record.at)
-        self._to_count = []
 
     def aborted(self) -> None:
         """The batch comes again."""

@@ -53,6 +53,11 @@ class Shelves:
         """Products and renders as followed so far."""
         return self._follower.catalogue
 
+    @property
+    def needs_popularity(self) -> bool:
+        """Whether popularity is counted here: until there are factors, which bring their own."""
+        return self._factors is None
+
     def renewed_at(self, now: datetime) -> datetime:
         """Since when all older lists are old ones: by the factors in use, or by a campaign."""
         since = self.assortment(now).season.since

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import numpy as np
+import pytest
 import worlds
 from hypothesis import given
 from hypothesis import strategies as st
 
+from schemas.events import UserState
 from stylecore.assortment import arrange
 from stylecore.catalogue import Catalogue
 from stylecore.popularity import Popularity
-from stylecore.preferences import Rules
+from stylecore.preferences import Rules, apply, empty
 from stylecore.style_choice import ChoiceRules
 
 PRODUCTS, STYLES = range(80), ("original", "neon", "pastel", *(f"style-{n}" for n in range(9)))
@@ -125,3 +129,54 @@ def test_popularity_counts_actions_decays_and_reads_states_alike() -> None:
     assert (ours.product_weights > 0).tolist() == [True, True, False, False]
     later = counted.priors(worlds.NOW + 200 * rules.half_life).product_weights
     assert (later < 1e-30).all()
+
+
+@given(st.data())
+def test_popularity_of_changes_is_that_of_the_states_they_lead_to(data: st.DataObject) -> None:
+    shop, rules = worlds.catalogue(4), Rules(history=5)
+    counted = Popularity(shop, rules, worlds.NOW)
+    states: dict[str, UserState] = {}
+    now = worlds.NOW
+    for number in range(data.draw(st.integers(0, 30))):
+        now += timedelta(days=data.draw(st.sampled_from([0, 1, 40])))
+        event = worlds.feedback(
+            data.draw(st.sampled_from(["ada", "bob"])),
+            f"product-{data.draw(st.integers(0, 4))}",
+            data.draw(st.sampled_from([None, *worlds.STYLES[:3]])),
+            data.draw(st.sampled_from(["click", "cart", "purchase", "dismiss"])),
+            now,
+            event_id=f"event-{number}",
+            propensity=0.1,
+        )
+        before = states.get(event.user_id)
+        after = apply(before or empty(event.user_id), event, now, rules)
+        counted.count_changes([(before, after)], now)
+        states[event.user_id] = after
+    restored = Popularity(shop, rules, now)
+    restored.count_states(list(states.values()), now)
+    ours, theirs = counted.priors(now), restored.priors(now)
+    np.testing.assert_allclose(ours.product_weights, theirs.product_weights, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(ours.category_style, theirs.category_style, rtol=1e-4, atol=1e-5)
+
+
+def test_one_id_that_clicks_thousands_of_times_counts_once_a_product_and_style() -> None:
+    shop, rules = worlds.catalogue(4), Rules()
+    counted = Popularity(shop, rules, worlds.NOW)
+    state: UserState | None = None
+    for number in range(3000):
+        click = worlds.feedback(
+            "bot", f"product-{number % 4}", "neon", event_id=f"e{number}", propensity=0.1
+        )
+        before, state = state, apply(state or empty("bot"), click, worlds.NOW, rules)
+        counted.count_changes([(before, state)], worlds.NOW)
+    once = apply(
+        empty("eve"),
+        worlds.feedback("eve", "product-0", "pastel", propensity=0.1),
+        worlds.NOW,
+        rules,
+    )
+    counted.count_changes([(None, once)], worlds.NOW)
+    priors = counted.priors(worlds.NOW)
+    by_style = dict(zip(priors.style_ids, priors.category_style.sum(axis=0).tolist(), strict=True))
+    assert by_style["neon"] == pytest.approx(4 * by_style["pastel"])
+    assert priors.product_weights.max() <= rules.kind_weights["purchase"] + 1
