@@ -24,7 +24,7 @@ import numpy as np
 
 from stylecore.decoder_process import Answer, Limits, Raster, read_frame, write_frame
 from stylecore.errors import Transient
-from stylecore.images import MAX_ASPECT, NotAPhoto, Photo, Pixels
+from stylecore.images import MAX_ASPECT, NOTES, Alpha, NotAPhoto, Photo, Pixels
 
 TRIES = 2
 """A photo that ends the process so often is at fault itself."""
@@ -146,18 +146,25 @@ def _started(limits: Limits) -> subprocess.Popen[bytes]:
 def _photo(answer: Answer, data: bytes) -> Photo:
     if answer.working is None:
         raise NotAPhoto(answer.problem[:500])
-    large = None if answer.large is None else _pixels(answer.large)
-    return Photo(_pixels(answer.working), sha256(data).hexdigest(), large)
+    pixels, alpha = _planes(answer.working)
+    large, large_alpha = (None, None) if answer.large is None else _planes(answer.large)
+    digest = sha256(data).hexdigest()
+    notes = tuple(note for note in answer.notes if note in NOTES)
+    return Photo(pixels, digest, large, alpha, large_alpha, notes)
 
 
-def _pixels(raster: Raster) -> Pixels:
-    return np.frombuffer(raster.data, np.uint8).reshape(raster.height, raster.width, 3)
+def _planes(raster: Raster) -> tuple[Pixels, Alpha | None]:
+    """The pixels, and their alpha if they have one."""
+    levels = np.frombuffer(raster.data, np.uint8).reshape(raster.height, raster.width, -1)
+    if levels.shape[2] == 3:
+        return levels, None
+    return np.ascontiguousarray(levels[..., :3]), np.ascontiguousarray(levels[..., 3])
 
 
 def _most_bytes(limits: Limits) -> int:
     """Of an honest answer."""
     sides = (max(limits.short_side, 16), max(limits.output_side, 16))
-    return LONGEST_PROBLEM + sum(3 * MAX_ASPECT * side**2 for side in sides)
+    return LONGEST_PROBLEM + sum(4 * MAX_ASPECT * side**2 for side in sides)
 
 
 def _cause(status: int) -> str:

@@ -16,7 +16,7 @@ from typing import BinaryIO
 import msgspec
 import numpy as np
 
-from stylecore.images import NotAPhoto, Pixels, decode
+from stylecore.images import Alpha, NotAPhoto, Pixels, decode
 
 LENGTH = struct.Struct(">Q")
 BASE_BYTES = 512_000_000
@@ -41,7 +41,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Raster(msgspec.Struct, frozen=True):
-    """Pixels on their way through a pipe."""
+    """Pixels on their way through a pipe: RGB, or RGBA."""
 
     height: int
     width: int
@@ -49,7 +49,8 @@ class Raster(msgspec.Struct, frozen=True):
 
     def __post_init__(self) -> None:
         """Raises ValueError where the bytes are not so many."""
-        if min(self.height, self.width) < 1 or 3 * self.height * self.width != len(self.data):
+        pixels = self.height * self.width
+        if min(self.height, self.width) < 1 or len(self.data) not in (3 * pixels, 4 * pixels):
             raise ValueError("not as many bytes as pixels")
 
 
@@ -59,6 +60,7 @@ class Answer(msgspec.Struct, frozen=True):
     problem: str = ""
     working: Raster | None = None
     large: Raster | None = None
+    notes: tuple[str, ...] = ()
 
 
 def main() -> None:
@@ -93,8 +95,8 @@ def answer_of(data: bytes, limits: Limits) -> Answer:
         )
     except NotAPhoto as problem:
         return Answer(problem=str(problem))
-    large = None if photo.large is None else _raster(photo.large)
-    return Answer(working=_raster(photo.pixels), large=large)
+    large = None if photo.large is None else _raster(photo.large, photo.large_alpha)
+    return Answer(working=_raster(photo.pixels, photo.alpha), large=large, notes=photo.notes)
 
 
 def read_frame(stream: BinaryIO, most: int) -> bytes | None:
@@ -116,9 +118,10 @@ def write_frame(stream: BinaryIO, data: bytes) -> None:
     stream.flush()
 
 
-def _raster(pixels: Pixels) -> Raster:
+def _raster(pixels: Pixels, alpha: Alpha | None) -> Raster:
     height, width = pixels.shape[:2]
-    return Raster(height, width, np.ascontiguousarray(pixels).tobytes())
+    levels = pixels if alpha is None else np.dstack([pixels, alpha])
+    return Raster(height, width, np.ascontiguousarray(levels).tobytes())
 
 
 if __name__ == "__main__":

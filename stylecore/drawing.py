@@ -42,6 +42,8 @@ class Source:
     anchor: Anchor
     large: Pixels | None
     """The photo at the size of the finished picture, where that is larger."""
+    notes: tuple[str, ...] = ()
+    """What was put right or passed over when the photo was read."""
 
     @property
     def output_size(self) -> tuple[int, int]:
@@ -66,7 +68,14 @@ class Task:
 def source_of(photo: Photo) -> Source:
     """The photo with its product mask."""
     floats = to_floats(photo.pixels)
-    return Source(floats, product_mask(floats), photo.sha256, anchor_of(floats), photo.large)
+    return Source(
+        pixels=floats,
+        mask=product_mask(floats),
+        sha256=photo.sha256,
+        anchor=anchor_of(floats),
+        large=photo.large,
+        notes=photo.notes,
+    )
 
 
 def task_of(

@@ -67,6 +67,8 @@ class Wanted:
     """[H, W], where the photo has plain ground."""
     ground: Pixels
     """[n, 3], what the n pixels of `plain` were to become."""
+    notes: tuple[str, ...] = ()
+    """Of the photo's reading."""
 
 
 def load_examiner(folder: Path) -> Examiner:
@@ -92,6 +94,7 @@ def wanted_of(task: Task, embedding: NDArray[np.float32], manifest: GeneratorMan
         styles={style.style_id: share for share, style in shares if share > 0} if judged else {},
         plain=plain,
         ground=to_pixels(meant_ground(task, manifest)[plain]),
+        notes=task.source.notes,
     )
 
 
@@ -124,6 +127,7 @@ def measure(
             structure=structure(one.photo @ LUMA, to_floats(render) @ LUMA),
             style=style(styles, examiner.net.styles, one.styles),
             background=background(render[one.plain], one.ground),
+            notes=list(one.notes),
         )
         for one, render, embedding, styles in zip(
             wanted, renders, found.embedding, found.styles, strict=True

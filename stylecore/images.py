@@ -1,7 +1,7 @@
 """Photos in and pictures out: decoding within bounds, working sizes, encoding.
 
-The size of a photo is checked before any pixel is decoded. Where bytes come from is not known
-here (store.py), nor what becomes of the picture.
+Every picture that somebody gives (photos, references, logos, frames) is read here, as a viewer
+shows it: upright, in sRGB, 8 bits a channel. Its size is checked before any pixel is decoded.
 """
 
 from __future__ import annotations
@@ -9,33 +9,64 @@ from __future__ import annotations
 import io
 import struct
 import zlib
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from hashlib import sha256
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import AvifImagePlugin, Image, ImageOps, UnidentifiedImageError
 
+from stylecore.colour_profile import ASSUMED, IGNORED, Stated, stated_colours, to_srgb
 from stylecore.errors import Permanent
+from stylecore.file_kinds import kind_of
+from stylecore.jpeg_end import TRUNCATED, LacksPixels, check_whole, with_end
+from stylecore.samples import SCALED, UnreadSamples, check_samples, eight_bits, png_depth
 
 Pixels = NDArray[np.uint8]
 """[H, W, 3], RGB, 0-255."""
 Floats = NDArray[np.float32]
 """[H, W, 3], RGB, 0-1."""
+Alpha = NDArray[np.uint8]
+"""[H, W], 0 clear, 255 opaque."""
 
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 """ITU-R BT.601."""
-FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "JPEG2000")
+ANIMATED = ("GIF", "WEBP", "PNG", "AVIF")
+"""Formats whose frames follow one another in time; the pages of a TIFF do not."""
+EARLY_FRAMES = 24
+"""Of an animation, as far as their pixels together stay within the bound of one photo."""
+FULL = 0.9
+"""Of the fullest frame's fullness: the first frame that has as much is taken."""
 MAX_ASPECT = 4
 """A working picture is at most this many times as long as wide; longer ones are made smaller."""
 MIN_SIDE = 16
+_KINDS_READ = (
+    "a JPEG",
+    "a PNG",
+    "a GIF",
+    "a BMP",
+    "a WebP",
+    "an AVIF",
+    "a TIFF or a camera's raw file",
+    "a JPEG 2000 picture",
+)
 UNREADABLE = (
     *(OSError, SyntaxError, ValueError, TypeError, LookupError, EOFError),
-    *(ArithmeticError, AttributeError, MemoryError, struct.error, zlib.error),
+    *(ArithmeticError, AttributeError, MemoryError, RuntimeError, struct.error, zlib.error),
 )
 """What Pillow's parsers raise on bytes that someone has broken, EXIF included."""
 
+NOTES = (TRUNCATED, IGNORED, ASSUMED, SCALED)
+"""What may be put right or passed over when a photo is read."""
+NOTHING, LEAST_SHARE = 8, 0.0005
+"""A photo shows nothing where all but that share of its pixels are within so many levels."""
+
 Image.MAX_IMAGE_PIXELS = None  # our own bound is checked first, and it is a setting
+AvifImagePlugin.DEFAULT_MAX_THREADS = 1  # each thread takes address space, which is bounded
 
 
 class NotAPhoto(Permanent):
@@ -47,44 +78,100 @@ class Photo:
     """A decoded photo at its working size, and the sha256 of the bytes that it came in."""
 
     pixels: Pixels
+    """Transparency laid on white."""
     sha256: str
     large: Pixels | None = None
     """The same at the size of the finished render, where that is more than the working size."""
+    alpha: Alpha | None = None
+    """Of `pixels`, where the photo is transparent somewhere."""
+    large_alpha: Alpha | None = None
+    notes: tuple[str, ...] = ()
+    """Of NOTES."""
 
 
 def decode(data: bytes, *, short_side: int, max_pixels: int, output_side: int = 0) -> Photo:
     """The upright RGB photo, resized so that its short side is `short_side`.
 
     With an `output_side` above that, a larger photo is also kept `large`, its short side at most
-    `output_side`. EXIF orientation is applied, transparency laid on white, CMYK, palette and 16-bit
-    converted; of an animation the first frame is taken. Raises NotAPhoto.
+    `output_side`. Raises NotAPhoto, also for a photo that shows nothing.
+    """
+    least = max(short_side, output_side)
+    picture, notes = read_picture(data, max_pixels=max_pixels, short_side=least)
+    photo = photo_of(
+        picture,
+        sha256(data).hexdigest(),
+        short_side=short_side,
+        output_side=output_side,
+        notes=notes,
+    )
+    if not _shows_anything(photo):
+        raise NotAPhoto("the photo shows nothing: it is empty, or of one colour all over")
+    return photo
+
+
+def read_picture(
+    data: bytes,
+    *,
+    max_pixels: int,
+    formats: tuple[str, ...] = FORMATS,
+    short_side: int | None = None,
+) -> tuple[Image.Image, tuple[str, ...]]:
+    """The upright picture in RGB or RGBA as a viewer shows it, in sRGB, and notes.
+
+    Of an animation the fullest early frame is taken. A JPEG may come smaller, not below twice the
+    `short_side`. Raises NotAPhoto.
     """
     try:
         _check_size(webp_canvas(data), max_pixels)
-        with Image.open(io.BytesIO(data), formats=FORMATS) as opened:
-            _check_size(opened.size, max_pixels)
-            _check_samples(opened)
-            opened.draft("RGB", _draft_size(opened.size, max(short_side, output_side)))
-            upright = ImageOps.exif_transpose(opened)
-            picture = on_white(upright)
-    except NotAPhoto:
-        raise
+        stated = stated_colours(data)
+        whole, lacked_end = with_end(stated.data)
+        read = partial(_loaded, max_pixels=max_pixels, formats=formats, short_side=short_side)
+        with read(whole) as opened:
+            check_whole(
+                whole, opened, lambda other: _pixels_of(read(other)), had_end=not lacked_end
+            )
+            picture, notes = _shown(opened, stated, max_pixels)
+    except (NotAPhoto, LacksPixels, UnreadSamples) as problem:
+        raise NotAPhoto(str(problem)) from problem
     except UnidentifiedImageError as problem:
-        raise NotAPhoto(
-            f"{len(data)} bytes are no readable photo: none of {', '.join(FORMATS)}"
-        ) from problem
+        raise NotAPhoto(_unknown(data, formats)) from problem
     except UNREADABLE as problem:
-        raise NotAPhoto(f"{len(data)} bytes are no readable photo: {problem}") from problem
-    digest = sha256(data).hexdigest()
-    return photo_of(picture, digest, short_side=short_side, output_side=output_side)
+        raise NotAPhoto(
+            f"this is {kind_of(data)} of {len(data)} bytes, but no readable photo: {problem}"
+        ) from problem
+    return picture, (TRUNCATED, *notes) if lacked_end else notes
 
 
-def photo_of(picture: Image.Image, digest: str, *, short_side: int, output_side: int = 0) -> Photo:
-    """An upright RGB picture at the sizes that `decode` speaks of; `digest` is its sha256."""
+def photo_of(
+    picture: Image.Image,
+    digest: str,
+    *,
+    short_side: int,
+    output_side: int = 0,
+    notes: tuple[str, ...] = (),
+) -> Photo:
+    """An upright picture in RGB or RGBA at the sizes that `decode` speaks of."""
     larger = min(output_side, *picture.size)
-    large = _resized(picture, larger) if larger > short_side else None
-    working = _resized(large or picture, short_side)
-    return Photo(np.asarray(working), digest, None if large is None else np.asarray(large))
+    alpha = picture.getchannel("A") if picture.mode == "RGBA" else None
+    if alpha is not None and alpha.getextrema() == (255, 255):
+        alpha = None
+    flat = on_white(picture)
+    large = _resized(flat, larger) if larger > short_side else None
+    large_alpha = None if alpha is None or large is None else alpha.resize(large.size, _FILTER)
+    working = _resized(large or flat, short_side)
+    small_alpha = None if alpha is None else (large_alpha or alpha).resize(working.size, _FILTER)
+    return Photo(
+        np.asarray(working),
+        digest,
+        None if large is None else np.asarray(large),
+        None if small_alpha is None else np.asarray(small_alpha),
+        None if large_alpha is None else np.asarray(large_alpha),
+        notes,
+    )
+
+
+_FILTER = Image.Resampling.BOX
+"""Of alpha: never outside of what it was."""
 
 
 def _resized(picture: Image.Image, short_side: int) -> Image.Image:
@@ -100,14 +187,10 @@ def working_size(size: tuple[int, int], short_side: int) -> tuple[int, int]:
 
 
 def on_white(picture: Image.Image) -> Image.Image:
-    """The picture in RGB, transparency laid on white, 16 bits scaled to 8."""
-    if picture.mode.startswith("I"):
-        sixteen_bits = np.asarray(picture, np.float32)
-        picture = Image.fromarray((sixteen_bits / 257).clip(0, 255).astype(np.uint8))
-    if not picture.has_transparency_data:
+    """A picture of RGB or RGBA in RGB, transparency laid on white."""
+    if picture.mode != "RGBA":
         return picture.convert("RGB")
-    rgba = picture.convert("RGBA")
-    return Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba).convert("RGB")
+    return Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture).convert("RGB")
 
 
 def encode(pixels: Pixels) -> tuple[bytes, str]:
@@ -150,12 +233,81 @@ def _check_size(size: tuple[int, int], max_pixels: int) -> None:
         raise NotAPhoto(f"{width} x {height} pixels are over the limit of {max_pixels}")
 
 
-def _check_samples(opened: Image.Image) -> None:
-    if opened.mode == "F":
-        raise NotAPhoto("the photo's samples are floating-point numbers")
-
-
 def _draft_size(size: tuple[int, int], short_side: int) -> tuple[int, int]:
     """A JPEG decoder may shrink to no less than twice the working size: a multiple faster."""
     width, height = working_size(size, 2 * short_side)
     return (width, height)
+
+
+@contextmanager
+def _loaded(
+    data: bytes, *, max_pixels: int, formats: tuple[str, ...], short_side: int | None
+) -> Iterator[Image.Image]:
+    """The opened file with its first frame's pixels."""
+    with Image.open(io.BytesIO(data), formats=formats) as opened:
+        _check_size(opened.size, max_pixels)
+        check_samples(opened)
+        if short_side is not None:
+            opened.draft("RGB", _draft_size(opened.size, short_side))
+        opened.load()
+        yield opened
+
+
+def _pixels_of(loading: AbstractContextManager[Image.Image]) -> Pixels:
+    with loading as opened:
+        return np.asarray(opened).copy()
+
+
+def _shown(
+    opened: Image.Image, stated: Stated, max_pixels: int
+) -> tuple[Image.Image, tuple[str, ...]]:
+    """An opened file's picture as a viewer shows it, and notes."""
+    upright = ImageOps.exif_transpose(_fullest(opened, max_pixels))
+    shallow, scaled = eight_bits(upright, opened, png_depth(stated.data))
+    picture, notes = to_srgb(shallow, stated)
+    return picture, (*notes, SCALED) if scaled else tuple(notes)
+
+
+def _fullest(opened: Image.Image, max_pixels: int) -> Image.Image:
+    """Of an animation's early frames the first that is about as full as any; else the picture."""
+    width, height = opened.size
+    count = min(getattr(opened, "n_frames", 1), EARLY_FRAMES, max_pixels // (width * height))
+    if opened.format not in ANIMATED or count < 2:
+        return opened
+    best, most = opened.copy(), _fullness(opened)
+    for index in range(1, count):
+        try:
+            opened.seek(index)
+            opened.load()
+        except UNREADABLE:
+            break  # an animation cut short is as good as its frames before
+        fullness = _fullness(opened)
+        if FULL * fullness > most:
+            best, most = opened.copy(), fullness
+    return best
+
+
+def _fullness(frame: Image.Image) -> float:
+    """Mean difference from the border's middle colour, 0-255, on white."""
+    rgba = frame.convert("RGBA" if frame.has_transparency_data else "RGB")
+    rgba.thumbnail((64, 64), Image.Resampling.BOX)
+    pixels = np.asarray(on_white(rgba), np.float32)
+    border = np.concatenate([pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]])
+    return float(np.abs(pixels - np.median(border, axis=0)).mean())
+
+
+def _shows_anything(photo: Photo) -> bool:
+    planes = [photo.pixels] if photo.alpha is None else [photo.pixels, photo.alpha[..., None]]
+    for plane in planes:
+        apart = np.abs(plane - np.median(plane, axis=(0, 1))).max(axis=2)
+        if (apart > NOTHING).mean() > LEAST_SHARE:
+            return True
+    return False
+
+
+def _unknown(data: bytes, formats: tuple[str, ...]) -> str:
+    """Why bytes that Pillow does not know are no photo, by what they look like."""
+    kind, known = kind_of(data), ", ".join(formats)
+    if kind in _KINDS_READ:
+        return f"this is {kind}, but no readable photo: broken, or of a kind that is not read"
+    return f"this is {kind}, no readable photo: none of {known}; save it as one of these"

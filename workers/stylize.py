@@ -38,7 +38,7 @@ from workers.loop import run_worker
 from workers.patience import Pause, require_going, until_topics
 from workers.records import Output, Record, output_of, tombstone
 from workers.settings import Settings
-from workers.telemetry import RENDERS, Health, log, timed
+from workers.telemetry import PHOTO_NOTES, RENDERS, Health, log, timed
 from workers.topics import topic_name
 
 Item = TypeVar("Item")
@@ -136,7 +136,14 @@ def photo_loader(
     settings: Settings, decoder: Decoder, store: Store, stop: threading.Event
 ) -> Callable[[str], Photo]:
     """Address to photo. What is away is tried again for the patience of the settings."""
-    return loader(settings, store, stop, decoder.decode)
+
+    def read(data: bytes) -> Photo:
+        photo = decoder.decode(data)
+        for note in photo.notes:
+            PHOTO_NOTES.labels(note).inc()
+        return photo
+
+    return loader(settings, store, stop, read)
 
 
 class StylizeHandler:

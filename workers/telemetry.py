@@ -55,6 +55,11 @@ FORWARDED = Counter(
     ["topic"],
 )
 RENDERS = Counter("stylecast_renders_total", "Pictures by outcome", ["style", "outcome", "reason"])
+PHOTO_NOTES = Counter(
+    "stylecast_photo_notes_total",
+    "Photos and references by what was put right or passed over when they were read",
+    ["note"],
+)
 EVENT_AGE = Histogram(
     "stylecast_event_age_seconds",
     "From the timestamp of a batch's oldest record to the commit of its results",

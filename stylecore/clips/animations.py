@@ -1,7 +1,7 @@
 """GIF and WebP animations, read by Pillow frame by frame.
 
-Transparency is laid on white, as in photos. What it does not know: a colour profile beside the
-frames, and the way a GIF's frames are cut to what changed: each frame comes whole.
+Transparency is laid on white and colour profiles are applied, as in photos. A GIF's frames come
+whole, however they are cut to what changed.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from pathlib import Path
 from PIL import Image
 
 from stylecore.clips.frames import Bounds, Clip, Frame, Kind, NotAClip
+from stylecore.colour_profile import to_srgb
 from stylecore.images import UNREADABLE, on_white
 
 KINDS: dict[str, Kind] = {"GIF": "gif", "WEBP": "webp"}
@@ -48,6 +49,7 @@ def _frames(path: Path, count: int) -> Iterator[Frame]:
             for index in range(count):
                 opened.seek(index)
                 opened.load()  # a WebP tells a frame's duration only then
-                yield Frame(on_white(opened), int(opened.info.get("duration", 0)))
+                picture, _ = to_srgb(opened)
+                yield Frame(on_white(picture), int(opened.info.get("duration", 0)))
     except UNREADABLE as problem:
         raise NotAClip(f"no readable GIF or WebP: {problem}") from problem

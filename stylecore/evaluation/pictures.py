@@ -10,12 +10,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image
 
 from stylecore.errors import Permanent
-from stylecore.images import UNREADABLE, Pixels
+from stylecore.images import NotAPhoto, Pixels, on_white, read_picture
 
 SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"}
+MAX_PIXELS = 200_000_000
 SMALLEST_SIDE = 80
 """A network of SqueezeNet's depth needs so many pixels."""
 
@@ -57,14 +58,10 @@ def spread(folders: Sequence[Path], limit: int) -> dict[str, Path]:
 def read(path: Path) -> Image.Image:
     """An upright RGB picture; transparency lies on white. Raises Permanent."""
     try:
-        with Image.open(path) as opened:
-            upright = ImageOps.exif_transpose(opened)
-            if not upright.has_transparency_data:
-                return upright.convert("RGB")
-            rgba = upright.convert("RGBA")
-    except UNREADABLE as problem:
+        picture, _ = read_picture(path.read_bytes(), max_pixels=MAX_PIXELS)
+    except (OSError, NotAPhoto) as problem:
         raise Permanent(f"{path} is no readable picture: {problem}") from problem
-    return Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba).convert("RGB")
+    return on_white(picture)
 
 
 def write(pixels: Pixels, path: Path) -> None:

@@ -6,13 +6,12 @@ panel it gets a plate of white or near-black, whichever it stands out from more.
 
 from __future__ import annotations
 
-import io
 from dataclasses import dataclass
 
 import numpy as np
-from PIL import Image, ImageDraw, UnidentifiedImageError
+from PIL import Image, ImageDraw
 
-from stylecore.images import UNREADABLE, webp_canvas
+from stylecore.images import NotAPhoto, read_picture
 from stylecore.poster.boxes import Box
 from stylecore.poster.contrast import INKS, Colour, contrast
 from stylecore.poster.typeface import Unsettable
@@ -48,14 +47,10 @@ class Logo:
 def decode_logo(data: bytes) -> Logo:
     """The logo in a PNG, WebP or JPEG. Raises Unsettable where it is none, or too large."""
     try:
-        _check(webp_canvas(data))
-        with Image.open(io.BytesIO(data), formats=FORMATS) as opened:
-            _check(opened.size)
-            image = opened.convert("RGBA")
-    except Unsettable:
-        raise
-    except (UnidentifiedImageError, *UNREADABLE) as problem:
+        picture, _ = read_picture(data, max_pixels=MAX_PIXELS, formats=FORMATS)
+    except NotAPhoto as problem:
         raise Unsettable(f"the logo is no readable {', '.join(FORMATS)}: {problem}") from problem
+    image = picture.convert("RGBA")
     if not (np.asarray(image)[..., 3] >= _OPAQUE).any():
         raise Unsettable("the logo is transparent all over")
     return Logo(image)
@@ -80,10 +75,3 @@ def place_logo(canvas: Image.Image, logo: Logo, row: Box, width: int, panel: Col
         ImageDraw.Draw(canvas).rounded_rectangle(corners, clear, fill)
     canvas.paste(image, (left, top), image)
     return box
-
-
-def _check(size: tuple[int, int]) -> None:
-    if not 0 < size[0] * size[1] <= MAX_PIXELS:
-        raise Unsettable(
-            f"a logo of {size[0]} x {size[1]} pixels: it may have up to {MAX_PIXELS} in all"
-        )

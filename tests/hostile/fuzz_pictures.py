@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+from colour_profiles import cmyk_profile, rgb_profile
 from hostile.mutants import mutant
 from PIL import Image
 
@@ -37,6 +38,7 @@ def _in_all_formats(photo: bytes) -> list[bytes]:
     exif[0x0112], exif[0x010E] = 6, "a description"
     small = Image.open(io.BytesIO(photo)).convert("RGB").resize((120, 90))
     both: dict[str, Any] = {"exif": exif, "icc_profile": bytes(300)}
+    profiled: dict[str, Any] = {"icc_profile": rgb_profile("prophoto")}
     kinds: list[tuple[str, Image.Image, dict[str, Any]]] = [
         ("JPEG", small, {"progressive": True, **both}),
         ("JPEG", small.convert("CMYK"), both),
@@ -48,6 +50,13 @@ def _in_all_formats(photo: bytes) -> list[bytes]:
         ("BMP", small, {}),
         ("TIFF", small, {"compression": "tiff_lzw", **both}),
         ("TIFF", small, {"compression": "jpeg"}),
+        ("TIFF", small.convert("I;16"), {}),
+        ("AVIF", small, profiled),
+        ("AVIF", small, {"save_all": True, "append_images": [small.rotate(90)]}),
+        ("JPEG2000", small, {}),
+        ("JPEG", small, profiled),
+        ("PNG", small.convert("P"), profiled),
+        ("JPEG", small.convert("CMYK"), {"icc_profile": cmyk_profile()}),
     ]
     return [_saved(picture, kind, options) for kind, picture, options in kinds]
 

@@ -57,26 +57,108 @@ def test_exif_orientation_is_applied(orientation):
     assert is_close(pixels[20, 5], RED)
 
 
-def test_transparency_is_laid_on_white():
-    clear = Image.new("RGBA", (50, 50), (0, 0, 0, 0))
-    assert (load(file_of(clear)) == 255).all()
+def half_of(colour, other, mode="RGB", size=(50, 50)) -> Image.Image:
+    """The left half in one colour."""
+    picture = Image.new(mode, size, other)
+    picture.paste(colour, (0, 0, size[0] // 2, size[1]))
+    return picture
+
+
+def test_transparency_is_laid_on_white_and_kept():
+    photo = decode(
+        file_of(half_of((0, 0, 0, 0), (*RED, 255), "RGBA", (100, 100))),
+        short_side=40,
+        max_pixels=10_000,
+        output_side=80,
+    )
+    assert (photo.pixels[20, 5] == 255).all()
+    assert is_close(photo.pixels[20, 35], RED)
+    assert photo.alpha.shape == (40, 40)
+    assert (photo.alpha[20, 5], photo.alpha[20, 35]) == (0, 255)
+    assert (photo.large_alpha[40, 10], photo.large_alpha[40, 70]) == (0, 255)
+
+
+def test_an_alpha_that_is_opaque_all_over_is_none():
+    assert (
+        decode(file_of(half_of(RED, BLUE, "RGBA")), short_side=40, max_pixels=10_000).alpha is None
+    )
 
 
 def test_palette_with_transparency_cmyk_grey_and_sixteen_bits_become_rgb():
-    palette = Image.new("P", (50, 50), 0)
+    palette = half_of(0, 1, "P")
     palette.putpalette([*RED, *BLUE])
     assert is_close(load(file_of(palette))[10, 10], RED)
-    assert (load(file_of(palette, transparency=0)) == 255).all()
-    assert is_close(load(file_of(Image.new("CMYK", (50, 50), (0, 0, 0, 0)), "JPEG"))[5, 5], 255)
-    assert is_close(load(file_of(Image.new("L", (50, 50), 128)))[5, 5], (128,) * 3)
-    sixteen = Image.fromarray(np.full((50, 50), 128 * 257, np.uint16))
+    assert (load(file_of(palette, transparency=0))[10, 10] == 255).all()
+    inks = half_of((0, 0, 0, 0), (0, 255, 0, 0), "CMYK")
+    assert is_close(load(file_of(inks, "JPEG"))[5, 5], 255)
+    assert is_close(load(file_of(half_of(128, 20, "L")))[5, 5], (128,) * 3)
+    sixteen = Image.fromarray(np.asarray(half_of(128, 20, "L")).astype(np.uint16) * 257)
     assert is_close(load(file_of(sixteen))[5, 5], (128,) * 3)
 
 
-def test_of_an_animation_the_first_frame_is_taken():
-    frames = [Image.new("RGB", (50, 50), colour) for colour in (RED, BLUE)]
-    data = file_of(frames[0], "GIF", save_all=True, append_images=frames[1:])
-    assert is_close(load(data)[5, 5], RED)
+def disc(colour, share=1.0) -> Image.Image:
+    """A square that has faded in from white by a share."""
+    square = Image.new("RGB", (64, 64), "white")
+    square.paste(colour, (16, 16, 48, 48))
+    return Image.blend(Image.new("RGB", (64, 64), "white"), square, share)
+
+
+def animation(frames, kind="GIF", **options) -> bytes:
+    return file_of(frames[0], kind, save_all=True, append_images=frames[1:], **options)
+
+
+@pytest.mark.parametrize("kind", ["GIF", "WEBP", "PNG", "AVIF"])
+def test_of_an_animation_the_first_frame_that_is_full_is_taken(kind):
+    def middle(*frames):
+        return load(animation(frames, kind), short_side=64)[32, 32]
+
+    assert is_close(middle(disc(RED), disc(BLUE)), RED)
+    assert is_close(middle(*(disc(RED, share) for share in (0, 0.3, 0.7, 1, 1))), RED)
+    clear = Image.new("RGBA", (64, 64), (255, 255, 255, 0))
+    if kind != "GIF":
+        assert is_close(middle(clear, disc(RED).convert("RGBA")), RED)
+
+
+def test_frames_beyond_the_bound_of_pixels_are_not_read():
+    faded = animation([disc(RED, share) for share in (0.5, 1)])
+    photo = decode(faded, short_side=64, max_pixels=64 * 64)
+    assert is_close(photo.pixels[32, 32], np.asarray(disc(RED, 0.5))[32, 32])
+
+
+def test_the_pages_of_a_tiff_are_no_animation():
+    pages = animation([disc(RED, 0.5), disc(RED)], "TIFF")
+    assert is_close(load(pages, 64)[32, 32], np.asarray(disc(RED, 0.5))[32, 32])
+
+
+def speck(size) -> Image.Image:
+    picture = Image.new("RGB", size, "white")
+    picture.putpixel((1, 1), (0, 0, 0))
+    return picture
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        file_of(Image.new("RGB", (1, 1), RED)),
+        file_of(Image.new("P", (1, 1)), "GIF", transparency=0),
+        file_of(Image.new("RGB", (300, 200), BLUE), "JPEG"),
+        file_of(Image.new("L", (300, 200), 255)),
+        file_of(speck((800, 800))),
+        file_of(Image.new("RGBA", (300, 200), (0, 0, 0, 0))),
+        file_of(half_of((*RED, 0), (*BLUE, 0), "RGBA")),
+        animation([Image.new("RGB", (50, 50), "white"), Image.new("RGB", (50, 50), (252,) * 3)]),
+        file_of(Image.fromarray(np.full((60, 60), 300, np.uint16))),
+    ],
+)
+def test_what_shows_nothing_is_refused(data):
+    with pytest.raises(NotAPhoto, match="the photo shows nothing"):
+        load(data)
+
+
+def test_a_pale_product_is_shown():
+    pale = Image.new("RGB", (200, 200), "white")
+    pale.paste((240, 240, 240), (80, 80, 120, 120))
+    assert load(file_of(pale)).min() < 245
 
 
 @pytest.mark.parametrize(
@@ -118,9 +200,10 @@ def test_a_photo_whose_exif_is_broken_is_refused():
         load(whole.replace(as_number, as_text))
 
 
-def test_a_sliver_and_a_single_pixel_become_working_pictures():
-    assert load(file_of(Image.new("RGB", (2000, 40)))).shape == (MIN_SIDE, 40 * MAX_ASPECT, 3)
-    assert load(file_of(Image.new("RGB", (1, 1), RED))).shape == (40, 40, 3)
+def test_a_sliver_and_a_few_pixels_become_working_pictures():
+    sliver = half_of(RED, BLUE, size=(2000, 40))
+    assert load(file_of(sliver)).shape == (MIN_SIDE, 40 * MAX_ASPECT, 3)
+    assert load(file_of(half_of(RED, BLUE, size=(2, 2)))).shape == (40, 40, 3)
 
 
 def test_too_many_pixels_are_refused_before_they_are_decoded(monkeypatch):

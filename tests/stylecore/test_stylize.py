@@ -131,6 +131,15 @@ def test_a_render_whose_sidecar_was_lost_is_drawn_again(studio, broken):
     assert studio.engine.drawn == 2
 
 
+def test_what_was_put_right_in_the_photo_is_in_its_quality(studio, tmp_path):
+    cut = tmp_path / "cut.jpg"
+    cut.write_bytes(Path(PHOTOS[0]).read_bytes().removesuffix(b"\xff\xd9"))
+    ((image,), (whole,)) = stylize([job(cut, ink=INK), job(PHOTOS[0], ink=INK)], studio, NOW)
+    assert image.quality.notes == ["truncated"]
+    assert whole.quality.notes == []
+    assert image.quality.structure == whole.quality.structure
+
+
 def test_what_the_feature_network_sees_in_a_drawn_photo_is_kept(studio):
     ((image,),) = stylize([job(PHOTOS[0], ink=INK)], studio, NOW)
     found = read_embedding(studio.store, image.source_sha256)

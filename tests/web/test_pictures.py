@@ -50,7 +50,9 @@ def test_a_photo_that_drips_is_given_up_in_time(tmp_path):
 def test_a_picture_is_made_once(tmp_path):
     path = tmp_path / "mug.png"
     buffer = io.BytesIO()
-    Image.new("RGB", (300, 300), "#0a3d62").save(buffer, "PNG")
+    picture = Image.new("RGB", (300, 300), "#0a3d62")
+    picture.paste("#f8efba", (0, 0, 150, 300))
+    picture.save(buffer, "PNG")
     path.write_bytes(buffer.getvalue())
     with pictures_of("http://127.0.0.1:1", tmp_path) as pictures:
         first = pictures.small(str(path), 160, "image/webp")
