@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from PIL import Image, ImageOps
+from PIL import ImageOps
 
 from schemas.events import Recommendations
-from stylecore.images import decode
+from stylecore.images import on_white, read_picture
 from stylecore.local_file import local_path
 from stylecore.simulate import hit_curve
 from workers.demo.shopping import Visit
@@ -131,8 +131,8 @@ def _shelf(shown: Recommendations, visit: Visit, titles: dict[str, str]) -> list
 def thumbnail(uri: str) -> str:
     """A picture of the store or a photo, small, as a data address."""
     data = (local_path(uri) or Path(uri)).read_bytes()
-    picture = Image.fromarray(decode(data, short_side=THUMBNAIL, max_pixels=MAX_PIXELS).pixels)
-    small = ImageOps.contain(picture, (THUMBNAIL, THUMBNAIL))
+    picture, _ = read_picture(data, max_pixels=MAX_PIXELS, short_side=THUMBNAIL)
+    small = ImageOps.contain(on_white(picture), (THUMBNAIL, THUMBNAIL))
     buffer = io.BytesIO()
     small.save(buffer, "WEBP", quality=80)
     return "data:image/webp;base64," + base64.b64encode(buffer.getvalue()).decode()
