@@ -6,6 +6,7 @@ An address that a name resolves to is judged, never the name: names can be point
 from __future__ import annotations
 
 import socket
+import time
 from collections.abc import Callable, Iterable, Sequence
 from ipaddress import (
     IPv4Address,
@@ -64,14 +65,20 @@ def connected(
 ) -> socket.socket:
     """A connection to a host; the address that is connected is one that was checked.
 
-    Raises Unreachable, and OSError or Transient where trying again may help.
+    The host's addresses share the seconds: each is given an equal part of what is left. Raises
+    Unreachable, and OSError or Transient where trying again may help.
     """
+    deadline = time.monotonic() + seconds
     addresses = resolve(host, port)
     require_reachable(host, addresses, networks)
     problem = OSError(f"{host} has no address")
-    for address in addresses:
+    for number, address in enumerate(addresses):
+        left = deadline - time.monotonic()
+        if left <= 0:
+            break
         try:
-            return socket.create_connection((address, port), timeout=seconds)
+            part = left / (len(addresses) - number)
+            return socket.create_connection((address, port), timeout=part)
         except OSError as refused:
             problem = refused
     raise problem

@@ -8,8 +8,12 @@ from __future__ import annotations
 
 import errno
 import re
-from collections.abc import Sequence
+import threading
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import Executor, Future
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 from urllib.parse import unquote, urlsplit
 
 import fsspec
@@ -19,10 +23,14 @@ from stylecore.errors import Permanent, Transient
 from stylecore.local_file import is_beneath, local_path, read_beneath
 from stylecore.web_fetch import Bounds, NotServed, escaped, get
 
+Loaded = TypeVar("Loaded")
+
 WEB = ("http", "https")
 BUCKETS = ("s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "memory")
 """Schemes of fsspec whose host no address can choose; any other is refused."""
 SECONDS = 30.0
+GRACE_SECONDS = 0.5
+"""For a web fetch to say itself that its time is over."""
 NOTHING_THERE = {errno.ENOENT, errno.EISDIR, errno.ENOTDIR, errno.ENAMETOOLONG}
 _ODD = re.compile(r"[\x00-\x1f\x7f-\x9f\\]")
 _DECODED = 3
@@ -60,14 +68,32 @@ def fetch(
             may_go=lambda other: _is_allowed(other, allowed_prefixes, WEB),
         )
         try:
-            return get(uri, bounds)
+            return _within(seconds + GRACE_SECONDS, uri, partial(get, uri, bounds))
         except (NotServed, Unreachable) as problem:
             raise NotFetchable(str(problem)) from problem
     else:
-        data = _read_bucket(uri, max_bytes + 1)
+        data = _within(seconds, uri, partial(_read_bucket, uri, max_bytes + 1))
     if len(data) > max_bytes:
         raise NotFetchable(f"the photo at {uri} is over the limit of {max_bytes} bytes")
     return data
+
+
+def submit_each(
+    load: Callable[[str], Loaded], uris: Iterable[str], executor: Executor
+) -> dict[str, Future[Loaded]]:
+    """Let the executor load each address, in order."""
+    return {uri: executor.submit(load, uri) for uri in sorted(uris)}
+
+
+def results_of(loading: Mapping[str, Future[Loaded]]) -> dict[str, Loaded | Permanent]:
+    """What was loaded, by address, or the Permanent that was raised; other errors are raised."""
+    found: dict[str, Loaded | Permanent] = {}
+    for uri, future in loading.items():
+        try:
+            found[uri] = future.result()
+        except Permanent as problem:
+            found[uri] = problem
+    return found
 
 
 def _read_local(uri: str, path: Path, allowed_prefixes: Sequence[str], most: int) -> bytes:
@@ -81,6 +107,25 @@ def _read_local(uri: str, path: Path, allowed_prefixes: Sequence[str], most: int
                     raise NotFetchable(f"no photo can be read at {uri}") from problem
                 raise Transient(f"{uri} cannot be fetched now: {problem}") from problem
     raise _refusal(uri, allowed_prefixes)
+
+
+def _within(seconds: float, uri: str, work: Callable[[], bytes]) -> bytes:
+    """The result of `work`, in a thread that is left behind when the time is over: neither the
+    look-up of a name nor a bucket's client can be interrupted, and both end by themselves.
+    """
+    result: Future[bytes] = Future()
+
+    def run() -> None:
+        try:
+            result.set_result(work())
+        except BaseException as problem:  # noqa: BLE001 (raised where the result is waited for)
+            result.set_exception(problem)
+
+    threading.Thread(target=run, name="fetch", daemon=True).start()
+    try:
+        return result.result(seconds)
+    except TimeoutError as problem:
+        raise Transient(f"{uri} cannot be fetched now: {seconds:g} s are over") from problem
 
 
 def _read_bucket(uri: str, most: int) -> bytes:

@@ -3,13 +3,14 @@
 A render that exists is not drawn again: its key is known before the work, and the sidecar under
 that key, written last, holds what was drawn. Pictures of one shape are drawn together, whichever
 job they belong to; while the network draws a batch, the ones before it are judged and stored by
-other threads. A reference picture is read once for all jobs of a call: it may change between calls.
+other threads. Photos and reference pictures are fetched at the same time, each address once for all
+jobs of a call: what lies there may change between calls.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Executor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -31,6 +32,7 @@ from stylecore.drawing import Source, Task, at_working_size, compose, draw, sour
 from stylecore.embeddings import write_embedding
 from stylecore.engine import Engine
 from stylecore.errors import Permanent
+from stylecore.fetch import results_of, submit_each
 from stylecore.gate import Examiner, bounds_of, describe, measure, wanted_of
 from stylecore.images import Floats, Photo, encode
 from stylecore.reference import Reference
@@ -42,6 +44,11 @@ Outcome = StylizedImage | RejectedImage
 Row = NDArray[np.float32]
 Plan = list[Task | Permanent] | Permanent
 """What is to be done for each style of a job, or why the whole job fails."""
+Photos = Mapping[str, Photo | Permanent]
+References = Mapping[str, Reference | Permanent]
+
+FETCHING_THREADS = 32
+"""They wait for hosts; one that does not answer must not keep others waiting."""
 
 
 def no_references(uri: str) -> Reference:
@@ -76,7 +83,7 @@ def stylize(
     An outcome a style, in the job's order, or the error for which the whole job failed. Raises
     Transient where the store is away; the call can then be repeated, and draws what is missing.
     """
-    plan_of = partial(_plan, studio, _references(jobs, studio))
+    plan_of = partial(_plan, studio, *_pictures(jobs, studio))
     plans = list(studio.executor.map(plan_of, jobs))
     drawn = _draw_missing(_tasks(plans), studio)
     return [
@@ -90,25 +97,26 @@ def stylize(
     ]
 
 
-def _references(jobs: Sequence[StylizeJob], studio: Studio) -> dict[str, Reference | Permanent]:
-    """Every reference picture that the jobs name, by address, or why it cannot be had."""
+def _pictures(jobs: Sequence[StylizeJob], studio: Studio) -> tuple[Photos, References]:
+    """Every photo and reference picture of the jobs by address, or why it cannot be had."""
+    photos = {job.image_uri for job in jobs}
+    references = {
+        uri
+        for job in jobs
+        for request in job.styles
+        if (uri := request.definition.reference_uri) is not None
+    }
+    with ThreadPoolExecutor(FETCHING_THREADS, "fetch") as fetchers:
+        found = submit_each(studio.load_photo, photos, fetchers)
+        named = submit_each(studio.load_reference, references, fetchers)
+        return results_of(found), results_of(named)
 
-    def load(uri: str) -> Reference | Permanent:
-        try:
-            return studio.load_reference(uri)
-        except Permanent as problem:
-            return problem
 
-    uris = {request.definition.reference_uri for job in jobs for request in job.styles}
-    named = sorted(uri for uri in uris if uri is not None)
-    return dict(zip(named, studio.executor.map(load, named), strict=True))
-
-
-def _plan(studio: Studio, references: Mapping[str, Reference | Permanent], job: StylizeJob) -> Plan:
-    try:
-        source = source_of(studio.load_photo(job.image_uri))
-    except Permanent as problem:
-        return problem
+def _plan(studio: Studio, photos: Photos, references: References, job: StylizeJob) -> Plan:
+    photo = photos[job.image_uri]
+    if isinstance(photo, Permanent):
+        return photo
+    source = source_of(photo)
     return [
         _task(
             studio,

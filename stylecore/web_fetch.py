@@ -70,9 +70,23 @@ def _ask(url: str, bounds: Bounds, deadline: float) -> bytes | str:
     target = quote(parts.path or "/", safe="/%:@!$&'()*+,;=~")
     if parts.query:
         target += "?" + quote(parts.query, safe="/%:@!$&'()*+,;=~?")
-    with closing(_connection(parts.scheme, parts.netloc, bounds, deadline)) as connection:
-        connection.connect()
-        with _ended_at(deadline, connection.sock):
+    tls = (bounds.tls or _trusted()) if parts.scheme == "https" else None
+    connection = HTTPSConnection(parts.netloc, context=tls) if tls else HTTPConnection(parts.netloc)
+    left = deadline - time.monotonic()
+    if left <= 0:
+        raise TimeoutError(f"{bounds.seconds:g} s are over")
+    plain = connected(
+        connection.host,
+        connection.port,
+        seconds=left,
+        networks=bounds.networks,
+        resolve=bounds.resolve,
+    )
+    with closing(plain), _ended_at(deadline, plain):
+        plain.settimeout(max(0.001, deadline - time.monotonic()))
+        host = connection.host
+        connection.sock = tls.wrap_socket(plain, server_hostname=host) if tls else plain
+        with closing(connection):
             connection.request("GET", target, headers=_HEADERS)
             with closing(connection.getresponse()) as response:
                 answer = _read(url, response, bounds)
@@ -122,13 +136,18 @@ def _read(url: str, response: HTTPResponse, bounds: Bounds) -> bytes | str:
 
 @contextmanager
 def _ended_at(deadline: float, connection: socket) -> Iterator[None]:
-    """Shut the connection down when its time is over: a drip of bytes would feed any time-out."""
-    clock = threading.Timer(max(0.0, deadline - time.monotonic()), _shut, [connection])
+    """Shut the connection down when its time is over: a drip of bytes would feed any time-out, also
+    in a TLS handshake.
+    """
+    same = connection.dup()  # TLS takes the socket's own handle away
+    clock = threading.Timer(max(0.0, deadline - time.monotonic()), _shut, [same])
     clock.start()
     try:
         yield
     finally:
         clock.cancel()
+        clock.join()
+        same.close()
 
 
 def _shut(connection: socket) -> None:
@@ -138,45 +157,6 @@ def _shut(connection: socket) -> None:
         return  # it has ended by itself
 
 
-def _connection(scheme: str, netloc: str, bounds: Bounds, deadline: float) -> HTTPConnection:
-    """One whose address is checked as it connects."""
-
-    def connect(host: str, port: int) -> socket:
-        left = deadline - time.monotonic()
-        if left <= 0:
-            raise TimeoutError(f"{bounds.seconds:g} s are over")
-        return connected(host, port, seconds=left, networks=bounds.networks, resolve=bounds.resolve)
-
-    if scheme == "https":
-        return _Tls(netloc, connect, bounds.tls or _trusted())
-    return _Plain(netloc, connect)
-
-
 @cache
 def _trusted() -> ssl.SSLContext:
     return ssl.create_default_context()
-
-
-class _Plain(HTTPConnection):
-    def __init__(self, netloc: str, connect: Callable[[str, int], socket]) -> None:
-        super().__init__(netloc)
-        self._connect = connect
-
-    def connect(self) -> None:
-        self.sock = self._connect(self.host, self.port)
-
-
-class _Tls(HTTPSConnection):
-    def __init__(
-        self, netloc: str, connect: Callable[[str, int], socket], tls: ssl.SSLContext
-    ) -> None:
-        super().__init__(netloc)
-        self._connect, self._tls = connect, tls
-
-    def connect(self) -> None:
-        plain = self._connect(self.host, self.port)
-        try:
-            self.sock = self._tls.wrap_socket(plain, server_hostname=self.host)
-        except OSError:
-            plain.close()
-            raise

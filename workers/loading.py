@@ -14,20 +14,47 @@ from workers.settings import Settings
 
 Loaded = TypeVar("Loaded")
 
+LAST_TRY_SECONDS = 1.0
+"""For a picture whose turn comes when its batch's time is over."""
+
+
+class FetchBudget:
+    """The time in which all pictures of a batch must come: a batch that takes longer than the
+    group waits for its member is taken away and begun again, for ever.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self.renew()
+
+    def renew(self) -> None:
+        """A batch begins."""
+        self._deadline = time.monotonic() + self._seconds
+
+    @property
+    def left(self) -> float:
+        """Seconds, below 0 once the time is over."""
+        return self._deadline - time.monotonic()
+
 
 def loader(
-    settings: Settings, store: Store, stop: threading.Event, read: Callable[[bytes], Loaded]
+    settings: Settings,
+    store: Store,
+    stop: threading.Event,
+    read: Callable[[bytes], Loaded],
+    budget: FetchBudget | None = None,
 ) -> Callable[[str], Loaded]:
     """Address to what `read` makes of the bytes there.
 
-    What is away is tried again for the patience of the settings. The result raises Permanent, and
-    Transient where `stop` is set meanwhile.
+    What is away is tried again until the budget is spent, without one for the patience of the
+    settings, and at least once. The result raises Permanent, and Transient where `stop` is set
+    meanwhile.
     """
     bounds = settings.photos
     prefixes = (*bounds.allowed_prefixes, store.uri)
 
     def load(uri: str) -> Loaded:
-        deadline = time.monotonic() + bounds.patience_seconds
+        time_left = budget or FetchBudget(bounds.patience_seconds)
         pause = 0.2
         while True:
             try:
@@ -35,12 +62,12 @@ def loader(
                     uri,
                     allowed_prefixes=prefixes,
                     max_bytes=bounds.max_bytes,
-                    seconds=bounds.fetch_seconds,
+                    seconds=min(bounds.fetch_seconds, max(time_left.left, LAST_TRY_SECONDS)),
                     networks=bounds.allowed_networks,
                 )
                 return read(data)
             except Transient as problem:
-                if time.monotonic() + pause > deadline:
+                if pause > time_left.left:
                     raise NotFetchable(f"given up: {problem}") from problem
                 if stop.wait(pause):
                     raise

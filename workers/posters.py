@@ -27,7 +27,7 @@ from stylecore.poster.order import Desk, pictures_of
 from stylecore.store import Store
 from workers.dead_letter import dead_letter
 from workers.decode import decode_records
-from workers.loading import loader
+from workers.loading import FetchBudget, loader
 from workers.loop import run_worker
 from workers.patience import require_going, until_topics
 from workers.poster_table import PosterTable
@@ -38,8 +38,9 @@ from workers.topics import topic_name
 
 WORKER = "posters"
 SOURCE = "/stylecast/posters"
-BATCH_REQUESTS = 4
-"""A poster of three sizes takes seconds."""
+BATCH_REQUESTS = 1
+"""A poster of three sizes takes seconds, and a host that does not answer must not use up the time
+of other requests."""
 PHOTO_SIDE = 256
 """Least short side at which photos and renders are decoded, px."""
 LARGEST_SIDE = 4096
@@ -58,15 +59,16 @@ def run_posters(settings: Settings, health: Health, stop: threading.Event) -> No
     )
     with closing(Decoder(limits, 1)) as decoder:
         store = Store(settings.store.uri)
+        budget = FetchBudget(settings.photos.patience_seconds)
         desk = Desk(
-            load_photo=loader(settings, store, stop, decoder.decode),
-            load_logo=loader(settings, store, stop, decode_logo),
+            load_photo=loader(settings, store, stop, decoder.decode, budget),
+            load_logo=loader(settings, store, stop, decode_logo, budget),
             store=store,
         )
         run_worker(
             settings,
             WORKER,
-            lambda: PostersHandler(settings, desk, PosterTable(settings), stop),
+            lambda: PostersHandler(settings, desk, PosterTable(settings), stop, budget),
             batch_records=BATCH_REQUESTS,
             health=health,
             stop=stop,
@@ -77,8 +79,14 @@ class PostersHandler:
     """Requests to records. Of a batch nothing is kept; the tables are the topics'."""
 
     def __init__(
-        self, settings: Settings, desk: Desk, table: PosterTable, stop: threading.Event
+        self,
+        settings: Settings,
+        desk: Desk,
+        table: PosterTable,
+        stop: threading.Event,
+        budget: FetchBudget,
     ) -> None:
+        self._budget = budget
         self._settings = settings
         self._desk = desk
         self._table = table
@@ -92,6 +100,7 @@ class PostersHandler:
         """
         now = datetime.now(UTC)
         self._table.catch_up(self._stop)
+        self._budget.renew()
         wanted = [record for record in records if record.value is not None]
         withdrawn = [record for record in records if record.value is None]
         decoded, outputs = decode_records(wanted, PosterRequest)

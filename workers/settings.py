@@ -118,7 +118,7 @@ class PhotoSettings(BaseModel):
     allowed_networks: tuple[IPvAnyNetwork, ...] = ()
     """Networks such as 10.1.0.0/16 that http and https may reach besides the open internet."""
     fetch_seconds: Seconds = 30
-    """How long one photo may take to come over http or https, redirects included."""
+    """How long one photo may take to come, redirects included."""
     max_bytes: Positive = 20_000_000
     """Of a photo as it is fetched."""
     max_pixels: Positive = 50_000_000
@@ -127,8 +127,8 @@ class PhotoSettings(BaseModel):
     """Of a clip."""
     decode_seconds: Seconds = 5
     """Processor time that decoding one photo may take."""
-    patience_seconds: Seconds = 120
-    """How long a photo that cannot be had for now is tried again."""
+    patience_seconds: Annotated[float, Field(gt=0, le=200)] = 120
+    """How long photos that cannot be had for now are tried again, all those of a batch together."""
 
 
 class StylizeSettings(BaseModel):

@@ -33,7 +33,7 @@ from workers.crash_guard import Suspects
 from workers.dead_letter import dead_letter
 from workers.decode import decode_records
 from workers.engine import load_engine
-from workers.loading import loader
+from workers.loading import FetchBudget, loader
 from workers.loop import run_worker
 from workers.patience import Pause, require_going, until_topics
 from workers.records import Output, Record, output_of, tombstone
@@ -59,7 +59,8 @@ def run_stylize(settings: Settings, health: Health, stop: threading.Event) -> No
         closing(make_decoder(settings)) as decoder,
         ThreadPoolExecutor(LOADING_THREADS, "stylize") as executor,
     ):
-        studio = make_studio(settings, executor, decoder, stop)
+        budget = FetchBudget(settings.photos.patience_seconds)
+        studio = make_studio(settings, executor, decoder, stop, budget)
         log.info(
             "generator", version=studio.engine.manifest.version, provider=studio.engine.provider
         )
@@ -67,7 +68,7 @@ def run_stylize(settings: Settings, health: Health, stop: threading.Event) -> No
         run_worker(
             settings,
             WORKER,
-            lambda: StylizeHandler(settings, studio, suspects),
+            lambda: StylizeHandler(settings, studio, suspects, budget),
             batch_records=settings.stylize.batch_jobs,
             health=health,
             stop=stop,
@@ -102,12 +103,16 @@ def make_decoder(settings: Settings) -> Decoder:
 
 
 def make_studio(
-    settings: Settings, executor: Executor, decoder: Decoder, stop: threading.Event
+    settings: Settings,
+    executor: Executor,
+    decoder: Decoder,
+    stop: threading.Event,
+    budget: FetchBudget,
 ) -> Studio:
     """The generator, the store and the way to photos, from the settings."""
     engine = load_engine(settings.stylize)
     store = Store(settings.store.uri)
-    load_photo = photo_loader(settings, decoder, store, stop)
+    load_photo = photo_loader(settings, decoder, store, stop, budget)
     encoder = load_encoder(settings.stylize.generator, engine.manifest)
     return Studio(
         load_photo=load_photo,
@@ -133,9 +138,13 @@ def until_stopped(items: Iterable[Item], stop: threading.Event) -> Iterator[Item
 
 
 def photo_loader(
-    settings: Settings, decoder: Decoder, store: Store, stop: threading.Event
+    settings: Settings,
+    decoder: Decoder,
+    store: Store,
+    stop: threading.Event,
+    budget: FetchBudget | None = None,
 ) -> Callable[[str], Photo]:
-    """Address to photo. What is away is tried again for the patience of the settings."""
+    """Address to photo. What is away is tried again, as `loader` says."""
 
     def read(data: bytes) -> Photo:
         photo = decoder.decode(data)
@@ -143,14 +152,17 @@ def photo_loader(
             PHOTO_NOTES.labels(note).inc()
         return photo
 
-    return loader(settings, store, stop, read)
+    return loader(settings, store, stop, read, budget)
 
 
 class StylizeHandler:
     """Jobs to records. Keeps nothing between batches: what was drawn lies in the store."""
 
-    def __init__(self, settings: Settings, studio: Studio, suspects: Suspects) -> None:
+    def __init__(
+        self, settings: Settings, studio: Studio, suspects: Suspects, budget: FetchBudget
+    ) -> None:
         self._settings = settings
+        self._budget = budget
         self._studio = studio
         self._suspects = suspects
         self._announced = False
@@ -158,6 +170,7 @@ class StylizeHandler:
 
     def process(self, records: Sequence[Record]) -> list[Output]:
         """The renders of a batch of jobs, and its dead letters. Raises Transient."""
+        self._budget.renew()
         return self._suspects.guard(records, self._work)
 
     def _work(self, records: Sequence[Record]) -> list[Output]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import socket
 import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from ipaddress import ip_address
@@ -112,3 +113,78 @@ def own_certificate(folder: Path) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(folder / "own.pem", folder / "own.key")
     return context
+
+
+@contextmanager
+def silent_server(host: str = "127.0.0.1", port: int = 0) -> Iterator[str]:
+    """Accepts connections and never says a word; yields HOST:PORT."""
+    with socket.create_server((host, port)) as listening:
+        yield f"{host}:{listening.getsockname()[1]}"
+
+
+@contextmanager
+def black_hole(host: str = "127.0.0.1", port: int = 0) -> Iterator[str]:
+    """Drops connections without an answer, as a firewall does; yields HOST:PORT."""
+    with socket.socket() as listening, ExitStack() as waiting:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind((host, port))
+        listening.listen(0)
+        place = listening.getsockname()
+        for _ in range(3):  # the kernel drops what comes once nobody accepts
+            client = waiting.enter_context(socket.socket())
+            client.setblocking(False)
+            client.connect_ex(place)
+        yield f"{host}:{place[1]}"
+
+
+@contextmanager
+def dripping_handshake() -> Iterator[tuple[str, threading.Event]]:
+    """TLS that never gets on; yields HOST:PORT, and an event for the other end having left."""
+    left = threading.Event()
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def drip() -> None:
+            with listening.accept()[0] as client:
+                client.recv(10_000)
+                client.sendall(b"\x16\x03\x03\x40\x00")  # a handshake record of 16 KiB
+                try:
+                    while True:
+                        client.sendall(b"\x02")
+                        time.sleep(0.02)
+                except OSError:
+                    left.set()
+
+        threading.Thread(target=drip, daemon=True).start()
+        yield f"127.0.0.1:{listening.getsockname()[1]}", left
+
+
+@contextmanager
+def server_for_crowds(count: int, picture: bytes) -> Iterator[str]:
+    """Serves a picture to `count` clients once all of them are there, and to none before."""
+    together = threading.Barrier(count)
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            together.wait()
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(picture)))
+            self.end_headers()
+            self.wfile.write(picture)
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+            """Say nothing."""
+
+    class Server(ThreadingHTTPServer):
+        request_queue_size = count
+        daemon_threads = True
+
+    serving = Server(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=serving.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{serving.server_port}"
+    finally:
+        together.abort()
+        serving.shutdown()
+        serving.server_close()
+        thread.join()

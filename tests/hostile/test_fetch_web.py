@@ -1,10 +1,12 @@
 """A photo comes from allowed places of the open web, in bounded bytes and time, and no others."""
 
+import socket
 import ssl
+import threading
 from ipaddress import ip_address, ip_network
 
 import pytest
-from hostile.servers import PICTURE, own_certificate, server
+from hostile.servers import PICTURE, black_hole, dripping_handshake, own_certificate, server
 
 from stylecore.addresses import Unreachable, is_global, require_reachable
 from stylecore.errors import Transient
@@ -206,6 +208,43 @@ def test_bytes_are_bounded(shop, name):
 def test_time_is_bounded_however_steadily_it_drips(shop, name):
     with pytest.raises(Transient, match="cannot be fetched now: 1 s are over"):
         load(f"{shop}/photos/{name}", shop, seconds=1, max_bytes=10**6)
+
+
+def test_the_addresses_of_a_host_share_its_time():
+    with server("127.0.0.2") as (shop, asked):
+        port = int(shop.rpartition(":")[2])
+        with black_hole("127.0.0.1", port):
+            bounds = Bounds(
+                max_bytes=1000,
+                seconds=3,
+                may_go=lambda _: True,
+                networks=(ip_network("127.0.0.0/8"),),
+                resolve=lambda *_: ["127.0.0.1", "127.0.0.2"],
+            )
+            assert get(f"http://shop.example:{port}/photos/a.png", bounds) == PICTURE
+        assert asked == ["/photos/a.png"]
+
+
+def test_a_handshake_that_drips_is_ended():
+    with dripping_handshake() as (place, left):
+        with pytest.raises(Transient, match="cannot be fetched now"):
+            load(f"https://{place}/photos/a.png", f"https://{place}", seconds=1)
+        assert left.wait(60)
+
+
+def test_a_name_server_that_does_not_answer_is_not_waited_for(monkeypatch):
+    asked, answer = threading.Event(), threading.Event()
+
+    def look_up(*_, **__):
+        asked.set()
+        answer.wait(60)
+        raise socket.gaierror(socket.EAI_AGAIN, "no answer")
+
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+    with pytest.raises(Transient, match=r"cannot be fetched now: 0\.6 s are over"):
+        load("http://shop.example/a.png", "http://shop.example", seconds=0.1)
+    assert asked.is_set()
+    answer.set()
 
 
 @pytest.mark.parametrize("name", ["busy.png", "short.png"])

@@ -4,6 +4,7 @@ import os
 
 import fsspec
 import pytest
+from hostile.servers import silent_server
 from s3_server import BUCKET, s3_server
 from s3fs import S3FileSystem
 
@@ -27,8 +28,9 @@ def s3():
         yield endpoint
 
 
-def get(uri, *prefixes, max_bytes=1000):
-    return fetch(str(uri), allowed_prefixes=tuple(map(str, prefixes)), max_bytes=max_bytes)
+def get(uri, *prefixes, **bounds):
+    bounds = {"max_bytes": 1000, **bounds}
+    return fetch(str(uri), allowed_prefixes=tuple(map(str, prefixes)), **bounds)
 
 
 def test_a_photo_under_an_allowed_prefix_is_fetched(shop):
@@ -97,6 +99,17 @@ def test_a_bucket_that_does_not_answer_is_trouble_that_may_pass(monkeypatch):
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
     with pytest.raises(Transient, match="cannot be fetched now"):
         get(f"s3://{BUCKET}/a.jpg", f"s3://{BUCKET}")
+    S3FileSystem.clear_instance_cache()
+
+
+def test_a_bucket_that_keeps_silent_is_not_waited_for(monkeypatch):
+    S3FileSystem.clear_instance_cache()
+    with silent_server() as place:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://{place}")
+        monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+        with pytest.raises(Transient, match="1 s are over"):
+            get(f"s3://{BUCKET}/a.jpg", f"s3://{BUCKET}", seconds=1)
     S3FileSystem.clear_instance_cache()
 
 
