@@ -7,8 +7,11 @@ nobody.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
+from msgspec.structs import replace
+
+from schemas.cloudevents import Headers
 from schemas.codec import InvalidEvent, decode_id
 from schemas.topics import RECOMMENDATIONS, USER_STATES
 from workers.dead_letter import dead_letter
@@ -43,10 +46,16 @@ def wanted_forgotten(
     return forgotten
 
 
-def forgetting(settings: Settings, forgotten: Sequence[Forgotten]) -> list[Output]:
-    """The tombstones of state and list."""
-    return [
-        tombstone(settings, topic, user_id.encode(), record, record.partition)
-        for record, user_id in forgotten
-        for topic in (USER_STATES, RECOMMENDATIONS)
-    ]
+def forgetting(
+    settings: Settings,
+    forgotten: Sequence[Forgotten],
+    applied_headers: Callable[[int], Headers],
+) -> list[Output]:
+    """The tombstones of state, with the `applied_headers` of its partition, and list."""
+    outputs = []
+    for record, user_id in forgotten:
+        key, number = user_id.encode(), record.partition
+        state = tombstone(settings, USER_STATES, key, record, number)
+        outputs.append(replace(state, headers=state.headers + applied_headers(number)))
+        outputs.append(tombstone(settings, RECOMMENDATIONS, key, record, number))
+    return outputs

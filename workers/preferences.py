@@ -53,7 +53,7 @@ from workers.shopper_outputs import (
 from workers.sweep import AT_REST, BESIDE_FEEDBACK, Sweep
 from workers.table import partitions_of
 from workers.telemetry import Health, log, stage
-from workers.topics import topic_name
+from workers.topics import topic_id, topic_name
 from workers.user_states import UserStates
 
 WORKER = "preferences"
@@ -103,7 +103,8 @@ class PreferencesHandler:
         self._settings = settings
         self._stop = stop
         self._rules, self._choice_rules = rules_of(settings.preferences)
-        self._states = UserStates(settings)
+        name = topic_name(settings, FEEDBACK)
+        self._states = UserStates(settings, topic_id(settings, name))
         self._sweep = Sweep(self._states)
         now = datetime.now(UTC)
         self._shelves = Shelves(
@@ -122,7 +123,7 @@ class PreferencesHandler:
         self._to_count: list[Touched] = []
         self._counted: set[int] = set()
         self._partitions = len(partitions_of(settings, [FEEDBACK]))
-        self.topics = (topic_name(settings, FEEDBACK),)
+        self.topics = (name,)
 
     def assigned(self, partitions: Sequence[TopicPartition]) -> None:
         """Read the catalogue and the states of these partitions. Raises Transient."""
@@ -157,6 +158,7 @@ class PreferencesHandler:
     def process(self, records: Sequence[Record]) -> list[Output]:
         """States and lists of the shoppers who did something, and the dead letters."""
         self._shelves.follow()
+        records = self._states.unapplied(records)
         with stage(WORKER, "decode"):
             events = [record for record in records if record.value is not None]
             decoded, outputs = decode_records(events, Feedback)
@@ -165,7 +167,7 @@ class PreferencesHandler:
         with stage(WORKER, "apply"):
             touched = apply_feedback(self._states, taken, forgotten, self._rules)
         self._to_count = [shopper for shopper in touched if shopper.acted]
-        outputs += forgetting(self._settings, forgotten)
+        outputs += forgetting(self._settings, forgotten, self._states.applied_headers)
         if touched:
             outputs += self._results(touched)
         return outputs + self._unasked(BESIDE_FEEDBACK)
@@ -240,7 +242,8 @@ class PreferencesHandler:
             self._demand.want_lacking([state.user_id for state in states], assortment, lists)
         with stage(WORKER, "encode"):
             items = iter(self._encoder_of(assortment).encode(lists))
-            return list(shopper_outputs(self._settings, touched, items, assortment))
+            applied = self._states.applied_headers
+            return list(shopper_outputs(self._settings, touched, items, assortment, applied))
 
     def _rank(self, states: Sequence[UserState], assortment: Assortment, now: Moment) -> Lists:
         items = self._settings.preferences.items

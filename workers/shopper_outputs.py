@@ -7,7 +7,7 @@ is decided elsewhere.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple, cast
 
@@ -86,14 +86,20 @@ def shopper_outputs(
     touched: Sequence[Touched],
     items: Iterator[bytes],
     assortment: Assortment,
+    applied_headers: Callable[[int], Headers],
 ) -> Iterator[Output]:
     """State and list of each shopper, as of the record that caused them; `items` are the encoded
-    ones of those who acted, in order.
+    ones of those who acted, in order. States of a partition share the `applied_headers`.
     """
+    applied = {
+        number: applied_headers(number)
+        for number in {shopper.record.partition for shopper in touched}
+    }
     states, lists = Sheet(settings, USER_STATES), Sheet(settings, RECOMMENDATIONS)
     for record, event, state, acted in touched:
         key, headers, now = event.user_id.encode(), caused_headers(record), record.at
-        yield _output(states, key, encode(state), states.headers(now) + headers, record.partition)
+        of_state = states.headers(now) + headers + applied[record.partition]
+        yield _output(states, key, encode(state), of_state, record.partition)
         if acted:
             place = (record.partition, record.offset)
             encoded = msgspec.Raw(next(items))

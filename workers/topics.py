@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import Future
 
-from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka import KafkaError, KafkaException, TopicCollection
 from confluent_kafka.admin import (
     AdminClient,
     AlterConfigOpType,
@@ -112,6 +112,22 @@ def check_topics(settings: Settings, user_partitions: int = USER_PARTITIONS) -> 
         for wanted in wanted_topics(settings, user_partitions)
         for difference in differences(wanted, found.get(wanted.name))
     ]
+
+
+def topic_id(settings: Settings, name: str) -> str:
+    """The cluster's id of a topic: another one when it was deleted and created again.
+
+    Raises Transient while the broker is away, Permanent where the topic is missing.
+    """
+    admin = admin_client(settings)
+
+    def ask() -> str:
+        future = admin.describe_topics(TopicCollection([name]), request_timeout=TIMEOUT_SECONDS)[
+            name
+        ]
+        return str(answer(f"cannot describe {name}", future.result).topic_id)
+
+    return patiently(ask)
 
 
 def differences(wanted: WantedTopic, found: FoundTopic | None) -> Iterator[Difference]:

@@ -1,15 +1,21 @@
 """The shoppers' states of the partitions that this instance owns; their topic is their home.
 
 Changes of a batch are kept apart until its transaction is committed, and dropped when it is not.
+
+A state record says in its headers up to which offset its feedback partition was applied, and of
+which topic, by id: one that was deleted and created again begins at 0 and is another. Of a
+partition that is read from further back (a group whose offsets were reset), what lies up to there
+is passed over.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from confluent_kafka import TopicPartition
 
+from schemas.cloudevents import Headers
 from schemas.codec import InvalidEvent, decode
 from schemas.events import UserState
 from schemas.topics import USER_STATES
@@ -20,12 +26,24 @@ from workers.table import TableReader
 from workers.telemetry import log
 from workers.topics import topic_name
 
+APPLIED_TOPIC = "stylecast.applied.topic.id"
+APPLIED_OFFSET = "stylecast.applied.offset"
+LONGEST_OFFSET = 19
+"""Digits of 2^63."""
+NOTHING = -1
+
 
 class UserStates:
     """States by partition number and user; partition numbers are those of the feedback."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, feedback_id: str = "") -> None:
+        """`feedback_id` is the id of the feedback topic, as the cluster gives it."""
         self._settings = settings
+        self._feedback_id = feedback_id
+        self._applied: dict[int, int] = {}
+        """By partition, the offset up to which its states have it; until something beyond comes."""
+        self._reached: dict[int, int] = {}
+        """By partition, the last offset of the batch in hand."""
         self._kept: dict[int, dict[str, UserState]] = {}
         self._changed: dict[tuple[int, str], UserState] = {}
 
@@ -34,8 +52,13 @@ class UserStates:
     ) -> dict[int, dict[str, UserState]]:
         """Read these partitions to their end; the states by partition. Raises Transient."""
         topic = topic_name(self._settings, USER_STATES)
-        states = read_states(self._settings, topic, list(numbers), stop)
+        last: dict[int, Record] = {}
+        states = read_states(self._settings, topic, list(numbers), stop, last)
         self.own(states)
+        for number, record in last.items():
+            offset = _applied_offset(record, self._feedback_id)
+            if offset is not None:
+                self._applied[number] = offset
         return states
 
     def own(self, states: dict[int, dict[str, UserState]]) -> None:
@@ -46,10 +69,33 @@ class UserStates:
         """Forget partitions that another instance owns now."""
         gone = set(numbers)
         self._kept = {number: kept for number, kept in self._kept.items() if number not in gone}
+        for number in gone:
+            self._applied.pop(number, None)
 
     def owns(self, number: int) -> bool:
         """Whether this instance owns the partition."""
         return number in self._kept
+
+    def unapplied(self, records: Sequence[Record]) -> Sequence[Record]:
+        """The feedback of a batch that the states do not have yet."""
+        self._reached = {record.partition: record.offset for record in records}
+        if not self._applied:
+            return records
+        left = [
+            record
+            for record in records
+            if record.offset > self._applied.get(record.partition, NOTHING)
+        ]
+        if len(left) < len(records):
+            log.info("records_already_applied", count=len(records) - len(left))
+        return left
+
+    def applied_headers(self, number: int) -> Headers:
+        """The headers of a state record of the batch in hand: up to where its partition is
+        applied with it.
+        """
+        offset = str(self._reached[number]).encode()
+        return [(APPLIED_TOPIC, self._feedback_id.encode()), (APPLIED_OFFSET, offset)]
 
     def places(self, numbers: Iterable[int] | None = None) -> list[tuple[int, str]]:
         """Partition and user of every state kept, of these partitions or of all."""
@@ -81,24 +127,49 @@ class UserStates:
             else:
                 self._kept[number][user_id] = state
         self._changed.clear()
+        # What is beyond was never applied: whatever lies before it now is another topic's.
+        for number, offset in self._reached.items():
+            if offset > self._applied.get(number, NOTHING):
+                self._applied.pop(number, None)
+        self._reached = {}
 
     def abort(self) -> None:
         """The batch comes again."""
         self._changed.clear()
+        self._reached = {}
 
 
 def read_states(
-    settings: Settings, topic: str, numbers: list[int], stop: threading.Event
+    settings: Settings,
+    topic: str,
+    numbers: list[int],
+    stop: threading.Event,
+    last: dict[int, Record] | None = None,
 ) -> dict[int, dict[str, UserState]]:
-    """The states of the topic's partitions. Raises Transient where the broker is away."""
+    """The states of the topic's partitions. Raises Transient where the broker is away.
+
+    The last record of each partition is entered in `last`.
+    """
     states: dict[int, dict[str, UserState]] = {number: {} for number in numbers}
     reader = TableReader(settings, [TopicPartition(topic, number) for number in numbers])
     try:
         for record in reader.read_to_end(stop):
             take_state(record, states[record.partition])
+            if last is not None:
+                last[record.partition] = record
     finally:
         reader.close()
     return states
+
+
+def _applied_offset(record: Record, feedback_id: str) -> int | None:
+    """Up to where a state record says that its partition was applied; None where it is of another
+    topic or says nothing.
+    """
+    headers = dict(record.headers)
+    offset = headers.get(APPLIED_OFFSET, b"")
+    is_ours = headers.get(APPLIED_TOPIC) == feedback_id.encode()
+    return int(offset) if is_ours and offset.isdigit() and len(offset) <= LONGEST_OFFSET else None
 
 
 def take_state(record: Record, states: dict[str, UserState]) -> None:
