@@ -8,6 +8,9 @@ import numpy as np
 
 from stylecore.rank.ranking import NONE, Booleans, Integers
 
+MOST_CELLS = 2**21
+"""Of a table of candidates in memory at once, some 30 bytes each; one user's may be more."""
+
 
 @dataclass(frozen=True, slots=True)
 class Pairs:
@@ -24,14 +27,6 @@ class Pairs:
         counts = np.count_nonzero(hits, axis=1)
         starts = np.repeat(np.arange(len(hits)) * width, counts)
         return Pairs(counts=counts, products=np.flatnonzero(hits) - starts)
-
-    @staticmethod
-    def joined(parts: list[Pairs]) -> Pairs:
-        """The pairs of users one part after another; at least one part."""
-        return Pairs(
-            counts=np.concatenate([part.counts for part in parts]),
-            products=np.concatenate([part.products for part in parts]),
-        )
 
     def table(self) -> Integers:
         """[B, W] for the largest count W, the rest filled with NONE."""

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from stylecore.rank.integer_product import IntegerProduct, levels
 from stylecore.rank.ranking import Singles, finite, lengths
+from stylecore.rank.ties import Ties, ties
 
 ROUNDING = 2.0**-22
 """Four times the unit of rounding of single precision: what the exact scores themselves, and the
@@ -34,6 +35,7 @@ class Prepared:
     """The length of the longest vector over the scales, in steps of the bytes."""
     farthest: float
     """The length of the longest difference between a vector and its bytes, in such steps."""
+    ties: Ties
 
     @property
     def columns(self) -> int:
@@ -61,6 +63,7 @@ def prepared(products: Singles) -> Prepared:
         product=IntegerProduct(table),
         longest=float(np.linalg.norm(exact, axis=1).max(initial=0.0)),
         farthest=float(np.linalg.norm(exact - rounded, axis=1).max(initial=0.0)),
+        ties=ties(vectors),
     )
 
 

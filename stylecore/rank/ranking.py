@@ -25,6 +25,16 @@ class Ranking:
     """[B, k]"""
 
 
+def joined(parts: list[Ranking]) -> Ranking:
+    """The rankings of users one part after another; at least one part."""
+    if len(parts) == 1:
+        return parts[0]
+    return Ranking(
+        rows=np.concatenate([part.rows for part in parts]),
+        scores=np.concatenate([part.scores for part in parts]),
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Masks:
     """What must not be shown: user users[i] does not get products[i], nobody an absent one."""

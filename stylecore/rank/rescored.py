@@ -14,10 +14,15 @@ from stylecore.rank.ranking import NONE, Integers, Ranking, Singles
 _LOW = 0x7FFFFFFF
 """The lower half of a key holds this less the row, so that the lower row is the larger key."""
 
+SORTED_WHOLE = 8
+"""Times k: of more candidates the best are parted from the rest first."""
+
 
 def rescored(users: Singles, products: Singles, candidates: Integers, k: int) -> Ranking:
     """The k best of candidates [B, W], rows of products or NONE; equal scores by the lower row."""
     keys = _keys(_scores(users, products, candidates), candidates)
+    if keys.shape[1] > SORTED_WHOLE * k > 0:
+        keys = np.partition(keys, keys.shape[1] - k, axis=1)[:, -k:]
     keys.sort(axis=1)
     best = keys[:, : -k - 1 : -1] if k else keys[:, :0]
     scores = _floats((best >> 32).astype(np.int32))

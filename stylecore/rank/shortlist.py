@@ -9,9 +9,10 @@ from numpy.typing import NDArray
 
 from stylecore.rank.bits import WORD, packed, positions
 from stylecore.rank.bounds import reached_by
-from stylecore.rank.pairs import Pairs
+from stylecore.rank.pairs import MOST_CELLS, Pairs
 from stylecore.rank.quantized import Prepared, QuantizedUsers, quantized
 from stylecore.rank.ranking import Masks, Singles
+from stylecore.rank.ties import without_surplus
 
 BLOCK_BYTES = 2**20
 """Of the products that stand in memory at once: few enough for the processor's cache."""
@@ -21,19 +22,21 @@ LOWEST = np.int32(-(2**30))
 """A masked product's; any product of bytes is above it, and sums with it stay in 32 bits."""
 
 
-def candidates(users: Singles, products: Prepared, k: int, masks: Masks) -> Pairs:
-    """Pairs that hold the k best products of each user; 1 <= k <= P.
+def candidates(users: Singles, products: Prepared, k: int, masks: Masks) -> Iterator[Pairs]:
+    """Pairs that hold the k best products of each user, some users at a time; 1 <= k <= P.
 
     At least k products reach the bound less the error; what is under that by more than the error
     again is none of the k best.
     """
+    masks = without_surplus(masks, products.ties, k)
     near = quantized(users, products)
     slack = np.minimum(np.ceil(2 * near.errors), -LOWEST).astype(np.int32)
     hits = np.empty((len(users), products.columns // WORD), dtype=np.uint64)
     for block, scores in _blocks(near, products, masks):
         bounds = np.maximum(reached_by(scores, k) - slack[block], LOWEST + 1)
         hits[block] = packed(scores >= bounds[:, None])
-    return _pairs(hits)
+    for piece in _pieces(hits):
+        yield _pairs(hits[piece])
 
 
 def _blocks(
@@ -61,6 +64,18 @@ def _blocks(
         if len(masks.absent):
             room[:, masks.absent] = LOWEST
         yield block, room[: block.stop - first]
+
+
+def _pieces(hits: NDArray[np.uint64]) -> Iterator[slice]:
+    """Users one after another whose table of candidates has at most MOST_CELLS."""
+    counts = np.bitwise_count(hits).sum(axis=1, dtype=np.int64).tolist()
+    first, widest = 0, 0
+    for user, count in enumerate(counts):
+        widest = max(widest, count)
+        if user > first and widest * (user + 1 - first) > MOST_CELLS:
+            yield slice(first, user)
+            first, widest = user, count
+    yield slice(first, len(counts))
 
 
 def _pairs(hits: NDArray[np.uint64]) -> Pairs:

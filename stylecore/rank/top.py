@@ -13,6 +13,7 @@ from stylecore.rank.ranking import (
     Ranking,
     Singles,
     finite,
+    joined,
     masks,
 )
 from stylecore.rank.rescored import rescored
@@ -52,7 +53,12 @@ def top_k(
     else:
         finite("product", vectors)
         found = all_scores.candidates(users, vectors, k, hidden)
-    return rescored(users, vectors, found.table(), k)
+    first, parts = 0, []
+    for pairs in found:
+        part = users[first : first + len(pairs.counts)]
+        parts.append(rescored(part, vectors, pairs.table(), k))
+        first += len(part)
+    return joined(parts)
 
 
 def _singles(vectors: Singles) -> Singles:

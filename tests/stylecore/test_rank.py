@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stylecore.rank import NONE, Ranking, prepared, top_k
@@ -122,6 +124,42 @@ def test_equal_vectors_have_equal_scores_wherever_they_stand() -> None:
     for ranking in answers((users, products, NOBODY, NOBODY, np.zeros(5000, dtype=bool)), 200):
         blocks = ranking.rows.reshape(40, 2, 100)
         assert (blocks == blocks[:, :, :1] % 50 + np.arange(100) * 50).all()
+
+
+@st.composite
+def imports(draw: st.DrawFn) -> Case:
+    """A catalogue just imported: many products at few vectors, or scores that are all the same."""
+    random = np.random.default_rng(draw(st.integers(0, 2**32)))
+    users, products, vectors = 800, 6000, draw(st.sampled_from([1, 6, 40]))
+    few = random.integers(-3, 4, size=(vectors, 8))
+    shown = few[random.integers(vectors, size=products)].astype(np.float32)
+    if draw(st.booleans()):
+        shown[:, 0] = random.integers(0, 1000, size=products)  # no two are the same then
+    taste = random.integers(-3, 4, size=(users, 8)).astype(np.float32)
+    taste[:, 0] = 0
+    heavy = draw(st.sampled_from([1, 200]))  # one user may have bought many
+    masked_users = np.concatenate([np.arange(users), np.zeros(heavy, dtype=np.int64)])
+    masked_products = random.integers(60, size=len(masked_users)) * draw(st.sampled_from([1, 100]))
+    return taste, shown, masked_users, masked_products, random.random(products) < 0.1
+
+
+@settings(max_examples=10)
+@given(imports(), st.sampled_from([1, 20]))
+def test_ties_cost_no_memory_and_go_to_the_lower_row(case: Case, k: int) -> None:
+    users, products, masked_users, masked_products, absent = case
+    for given_products in (products, prepared(products)):
+        tracemalloc.start()
+        try:
+            ranking = top_k(users, given_products, k, masked_users, masked_products, absent)
+            _, peak = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+        assert peak < 100e6, "all pairs take 800 * 6000 * 28 bytes and more"
+        some = np.array([0, 1, 799])
+        own = np.isin(masked_users, some)
+        picked = np.searchsorted(some, masked_users[own])
+        part = (users[some], products, picked, masked_products[own], absent)
+        assert as_lists(ranking)[0::799] == one_by_one(part, k)[0::2]
 
 
 def test_a_shopper_without_a_taste_gets_the_first_products() -> None:
