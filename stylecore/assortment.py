@@ -8,9 +8,10 @@ Until there are factors, a product is described by its category alone. Shoppers 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cached_property
+from functools import cache, cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -61,6 +62,8 @@ class Assortment:
     """[P], 0 to 1."""
     new: Booleans
     """[P], nobody has done anything with it yet."""
+    prepare: Callable[[], Prepared]
+    """Makes `ranked`, once for all assortments with the same features and popularity."""
     style_priors: NDArray[np.float64]
     """[C + 1, K], the share of each style in each category and in the shop, times the odds that its
     campaign gives it in this season."""
@@ -81,10 +84,10 @@ class Assortment:
         """The rows of new products on sale."""
         return np.flatnonzero(self.new & self.present)
 
-    @cached_property
+    @property
     def ranked(self) -> Prepared:
         """The features and the popularity [P, D + 1] ready to be ranked, made when first asked."""
-        return prepared(np.hstack([self.features, self.popularity[:, None]]))
+        return self.prepare()
 
 
 def arrange(
@@ -101,6 +104,8 @@ def arrange(
     season = season_of(catalogue.styles.values(), now, rules.campaign_weight)
     offers, exists = offered(catalogue, season), catalogue.available
     shares = style_priors(category_style(catalogue, priors), rules)
+    features = _features(catalogue, factors, previous)
+    popularity = np.log1p(popularity) / np.log1p(most) if most > 0 else popularity
     return Assortment(
         changes=catalogue.changes,
         factors=factors,
@@ -117,11 +122,25 @@ def arrange(
         category_codes=catalogue.category_codes.copy(),
         product_keys=catalogue.product_keys.copy(),
         style_keys=np.array([key_of(style) for style in catalogue.style_ids], dtype=np.uint64),
-        features=_features(catalogue, factors, previous),
-        popularity=np.log1p(popularity) / np.log1p(most) if most > 0 else popularity,
+        features=features,
+        popularity=popularity,
+        prepare=_preparation(features, popularity, previous),
         new=popularity <= 0,
         style_priors=in_season(shares, catalogue, season),
     )
+
+
+def _preparation(
+    features: Singles, popularity: Singles, previous: Assortment | None
+) -> Callable[[], Prepared]:
+    """What prepares the vectors for ranking; a picture that comes or goes changes none of them."""
+    if (
+        previous is not None
+        and previous.features is features
+        and np.array_equal(previous.popularity, popularity)
+    ):
+        return previous.prepare
+    return cache(lambda: prepared(np.hstack([features, popularity[:, None]])))
 
 
 def _features(

@@ -16,7 +16,7 @@ from stylecore.assortment import Assortment, arrange
 from stylecore.catalogue import Catalogue
 from stylecore.errors import Transient
 from stylecore.factors import Factors
-from stylecore.popularity import Popularity
+from stylecore.popularity import Popularity, Priors
 from stylecore.style_choice import ChoiceRules
 from workers.catalogue import CatalogueFollower
 from workers.factors import LoadFactors
@@ -45,7 +45,8 @@ class Shelves:
         self._factors: Factors | None = None
         self._announced: ModelAnnouncement | None = None
         self._assortment: Assortment | None = None
-        self._arranged_at = 0.0
+        self._priors: Priors | None = None
+        self._counted_at = 0.0
         self._made_at: datetime | None = None
 
     @property
@@ -76,12 +77,24 @@ class Shelves:
     def assortment(self, now: datetime) -> Assortment:
         """The assortment at `now`; the same object while nothing has changed."""
         if self._assortment is None or self._is_stale(self._assortment, now):
-            priors = self.popularity.priors(now) if self._factors is None else self._factors.priors
+            priors = self._present_priors(now)
             self._assortment = arrange(
                 self.catalogue, self._factors, priors, self._choice_rules, now, self._assortment
             )
-            self._arranged_at = self._clock()
         return self._assortment
+
+    def _present_priors(self, now: datetime) -> Priors:
+        """The factors' priors; until there are any, popularity, looked at once a while: products
+        whose popularity is as it was are not prepared again for ranking.
+        """
+        if self._factors is not None:
+            return self._factors.priors
+        if self._priors is None or self._is_time_for_popularity():
+            self._priors, self._counted_at = self.popularity.priors(now), self._clock()
+        return self._priors
+
+    def _is_time_for_popularity(self) -> bool:
+        return self._clock() - self._counted_at > REARRANGE_SECONDS
 
     def close(self) -> None:
         """End the connection."""
@@ -92,7 +105,7 @@ class Shelves:
             return True
         if not assortment.season.holds(now):
             return True
-        return self._factors is None and self._clock() - self._arranged_at > REARRANGE_SECONDS
+        return self._factors is None and self._is_time_for_popularity()
 
     def _take_up_factors(self) -> None:
         announced = self._follower.announced

@@ -103,6 +103,10 @@ def test_arranging_again_takes_over_what_is_aligned_until_products_change() -> N
     shop.put_render(worlds.render("product-1", "another"))
     second = arrange(shop, factors, factors.priors, ChoiceRules(), worlds.NOW, first)
     assert second.features is first.features
+    assert second.ranked is first.ranked, "a picture changes no vector"
+    shop.remove_render("product-1", "another")
+    third = arrange(shop, factors, factors.priors, ChoiceRules(), worlds.NOW, second)
+    assert third.ranked is first.ranked
     shop.put_product(worlds.product(12))
     assert (
         len(arrange(shop, factors, factors.priors, ChoiceRules(), worlds.NOW, second).features)

@@ -13,7 +13,7 @@ from stylecore.popularity import Popularity
 from stylecore.preferences import Rules
 from stylecore.season import EVER
 from stylecore.style_choice import ChoiceRules
-from workers.shelves import Shelves
+from workers.shelves import REARRANGE_SECONDS, Shelves
 
 HOUR, MOMENT = timedelta(hours=1), timedelta(microseconds=1)
 
@@ -53,3 +53,26 @@ def test_lists_are_old_ones_since_the_last_edge():
     shelves = shelves_with_theme()
     edges = [shelves.renewed_at(NOW + at) for at in (-HOUR, HOUR / 2, 2 * HOUR)]
     assert edges == [EVER, NOW, NOW + HOUR]
+
+
+def test_a_picture_that_comes_leaves_the_ranking_as_it_is_until_popularity_is_looked_at():
+    time = [0.0]
+    shop = worlds.catalogue(6)
+    shelves = Shelves(
+        Follower(shop),  # type: ignore[arg-type] # as much of a CatalogueFollower as is used here
+        lambda _: None,
+        lambda catalogue: Popularity(catalogue, Rules(), NOW),
+        ChoiceRules(),
+        lambda: time[0],
+    )
+    click = worlds.feedback("ada", "product-1")
+    shelves.popularity.count(click, NOW)
+    shelves.popularity.count(worlds.feedback("ada", "product-2", kind="cart"), NOW)
+    first = shelves.assortment(NOW)
+    shelves.popularity.count(click, NOW)
+    shop.put_render(worlds.render("product-1", "another"))
+    second = shelves.assortment(NOW + MOMENT)
+    assert second is not first
+    assert second.ranked is first.ranked
+    time[0] = 2 * REARRANGE_SECONDS
+    assert shelves.assortment(NOW + MOMENT).popularity[1] > first.popularity[1]
