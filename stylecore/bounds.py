@@ -42,6 +42,14 @@ def misses(figure: str, value: float, bound: float) -> bool:
     return value > bound if figure in SMALLER_IS_BETTER else value < bound
 
 
+def rounded_apart(value: float, bound: float) -> tuple[str, str]:
+    """Both in words, with as many digits, two at least, as it takes to see them apart."""
+    digits = 2
+    while digits < 16 and f"{value:.{digits}f}" == f"{bound:.{digits}f}" and value != bound:
+        digits += 1
+    return f"{value:.{digits}f}", f"{bound:.{digits}f}"
+
+
 def blended(parts: Sequence[tuple[float, Bounds]]) -> Bounds:
     """The share-weighted mean of (share, bounds); a part without a bound does not count in it."""
     return Bounds(**{name: _mean(name, parts) for name in FIGURES})

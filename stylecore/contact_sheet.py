@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 
+import numpy as np
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
 from stylecore.images import Pixels
 
 CELL, GAP, HEADER = 200, 6, 28
 GROUND = "#efefef"
+PAGE_ROWS = 50
 
 
 def contact_sheet(
@@ -31,3 +34,16 @@ def contact_sheet(
                 top = HEADER + row * pitch + (cell - picture.height) // 2
                 sheet.paste(picture, (left, top))
     return sheet
+
+
+def contact_sheets(
+    rows: Iterable[Mapping[str, Pixels]], columns: Sequence[str]
+) -> Iterator[Image.Image]:
+    """As `contact_sheet`, in pages of PAGE_ROWS rows; of a page only small pictures are kept."""
+    small = ({name: _small(pixels) for name, pixels in row.items()} for row in rows)
+    while page := list(islice(small, PAGE_ROWS)):
+        yield contact_sheet(page, columns)
+
+
+def _small(pixels: Pixels) -> Pixels:
+    return np.asarray(ImageOps.contain(Image.fromarray(pixels), (CELL, CELL)))

@@ -44,7 +44,7 @@ FULL = 0.9
 MAX_ASPECT = 4
 """A working picture is at most this many times as long as wide; longer ones are made smaller."""
 MIN_SIDE = 16
-_KINDS_READ = (
+KINDS_READ = (
     "a JPEG",
     "a PNG",
     "a GIF",
@@ -54,6 +54,7 @@ _KINDS_READ = (
     "a TIFF or a camera's raw file",
     "a JPEG 2000 picture",
 )
+"""Names of file_kinds.py for the files that may be photos."""
 UNREADABLE = (
     *(OSError, SyntaxError, ValueError, TypeError, LookupError, EOFError),
     *(ArithmeticError, AttributeError, MemoryError, RuntimeError, struct.error, zlib.error),
@@ -308,6 +309,6 @@ def _shows_anything(photo: Photo) -> bool:
 def _unknown(data: bytes, formats: tuple[str, ...]) -> str:
     """Why bytes that Pillow does not know are no photo, by what they look like."""
     kind, known = kind_of(data), ", ".join(formats)
-    if kind in _KINDS_READ:
+    if kind in KINDS_READ:
         return f"this is {kind}, but no readable photo: broken, or of a kind that is not read"
     return f"this is {kind}, no readable photo: none of {known}; save it as one of these"

@@ -16,7 +16,7 @@ from stylecore.images import Pixels
 
 
 def is_clip(path: Path) -> bool:
-    """Whether a file is a moving picture: a video by its name, a GIF or WebP by its frames."""
+    """Whether a file is a moving picture: a video by its bytes, a GIF or WebP by its frames."""
     return is_video(path) or is_animation(path)
 
 

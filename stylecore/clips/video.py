@@ -17,11 +17,11 @@ from typing import Any, BinaryIO
 import numpy as np
 from PIL import Image
 
+from stylecore import file_kinds
 from stylecore.clips.frames import Bounds, Clip, Frame, NotAClip
 from stylecore.errors import SettingsError
 from stylecore.images import Pixels
 
-SUFFIXES = (".mp4", ".m4v", ".mov")
 _ENCODERS = ("libx264", "libopenh264", "mpeg4")
 """The first that the wheel has; the last one is always there."""
 _OPTIONS = {"libx264": {"crf": "16", "preset": "medium", "bf": "0"}}
@@ -31,8 +31,12 @@ _HIGH_DEFINITION = 720
 
 
 def is_video(path: Path) -> bool:
-    """Whether the name looks like a video's."""
-    return path.suffix.lower() in SUFFIXES
+    """Whether a file begins like an MP4 or QuickTime video; one that cannot be read does not."""
+    try:
+        with path.open("rb") as file:
+            return file_kinds.is_video(file.read(1024))
+    except OSError:
+        return False
 
 
 def read_video(path: Path, bounds: Bounds) -> Clip:

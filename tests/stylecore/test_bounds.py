@@ -4,7 +4,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.events import Quality
-from stylecore.bounds import FIGURES, SMALLER_IS_BETTER, Bounds, blended, judge, loosest, overridden
+from stylecore.bounds import (
+    FIGURES,
+    SMALLER_IS_BETTER,
+    Bounds,
+    blended,
+    judge,
+    loosest,
+    overridden,
+    rounded_apart,
+)
 
 figures = st.floats(-1, 50)
 bounds = st.builds(Bounds, **dict.fromkeys(FIGURES, figures | st.none()))
@@ -49,3 +58,12 @@ def test_an_override_counts_where_it_says_something(own, by):
 def test_a_figure_is_judged_from_its_good_side(name, value, bound):
     missed = bool(judge(Quality(**{name: value}), Bounds(**{name: bound})))
     assert missed is (value > bound if name in SMALLER_IS_BETTER else value < bound)
+
+
+def test_value_and_bound_are_told_apart_in_words():
+    assert rounded_apart(0.123, 0.2) == ("0.12", "0.20")
+    assert rounded_apart(0.09996, 0.1) == ("0.09996", "0.10000")
+    assert rounded_apart(0.1, 0.1) == ("0.10", "0.10")
+    value, bound = rounded_apart(0.1, 0.1 + 1e-17)
+    assert value == bound
+    assert rounded_apart(0.1 - 1e-15, 0.1)[0] < rounded_apart(0.1 - 1e-15, 0.1)[1]

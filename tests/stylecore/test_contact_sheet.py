@@ -2,7 +2,15 @@
 
 import numpy as np
 
-from stylecore.contact_sheet import CELL, GAP, GROUND, HEADER, contact_sheet
+from stylecore.contact_sheet import (
+    CELL,
+    GAP,
+    GROUND,
+    HEADER,
+    PAGE_ROWS,
+    contact_sheet,
+    contact_sheets,
+)
 
 PITCH = CELL + GAP
 BLACK = np.zeros((40, 40, 3), np.uint8)
@@ -30,3 +38,21 @@ def test_a_picture_of_another_shape_keeps_it():
     sheet = contact_sheet([{"a": SLIVER}], ["a"])
     assert middle(sheet, 0, 0) == (0, 0, 0)
     assert sheet.getpixel((GAP + CELL // 2, HEADER + 10)) == ground
+
+
+def test_many_rows_are_pages_and_are_taken_as_they_come():
+    taken = []
+
+    def rows():
+        for number in range(PAGE_ROWS + 1):
+            taken.append(number)
+            yield {"a": np.zeros((500, 400, 3), np.uint8)}
+
+    pages = contact_sheets(rows(), ["a"])
+    first = next(pages)
+    assert len(taken) == PAGE_ROWS
+    assert first.size == (PITCH + GAP, HEADER + PAGE_ROWS * PITCH)
+    (last,) = pages
+    assert last.size == (PITCH + GAP, HEADER + PITCH)
+    assert middle(last, 0, 0) == (0, 0, 0)
+    assert list(contact_sheets([], ["a"])) == []

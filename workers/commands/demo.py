@@ -31,8 +31,13 @@ def demo(
     from workers.demo.progress import Progress
     from workers.demo.summary import summary_of
 
-    chosen = sample_products() if products is None else folder_products(products, limit)
     console = Console(stderr=as_json)
+    if products is None:
+        chosen = sample_products()
+    else:
+        chosen = folder_products(
+            products, limit, lambda why: typer.echo(f"left out: {why}", err=True)
+        )
     script = Script(chosen, output.resolve(), shoppers, seed, keep)
     outcome = run_demo(script, load_settings(), Progress(console))
     if as_json:
@@ -41,3 +46,7 @@ def demo(
     for name, value in summary_of(outcome).items():
         console.print(f"{name:28}{value}", highlight=False)
     console.print(f"\nLook at {script.output / 'report.html'}", soft_wrap=True)
+
+
+def _left_out(why: str) -> None:
+    typer.echo(f"left out: {why}", err=True)

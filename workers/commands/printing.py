@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from schemas.events import RejectionReason
-from stylecore.bounds import SMALLER_IS_BETTER
+from stylecore.bounds import SMALLER_IS_BETTER, rounded_apart
 
 JsonFlag = Annotated[bool, typer.Option("--json", help="JSON for programs.")]
 
@@ -33,11 +33,15 @@ def print_table(title: str, rows: Sequence[Mapping[str, Any]]) -> None:
 
 def reasons_in_words(reasons: Sequence[RejectionReason]) -> str:
     """Why the gate rejects a picture: 'structure 0.12 below 0.20'."""
-    return ", ".join(
-        f"{r.figure} {r.value:.2f} {'above' if r.figure in SMALLER_IS_BETTER else 'below'} "
-        f"{r.bound:.2f}"
-        for r in reasons
-    )
+    return ", ".join(_in_words(reason) for reason in reasons)
+
+
+def _in_words(reason: RejectionReason) -> str:
+    if reason.value is None or reason.bound is None:
+        return f"{reason.figure}: {reason.text or ''}"
+    side = "above" if reason.figure in SMALLER_IS_BETTER else "below"
+    value, bound = rounded_apart(reason.value, reason.bound)
+    return f"{reason.figure} {value} {side} {bound}"
 
 
 def _cell(value: Any) -> str:

@@ -1,24 +1,34 @@
-"""`stylecast render PHOTO...`: pictures and clips without Kafka."""
+"""`stylecast render PHOTO...`: pictures and clips without Kafka.
+
+Photos are decoded, drawn and written some at a time, so that a folder may have any number of them.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import dataclass
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from PIL import Image
 from rich.progress import track
 
 from schemas.catalog import StyleDefinition
 from stylecore.clips.files import is_clip
-from stylecore.clips.video import is_video
-from stylecore.contact_sheet import contact_sheet
+from stylecore.clips.frames import NotAClip
+from stylecore.contact_sheet import contact_sheets
+from stylecore.decoder import Decoder
+from stylecore.decoder_process import Limits
 from stylecore.drawing import Source, Task, at_working_size, compose, draw, source_of
 from stylecore.engine import Engine
-from stylecore.errors import Permanent
+from stylecore.errors import Permanent, SettingsError, StylecastError
 from stylecore.gate import Verdict, load_examiner, verdict
-from stylecore.images import Photo, Pixels, decode, encode, to_pixels
+from stylecore.images import Photo, Pixels, encode, to_pixels
 from stylecore.models import FEATURES
 from stylecore.palette import parse_palette
 from stylecore.reference import Reference, load_encoder, reference_of
@@ -26,8 +36,44 @@ from workers.commands.clips import render_clip, style_tasks
 from workers.commands.printing import reasons_in_words
 from workers.commands.wanted_styles import wanted_styles
 from workers.engine import load_engine
-from workers.photos import is_picture
+from workers.photos import PHOTO_KINDS, NotTaken, check_kind, files_below
 from workers.settings import Settings, load_settings
+
+TOGETHER = 16
+"""Photos that are decoded and drawn together."""
+DECODERS = 2
+
+
+class Unread(StylecastError):
+    """A photo or clip cannot be read; the message names it."""
+
+
+@dataclass
+class Count:
+    """What came of what was asked for."""
+
+    written: int = 0
+    rejected: int = 0
+    unread: int = 0
+
+    def unreadable(self, problem: Exception) -> None:
+        """Count a file that cannot be read, and say why."""
+        self.unread += 1
+        typer.echo(f"stylecast: {' '.join(str(problem).split())}", err=True)
+
+
+@dataclass(frozen=True)
+class Order:
+    """What is drawn of every photo, and where to."""
+
+    settings: Settings
+    engine: Engine
+    wanted: Mapping[str, StyleDefinition]
+    pictured: Reference | None
+    judged: Verdict | None
+    """None lets all pass."""
+    output: Path
+    count: Count
 
 
 def render(
@@ -52,7 +98,8 @@ def render(
 ) -> None:
     """Draw photos in styles: FOLDER/<style>/<photo>.webp, and a contact sheet.
 
-    A moving GIF, WebP or MP4 is drawn frame by frame, to a clip of its kind.
+    A moving GIF, WebP or MP4 is drawn frame by frame, to a clip of its kind. Exit 1 where a picture
+    lacks: rejected by the gate, or of a file that cannot be read.
     """
     settings = load_settings()
     engine = load_engine(settings.stylize)
@@ -65,61 +112,124 @@ def render(
         keep_product_colour=keep_product_colour,
     )
     wanted = wanted_styles(style or (), reference, names, common)
-    pictured = None if reference is None else _reference(reference, settings, engine)
-    paths = _distinct(_expanded(photos))
-    clips = [path for path in paths if is_clip(path)]
-    sources = {path: _load(path, settings, engine) for path in paths if path not in clips}
-    _make_folder(output)
-    judged = _verdict(settings, engine) if gate else None
-    tasks = _tasks(sources, wanted, engine, pictured)
-    total, rejected = sum(map(len, tasks.values())), 0
-    finished: dict[Path, dict[str, Pixels]] = {
-        path: {"original": to_pixels(source.pixels)} for path, source in sources.items()
-    }
-    where = {id(task): (path, name) for path, by in tasks.items() for name, task in by.items()}
-    flat = [task for by_style in tasks.values() for task in by_style.values()]
-    drawn = draw(engine, flat, settings.stylize.batch_images)
-    for task, planes in track(drawn, "Drawing", total=total, transient=True):
-        path, name = where[id(task)]
-        pixels = compose(task, planes, engine.manifest)
+    count = Count()
+    with closing(_decoder(settings, engine)) as decoder, ThreadPoolExecutor(DECODERS) as executor:
+        pictured = None if reference is None else _reference(reference, decoder, settings, engine)
+        paths = _distinct(_files(photos, output, count))
+        _make_folder(output)
+        judged = _verdict(settings, engine) if gate else None
+        order = Order(settings, engine, wanted, pictured, judged, output, count)
+        moving = {path: is_clip(path) for path in paths}
+        stills, clips = ([path for path in paths if moving[path] is kind] for kind in (False, True))
+        read = partial(_read, decoder)
+        rows = chain(_drawn(stills, order, read, executor), _clips(clips, order))
+        pages = [
+            _saved(output, number, page)
+            for number, page in enumerate(contact_sheets(rows, ["original", *wanted]), start=1)
+        ]
+    typer.echo(_summary(count, output, pages))
+    if count.rejected or count.unread:
+        raise typer.Exit(1)
+
+
+def _drawn(
+    paths: list[Path],
+    order: Order,
+    read: Callable[[Path], Photo | Unread],
+    executor: Executor,
+) -> Iterator[dict[str, Pixels]]:
+    """Photos drawn and written, and of each its row of the contact sheet."""
+    groups = [paths[start : start + TOGETHER] for start in range(0, len(paths), TOGETHER)]
+    for group in track(groups, "Drawing", transient=True):
+        sources: dict[Path, Source] = {}
+        for path, photo in zip(group, executor.map(read, group), strict=True):
+            if isinstance(photo, Unread):
+                order.count.unreadable(photo)
+            else:
+                sources[path] = source_of(photo)
+        yield from _group(sources, order)
+
+
+def _group(sources: Mapping[Path, Source], order: Order) -> Iterator[dict[str, Pixels]]:
+    tasks: list[Task] = []
+    places: dict[int, tuple[Path, str]] = {}
+    rows = {path: {"original": to_pixels(source.pixels)} for path, source in sources.items()}
+    for path, source in sources.items():
+        for note in source.notes:
+            typer.echo(f"note: {path.name}: {note}", err=True)
+        for name, task in style_tasks(source, order.wanted, order.engine, order.pictured).items():
+            tasks.append(task)
+            places[id(task)] = path, name
+    for task, planes in draw(order.engine, tasks, order.settings.stylize.batch_images):
+        path, name = places[id(task)]
+        pixels = compose(task, planes, order.engine.manifest)
         small = at_working_size(pixels, task.source)
-        reasons = judged(task, small) if judged else []
-        if reasons:
-            rejected += 1
+        if reasons := order.judged(task, small) if order.judged else []:
+            order.count.rejected += 1
             typer.echo(f"rejected: {path.name} in {name}: {reasons_in_words(reasons)}", err=True)
             continue
-        finished[path][name] = small
-        _write(output / name / f"{path.stem}.webp", pixels)
-    for path in clips:
-        clip = render_clip(path, output, wanted, pictured, engine, settings, judged)
-        finished[path] = clip.first
-        total, rejected = total + len(wanted), rejected + len(wanted) - len(clip.left)
-    sheet = output / "contact-sheet.jpg"
-    contact_sheet(finished.values(), ["original", *wanted]).save(sheet, quality=90)
-    typer.echo(f"{total - rejected} pictures in {output}, {rejected} rejected, see {sheet}")
+        order.count.written += 1
+        rows[path][name] = small
+        _write(order.output / name / f"{path.stem}.webp", pixels)
+    yield from rows.values()
+
+
+def _clips(paths: Iterable[Path], order: Order) -> Iterator[dict[str, Pixels]]:
+    for path in paths:
+        try:
+            clip = render_clip(
+                path,
+                order.output,
+                order.wanted,
+                order.pictured,
+                order.engine,
+                order.settings,
+                order.judged,
+            )
+        except (NotAClip, SettingsError) as problem:
+            order.count.unreadable(problem)
+            continue
+        order.count.written += len(clip.left)
+        order.count.rejected += len(order.wanted) - len(clip.left)
+        yield clip.first
+
+
+def _summary(count: Count, output: Path, pages: list[Path]) -> str:
+    parts = [f"{count.written} pictures in {output}", f"{count.rejected} rejected"]
+    if count.rejected:
+        parts[-1] += " and not written (--no-gate writes them)"
+    if count.unread:
+        parts.append(f"{count.unread} {'file' if count.unread == 1 else 'files'} not read")
+    if pages:
+        parts.append(f"see {pages[0]}" + (f" to {pages[-1].name}" if len(pages) > 1 else ""))
+    return ", ".join(parts)
+
+
+def _saved(output: Path, number: int, page: Image.Image) -> Path:
+    path = output / ("contact-sheet.jpg" if number == 1 else f"contact-sheet-{number}.jpg")
+    page.save(path, quality=90)
+    return path
 
 
 def _verdict(settings: Settings, engine: Engine) -> Verdict:
     return partial(verdict, load_examiner(FEATURES), engine.manifest, settings.stylize.bounds)
 
 
-def _tasks(
-    sources: dict[Path, Source],
-    wanted: dict[str, StyleDefinition],
-    engine: Engine,
-    pictured: Reference | None,
-) -> dict[Path, dict[str, Task]]:
-    return {path: style_tasks(source, wanted, engine, pictured) for path, source in sources.items()}
-
-
-def _expanded(paths: list[Path]) -> Iterator[Path]:
+def _files(paths: Iterable[Path], output: Path, count: Count) -> Iterator[Path]:
+    """The files that were named, and those below the folders that begin like a photo or clip."""
     for path in paths:
-        if path.is_dir():
-            yield from sorted(
-                inner for inner in path.rglob("*") if is_picture(inner) or is_video(inner)
-            )
-        else:
+        if not path.is_dir():
             yield path
+            continue
+        for inner in files_below(path):
+            if inner.is_relative_to(output):
+                continue  # what an earlier run has drawn
+            try:
+                check_kind(inner)
+            except NotTaken as problem:
+                count.unreadable(problem)
+            else:
+                yield inner
 
 
 def _distinct(paths: Iterable[Path]) -> list[Path]:
@@ -132,9 +242,7 @@ def _distinct(paths: Iterable[Path]) -> list[Path]:
                 "or draw them to different folders"
             )
     if not by_stem:
-        raise Permanent(
-            "no photos (jpg, png, webp, gif, bmp, tif) or clips (gif, webp, mp4) in what was given"
-        )
+        raise Permanent(f"no photos ({PHOTO_KINDS}) or clips (GIF, WebP, MP4) in what was given")
     return list(by_stem.values())
 
 
@@ -145,29 +253,35 @@ def _make_folder(folder: Path) -> None:
         raise Permanent(f"cannot write to {folder}: {problem.strerror}") from problem
 
 
-def _reference(path: Path, settings: Settings, engine: Engine) -> Reference:
+def _decoder(settings: Settings, engine: Engine) -> Decoder:
+    limits = Limits(
+        max_pixels=settings.photos.max_pixels,
+        seconds=settings.photos.decode_seconds,
+        short_side=engine.manifest.working_size,
+        output_side=settings.stylize.output_side,
+    )
+    return Decoder(limits, DECODERS)
+
+
+def _reference(path: Path, decoder: Decoder, settings: Settings, engine: Engine) -> Reference:
     encoder = load_encoder(settings.stylize.generator, engine.manifest)
-    return reference_of(_decoded(path, settings, engine), encoder)
+    photo = _read(decoder, path)
+    if isinstance(photo, Unread):
+        raise photo
+    return reference_of(photo, encoder)
 
 
-def _load(path: Path, settings: Settings, engine: Engine) -> Source:
-    return source_of(_decoded(path, settings, engine))
-
-
-def _decoded(path: Path, settings: Settings, engine: Engine) -> Photo:
+def _read(decoder: Decoder, path: Path) -> Photo | Unread:
+    """The decoded photo, or why it cannot be had."""
     try:
-        data = path.read_bytes()
+        check_kind(path)
+        return decoder.decode(path.read_bytes())
     except OSError as problem:
-        raise Permanent(f"cannot read {path}: {problem.strerror}") from problem
-    try:
-        return decode(
-            data,
-            short_side=engine.manifest.working_size,
-            max_pixels=settings.photos.max_pixels,
-            output_side=settings.stylize.output_side,
-        )
-    except Permanent as problem:
-        raise Permanent(f"{path}: {problem}") from problem
+        return Unread(f"cannot read {path}: {problem.strerror}")
+    except NotTaken as problem:
+        return Unread(str(problem))
+    except StylecastError as problem:
+        return Unread(f"{path}: {problem}")
 
 
 def _write(path: Path, pixels: Pixels) -> None:

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from itertools import chain, zip_longest
+from collections.abc import Callable
+from itertools import chain, islice, zip_longest
 from pathlib import Path
 
 import msgspec
 
 from schemas.events import Product
 from stylecore.errors import Permanent
-from workers.photos import is_picture
+from stylecore.images import MIN_SIDE, NotAPhoto, read_picture
+from workers.photos import PHOTO_KINDS, NotTaken, check_kind, files_below
 
 HERE = Path(__file__).resolve()
 SAMPLE_FOLDERS = (HERE.parents[1] / "samples", HERE.parents[2] / "deploy" / "samples" / "photos")
 """In an installed package and in a clone."""
 DEFAULT_LIMIT = 48
+MAX_PIXELS = 50_000_000
 
 
 def sample_products() -> list[Product]:
@@ -27,20 +30,36 @@ def sample_products() -> list[Product]:
     raise Permanent("the sample photos are not installed; give --products FOLDER")
 
 
-def folder_products(folder: Path, limit: int = DEFAULT_LIMIT) -> list[Product]:
+def folder_products(
+    folder: Path, limit: int = DEFAULT_LIMIT, tell: Callable[[str], None] = print
+) -> list[Product]:
     """At most `limit` photos of a folder, spread over its sub-folders, which are the categories.
 
-    Raises Permanent where there is no photo.
+    Each file that would be one and cannot be read is told of. Raises Permanent where there is no
+    photo.
     """
     by_category: dict[str, list[Path]] = defaultdict(list)
-    for path in sorted(folder.rglob("*")):
-        if path.is_file() and is_picture(path):
-            by_category[_category(path, folder)].append(path)
+    for path in files_below(folder):
+        by_category[_category(path, folder)].append(path)
     turns = chain.from_iterable(zip_longest(*by_category.values()))
-    chosen = [path for path in turns if path is not None][:limit]
+    readable = (path for path in turns if path is not None and _is_readable(path, tell))
+    chosen = list(islice(readable, limit))
     if not chosen:
-        raise Permanent(f"no photos (jpg, png, webp, gif, bmp, tif) under {folder}")
+        raise Permanent(f"no photos ({PHOTO_KINDS}) under {folder}")
     return [_product(path, folder, number) for number, path in enumerate(chosen, start=1)]
+
+
+def _is_readable(path: Path, tell: Callable[[str], None]) -> bool:
+    try:
+        check_kind(path)
+        read_picture(path.read_bytes(), max_pixels=MAX_PIXELS, short_side=MIN_SIDE)
+    except NotTaken as problem:
+        tell(str(problem))
+    except (OSError, NotAPhoto) as problem:
+        tell(f"{path}: {problem}")
+    else:
+        return True
+    return False
 
 
 def _sample(line: str, folder: Path) -> Product:

@@ -20,6 +20,7 @@ from schemas.events import Recommendations
 from stylecore.images import on_white, read_picture
 from stylecore.local_file import local_path
 from stylecore.simulate import hit_curve
+from workers.commands.printing import reasons_in_words
 from workers.demo.shopping import Visit
 from workers.demo.stage import Scene
 from workers.demo.summary import Outcome, summary_of
@@ -78,11 +79,7 @@ def _cell(outcome: Outcome, pair: tuple[str, str]) -> dict[str, str]:
         return {"picture": thumbnail(outcome.published[pair].image_uri), "reason": ""}
     rejected = outcome.rejected.get(pair)
     reasons = rejected.reasons if rejected else ()
-    texts = (
-        reason.text or f"{reason.figure} {reason.value:.2f} below {reason.bound:.2f}"
-        for reason in reasons
-    )
-    return {"picture": "", "reason": ", ".join(texts) or "not drawn"}
+    return {"picture": "", "reason": reasons_in_words(reasons) or "not drawn"}
 
 
 def _most_telling(visits: list[Visit]) -> list[Visit]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from schemas.events import RejectedImage, RejectionReason
+from stylecore.bounds import rounded_apart
 from workers.web.journal import Demanded, Journal
 from workers.web.shelf import picture_uri, style_label
 from workers.web.tables import Tables
@@ -68,12 +69,8 @@ def reason_in_words(reason: RejectionReason, words: Words) -> str:
     if reason.value is None or reason.bound is None:
         return f"{figure}: {reason.text or ''}"
     side = "above" if reason.value > reason.bound else "below"
-    return words(
-        f"rejected.{side}",
-        figure=figure,
-        value=f"{reason.value:.2f}",
-        bound=f"{reason.bound:.2f}",
-    )
+    value, bound = rounded_apart(reason.value, reason.bound)
+    return words(f"rejected.{side}", figure=figure, value=value, bound=bound)
 
 
 def demand_rows(tables: Tables, journal: Journal, words: Words, most: int) -> list[DemandRow]:
