@@ -9,11 +9,11 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable
 
-from schemas.codec import InvalidEvent, decode
+from schemas.codec import decode
 from schemas.events import ModelAnnouncement, Product, Style, StylizedImage
 from schemas.topics import PREFERENCE_MODELS, PRODUCTS, STYLES, STYLIZED
 from stylecore.catalogue import Catalogue
-from workers.decode import tell_passed_over
+from workers.crash_guard import each
 from workers.records import Record
 from workers.settings import Settings
 from workers.table import TableReader, partitions_of
@@ -49,11 +49,10 @@ class CatalogueFollower:
         self._reader.close()
 
     def _take(self, records: Iterable[Record]) -> None:
-        for record in records:
-            try:
-                self._apply[record.topic]((record.key or b"").decode(), record.value)
-            except (InvalidEvent, UnicodeDecodeError) as problem:
-                tell_passed_over(record, problem)
+        each("catalog", records, self._take_one)
+
+    def _take_one(self, record: Record) -> None:
+        self._apply[record.topic]((record.key or b"").decode(), record.value)
 
     def _put_product(self, key: str, value: bytes | None) -> None:
         if value is None:

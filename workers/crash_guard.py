@@ -79,7 +79,7 @@ def each(worker: str, records: Iterable[Record], take: Callable[[Record], None])
     for record in records:
         try:
             take(record)
-        except (InvalidEvent, UnicodeDecodeError) as problem:
+        except (InvalidEvent, UnicodeDecodeError, Permanent) as problem:
             tell_passed_over(record, problem)
         except Transient:
             raise

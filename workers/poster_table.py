@@ -5,10 +5,10 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable
 
-from schemas.codec import InvalidEvent, decode
+from schemas.codec import decode
 from schemas.events import Product, StylizedImage
 from schemas.topics import PRODUCTS, STYLIZED
-from workers.decode import tell_passed_over
+from workers.crash_guard import each
 from workers.records import Record
 from workers.settings import Settings
 from workers.table import TableReader, partitions_of
@@ -46,11 +46,7 @@ class PosterTable:
         self._reader.close()
 
     def _take(self, records: Iterable[Record]) -> None:
-        for record in records:
-            try:
-                self._put(record)
-            except InvalidEvent as problem:  # whoever owns the topic keeps it as a dead letter
-                tell_passed_over(record, problem)
+        each("posters", records, self._put)
 
     def _put(self, record: Record) -> None:
         key = record.key or b""

@@ -14,15 +14,19 @@ from collections.abc import Callable
 from contextlib import closing
 from datetime import UTC, datetime
 
+from confluent_kafka import KafkaException
+
 from schemas.events import ModelAnnouncement, UserState
 from schemas.topics import PREFERENCE_MODELS, USER_STATES
 from stylecore import artifact
-from stylecore.errors import Transient
+from stylecore.errors import Permanent, StylecastError, Transient
 from stylecore.factors import Factors
 from stylecore.fit import FitSettings
 from stylecore.refit import Refit, refit
 from stylecore.store import Store
+from workers.admin import Refused
 from workers.catalogue import CatalogueFollower
+from workers.crash_guard import count_crash
 from workers.embeddings import embedding_reader
 from workers.factors import factors_loader
 from workers.patience import Pause
@@ -51,7 +55,12 @@ def run_trainer(settings: Settings, health: Health, stop: threading.Event) -> No
                 while not stop.is_set():
                     trainer.step()
                     pause.reset()
-        except Transient as problem:
+        except (Transient, Refused) as problem:
+            pause.after(problem)
+        except Permanent:
+            raise
+        except Exception as problem:  # noqa: BLE001 (counted, and all is read again)
+            count_crash(WORKER, "", problem)
             pause.after(problem)
         finally:
             health.ready = False
@@ -96,7 +105,14 @@ class Trainer:
             self._changed += 1
         if self._is_time():
             self._follower.catch_up(self._stop)
-            self._refit(datetime.now(UTC))
+            try:
+                self._refit(datetime.now(UTC))
+            except (StylecastError, KafkaException):
+                raise
+            except Exception as problem:  # noqa: BLE001 (counted; the old factors stay in use)
+                count_crash(WORKER, "", problem)
+                REFITS.labels("failed").inc()
+                self._changed, self._fitted_at = 0, self._clock()
 
     def close(self) -> None:
         """End the connections."""
