@@ -147,7 +147,10 @@ class Recommendations(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class ModelAnnouncement(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A model version to use from now on: preferences factors or generator."""
+    """A model version to use from now on: preferences factors or generator.
+
+    While the version in use is `pinned`, the trainer announces no other.
+    """
 
     name: Id
     version: Label
@@ -156,3 +159,4 @@ class ModelAnnouncement(Struct, frozen=True, kw_only=True, omit_defaults=True):
     made_at: Time
     parent: Label | None = None
     metrics: dict[str, float] = {}
+    pinned: bool = False

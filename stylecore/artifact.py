@@ -7,7 +7,7 @@ is never loaded.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from hashlib import file_digest, sha256
 from pathlib import Path
@@ -69,8 +69,28 @@ def versioned(
         fitted=len(product_ids) if fitted is None else fitted,
         learned_until=learned_until,
     )
-    check(unnamed)
-    return with_version(unnamed, sha256(encode(unnamed)).hexdigest())
+    return encoded(unnamed).factors
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """Factors under the version of their bytes, and these."""
+
+    factors: Factors
+    content: bytes
+    digest: str
+    """sha256 of the content."""
+
+
+def encoded(factors: Factors) -> Encoded:
+    """Encode factors, whatever their version says, and name them by the bytes' sha256.
+
+    Raises Permanent where shapes or values cannot be factors.
+    """
+    check(factors)
+    content = encode(factors)
+    digest = sha256(content).hexdigest()
+    return Encoded(with_version(factors, digest), content, digest)
 
 
 def with_version(factors: Factors, digest: str) -> Factors:

@@ -21,7 +21,7 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from schemas.events import UserState
 from stylecore.alignment import with_category_means
-from stylecore.artifact import versioned
+from stylecore.artifact import encoded
 from stylecore.catalogue import Catalogue
 from stylecore.evidence import by_product, gather
 from stylecore.factors import Factors
@@ -49,6 +49,10 @@ class FitSettings:
     alpha: float = 1.0
     seed: int = 0
     threads: int = 1
+    least_shoppers: int = 2
+    """Shoppers with a history that a fit needs, and at least 2."""
+    least_products: int = 2
+    """Products that these did something with, and at least 2."""
 
 
 def fit(
@@ -61,23 +65,39 @@ def fit(
 ) -> Factors | None:
     """Factors of the products on sale that anyone did anything with.
 
-    None where fewer than two shoppers or two products have a history. The same input gives the
-    same factors. Products that nobody touched are left to the assortment, which puts them at
-    their category's mean.
+    None where fewer shoppers or products have a history than the settings say. The same input
+    gives the same factors. Products that nobody touched are left to the assortment, which puts
+    them at their category's mean.
     """
+    found = fit_unnamed(states, catalogue, previous, settings, rules, now)
+    return None if found is None else encoded(found).factors
+
+
+def fit_unnamed(
+    states: Sequence[UserState],
+    catalogue: Catalogue,
+    previous: Factors | None,
+    settings: FitSettings,
+    rules: Rules,
+    now: datetime,
+) -> Factors | None:
+    """The factors that `fit` gives, without a version: to encode them takes time."""
     rows, confidences = _confidences(states, catalogue, settings, rules, now)
-    if min(confidences.shape) < 2:
+    shoppers, products = confidences.shape
+    if shoppers < max(2, settings.least_shoppers) or products < max(2, settings.least_products):
         return None
     start = _start(catalogue, previous, rows, _width(settings, confidences))
     popularity = Popularity(catalogue, rules, now)
     popularity.count_states(states, now)
-    return versioned(
+    return Factors(
+        version="",
         parent=None if previous is None else previous.version,
         product_ids=tuple(catalogue.product_ids[row] for row in rows.tolist()),
         product_factors=_alternating_least_squares(confidences, start, settings),
         priors=popularity.priors(now),
         regularization=settings.regularization,
         alpha=settings.alpha,
+        fitted=len(rows),
     )
 
 

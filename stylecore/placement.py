@@ -14,7 +14,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from schemas.events import UserState
-from stylecore.artifact import versioned
 from stylecore.catalogue import Catalogue
 from stylecore.evidence import ProductEvidence, by_product, gather
 from stylecore.factors import Factors
@@ -41,7 +40,7 @@ def complete(
     learned_until: datetime,
     now: datetime,
 ) -> Factors:
-    """The factors with all products on sale, those that are fitted first."""
+    """The factors with all products on sale, those that are fitted first; without a version."""
     seen = gather(states, now, rules, catalogue.row_of, catalogue.column_of)
     done = by_product(seen, len(catalogue.product_ids))
     rows = np.array([catalogue.row_of[product] for product in fitted.product_ids], dtype=np.int64)
@@ -55,10 +54,11 @@ def complete(
     placed = fold_in_items(start, shoppers, clicked, fitted.regularization)
     popularity = Popularity(catalogue, rules, now)
     popularity.count_states(states, now)
-    return versioned(
+    return Factors(
+        version="",
         parent=fitted.parent,
         product_ids=tuple(catalogue.product_ids[row] for row in (*known, *newcomers)),
-        product_factors=np.vstack([factors, placed]),
+        product_factors=np.vstack([factors, placed], dtype=np.float32),
         priors=popularity.priors(now),
         regularization=fitted.regularization,
         alpha=fitted.alpha,

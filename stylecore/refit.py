@@ -20,10 +20,11 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from schemas.events import UserState
+from stylecore.artifact import Encoded, encoded
 from stylecore.catalogue import Catalogue
 from stylecore.comparison import Comparison, compare
 from stylecore.factors import Factors
-from stylecore.fit import FitSettings, fit
+from stylecore.fit import FitSettings, fit_unnamed
 from stylecore.held_out import HeldOut, hold_out, start_of_held_out
 from stylecore.newcomers import EmbeddingOf
 from stylecore.overlap import overlap
@@ -37,9 +38,14 @@ class Refit:
     little happened in the last hour to tell.
     """
 
-    factors: Factors
+    artifact: Encoded
     comparison: Comparison | None
     overlap: float | None
+
+    @property
+    def factors(self) -> Factors:
+        """The new factors."""
+        return self.artifact.factors
 
     @property
     def is_worse(self) -> bool:
@@ -67,17 +73,20 @@ def refit(
     rules: Rules,
     now: datetime,
 ) -> Refit | None:
-    """The refit of all states; None where there is nothing to fit.
+    """The refit of all states; None where there is too little to fit (`FitSettings`).
 
     The first fit of a shop, without a parent, learns everything and is compared with nothing.
     """
     held_out = _set_aside(states, parent, now)
-    fitted = fit(held_out.before, catalogue, parent, settings, rules, now)
+    fitted = fit_unnamed(held_out.before, catalogue, parent, settings, rules, now)
     if fitted is None:
         return None
-    factors = complete(fitted, states, catalogue, embedding_of, rules, held_out.since, now)
+    artifact = encoded(
+        complete(fitted, states, catalogue, embedding_of, rules, held_out.since, now)
+    )
+    factors = artifact.factors
     return Refit(
-        factors=factors,
+        artifact=artifact,
         comparison=None if parent is None else compare(parent, fitted, held_out, rules),
         overlap=None if parent is None else overlap(states, catalogue, parent, factors, rules, now),
     )

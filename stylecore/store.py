@@ -76,13 +76,16 @@ class Store:
         """The store's own address, absolute."""
         return self._address(self._root)
 
-    def put_blob(self, folder: str, data: bytes, suffix: str) -> tuple[str, str]:
+    def put_blob(
+        self, folder: str, data: bytes, suffix: str, digest: str | None = None
+    ) -> tuple[str, str]:
         """Write `data` under its sha256 in `folder`; return its address and sha256.
 
+        Who has computed the sha256 already hands it over as `digest`.
         One that is there counts as written now, and is replaced if its bytes are other ones. Raises
         Transient where the store is away or full.
         """
-        name = sha256(data).hexdigest()
+        name = digest or sha256(data).hexdigest()
         path = f"{self._root}/{folder}/{name[:2]}/{name}{suffix}"
         while not self._create(path, data) and not self._renew(path, data):
             pass  # it was removed in between

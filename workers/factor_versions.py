@@ -1,5 +1,7 @@
 """The versions of the factors that lie in the store, and announcing one of them again.
 
+A version that is announced by hand is pinned: the trainer announces no other until it is unpinned.
+
 A version is the beginning of its file's sha256, so that the store alone tells what there is.
 """
 
@@ -33,6 +35,7 @@ def factor_versions(settings: Settings) -> list[dict[str, Any]]:
     with closing(CatalogueFollower(settings)) as follower:
         follower.catch_up(threading.Event())
         announced = follower.announced
+    pinned = announced is not None and announced.pinned
     in_use = None if announced is None else announced.version
     written = {file: store.written_at(file) for file in store.files(FACTORS)}
     return [
@@ -41,12 +44,31 @@ def factor_versions(settings: Settings) -> list[dict[str, Any]]:
             "written_at": written[file].isoformat(timespec="seconds"),
             "megabytes": file.size / 1e6,
             "in_use": version_of(file.name) == in_use,
+            "pinned": version_of(file.name) == in_use and pinned,
         }
         for file in sorted(written, key=written.__getitem__, reverse=True)
     ]
 
 
-def announce(settings: Settings, version: str, now: datetime) -> None:
+def latest_version(settings: Settings) -> str:
+    """The version of the newest artifact in the store. Raises Permanent where there is none."""
+    store = Store(settings.store.uri)
+    newest = max(store.files(FACTORS), key=store.written_at, default=None)
+    if newest is None:
+        raise Permanent("the store has no factors yet: the trainer makes the first")
+    return version_of(newest.name)
+
+
+def version_in_use(settings: Settings) -> str:
+    """The version announced last. Raises Permanent where there is none."""
+    with closing(CatalogueFollower(settings)) as follower:
+        follower.catch_up(threading.Event())
+        if follower.announced is None:
+            raise Permanent("no factors are in use yet: there is nothing to unpin")
+        return follower.announced.version
+
+
+def announce(settings: Settings, version: str, now: datetime, *, pinned: bool) -> None:
     """Announce the artifact of that version. Raises Permanent where the store has none."""
     store = Store(settings.store.uri)
     found = [file for file in store.files(FACTORS) if version_of(file.name) == version]
@@ -58,6 +80,7 @@ def announce(settings: Settings, version: str, now: datetime) -> None:
         uri=store.address_of(found[0]),
         sha256=found[0].name,
         made_at=now,
+        pinned=pinned,
     )
     with Publisher(settings, SOURCE) as publisher:
         publisher.send(PREFERENCE_MODELS, announcement, now)

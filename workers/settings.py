@@ -231,7 +231,9 @@ class TrainerSettings(BaseModel):
     refit_records: Positive = 100_000
     """A refit comes at once after this many changed states."""
     least_shoppers: Positive = 20
-    """Nothing is fitted to fewer."""
+    """Nothing is fitted to fewer shoppers with a history."""
+    least_products: Positive | None = None
+    """Nor to fewer products that these did something with; None takes least_shoppers."""
     threads: Positive = 1
     """Of a fit."""
     factors: Positive = 64

@@ -20,7 +20,7 @@ from stylecore.popularity import Popularity, Priors
 from stylecore.style_choice import ChoiceRules
 from workers.catalogue import CatalogueFollower
 from workers.factors import LoadFactors
-from workers.telemetry import FACTORS_MADE, FACTORS_VERSION, log
+from workers.telemetry import FACTORS_INFO, FACTORS_MADE, FACTORS_VERSION, log
 
 REARRANGE_SECONDS = 1.0
 """While there are no factors, popularity is taken up this often."""
@@ -120,6 +120,7 @@ class Shelves:
             self._factors, self._made_at = factors, announced.made_at
             FACTORS_VERSION.clear()
             FACTORS_VERSION.labels(factors.version).set(1)
+            FACTORS_INFO.info({"version": factors.version, "parent": factors.parent or ""})
             FACTORS_MADE.set(announced.made_at.timestamp())
             log.info("factors", version=factors.version, products=len(factors.product_ids))
         self._announced = announced

@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 import structlog
-from prometheus_client import Counter, Gauge, Histogram, make_wsgi_app
+from prometheus_client import Counter, Gauge, Histogram, Info, make_wsgi_app
 
 from workers.settings import LogSettings, WorkerSettings
 
@@ -67,6 +67,7 @@ EVENT_AGE = Histogram(
     buckets=(0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30, 100, 300),
 )
 FACTORS_VERSION = Gauge("stylecast_factors_version", "1 for the factor version in use", ["version"])
+FACTORS_INFO = Info("stylecast_factors", "The factor version in use, and the one before it")
 FACTORS_MADE = Gauge(
     "stylecast_factors_made_timestamp_seconds", "When the factors in use were fitted"
 )

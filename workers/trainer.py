@@ -3,7 +3,9 @@
 preferences.users.v1 and the catalogue, followed as tables -> a refit from the last factors
 (stylecore.refit) -> the artifact in the store -> models.preferences.v1. A refit that foresees the
 last hour worse than its parent is told and counted, and not announced; the next one starts from the
-parent again. It is in no group: it reads everything, and one instance is enough.
+parent again. While the version in use is pinned (`stylecast factors use`), nothing is fitted; the
+next refit starts from the version in use, whoever announced it. It is in no group: it reads
+everything, and one instance is enough.
 """
 
 from __future__ import annotations
@@ -18,7 +20,7 @@ from confluent_kafka import KafkaException
 
 from schemas.events import ModelAnnouncement, UserState
 from schemas.topics import PREFERENCE_MODELS, USER_STATES
-from stylecore import artifact
+from stylecore.artifact import SUFFIX, Encoded
 from stylecore.errors import Permanent, StylecastError, Transient
 from stylecore.factors import Factors
 from stylecore.fit import FitSettings
@@ -42,6 +44,8 @@ SOURCE = "/stylecast/trainer"
 NAME = "preferences"
 FOLDER = "models/preferences"
 WAIT_SECONDS = 1.0
+FIRST_AGAIN_SECONDS = 10.0
+"""A first fit that had too few shoppers or products is tried again after this."""
 
 
 def run_trainer(settings: Settings, health: Health, stop: threading.Event) -> None:
@@ -88,6 +92,7 @@ class Trainer:
         self._changed = 0
         self._factors: Factors | None = None
         self._fitted_at = clock()
+        self._has_tried = False
 
     def restore(self) -> None:
         """Read the catalogue, the states and the last factors. Raises Transient."""
@@ -96,7 +101,7 @@ class Trainer:
             take_state(record, self._states)
             self._changed += 1
         self._factors = self._announced_factors()
-        log.info("restored", users=len(self._states), version=_version(self._factors))
+        log.info("restored", users=len(self._states), version=self._version)
 
     def step(self) -> None:
         """Take what has come, and fit when it is time. Raises Transient."""
@@ -105,6 +110,10 @@ class Trainer:
             self._changed += 1
         if self._is_time():
             self._follower.catch_up(self._stop)
+            self._take_up_announced()
+            if self._is_pinned():
+                self._wait_for_unpin()
+                return
             try:
                 self._refit(datetime.now(UTC))
             except (StylecastError, KafkaException):
@@ -124,10 +133,31 @@ class Trainer:
         if not self._changed or len(self._states) < wanted.least_shoppers:
             return False
         waited = self._clock() - self._fitted_at
-        is_first = self._factors is None
-        return is_first or self._changed >= wanted.refit_records or waited >= wanted.refit_seconds
+        if self._factors is None and (not self._has_tried or waited >= FIRST_AGAIN_SECONDS):
+            return True
+        return self._changed >= wanted.refit_records or waited >= wanted.refit_seconds
+
+    def _is_pinned(self) -> bool:
+        return self._follower.announced is not None and self._follower.announced.pinned
+
+    def _wait_for_unpin(self) -> None:
+        """Count a refit that was due; the next is due with new states, as after one."""
+        self._changed, self._fitted_at = 0, self._clock()
+        REFITS.labels("pinned").inc()
+        log.info("refit_skipped", why="the version in use is pinned", version=self._version)
+
+    def _take_up_announced(self) -> None:
+        """Start from the version in use, where another than the last of ours was announced."""
+        announced = self._follower.announced
+        if announced is not None and announced.version != self._version:
+            self._factors = self._load_factors(announced) or self._factors
+
+    @property
+    def _version(self) -> str:
+        return "none" if self._factors is None else self._factors.version
 
     def _refit(self, now: datetime) -> None:
+        self._has_tried = True
         rules, _ = rules_of(self._settings.preferences)
         states = list(self._states.values())
         started = self._clock()
@@ -148,8 +178,14 @@ class Trainer:
     def _conclude(self, found: Refit | None, metrics: dict[str, float], now: datetime) -> None:
         """Announce the refit, or say why not."""
         if found is None:
-            REFITS.labels("nothing").inc()
-            log.info("nothing to fit", **metrics)
+            REFITS.labels("too_few").inc()
+            wanted = fit_settings(self._settings.trainer)
+            log.info(
+                "too_few_to_fit",
+                least_shoppers=wanted.least_shoppers,
+                least_products=wanted.least_products,
+                **metrics,
+            )
             return
         metrics |= found.as_metrics()
         if found.is_worse:
@@ -158,13 +194,13 @@ class Trainer:
                 "not announced: worse than its parent", parent=found.factors.parent, **metrics
             )
             return
-        self._announce(found.factors, metrics, now)
+        self._announce(found.artifact, metrics, now)
         REFITS.labels("announced").inc()
 
-    def _announce(self, factors: Factors, metrics: dict[str, float], now: datetime) -> None:
-        """Store the artifact first, then tell of it."""
-        content = artifact.encode(factors)
-        address, digest = self._store.put_blob(FOLDER, content, artifact.SUFFIX)
+    def _announce(self, made: Encoded, metrics: dict[str, float], now: datetime) -> None:
+        """Store the artifact first, then announce it."""
+        factors = made.factors
+        address, digest = self._store.put_blob(FOLDER, made.content, SUFFIX, made.digest)
         announcement = ModelAnnouncement(
             name=NAME,
             version=factors.version,
@@ -194,8 +230,6 @@ def fit_settings(settings: TrainerSettings) -> FitSettings:
         alpha=settings.alpha,
         seed=settings.seed,
         threads=settings.threads,
+        least_shoppers=settings.least_shoppers,
+        least_products=settings.least_products or settings.least_shoppers,
     )
-
-
-def _version(factors: Factors | None) -> str:
-    return "none" if factors is None else factors.version

@@ -17,6 +17,8 @@ from stylecore.fit import FitSettings
 from stylecore.preferences import Rules, apply, empty
 from stylecore.refit import refit
 from stylecore.store import Store
+from workers.factor_versions import announce as use
+from workers.factor_versions import factor_versions, latest_version, version_in_use
 from workers.publisher import Publisher
 from workers.telemetry import REFITS
 from workers.trainer import Trainer
@@ -79,6 +81,45 @@ def test_a_refit_that_foresees_the_last_hour_worse_is_told_and_not_announced(set
         after_steps(settings, trainer)
     assert REFITS.labels("worse")._value.get() == before + 1
     assert [news.version for news in announced(settings)] == [parent.version]
+
+
+def test_a_version_that_is_pinned_stays_and_the_next_refit_starts_from_it(settings, clock):
+    open_shop(settings)
+    everyone = people(datetime.now(UTC))
+    publish_states(settings, everyone)
+    with closing(trainer_of(settings, clock, refit_records=5, refit_seconds=100)) as trainer:
+        trainer.restore()
+        (first,) = after_steps(settings, trainer)
+        publish_states(settings, everyone[:5])
+        second = after_steps(settings, trainer)[-1]
+        assert latest_version(settings) == second.version
+
+        use(settings, first.version, datetime.now(UTC), pinned=True)
+        before = REFITS.labels("pinned")._value.get()
+        clock.now = 100
+        publish_states(settings, everyone[:5])
+        assert after_steps(settings, trainer)[-1].version == first.version
+        assert REFITS.labels("pinned")._value.get() == before + 1
+        assert [row["version"] for row in factor_versions(settings) if row["pinned"]] == [
+            first.version
+        ]
+
+        use(settings, version_in_use(settings), datetime.now(UTC), pinned=False)
+        publish_states(settings, everyone[:5])
+        third = after_steps(settings, trainer)[-1]
+        assert (third.parent, third.pinned) == (first.version, False)
+        assert not any(row["pinned"] for row in factor_versions(settings))
+
+
+@pytest.mark.parametrize("least", [{"least_products": GOODS + 1}, {"least_shoppers": SHOPPERS + 1}])
+def test_too_few_products_or_shoppers_are_fitted_to_nothing(settings, clock, least):
+    open_shop(settings)
+    publish_states(settings, [*people(datetime.now(UTC)), empty("passer-by")])
+    before = REFITS.labels("too_few")._value.get()
+    with closing(trainer_of(settings, clock, **least)) as trainer:
+        trainer.restore()
+        assert after_steps(settings, trainer) == []
+    assert REFITS.labels("too_few")._value.get() == before + 1
 
 
 def after_steps(settings, trainer):

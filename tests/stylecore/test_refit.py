@@ -7,11 +7,13 @@ from datetime import timedelta
 from functools import cache
 
 import numpy as np
+import pytest
 import worlds
 from msgspec import structs
 from worlds import NOW, feedback
 
 from schemas.events import UserState
+from stylecore import artifact
 from stylecore.catalogue import Catalogue
 from stylecore.comparison import compare
 from stylecore.embeddings import Embedding
@@ -195,3 +197,24 @@ def rank_of_last(factors: Factors, state: UserState) -> int:
     vector = fold_in_one(factors.fitted_factors, factors.regularization, own, 2 * ones, ones)
     scores = factors.product_factors @ vector
     return int((scores > scores[-1]).sum())
+
+
+def test_a_refit_is_encoded_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    encodings = []
+    encode = artifact.encode
+    monkeypatch.setattr(artifact, "encode", lambda made: encodings.append(made) or encode(made))
+    found: Refit = refit_of(now(), shop(), parent())
+    assert len(encodings) == 1
+    assert found.artifact.content == encode(found.factors)
+    assert found.factors.version == artifact.version_of(found.artifact.digest)
+
+
+def test_a_refit_needs_as_many_shoppers_and_products_as_are_stated() -> None:
+    touched = len({item.product_id for state in earlier() for item in state.interactions})
+    for shoppers, products, enough in (
+        (SHOPPERS, touched, True),
+        (SHOPPERS + 1, touched, False),
+        (SHOPPERS, touched + 1, False),
+    ):
+        settings = replace(SETTINGS, least_shoppers=shoppers, least_products=products)
+        assert (refit_of(earlier(), shop(), None, settings=settings) is not None) == enough

@@ -1,4 +1,4 @@
-"""`stylecast factors list / use VERSION`: the artifacts in the store, and going back to one."""
+"""`stylecast factors list / use VERSION / unpin`: the artifacts in the store, and which is used."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ import typer
 
 from workers.commands.printing import JsonFlag, print_json, print_table
 from workers.settings import load_settings
+
+LATEST = "latest"
 
 app = typer.Typer(help="The recommender's factors, and which are in use.", no_args_is_help=True)
 
@@ -23,9 +25,31 @@ def list_factors(as_json: JsonFlag = False) -> None:
 
 
 @app.command()
-def use(version: Annotated[str, typer.Argument(help="As `list` shows it.")]) -> None:
-    """Announce an artifact of the store again; stop the trainer first, or its next refit counts."""
-    from workers.factor_versions import announce
+def use(
+    version: Annotated[str, typer.Argument(help="As `list` shows it, or 'latest'.")],
+) -> None:
+    """Announce an artifact of the store again and pin it; 'latest' is not pinned.
 
-    announce(load_settings(), version, datetime.now(UTC))
-    typer.echo(f"announced {version}")
+    While a version is pinned the trainer announces no other.
+    """
+    from workers.factor_versions import announce, latest_version
+
+    settings = load_settings()
+    if version == LATEST:
+        version = latest_version(settings)
+        announce(settings, version, datetime.now(UTC), pinned=False)
+        typer.echo(f"announced {version}; the trainer goes on from it")
+    else:
+        announce(settings, version, datetime.now(UTC), pinned=True)
+        typer.echo(f"announced {version}, pinned: `stylecast factors unpin` lets refits go on")
+
+
+@app.command()
+def unpin() -> None:
+    """Let refits go on, from the version in use."""
+    from workers.factor_versions import announce, version_in_use
+
+    settings = load_settings()
+    version = version_in_use(settings)
+    announce(settings, version, datetime.now(UTC), pinned=False)
+    typer.echo(f"announced {version}, not pinned: the trainer goes on from it")

@@ -185,6 +185,7 @@ def _environment(script: Script, bootstrap_servers: str) -> dict[str, str]:
         "STYLECAST_PHOTOS__PATIENCE_SECONDS": "5",
         "STYLECAST_PREFERENCES__DEMAND_SECONDS": "2",
         "STYLECAST_LAG__INTERVAL_SECONDS": "1",
+        "STYLECAST_TRAINER__LEAST_PRODUCTS": "2",  # a folder of photos may hold a handful
         "PYTHONFAULTHANDLER": "1",  # should a library crash, its log tells where
     }
 
