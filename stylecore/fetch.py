@@ -7,23 +7,27 @@ bytes; whether they are a picture is told by them alone (images.py).
 from __future__ import annotations
 
 import errno
+import os
 import re
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future
+from contextlib import contextmanager
 from functools import partial
+from hashlib import sha256
 from pathlib import Path
-from typing import TypeVar
+from typing import BinaryIO, TypeVar
 from urllib.parse import unquote, urlsplit
 
 import fsspec
 
 from stylecore.addresses import Network, Unreachable
 from stylecore.errors import Permanent, Transient
-from stylecore.local_file import is_beneath, local_path, read_beneath
-from stylecore.web_fetch import Bounds, NotServed, escaped, get
+from stylecore.local_file import is_beneath, local_path, open_beneath
+from stylecore.web_fetch import Bounds, NotServed, escaped, get, validators
 
 Loaded = TypeVar("Loaded")
+T = TypeVar("T")
 
 WEB = ("http", "https")
 BUCKETS = ("s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "memory")
@@ -78,6 +82,45 @@ def fetch(
     return data
 
 
+def version(
+    uri: str,
+    *,
+    allowed_prefixes: Sequence[str],
+    max_bytes: int,
+    seconds: float = SECONDS,
+    networks: Sequence[Network] = (),
+) -> str:
+    """A text that is another one when the bytes at `uri` are, 32 hexadecimal digits.
+
+    It is made of a web server's ETag, Last-Modified and length, of the bytes where the server tells
+    neither of the first two, of a file's size, time and number, or of a bucket's checksum. Raises
+    as `fetch` does.
+    """
+    local = local_path(uri)
+    if local is not None:
+        parts = _local_version(uri, local, allowed_prefixes)
+    elif not _is_allowed(uri, allowed_prefixes):
+        raise _refusal(uri, allowed_prefixes)
+    elif urlsplit(uri).scheme in WEB:
+        bounds = Bounds(
+            max_bytes=max_bytes,
+            seconds=seconds,
+            networks=networks,
+            may_go=lambda other: _is_allowed(other, allowed_prefixes, WEB),
+        )
+        try:
+            parts = _within(seconds + GRACE_SECONDS, uri, partial(_web_version, uri, bounds))
+        except (NotServed, Unreachable) as problem:
+            raise NotFetchable(str(problem)) from problem
+    else:
+        parts = _within(seconds, uri, partial(_bucket_version, uri))
+    return sha256(repr(parts).encode()).hexdigest()[:32]
+
+
+def _web_version(uri: str, bounds: Bounds) -> object:
+    return validators(uri, bounds) or sha256(get(uri, bounds)).hexdigest()
+
+
 def submit_each(
     load: Callable[[str], Loaded], uris: Iterable[str], executor: Executor
 ) -> dict[str, Future[Loaded]]:
@@ -97,23 +140,37 @@ def results_of(loading: Mapping[str, Future[Loaded]]) -> dict[str, Loaded | Perm
 
 
 def _read_local(uri: str, path: Path, allowed_prefixes: Sequence[str], most: int) -> bytes:
+    with _opened(uri, path, allowed_prefixes) as file:
+        return file.read(most)
+
+
+def _local_version(uri: str, path: Path, allowed_prefixes: Sequence[str]) -> object:
+    with _opened(uri, path, allowed_prefixes) as file:
+        found = os.fstat(file.fileno())
+    return found.st_size, found.st_mtime_ns, found.st_ino
+
+
+@contextmanager
+def _opened(uri: str, path: Path, allowed_prefixes: Sequence[str]) -> Iterator[BinaryIO]:
     folders = (local_path(prefix) for prefix in allowed_prefixes)
     for folder in folders:
         if folder is not None and is_beneath(path, folder):
             try:
-                return read_beneath(path, folder, most)
+                with open_beneath(path, folder) as file:
+                    yield file
             except OSError as problem:
                 if problem.errno in NOTHING_THERE or isinstance(problem, PermissionError):
                     raise NotFetchable(f"no photo can be read at {uri}") from problem
                 raise Transient(f"{uri} cannot be fetched now: {problem}") from problem
+            return
     raise _refusal(uri, allowed_prefixes)
 
 
-def _within(seconds: float, uri: str, work: Callable[[], bytes]) -> bytes:
+def _within(seconds: float, uri: str, work: Callable[[], T]) -> T:
     """The result of `work`, in a thread that is left behind when the time is over: neither the
     look-up of a name nor a bucket's client can be interrupted, and both end by themselves.
     """
-    result: Future[bytes] = Future()
+    result: Future[T] = Future()
 
     def run() -> None:
         try:
@@ -129,18 +186,30 @@ def _within(seconds: float, uri: str, work: Callable[[], bytes]) -> bytes:
 
 
 def _read_bucket(uri: str, most: int) -> bytes:
+    with _bucket_errors(uri), fsspec.open(uri, "rb") as file:
+        data: bytes = file.read(most)
+    return data
+
+
+def _bucket_version(uri: str) -> object:
+    with _bucket_errors(uri):
+        filesystem, path = fsspec.core.url_to_fs(uri)
+        return filesystem.checksum(path)
+
+
+@contextmanager
+def _bucket_errors(uri: str) -> Iterator[None]:
+    """Turns what the clients of buckets raise into NotFetchable and Transient."""
     try:
-        with fsspec.open(uri, "rb") as file:
-            data: bytes = file.read(most)
+        yield
     except (FileNotFoundError, IsADirectoryError, PermissionError) as problem:
         raise NotFetchable(f"no photo can be read at {uri}") from problem
     except (ValueError, ImportError) as problem:
         raise NotFetchable(f"{uri}: {problem}") from problem
-    except Exception as problem:  # clients of buckets raise more than OSError where one is away
+    except Exception as problem:  # more than OSError where a bucket is away
         if isinstance(problem, OSError) and problem.errno in NOTHING_THERE:
             raise NotFetchable(f"no photo can be read at {uri}") from problem
         raise Transient(f"{uri} cannot be fetched now: {problem}") from problem
-    return data
 
 
 def _is_allowed(

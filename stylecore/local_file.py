@@ -5,7 +5,10 @@ from __future__ import annotations
 import errno
 import os
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 from urllib.parse import unquote
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -36,7 +39,14 @@ def is_beneath(path: Path, folder: Path) -> bool:
 
 
 def read_beneath(path: Path, folder: Path, most: int) -> bytes:
-    """At most `most` bytes of the file.
+    """At most `most` bytes of the file. Raises OSError."""
+    with open_beneath(path, folder) as opened:
+        return opened.read(most)
+
+
+@contextmanager
+def open_beneath(path: Path, folder: Path) -> Iterator[BinaryIO]:
+    """The file, opened for reading.
 
     Links are followed once, and the place where they end is then opened from the folder downwards
     without any: a link that changes in between leads nowhere. Raises OSError, also for what is no
@@ -57,6 +67,6 @@ def read_beneath(path: Path, folder: Path, most: int) -> bytes:
         with os.fdopen(os.open(parts[-1], _FILE, dir_fd=handle), "rb") as opened:
             if not stat.S_ISREG(os.fstat(opened.fileno()).st_mode):
                 raise IsADirectoryError(errno.EISDIR, "no regular file", str(path))
-            return opened.read(most)
+            yield opened
     finally:
         os.close(handle)

@@ -1,8 +1,9 @@
 """Which pictures of a product are missing: from product, styles and what is planned to jobs.
 
-Every picture has a variant, a hash of photo, style definition and model; it is ordered once for
-each. The same input gives the same jobs with the same ids, so that an order which is sent twice
-is one order. Whether a picture was drawn in the end is not known here.
+Every picture has a variant, a hash of photo, style definition and model, and of the versions of
+photo and reference picture where they are known; it is ordered once for each. The same input gives
+the same jobs with the same ids, so that an order which is sent twice is one order. Whether a
+picture was drawn in the end is not known here.
 """
 
 from __future__ import annotations
@@ -14,13 +15,19 @@ from typing import Any
 
 import msgspec
 
-from schemas.events import Product, Style, StyleDefinition, StyleRequest, StylizeJob
+from schemas.events import Product, Style, StyleRequest, StylizeJob
 from schemas.renders import Reason
 from stylecore.campaign import in_window, is_standing
 from stylecore.liking import Liking
 
 MAX_STYLES = 64
 """Styles of one job, by its contract."""
+
+
+class OfferedStyle(Style, frozen=True, kw_only=True, omit_defaults=True):
+    """A style, and the version of its reference picture's bytes; empty where that is not known."""
+
+    reference_version: str = ""
 
 
 class Plan(msgspec.Struct, frozen=True):
@@ -45,9 +52,11 @@ def plan(
     reason: Reason,
     at: datetime,
     liking: Liking | None = None,
+    photo: str = "",
 ) -> Plan:
     """Orders the variants of a product that `planned` does not have yet; None removes it.
 
+    `photo` is the version of the photo's bytes, empty where it is not known.
     `styles` are all that the shop offers, each style_id once. Styles are ordered by id; those that
     the product's category likes most come first, in a job of their own.
     """
@@ -57,12 +66,12 @@ def plan(
         (style for style in styles if is_offered(style, product.category)),
         key=lambda style: style.style_id,
     )
-    variants = {s.style_id: variant_of(product.image_uri, s.definition, model) for s in wanted}
+    variants = {style.style_id: variant_of(product, style, model, photo) for style in wanted}
     missing = [style for style in wanted if planned.get(style.style_id) != variants[style.style_id]]
     jobs = [
         job
         for group in _liked_first(missing, product.category, liking)
-        for job in jobs_of(product, group, model, reason, at)
+        for job in jobs_of(product, group, model, reason, at, photo)
     ]
     return Plan(jobs, sorted(planned.keys() - variants.keys()), variants)
 
@@ -111,33 +120,50 @@ def generator_styles(labels: Mapping[str, str]) -> dict[str, Style]:
     }
 
 
-def variant_of(image_uri: str, definition: StyleDefinition, model: str) -> str:
+def variant_of(product: Product, style: Style, model: str, photo: str = "") -> str:
     """Identity of one picture as it is ordered; 32 hexadecimal digits."""
-    return _digest([image_uri, definition, model])[:32]
+    return _digest([product.image_uri, style.definition, model, *_versions(photo, [style])])[:32]
 
 
 def jobs_of(
-    product: Product, styles: Sequence[Style], model: str, reason: Reason, at: datetime
+    product: Product,
+    styles: Sequence[Style],
+    model: str,
+    reason: Reason,
+    at: datetime,
+    photo: str = "",
 ) -> list[StylizeJob]:
     """The orders for a product in these styles, as many in a job as it may have."""
     return [
-        _job(product, styles[first : first + MAX_STYLES], model, reason, at)
+        _job(product, styles[first : first + MAX_STYLES], model, reason, at, photo)
         for first in range(0, len(styles), MAX_STYLES)
     ]
 
 
 def _job(
-    product: Product, styles: Sequence[Style], model: str, reason: Reason, at: datetime
+    product: Product,
+    styles: Sequence[Style],
+    model: str,
+    reason: Reason,
+    at: datetime,
+    photo: str,
 ) -> StylizeJob:
     requests = [StyleRequest(style_id=s.style_id, definition=s.definition) for s in styles]
+    identity = [product.product_id, product.image_uri, requests, model, *_versions(photo, styles)]
     return StylizeJob(
-        job_id=_digest([product.product_id, product.image_uri, requests, model]),
+        job_id=_digest(identity),
         product_id=product.product_id,
         image_uri=product.image_uri,
         styles=requests,
         reason=reason,
         requested_at=at,
     )
+
+
+def _versions(photo: str, styles: Sequence[Style]) -> list[str]:
+    """Of the pictures' bytes; none where none is known, as in orders of before they were asked."""
+    references = [style.reference_version for style in styles if isinstance(style, OfferedStyle)]
+    return [photo, *references] if photo or any(references) else []
 
 
 def _digest(parts: Any) -> str:

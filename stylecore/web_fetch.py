@@ -17,10 +17,13 @@ from dataclasses import dataclass
 from functools import cache
 from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
 from socket import SHUT_RDWR, socket
+from typing import TypeVar
 from urllib.parse import quote, urljoin, urlsplit
 
 from stylecore.addresses import Network, Resolve, connected, resolved
 from stylecore.errors import Permanent, Transient
+
+T = TypeVar("T")
 
 REDIRECTS = 3
 AGAIN = {408, 425, 429}
@@ -48,24 +51,46 @@ class Bounds:
     """None trusts what the system trusts."""
 
 
+@dataclass(frozen=True)
+class _Moved:
+    """Where the server points."""
+
+    to: str
+
+
+Reader = Callable[[str, HTTPResponse, Bounds], T | _Moved]
+
+
 def get(url: str, bounds: Bounds) -> bytes:
     """The bytes at an address. Raises NotServed, Unreachable, or Transient."""
+    return _followed("GET", url, bounds, _read)
+
+
+def validators(url: str, bounds: Bounds) -> tuple[str, ...]:
+    """ETag, Last-Modified and length of what lies at an address (RFC 9110, section 8.8).
+
+    Empty where the server tells neither of the first two, or does not answer HEAD. Raises as `get`.
+    """
+    return _followed("HEAD", url, bounds, _read_validators)
+
+
+def _followed(method: str, url: str, bounds: Bounds, read: Reader[T]) -> T:
     deadline = time.monotonic() + bounds.seconds
     for _ in range(1 + REDIRECTS):
         try:
-            answer = _ask(url, bounds, deadline)
+            answer = _ask(method, url, bounds, deadline, read)
         except (OSError, HTTPException) as problem:
             raise Transient(f"{url} cannot be fetched now: {problem}") from problem
-        if isinstance(answer, bytes):
+        if not isinstance(answer, _Moved):
             return answer
-        if not bounds.may_go(answer):
-            raise NotServed(f"{url} leads to {answer}, which is under no allowed prefix")
-        url = answer
+        if not bounds.may_go(answer.to):
+            raise NotServed(f"{url} leads to {answer.to}, which is under no allowed prefix")
+        url = answer.to
     raise NotServed(f"{url} is one redirect too many: {REDIRECTS} are followed")
 
 
-def _ask(url: str, bounds: Bounds, deadline: float) -> bytes | str:
-    """The bytes, or the address to which the server points."""
+def _ask(method: str, url: str, bounds: Bounds, deadline: float, read: Reader[T]) -> T | _Moved:
+    """What `read` makes of the answer, or where the server points."""
     parts = urlsplit(url)
     target = quote(parts.path or "/", safe="/%:@!$&'()*+,;=~")
     if parts.query:
@@ -87,9 +112,9 @@ def _ask(url: str, bounds: Bounds, deadline: float) -> bytes | str:
         host = connection.host
         connection.sock = tls.wrap_socket(plain, server_hostname=host) if tls else plain
         with closing(connection):
-            connection.request("GET", target, headers=_HEADERS)
+            connection.request(method, target, headers=_HEADERS)
             with closing(connection.getresponse()) as response:
-                answer = _read(url, response, bounds)
+                answer = read(url, response, bounds)
     if time.monotonic() >= deadline:  # what was read may be half of it
         raise TimeoutError(f"{bounds.seconds:g} s are over")
     return answer
@@ -118,10 +143,21 @@ def _moved_to(url: str, location: str) -> str:
         raise NotServed(f"{url} leads to {location!r}, which is no address: {problem}") from problem
 
 
-def _read(url: str, response: HTTPResponse, bounds: Bounds) -> bytes | str:
+def _read_validators(url: str, response: HTTPResponse, bounds: Bounds) -> tuple[str, ...] | _Moved:
+    del bounds
     location = response.getheader("Location")
     if response.status in MOVED and location:
-        return _moved_to(url, location)
+        return _Moved(_moved_to(url, location))
+    tag, modified = response.getheader("ETag", ""), response.getheader("Last-Modified", "")
+    if response.status != 200 or not (tag or modified):
+        return ()
+    return tag, modified, response.getheader("Content-Length", "")
+
+
+def _read(url: str, response: HTTPResponse, bounds: Bounds) -> bytes | _Moved:
+    location = response.getheader("Location")
+    if response.status in MOVED and location:
+        return _Moved(_moved_to(url, location))
     if response.status in AGAIN or response.status >= 500:
         raise Transient(f"{url} cannot be fetched now: the server answers {response.status}")
     if response.status != 200:

@@ -5,15 +5,17 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import TypeVar
 
 from stylecore.errors import Transient
-from stylecore.fetch import NotFetchable, fetch
+from stylecore.fetch import NotFetchable, fetch, version
 from stylecore.store import Store
 from workers.settings import Settings
 
 Loaded = TypeVar("Loaded")
 
+VERSION_SECONDS = 5.0
 LAST_TRY_SECONDS = 1.0
 """For a picture whose turn comes when its batch's time is over."""
 
@@ -35,6 +37,21 @@ class FetchBudget:
     def left(self) -> float:
         """Seconds, below 0 once the time is over."""
         return self._deadline - time.monotonic()
+
+
+def version_reader(settings: Settings, store: Store) -> Callable[[str], str]:
+    """Address to the version of the bytes there (stylecore.fetch.version), by a cheap question.
+
+    The result raises Permanent or Transient.
+    """
+    bounds = settings.photos
+    return partial(
+        version,
+        allowed_prefixes=(*bounds.allowed_prefixes, store.uri),
+        max_bytes=bounds.max_bytes,
+        seconds=min(bounds.fetch_seconds, VERSION_SECONDS),
+        networks=bounds.allowed_networks,
+    )
 
 
 def loader(

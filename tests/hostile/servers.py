@@ -188,3 +188,35 @@ def server_for_crowds(count: int, picture: bytes) -> Iterator[str]:
         serving.shutdown()
         serving.server_close()
         thread.join()
+
+
+@contextmanager
+def versioned_server(answers_head: bool) -> Iterator[tuple[str, dict[str, str]]]:
+    """Serves a page whose headers, and `body`, a dictionary has; yields the address and that."""
+    told: dict[str, str] = {}
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            for name, value in told.items():
+                if name != "body":
+                    self.send_header(name, value)
+            self.end_headers()
+            if self.command == "GET":
+                self.wfile.write(told.get("body", "").encode())
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+            """Say nothing."""
+
+    if answers_head:
+        Handler.do_HEAD = Handler.do_GET  # type: ignore[attr-defined]
+    serving = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    serving.daemon_threads = True
+    thread = threading.Thread(target=serving.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{serving.server_port}", told
+    finally:
+        serving.shutdown()
+        serving.server_close()
+        thread.join()

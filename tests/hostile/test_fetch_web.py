@@ -6,11 +6,19 @@ import threading
 from ipaddress import ip_address, ip_network
 
 import pytest
-from hostile.servers import PICTURE, black_hole, dripping_handshake, own_certificate, server
+from hostile.servers import (
+    PICTURE,
+    black_hole,
+    dripping_handshake,
+    own_certificate,
+    server,
+    silent_server,
+    versioned_server,
+)
 
 from stylecore.addresses import Unreachable, is_global, require_reachable
 from stylecore.errors import Transient
-from stylecore.fetch import NotFetchable, fetch
+from stylecore.fetch import NotFetchable, fetch, version
 from stylecore.web_fetch import Bounds, NotServed, get
 
 HERE = (ip_network("127.0.0.1/32"),)
@@ -281,3 +289,46 @@ def test_no_proxy_of_the_environment_is_used(shop, monkeypatch):
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
     assert load(f"{shop}/photos/mug.png", shop) == PICTURE
+
+
+def version_of(uri, *prefixes, **bounds):
+    bounds = {"max_bytes": 1000, "networks": HERE, "seconds": 10.0, **bounds}
+    return version(uri, allowed_prefixes=prefixes, **bounds)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ({"ETag": '"1"'}, {"ETag": '"2"'}),
+        ({"Last-Modified": "Mon, 23 Nov 2026 10:00:00 GMT"}, {"Last-Modified": "now"}),
+        ({"Last-Modified": "a", "Content-Length": "1"}, {"Last-Modified": "a"}),
+        ({"body": "b"}, {"body": "c"}),
+    ],
+)
+@pytest.mark.parametrize("answers_head", [True, False])
+def test_the_version_of_a_page_changes_with_its_validators_or_its_bytes(one, other, answers_head):
+    if not answers_head:
+        one, other = {"body": str(one)}, {"body": str(other)}
+    with versioned_server(answers_head) as (address, told):
+        told.update(one)
+        first = version_of(f"{address}/a.png", address)
+        assert version_of(f"{address}/a.png", address) == first
+        told.clear()
+        told.update(other)
+        assert version_of(f"{address}/a.png", address) != first
+
+
+def test_a_version_is_asked_for_within_the_same_bounds(shop):
+    for name in ("moved.png", "round.png"):
+        with pytest.raises(NotFetchable):
+            version_of(f"{shop}/photos/{name}", f"{shop}/photos")
+    with pytest.raises(NotFetchable, match="no address of the open"):
+        version_of(f"{shop}/photos/a.png", shop, networks=())
+    with pytest.raises(NotFetchable, match="the server answers 404"):
+        version_of(f"{shop}/photos/none.txt", shop)
+    with pytest.raises(NotFetchable, match="over the limit"):
+        version_of(f"{shop}/photos/huge.png", shop)
+    with pytest.raises(Transient, match="answers 503"):
+        version_of(f"{shop}/photos/busy.png", shop)
+    with silent_server() as place, pytest.raises(Transient):
+        version_of(f"http://{place}/a.png", f"http://{place}", seconds=0.5)

@@ -9,7 +9,7 @@ from s3_server import BUCKET, s3_server
 from s3fs import S3FileSystem
 
 from stylecore.errors import Transient
-from stylecore.fetch import NotFetchable, fetch
+from stylecore.fetch import NotFetchable, fetch, version
 
 
 @pytest.fixture
@@ -161,3 +161,44 @@ def test_what_is_missing_a_folder_or_too_large_is_told(shop):
         get(shop / "pipe.jpg", shop)
     with pytest.raises(NotFetchable, match="over the limit of 4 bytes"):
         get(shop / "mug.jpg", shop, max_bytes=4)
+
+
+def version_of(uri, *prefixes, **bounds):
+    bounds = {"max_bytes": 1000, **bounds}
+    return version(str(uri), allowed_prefixes=tuple(map(str, prefixes)), **bounds)
+
+
+@pytest.mark.parametrize("kind", ["folder", "memory", "s3"])
+def test_the_version_changes_with_the_bytes_and_only_then(kind, request, shop):
+    place = {"folder": str(shop), "memory": "memory://versions", "s3": f"s3://{BUCKET}/versions"}
+    if kind == "s3":
+        request.getfixturevalue("s3")
+    root = place[kind]
+    uri = f"{root}/mug & cup.jpg"
+
+    def put(data):
+        fsspec.open(uri, "wb").open().close()
+        with fsspec.open(uri, "wb") as file:
+            file.write(data)
+
+    put(b"one")
+    first = version_of(uri, root)
+    assert version_of(uri, root) == first
+    assert get(uri, root) == b"one"
+    put(b"two")
+    second = version_of(uri, root)
+    assert second != first
+    assert version_of(uri, root) == second
+    for wrong in (f"{root}/none.jpg", f"{root}/../secret.jpg", "/etc/passwd"):
+        with pytest.raises(NotFetchable):
+            version_of(wrong, root)
+
+
+def test_a_photo_renamed_over_another_is_another_though_size_and_time_agree(shop):
+    photo, other = shop / "mug.jpg", shop / "other.jpg"
+    other.write_bytes(b"other")
+    found = photo.stat()
+    os.utime(other, ns=(found.st_atime_ns, found.st_mtime_ns))
+    before = version_of(photo, shop)
+    other.replace(photo)
+    assert version_of(photo, shop) != before

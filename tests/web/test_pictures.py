@@ -4,16 +4,20 @@ import io
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from datetime import UTC, datetime
 
 import pytest
 from hostile.servers import server
 from PIL import Image
 
+from schemas.events import Quality, StylizedImage
 from stylecore.errors import StylecastError
 from stylecore.fetch import NotFetchable
 from workers.settings import load_settings
 from workers.web.pictures import Pictures
 from workers.web.server import decoder_of
+from workers.web.shelf import picture_of
+from workers.web.tables import Tables
 
 HERE = ["127.0.0.0/8"]
 
@@ -58,3 +62,37 @@ def test_a_picture_is_made_once(tmp_path):
         first = pictures.small(str(path), 160, "image/webp")
         path.unlink()
         assert pictures.small(str(path), 160, "image/webp") is first
+
+
+def test_the_address_of_a_photo_changes_when_it_is_rendered_anew(tmp_path):
+    """A browser keeps a picture for good under its address, and so does this process."""
+    tables = Tables()
+    uri = "mug.jpg"
+    addresses = [picture_of(tables, "mug", "original", uri).address]
+    for day, source in ((1, "a"), (2, "b"), (3, "b")):
+        at = datetime(2026, 11, day, tzinfo=UTC)
+        for style in ("ink", f"style-{day}"):
+            render = render_of("mug", style, source * 64, at)
+            tables.renders.setdefault("mug", {})[style] = render
+        addresses.append(picture_of(tables, "mug", "original", uri).address)
+    assert len(set(addresses)) == 3
+    assert addresses[2] == addresses[3]
+
+
+def render_of(product_id, style_id, source, at):
+    return StylizedImage(
+        product_id=product_id,
+        style_id=style_id,
+        image_uri="file:///render",
+        width=1,
+        height=1,
+        media_type="image/webp",
+        sha256="0" * 64,
+        source_sha256=source,
+        style_sha256="0" * 64,
+        model="test",
+        quality=Quality(),
+        seed=0,
+        rendered_at=at,
+        job_id="job",
+    )

@@ -52,14 +52,14 @@ class Shopkeeper:
     async def send(self, outputs) -> None:
         self.sent += outputs
 
-    def take(self, event) -> None:
+    def take(self, event, version="") -> None:
         key = getattr(event, "product_id", None) or event.style_id
         takes = {
             Product: self.planning.take_product,
             Style: self.planning.take_style,
             StyleDemand: self.planning.take_demand,
         }
-        asyncio.run(takes[type(event)](record_of(key, encode(event)), self.send))
+        asyncio.run(takes[type(event)](record_of(key, encode(event)), self.send, version))
 
     def remove_style(self, style_id: str) -> None:
         asyncio.run(self.planning.take_style(record_of(style_id, None), self.send))
@@ -298,3 +298,57 @@ def test_a_campaign_from_year_1_is_refused_and_one_taken_before_ends_nothing():
     keeper.wait(HOUR)
     keeper.remove_style("lights")
     assert b"lights" not in keeper.styles
+
+
+LIKE = Style(style_id="like", label="Like", reference_uri="like.jpg")
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+@pytest.mark.parametrize("planner", [{}, {"renders_per_minute": 1000}])
+def test_a_photo_of_another_version_is_ordered_again_under_another_id(planner, restarted):
+    shop = Shopkeeper(**planner)
+
+    def publish(version):
+        shop.take(product("mug"), version)
+        if restarted:
+            shop.start()
+        shop.spend(HOUR)
+        return len(shop.jobs())
+
+    assert [publish(version) for version in ("v1", "v1", "", "v2", "v2", "", "v1")] == [
+        *(1, 1, 1),
+        *(2, 2, 2),
+        3,
+    ]
+    ids = [job.job_id for job in shop.jobs()]
+    assert ids[0] == ids[2] != ids[1]
+    assert {job.image_uri for job in shop.jobs()} == {"mug.jpg"}
+
+
+def test_a_version_that_was_not_known_before_is_drawn_once_for_nobody_knows_what_lay_there():
+    shop = Shopkeeper()
+    for version, count in (("", 1), ("", 1), ("v1", 2), ("v1", 2)):
+        shop.take(product("mug"), version)
+        assert len(shop.jobs()) == count
+
+
+def test_another_address_forgets_the_version():
+    shop = Shopkeeper()
+    shop.take(product("mug"), "v1")
+    shop.take(product("mug", image_uri="other.jpg"), "")
+    shop.take(product("mug"), "")
+    assert len(shop.jobs()) == 3
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+def test_a_reference_of_another_version_is_drawn_again_for_all_products(restarted):
+    shop = Shopkeeper()
+    for number in range(2):
+        shop.take(product(f"mug-{number}"), "p")
+    ordered = []
+    for version in ("v1", "v1", "", "v2", ""):
+        shop.take(LIKE, version)
+        if restarted:
+            shop.start()
+        ordered.append(sum(style == "like" for _, style, _ in shop.ordered()))
+    assert ordered == [2, 2, 2, 4, 4]

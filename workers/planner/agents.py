@@ -2,7 +2,9 @@
 
 They take turns, a record or a look at a time: a product that is being planned must not miss a style
 that comes at that moment. A record is acknowledged by hand, when the broker has all that it led
-to: Faust would count it as done when it stops in its midst. A record over which the planning fails
+to: Faust would count it as done when it stops in its midst. Before a product or style is planned,
+the version of its picture is asked for, of several records at once; the order of records stays. A
+record over which the planning fails
 becomes a dead letter; a timer's work that fails is counted, and tried again at its next turn.
 """
 
@@ -11,9 +13,11 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
+from urllib.parse import urlsplit
 
 from aiokafka.errors import KafkaError, MessageSizeTooLargeError
 
@@ -30,10 +34,17 @@ from workers.records import Output, Record, timestamp_problem
 from workers.telemetry import RECORDS_CONSUMED, RECORDS_PRODUCED, OncePerMinute, log
 
 RETRY_SECONDS = 1.0
+QUESTIONS = 32
+"""Records whose pictures are asked about at the same time."""
+SILENT_SECONDS = 60.0
+"""So long a host that did not answer is not asked again."""
 LOOK_SECONDS = 5.0
 SPEND_SECONDS = 1.0
 
-Take = Callable[[Record, Send], Awaitable[None]]
+Take = Callable[[Record, Send, str], Awaitable[None]]
+UriIn = Callable[[Record], str | None]
+Asked = asyncio.Queue[tuple[Any, Record, asyncio.Task[str]]]
+"""Faust's events with their records, and the answers to come."""
 Work = Callable[[], Awaitable[None]]
 
 _tell = OncePerMinute()
@@ -57,12 +68,17 @@ class Agents:
         tables: Sequence[KeptTable],
         liking: LikingFollower,
         dead_letters: DeadLetters,
+        read_version: Callable[[str], str],
     ) -> None:
         self._app = app
         self._planning = planning
         self._tables = tables
         self._liking = liking
         self._dead_letters = dead_letters
+        self._read_version = read_version
+        self._questions = ThreadPoolExecutor(QUESTIONS, "version")
+        self._silent_until: dict[str, float] = {}
+        """By host that did not answer."""
         self._turn = asyncio.Lock()
         self._restored = asyncio.Event()
         self._is_stuck = False
@@ -74,16 +90,51 @@ class Agents:
         """Whether all that was known has been planned again, and the broker takes what is sent."""
         return self._restored.is_set() and not self._is_stuck
 
-    def follow(self, topic_name: str, take: Take, name: str) -> None:
-        """Takes every record of the topic."""
+    def follow(self, topic_name: str, take: Take, name: str, uri_in: UriIn) -> None:
+        """Take every record of the topic, with the version of the picture that it names."""
 
         async def agent(stream: Any) -> None:
             stream.enable_acks = False  # else an agent that is cancelled counts what it has in hand
-            async for event in stream.events():
-                await self._in_turn(partial(self._take, record_of(event.message), take))
-                event.ack()
+            asked: Asked = asyncio.Queue(QUESTIONS)
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._take_each(asked, take))
+                async for event in stream.events():
+                    record = record_of(event.message)
+                    question = tasks.create_task(self._version(record, uri_in))
+                    await asked.put((event, record, question))
 
         self._app.agent(raw_topic(self._app, topic_name), concurrency=1, name=name)(agent)
+
+    async def _take_each(self, asked: Asked, take: Take) -> None:
+        while True:
+            event, record, question = await asked.get()
+            await self._in_turn(partial(self._take, record, take, await question))
+            event.ack()
+
+    async def _version(self, record: Record, uri_in: UriIn) -> str:
+        """The version of the picture that a record names; empty where it cannot be had.
+
+        What is wrong with the record or the picture is found by whoever takes them.
+        """
+        try:
+            uri = uri_in(record)
+        except InvalidEvent:
+            return ""
+        host = "" if uri is None else urlsplit(uri).netloc
+        if uri is None or self._silent_until.get(host, 0.0) > time.monotonic():
+            return ""
+        loop = asyncio.get_running_loop()
+        try:
+            return await loop.run_in_executor(self._questions, self._read_version, uri)
+        except Permanent:
+            return ""
+        except Transient as problem:
+            self._silent_until[host] = time.monotonic() + SILENT_SECONDS
+            log.warning("photo_version_unknown", uri=uri, why=str(problem))
+            return ""
+        except Exception as problem:  # noqa: BLE001 (counted and logged)
+            count_crash(WORKER, record.topic, problem)
+            return ""
 
     async def _start(self) -> None:
         """The generator may be another one than when this was last planned."""
@@ -133,7 +184,7 @@ class Agents:
                 self._is_stuck = False
                 return
 
-    async def _take(self, record: Record, take: Take) -> None:
+    async def _take(self, record: Record, take: Take, version: str) -> None:
         """Take a record: what it leads to is sent, or it is a dead letter.
 
         Faust restarts an agent that raises, past its record. Raises KafkaError.
@@ -143,7 +194,7 @@ class Agents:
             await self._set_aside(dead_letter(record, "check", wrong))
             return
         try:
-            await take(record, self._send)
+            await take(record, self._send, version)
         except (InvalidEvent, Permanent) as problem:
             await self._set_aside(dead_letter(record, "decode", problem))
         except TooLarge as problem:

@@ -14,6 +14,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from aiokafka.errors import KafkaError
+from msgspec.structs import replace
 
 from schemas.codec import InvalidEvent, decode
 from schemas.events import Product, Style, StyleDemand, StylizeJob
@@ -21,7 +22,7 @@ from schemas.renders import Reason
 from schemas.topics import JOBS, REJECTED, STYLIZED
 from stylecore.errors import Transient
 from stylecore.liking import Liking
-from stylecore.plan import jobs_of, plan, variant_of, without_jobs
+from stylecore.plan import OfferedStyle, jobs_of, plan, variant_of, without_jobs
 from stylecore.times import check_times
 from workers.planner.budget import Budget, Order
 from workers.planner.shop import Shop
@@ -54,28 +55,36 @@ class Planning:
         self._liking = Liking()
         self._planned_for: dict[str, Style] | None = None
 
-    async def take_product(self, record: Record, send: Send) -> None:
-        """A new, changed, repeated or (a tombstone) removed product. Raises InvalidEvent."""
+    async def take_product(self, record: Record, send: Send, version: str = "") -> None:
+        """A new, changed, repeated or (a tombstone) removed product. Raises InvalidEvent.
+
+        `version` is that of the photo's bytes, empty where it cannot be had now.
+        """
         key = record.key or b""
         product = None
         if record.value is not None:
             product = decode(Product, record.value)
             _require_key(key, product.product_id)
-        await self._carry_out(key, product, self.offered(), "launch", record, send)
+        await self._carry_out(key, product, self.offered(), "launch", record, send, version)
 
-    async def take_style(self, record: Record, send: Send) -> None:
+    async def take_style(self, record: Record, send: Send, version: str = "") -> None:
         """A new, changed, repeated or removed style, for all products.
 
-        Raises InvalidEvent or TimeOutOfRange.
+        `version` is that of its reference picture's bytes, empty where there is none or it cannot
+        be had now. Raises InvalidEvent or TimeOutOfRange.
         """
         key = record.key or b""
         reason: Reason = "launch"
         style = None
         if record.value is not None:
-            style = decode(Style, record.value)
+            style = decode(OfferedStyle, record.value)
             _require_key(key, style.style_id)
             check_times(style, self._clock())
             reason = "campaign" if style.campaign else "launch"
+            old = self.shop.style(key)
+            if not version and old is not None and old.reference_uri == style.reference_uri:
+                version = old.reference_version
+            style = replace(style, reference_version=version)
         before = self.shop.styles.get(key)
         self.shop.put_style(key, style)
         try:
@@ -112,9 +121,9 @@ class Planning:
         if self.offered() != self._planned_for:
             await self.plan_all("campaign", None, send)
 
-    async def take_demand(self, record: Record, send: Send) -> None:
+    async def take_demand(self, record: Record, send: Send, version: str = "") -> None:
         """Advice: it is shown, and makes a picture that waits worth more. Raises InvalidEvent."""
-        del send
+        del send, version
         demand = decode(StyleDemand, record.value)
         self.demand.pop((demand.product_id, demand.style_id), None)
         self.demand[demand.product_id, demand.style_id] = demand
@@ -150,9 +159,12 @@ class Planning:
         reason: Reason,
         cause: Record | None,
         send: Send,
+        photo: str = "",
     ) -> None:
         old = self.shop.product(key)
         before = {} if old is None else old.planned
+        if not photo and old and product and old.product.image_uri == product.image_uri:
+            photo = old.photo
         if product is None and old is None:
             before = dict.fromkeys(styles, "")  # forgotten here, but it may have been drawn
         at = self._clock() if cause is None else cause.at
@@ -164,6 +176,7 @@ class Planning:
             reason=reason,
             at=at,
             liking=self._liking,
+            photo=photo,
         )
         if self.budget is not None:
             missing = [styles[style_id] for style_id in todo.missing]
@@ -174,7 +187,7 @@ class Planning:
             outputs += self._tombstones(key, style_id, cause)
         await send(outputs)
         self.jobs.extend(todo.jobs)
-        self.shop.remember(key, product, todo.planned)
+        self.shop.remember(key, product, todo.planned, photo)
 
     async def _carry_out_order(self, order: Order, styles: Mapping[str, Style], send: Send) -> None:
         """Orders the pictures, but for those that have gone from the offer meanwhile."""
@@ -184,11 +197,11 @@ class Planning:
         if known is None or not chosen:
             return
         product, at = known.product, self._clock()
-        jobs = jobs_of(product, chosen, self.model, order.reason, at)
+        jobs = jobs_of(product, chosen, self.model, order.reason, at, known.photo)
         await send([self._job_record(job, at, None) for job in jobs])
         self.jobs.extend(jobs)
-        new = {s.style_id: variant_of(product.image_uri, s.definition, self.model) for s in chosen}
-        self.shop.remember(key, product, {**known.planned, **new})
+        new = {s.style_id: variant_of(product, s, self.model, known.photo) for s in chosen}
+        self.shop.remember(key, product, {**known.planned, **new}, known.photo)
 
     def _job_record(self, job: StylizeJob, at: datetime, cause: Record | None) -> Output:
         return output_of(
@@ -198,6 +211,16 @@ class Planning:
     def _tombstones(self, key: bytes, style_id: str, cause: Record | None) -> list[Output]:
         place = key + b"/" + style_id.encode()
         return [tombstone(self._settings, topic, place, cause) for topic in (STYLIZED, REJECTED)]
+
+
+def photo_of(record: Record) -> str | None:
+    """The address of the photo in a product's record, None where it has none."""
+    return decode(Product, record.value).image_uri if record.value is not None else None
+
+
+def reference_of(record: Record) -> str | None:
+    """The address of the reference picture in a style's record, None where it has none."""
+    return decode(Style, record.value).reference_uri if record.value is not None else None
 
 
 def _require_key(key: bytes, expected: str) -> None:

@@ -32,12 +32,13 @@ from stylecore.plan import generator_styles
 from stylecore.store import Store
 from workers.admin import admin_client, cluster
 from workers.dead_letter import DeadLetters
+from workers.loading import version_reader
 from workers.patience import Pause
-from workers.planner.agents import Agents
+from workers.planner.agents import Agents, UriIn
 from workers.planner.app import make_app, raw_table, web_port
 from workers.planner.liking import WORKER, LikingFollower
 from workers.planner.page import add_pages
-from workers.planner.planning import Planning
+from workers.planner.planning import Planning, photo_of, reference_of
 from workers.planner.progress import Progress, watch
 from workers.planner.shop import Shop
 from workers.settings import Settings
@@ -65,11 +66,19 @@ def run_planner(settings: Settings) -> None:
         published = raw_table(app, "styles", partitions)
         shop = Shop(products, published, styles)
         planning = Planning(settings, shop, manifest.version, lambda: datetime.now(UTC))
-        dead_letters = DeadLetters(WORKER, Store(settings.store.uri))
-        agents = Agents(app, planning, (products, published), liking, dead_letters)
+        store = Store(settings.store.uri)
+        agents = Agents(
+            app,
+            planning,
+            (products, published),
+            liking,
+            DeadLetters(WORKER, store),
+            version_reader(settings, store),
+        )
         takes = (planning.take_product, planning.take_style, planning.take_demand)
-        for topic, take in zip(INPUTS, takes, strict=True):
-            agents.follow(topic_name(settings, topic), take, topic.name)
+        uris_in: tuple[UriIn, ...] = (photo_of, reference_of, lambda _: None)
+        for topic, take, uri_in in zip(INPUTS, takes, uris_in, strict=True):
+            agents.follow(topic_name(settings, topic), take, topic.name, uri_in)
         add_pages(app, planning, agents.is_ready, progress)
         _tell_once_a_minute("aiokafka")
         log.info("planning", page=f"http://{settings.worker.http_host}:{port}/plan")

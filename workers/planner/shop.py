@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 import msgspec
 
 from schemas.events import Product, Style
-from stylecore.plan import on_offer
+from stylecore.plan import OfferedStyle, on_offer
 
 Bytes = MutableMapping[bytes, bytes]
 
@@ -21,6 +21,8 @@ class PlannedProduct(msgspec.Struct, frozen=True):
 
     product: Product
     planned: dict[str, str]
+    photo: str = ""
+    """Version of the photo's bytes for which they were ordered; empty where it is not known."""
 
 
 class Shop:
@@ -31,12 +33,17 @@ class Shop:
         self.styles = styles
         self._generator = generator
 
-    def put_style(self, key: bytes, style: Style | None) -> None:
+    def put_style(self, key: bytes, style: OfferedStyle | None) -> None:
         """A style that is new or changed, or (None) withdrawn."""
         if style is None:
             self.styles.pop(key, None)
         else:
             self.styles[key] = msgspec.json.encode(style)
+
+    def style(self, key: bytes) -> OfferedStyle | None:
+        """A style that was published."""
+        value = self.styles.get(key)
+        return None if value is None else msgspec.json.decode(value, type=OfferedStyle)
 
     def restore_style(self, key: bytes, value: bytes | None) -> None:
         """Put back what was there before `put_style`; None where nothing was."""
@@ -47,7 +54,9 @@ class Shop:
 
     def offered(self, now: datetime, lead: timedelta) -> dict[str, Style]:
         """The styles on offer at `now`, by id; those of a campaign from `lead` before its start."""
-        published = (msgspec.json.decode(value, type=Style) for value in self.styles.values())
+        published = (
+            msgspec.json.decode(value, type=OfferedStyle) for value in self.styles.values()
+        )
         return on_offer(self._generator, published, now, lead)
 
     def product(self, key: bytes) -> PlannedProduct | None:
@@ -62,9 +71,11 @@ class Shop:
             if known is not None:
                 yield key, known
 
-    def remember(self, key: bytes, product: Product | None, planned: dict[str, str]) -> None:
+    def remember(
+        self, key: bytes, product: Product | None, planned: dict[str, str], photo: str = ""
+    ) -> None:
         """What is ordered of a product now; without one, that it is gone."""
         if product is None:
             self.products.pop(key, None)
-        elif (new := PlannedProduct(product, planned)) != self.product(key):
+        elif (new := PlannedProduct(product, planned, photo)) != self.product(key):
             self.products[key] = msgspec.json.encode(new)

@@ -74,7 +74,7 @@ def newcomers(tables: Tables, generators: Sequence[str], most: int) -> list[Newc
     return [
         Newcomer(
             product=product,
-            picture=picture_of(product.product_id, ORIGINAL, product.image_uri),
+            picture=picture_of(tables, product.product_id, ORIGINAL, product.image_uri),
             drawn=len(tables.renders.get(product.product_id, {})),
             rejected=sum((product.product_id, name) in tables.rejected for name in names),
         )

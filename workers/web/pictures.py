@@ -1,7 +1,6 @@
 """Pictures as a browser wants them: small, in the newest format that it takes, each made once.
 
-Only what the tables name is ever fetched, and only from the store and the allowed prefixes. A photo
-that changes under its old address is seen again after a restart.
+Only what the tables name is ever fetched, and only from the store and the allowed prefixes.
 """
 
 from __future__ import annotations
@@ -57,11 +56,12 @@ class Pictures:
         """The photo in these bytes. Raises NotAPhoto or Transient."""
         return self._decoder.decode(data)
 
-    def _small(self, uri: str, width: int, media_type: str) -> bytes:
-        """The picture at an address, its short side at most `width`.
+    def _small(self, uri: str, width: int, media_type: str, version: str = "") -> bytes:
+        """The picture at an address, its short side at most `width`, kept by its version.
 
         Raises Permanent or Transient.
         """
+        del version
         photo = self.photo(uri)
         picture = Image.fromarray(photo.pixels if photo.large is None else photo.large)
         if width < min(picture.size):

@@ -77,7 +77,7 @@ def look_of(tables: Tables, words: Words, product_id: str, style_id: str) -> Loo
     return Look(
         style_id=style_id,
         label=style_label(tables, words, style_id),
-        picture=picture_of(product_id, style_id, uri),
+        picture=picture_of(tables, product_id, style_id, uri),
     )
 
 
@@ -109,9 +109,19 @@ def picture_uri(tables: Tables, product_id: str, style_id: str) -> str | None:
     return render.image_uri if render else None
 
 
-def picture_of(product_id: str, style_id: str, uri: str) -> Picture:
+def picture_version(tables: Tables, product_id: str, style_id: str, uri: str) -> str:
+    """Changes with the picture: a photo may be replaced under its address, and then it is rendered
+    again.
+    """
+    renders = tables.renders.get(product_id, {}).values()
+    if style_id != ORIGINAL or not renders:
+        return version_of(uri)
+    return version_of(uri + max(renders, key=lambda render: render.rendered_at).source_sha256)
+
+
+def picture_of(tables: Tables, product_id: str, style_id: str, uri: str) -> Picture:
     """The addresses of a picture in the sizes that are offered."""
-    version = version_of(uri)
+    version = picture_version(tables, product_id, style_id, uri)
     sizes = [f"{picture(product_id, style_id, version, w)} {w}w" for w in WIDTHS_OFFERED]
     return Picture(picture(product_id, style_id, version, 320), ", ".join(sizes))
 

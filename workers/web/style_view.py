@@ -96,4 +96,4 @@ def coverage(tables: Tables) -> tuple[Counter[str], dict[str, str]]:
 def _picture(tables: Tables, product_id: str | None, style_id: str) -> str:
     """The address of a product in the style; '' where there is none."""
     uri = picture_uri(tables, product_id, style_id) if product_id else None
-    return picture_of(product_id, style_id, uri).address if product_id and uri else ""
+    return picture_of(tables, product_id, style_id, uri).address if product_id and uri else ""
