@@ -2,12 +2,13 @@
 
 Follows the product, style and image topics record by record, in any order; a change costs
 microseconds however many products there are. Rows and columns are never reused, so that arrays made
-from an older state stay aligned. Column 0 is the photo as it is. Factors, shoppers and the time are
+from an older state stay aligned. Column 0 is the photo as it is. Factors and shoppers are
 not known here, and neither is whether a picture can be fetched.
 """
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from hashlib import blake2b
 
 import numpy as np
@@ -17,6 +18,7 @@ from schemas.events import ORIGINAL, Product, Style, StylizedImage
 from stylecore.campaign import is_standing
 
 ORIGINAL_COLUMN = 0
+EVER = datetime.min.replace(tzinfo=UTC)
 
 
 def key_of(*parts: str) -> int:
@@ -42,6 +44,8 @@ class Catalogue:
         """By row: column -> address. A row's dictionary is replaced, never changed."""
         self.changes = 0
         """Counts what has changed, so that readers know when to look again."""
+        self._redrawn: dict[str, datetime] = {}
+        """Products whose pictures are others than before, by id, and since when."""
         self._available = np.zeros((64, 8), dtype=np.bool_)
         self._present = np.zeros(64, dtype=np.bool_)
         self._categories = np.zeros(64, dtype=np.int64)
@@ -82,6 +86,8 @@ class Catalogue:
         """A picture that exists; its product may come later."""
         row, column = self._row(render.product_id), self._column(render.style_id)
         self.source_sha256[row] = render.source_sha256
+        if self.images[row].get(column) != render.image_uri:
+            self._redrawn[render.product_id] = render.rendered_at
         self._put_image(row, column, render.image_uri)
 
     def remove_render(self, product_id: str, style_id: str) -> None:
@@ -90,8 +96,17 @@ class Catalogue:
         if row is None or column is None or column == ORIGINAL_COLUMN:
             return
         self.images[row] = {at: uri for at, uri in self.images[row].items() if at != column}
+        self._redrawn[product_id] = EVER
         self._available[row, column] = False
         self.changes += 1
+
+    def take_redrawn(self, since: datetime) -> set[str]:
+        """The products with other pictures than when this was last asked, by id: those whose
+        picture is no older than `since`.
+        """
+        found = {product_id for product_id, at in self._redrawn.items() if at >= since}
+        self._redrawn.clear()
+        return found
 
     def has_product(self, product_id: str) -> bool:
         """Whether the product is on sale."""

@@ -5,7 +5,8 @@ How the lists come about is not known here; `list_encoder` writes the same as JS
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, fields
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,12 +40,24 @@ class Lists:
     affinities: Doubles
     """[B, K], the shoppers' log-odds for each style."""
 
+    def of(self, shoppers: NDArray[np.bool_]) -> Lists:
+        """The lists of these shoppers alone, [B]."""
+        return Lists(*(getattr(self, field.name)[shoppers] for field in fields(self)))
+
 
 def empty_lists(shoppers: int, styles: int) -> Lists:
     """Lists without a place."""
     whole = np.zeros((shoppers, 0), dtype=np.int64)
     none = np.zeros((shoppers, 0))
     return Lists(whole, whole, none, none, whole, np.zeros((shoppers, styles)))
+
+
+def shown_in(
+    lists: Lists, assortment: Assortment, product_ids: Collection[str]
+) -> NDArray[np.bool_]:
+    """[B], whether a list shows any of these products."""
+    rows = [assortment.row_of[name] for name in product_ids if name in assortment.row_of]
+    return np.asarray(np.isin(lists.rows, rows).any(axis=1), dtype=np.bool_)
 
 
 def items_of(assortment: Assortment, lists: Lists) -> list[list[RecommendedItem]]:

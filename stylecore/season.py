@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 
 from schemas.catalog import Style
 from stylecore.campaign import in_window, is_standing, odds_factor
-from stylecore.catalogue import Catalogue
+from stylecore.catalogue import EVER, Catalogue
 
-EVER, NEVER = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
+NEVER = datetime.max.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ list get tombstones of their own.
 
 from __future__ import annotations
 
+import itertools
 import threading
 import time
 from collections.abc import Sequence
@@ -23,7 +24,7 @@ from stylecore.decay import Moment
 from stylecore.demand import Demand
 from stylecore.errors import Permanent
 from stylecore.list_encoder import ListEncoder
-from stylecore.lists import Lists
+from stylecore.lists import Lists, shown_in
 from stylecore.popularity import Popularity
 from stylecore.preferences import Rules
 from stylecore.recommend import EVERYONE, list_for_everyone, rank
@@ -275,10 +276,17 @@ class PreferencesHandler:
 
     def _swept(self, assortment: Assortment, now: datetime, most: int) -> list[Output]:
         self._sweep.to_edition(assortment.edition, now)
+        pause = timedelta(seconds=self._settings.preferences.pictures_seconds)
+        self._sweep.to_pictures(self._shelves.catalogue.take_redrawn, now, pause)
         shoppers = self._sweep.take(most)
         if not shoppers:
             return []
         lists = self._rank([state for _, state in shoppers], assortment, now)
+        if self._sweep.redrawn is not None:
+            shows = shown_in(lists, assortment, self._sweep.redrawn)
+            self._sweep.are_right(itertools.compress(shoppers, ~shows))
+            shoppers = list(itertools.compress(shoppers, shows))
+            lists = lists.of(shows)
         items = self._encoder_of(assortment).encode(lists)
         return list(swept_outputs(self._settings, shoppers, items, assortment, now))
 

@@ -203,6 +203,8 @@ class PreferencesSettings(BaseModel):
     """Of a list of recommendations; then the storefront falls back on `*`."""
     demand_seconds: Seconds = 10
     """Between two tellings of what shoppers want."""
+    pictures_seconds: Seconds = 5
+    """Between two sweeps of the lists whose products have other pictures than before, at least."""
 
 
 class PlannerSettings(BaseModel):

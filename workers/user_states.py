@@ -72,6 +72,11 @@ class UserStates:
         for number in gone:
             self._applied.pop(number, None)
 
+    @property
+    def owns_any(self) -> bool:
+        """Whether this instance owns a partition."""
+        return bool(self._kept)
+
     def owns(self, number: int) -> bool:
         """Whether this instance owns the partition."""
         return number in self._kept

@@ -13,7 +13,7 @@ from urllib.parse import urlparse
 
 from chaos.load import GENERATOR_STYLES, Load
 from chaos.replay import Replay, replay
-from integration.shop import input_of, latest, read_all, read_dead_letters_of
+from integration.shop import has_input, input_of, latest, read_all, read_dead_letters_of
 from msgspec import Struct
 
 from schemas.codec import decode
@@ -171,7 +171,9 @@ def _judge_lists(
     """A list comes once, with the state of the same batch, and shows pictures that exist."""
     lists = [record for record in read_all(settings, RECOMMENDATIONS) if record.key != b"*"]
     committed = {(record.key, input_of(record)) for record in states}
-    causes = Counter((record.key, input_of(record)) for record in lists)
+    # Those without an input are the sweep's, which takes up new pictures.
+    caused = [record for record in lists if has_input(record)]
+    causes = Counter((record.key, input_of(record)) for record in caused)
     verdict.doubled += causes.total() - len(causes)
     _tell(verdict, "lists of batches that were not committed", causes.keys() - committed)
     photos = {product.image_uri for product in load.products}

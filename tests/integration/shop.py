@@ -152,6 +152,11 @@ def latest(records: list[Record]) -> dict[bytes | None, bytes]:
     return table
 
 
+def has_input(record: Record) -> bool:
+    """Whether a record was made from an input, and not by a sweep."""
+    return "stylecast.input.topic" in dict(record.headers)
+
+
 def input_of(record: Record) -> tuple[str, ...]:
     """Topic, partition and offset of the input that a record was made from."""
     headers = dict(record.headers)

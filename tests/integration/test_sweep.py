@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from contextlib import closing
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 import worlds
@@ -14,7 +14,7 @@ from integration.shop import announce_factors, click, latest, read_all, shop_fle
 
 from schemas.codec import decode
 from schemas.events import Recommendations
-from schemas.topics import FEEDBACK, PRODUCTS, RECOMMENDATIONS, USER_STATES
+from schemas.topics import FEEDBACK, PRODUCTS, RECOMMENDATIONS, STYLIZED, USER_STATES
 from stylecore.preferences import Rules, apply, empty
 from stylecore.recommend import EVERYONE
 from workers.preferences import PreferencesHandler
@@ -27,6 +27,7 @@ from workers.topics import topic_name
 pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("topics")]
 
 SHOPPERS = {"ann", "bob", "eve"}
+QUICK = {"STYLECAST_PREFERENCES__PICTURES_SECONDS": "1"}
 
 
 def versions(settings: Settings) -> dict[str, str]:
@@ -61,6 +62,64 @@ def test_idle_shoppers_get_lists_of_new_factors(settings, environment, tmp_path)
     assert len(told) == len(set(told)), "a shopper was swept twice to one version"
     swept = [one for one in lists if one.factors_version == second and one.user_id != "*"]
     assert all(one.items and one.caused_by is None for one in swept)
+
+
+def test_new_pictures_reach_the_lists_of_idle_shoppers_and_of_everyone(
+    settings, environment, tmp_path
+):
+    products = [worlds.product(number) for number in range(12)]
+    with shop_fleet(settings, {**environment, **QUICK}, tmp_path) as fleet:
+        fleet.start("preferences")
+        with Publisher(settings, "/test") as publisher:
+            for product in products:
+                publisher.send(PRODUCTS, product, worlds.NOW)
+            for number, shopper in enumerate(sorted(SHOPPERS)):
+                publisher.send(FEEDBACK, click(number, shopper, products[number]), worlds.NOW)
+        wait_until(lambda: versions(settings).keys() == SHOPPERS, 60)
+        states = latest(read_all(settings, USER_STATES))
+        for style in ("neon", "pastel"):
+            with Publisher(settings, "/test") as publisher:
+                for product in products:
+                    picture = worlds.render(product.product_id, style)
+                    publisher.send(STYLIZED, picture, worlds.NOW)
+            wait_until(lambda style=style: style in styles_shown(settings, "*"), 60)
+            wait_until(
+                lambda style=style: all(style in styles_shown(settings, one) for one in SHOPPERS),
+                60,
+            )
+    assert latest(read_all(settings, USER_STATES)) == states
+    lists = [record for record in read_all(settings, RECOMMENDATIONS) if record.key == b"ann"]
+    assert len(lists) <= 1 + 24 / 2, "a list is not written for each picture"
+
+
+def styles_shown(settings: Settings, user_id: str) -> set[str]:
+    value = latest(read_all(settings, RECOMMENDATIONS))[user_id.encode()]
+    return {item.style_id for item in decode(Recommendations, value).items}
+
+
+def test_lists_without_a_changed_product_are_not_written(settings):
+    """Of 400 products a list shows twenty."""
+    products = [worlds.product(number, categories=8) for number in range(400)]
+    with Publisher(settings, "/test") as publisher:
+        for product in products:
+            publisher.send(PRODUCTS, product, worlds.NOW)
+        for number in range(40):
+            shopper, event = f"s{number}", click(number, f"s{number}", products[number])
+            state = apply(empty(shopper), event, worlds.NOW, Rules())
+            publisher.send(USER_STATES, state, worlds.NOW)
+    with closing(PreferencesHandler(settings, threading.Event())) as handler:
+        handler.assigned(partitions_of(settings, [FEEDBACK]))
+        handler.idle()
+        handler.committed()
+        with Publisher(settings, "/test") as publisher:
+            publisher.send(STYLIZED, worlds.render("product-8", "neon"), worlds.NOW)
+        handler._shelves.catch_up(threading.Event())
+        handler._sweep._looked_at -= timedelta(minutes=1)
+        written = [output for output in handler.idle() if output.key != EVERYONE.encode()]
+    assert 0 < len(written) < 40
+    for output in written:
+        shown = {item.product_id for item in decode(Recommendations, output.value).items}
+        assert "product-8" in shown
 
 
 def test_a_restart_under_factors_that_have_reached_everybody_writes_nobody_anew(settings):

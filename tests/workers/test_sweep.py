@@ -86,3 +86,70 @@ def test_after_a_restart_a_young_edition_is_brought_to_the_partitions_shoppers(s
     sweep.go_on([3], NOW - age, NOW)
     sweep.to_edition("one", NOW)
     assert taken(sweep, 9) == swept
+
+
+PAUSE = timedelta(seconds=5)
+
+
+def pictures(*products: str):
+    """What a catalogue says of its pictures, once; and the times since when it was asked."""
+    left, asked = set(products), []
+
+    def take(since: datetime) -> set[str]:
+        asked.append(since)
+        found = left.copy()
+        left.clear()
+        return found
+
+    return take, left, asked
+
+
+def test_new_pictures_sweep_everybody_once_a_pause_however_many_come(states):
+    sweep = Sweep(states)
+    sweep.to_edition("one", NOW)
+    take, left, asked = pictures("mug")
+    sweep.to_pictures(take, NOW, PAUSE)
+    assert asked == [NOW - YOUNG], "after a start, pictures that not everybody may have yet"
+    assert sweep.redrawn == {"mug"}
+    assert taken(sweep, 2) == "ab"
+    left |= {"cap", "bag"}
+    sweep.committed()
+    sweep.to_pictures(take, NOW + 2 * PAUSE, PAUSE)  # the sweep before is not done
+    assert taken(sweep, 9) == "cde"
+    sweep.are_right([(0, state("c"))])
+    sweep.committed()
+    sweep.to_pictures(take, NOW + PAUSE / 2, PAUSE)
+    assert (taken(sweep, 9), len(asked)) == ("", 1)
+    sweep.to_pictures(take, NOW + PAUSE, PAUSE)
+    assert (sweep.redrawn, taken(sweep, 9)) == ({"cap", "bag"}, "abcde")
+    sweep.committed()
+    sweep.to_pictures(take, NOW + 2 * PAUSE, PAUSE)
+    assert taken(sweep, 9) == ""
+
+
+def test_a_new_edition_takes_over_from_pictures_and_an_aborted_sweep_leaves_out_who_is_right(
+    states,
+):
+    sweep = Sweep(states)
+    sweep.to_edition("one", NOW)
+    sweep.to_pictures(pictures("mug")[0], NOW, PAUSE)
+    assert taken(sweep, 3) == "abc"
+    sweep.are_right([(0, state("b"))])
+    sweep.aborted()
+    assert taken(sweep, 9) == "acde"
+    sweep.committed()
+    sweep.to_pictures(pictures("mug")[0], NOW + PAUSE, PAUSE)
+    sweep.to_edition("two", NOW + PAUSE)
+    assert sweep.redrawn is None
+    assert taken(sweep, 9) == "abcde"
+
+
+def test_pictures_before_the_first_partition_wait_for_it():
+    states = UserStates(load_settings())
+    sweep = Sweep(states)
+    take, _, asked = pictures("mug")
+    sweep.to_pictures(take, NOW, PAUSE)
+    assert asked == []
+    states.own({3: {"d": state("d")}})
+    sweep.to_pictures(take, NOW, PAUSE)
+    assert taken(sweep, 9) == "d"
