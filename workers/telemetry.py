@@ -7,18 +7,23 @@ against this file.
 from __future__ import annotations
 
 import math
+import platform
 import re
+import socket
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from importlib.metadata import version
 from typing import Any, TypeVar
-from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
+from wsgiref.simple_server import WSGIRequestHandler, make_server
 
+import confluent_kafka
 import structlog
 from prometheus_client import Counter, Gauge, Histogram, Info, make_wsgi_app
+from prometheus_client.exposition import ThreadingWSGIServer
 
 from workers.settings import LogSettings, WorkerSettings
 
@@ -75,7 +80,20 @@ FACTORS_REJECTED = Counter(
     "stylecast_factors_rejected_total", "Announced factors that were kept out", ["worker"]
 )
 REFITS = Counter("stylecast_refits_total", "Refits of the factors by outcome", ["outcome"])
+BUILD = Info("stylecast_build", "Versions of Stylecast and of what it runs on")
+BUILD.info(
+    {
+        "version": version("stylecast"),
+        "python": platform.python_version(),
+        "librdkafka": confluent_kafka.libversion()[0],
+    }
+)
 READY = Gauge("stylecast_ready", "1 while the worker works, as /ready says")
+
+PROBE_SECONDS = 10.0
+"""So long a probe's client may say nothing."""
+MOST_CONNECTIONS = 64
+"""Of probes at the same time."""
 
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 
@@ -174,7 +192,7 @@ def probes(settings: WorkerSettings, health: Health) -> Iterator[int]:
     """Serve /live, /ready and /metrics in a thread; yields the port."""
     READY.set_function(lambda: health.ready)
     server = make_server(
-        settings.http_host, settings.http_port, _probe_app(health), WSGIServer, _QuietHandler
+        settings.http_host, settings.http_port, _probe_app(health), _ProbeServer, _ProbeHandler
     )
     thread = threading.Thread(target=server.serve_forever, name="probes", daemon=True)
     thread.start()
@@ -208,8 +226,45 @@ def _probe_app(health: Health) -> Any:
     return app
 
 
-class _QuietHandler(WSGIRequestHandler):
+class _ProbeServer(ThreadingWSGIServer):
+    """A thread a connection, so that one that says nothing keeps no probe waiting; the oldest gives
+    way where there are too many.
+    """
+
+    request_queue_size = MOST_CONNECTIONS
+
+    def __init__(self, *given: Any) -> None:
+        super().__init__(*given)
+        self._open: dict[socket.socket, None] = {}
+        self._changing = threading.Lock()
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """Begin a thread for a connection."""
+        with self._changing:
+            self._open[request] = None
+            too_many = len(self._open) > MOST_CONNECTIONS
+            oldest = next(iter(self._open))
+            if too_many:
+                del self._open[oldest]
+        if too_many:
+            with suppress(OSError):  # it has just ended by itself
+                oldest.shutdown(socket.SHUT_RDWR)
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request: Any) -> None:
+        """Forget a connection that has been answered."""
+        with self._changing:
+            self._open.pop(request, None)
+        super().shutdown_request(request)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Say nothing of a client that went away or never spoke."""
+
+
+class _ProbeHandler(WSGIRequestHandler):
     """Probes come every few seconds; they are not worth a line each."""
+
+    timeout = PROBE_SECONDS
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 (the base class's name)
         """Say nothing."""
