@@ -62,15 +62,16 @@ def test_connections_that_say_nothing_or_drip_keep_no_probe_waiting():
 
 def test_a_client_that_says_nothing_is_hung_up_on(monkeypatch):
     monkeypatch.setattr(_ProbeHandler, "timeout", 0.2)
-    with probes(WorkerSettings(), Health()) as port:
-        with socket.create_connection(("127.0.0.1", port)) as silent:
-            assert silent.recv(1) == b""
+    with (
+        probes(WorkerSettings(), Health()) as port,
+        socket.create_connection(("127.0.0.1", port)) as silent,
+    ):
+        assert silent.recv(1) == b""
 
 
 def test_the_build_is_told():
-    assert re.search(
-        r'^stylecast_build_info\{.*version="[0-9]', generate_latest().decode(), re.MULTILINE
-    )
+    told = generate_latest().decode()
+    assert re.search(r'^stylecast_build_info\{.*version="[0-9]', told, re.MULTILINE)
 
 
 def test_a_step_that_takes_longer_than_it_may_is_not_live_until_it_ends():
