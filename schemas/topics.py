@@ -13,6 +13,7 @@ from schemas import events
 
 MINUTE_MS = 60_000
 DAY_MS = 24 * 60 * MINUTE_MS
+YEAR_DAYS = 366
 
 Cleanup = Literal["compact", "delete"]
 
@@ -30,6 +31,9 @@ class Topic(Struct, frozen=True, kw_only=True):
     """The group that owns the topic's dead letters; None where no worker consumes it as input."""
     tombstone: str | None = None
     """What a record without a value does; None where it is a dead letter or not written."""
+    tombstone_days: int | None = None
+    """How long tombstones stay; None is the broker's own day. Where other clients write, an older
+    event of the key may lie in another partition, and no compaction takes it away."""
 
     def key_of(self, event: Struct) -> bytes:
         """The record key of an event: its key fields joined by '/'."""
@@ -39,11 +43,14 @@ class Topic(Struct, frozen=True, kw_only=True):
     def config(self) -> dict[str, str]:
         """The topic's broker settings."""
         if self.cleanup == "compact":
-            return {
+            config = {
                 "cleanup.policy": "compact",
                 "segment.ms": str(10 * MINUTE_MS),
                 "max.compaction.lag.ms": str(60 * MINUTE_MS),
             }
+            if self.tombstone_days is not None:
+                config["delete.retention.ms"] = str(self.tombstone_days * DAY_MS)
+            return config
         return {"cleanup.policy": "delete", "retention.ms": str(7 * DAY_MS)}
 
 
@@ -58,6 +65,7 @@ PRODUCTS = Topic(
     written_by="platform",
     dead_letters_of="stylecast-planner",
     tombstone="removes the product",
+    tombstone_days=YEAR_DAYS,
 )
 STYLES = Topic(
     name="catalog.styles.v1",
@@ -67,6 +75,7 @@ STYLES = Topic(
     written_by="merchandisers",
     dead_letters_of="stylecast-planner",
     tombstone="removes the style",
+    tombstone_days=YEAR_DAYS,
 )
 FEEDBACK = Topic(
     name="feedback.events.v1",

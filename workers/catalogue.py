@@ -16,7 +16,7 @@ from stylecore.catalogue import Catalogue
 from workers.crash_guard import each
 from workers.records import Record
 from workers.settings import Settings
-from workers.table import TableReader, partitions_of
+from workers.table import NewestByKey, TableReader, partitions_of
 from workers.topics import topic_name
 
 
@@ -34,6 +34,7 @@ class CatalogueFollower:
             topic_name(settings, STYLIZED): self._put_render,
             topic_name(settings, PREFERENCE_MODELS): self._put_model,
         }
+        self._newest = NewestByKey(topic_name(settings, topic) for topic in (PRODUCTS, STYLES))
         self._reader = TableReader(settings, partitions_of(settings, topics))
 
     def catch_up(self, stop: threading.Event) -> None:
@@ -49,7 +50,7 @@ class CatalogueFollower:
         self._reader.close()
 
     def _take(self, records: Iterable[Record]) -> None:
-        each("catalog", records, self._take_one)
+        each("catalog", self._newest.of(records), self._take_one)
 
     def _take_one(self, record: Record) -> None:
         self._apply[record.topic]((record.key or b"").decode(), record.value)

@@ -11,7 +11,7 @@ from schemas.topics import PRODUCTS, STYLIZED
 from workers.crash_guard import each
 from workers.records import Record
 from workers.settings import Settings
-from workers.table import TableReader, partitions_of
+from workers.table import NewestByKey, TableReader, partitions_of
 from workers.topics import topic_name
 
 
@@ -23,6 +23,7 @@ class PosterTable:
         self._photos: dict[bytes, str] = {}
         self._renders: dict[bytes, tuple[str, str]] = {}
         self._products_topic = topic_name(settings, PRODUCTS)
+        self._newest = NewestByKey([self._products_topic])
         self._reader = TableReader(settings, partitions_of(settings, (PRODUCTS, STYLIZED)))
 
     def photo(self, product_id: str) -> str | None:
@@ -46,7 +47,7 @@ class PosterTable:
         self._reader.close()
 
     def _take(self, records: Iterable[Record]) -> None:
-        each("posters", records, self._put)
+        each("posters", self._newest.of(records), self._put)
 
     def _put(self, record: Record) -> None:
         key = record.key or b""

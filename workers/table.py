@@ -8,6 +8,7 @@ them. What a record means is the caller's business.
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
@@ -18,7 +19,7 @@ from schemas.topics import Topic
 from stylecore.errors import Transient
 from workers.admin import admin_client, answer, cluster, patiently
 from workers.clients import table_consumer
-from workers.records import Record, record_of
+from workers.records import Record, record_of, timestamp_problem
 from workers.settings import Settings
 from workers.silence import Silence
 from workers.telemetry import log
@@ -101,6 +102,40 @@ class TableReader:
             ).offset
             for place, future in futures.items()
         }
+
+
+class NewestByKey:
+    """Orders the records of each key by time where they lie in several partitions.
+
+    Other clients have other partitioners: a product's tombstone may lie in another partition than
+    its event, and partitions are read in any order. Of records in different partitions the one with
+    the later timestamp counts (and of the same millisecond that of the higher partition); within a
+    partition, the later offset. Keys that were removed are remembered as well.
+    """
+
+    def __init__(self, topics: Iterable[str]) -> None:
+        """`topics` are the names of those written by others, on the cluster."""
+        self._newest: dict[str, dict[bytes | None, tuple[int, int]]] = {
+            topic: {} for topic in topics
+        }
+        """By topic and key, the timestamp and partition of the newest record."""
+
+    def of(self, records: Iterable[Record]) -> Iterator[Record]:
+        """The records but for those that are older than what another partition has of the key."""
+        for record in records:
+            newest = self._newest.get(record.topic)
+            if newest is None or self._is_newest(newest, record):
+                yield record
+
+    def _is_newest(self, newest: dict[bytes | None, tuple[int, int]], record: Record) -> bool:
+        # A time that nobody can have meant must not outlive all others.
+        is_meant = timestamp_problem(record, time.time() * 1000) is None
+        place = (record.timestamp_ms if is_meant else 0, record.partition)
+        known = newest.get(record.key)
+        if known is not None and known[1] != record.partition and known > place:
+            return False
+        newest[record.key] = place
+        return True
 
 
 def partitions_of(settings: Settings, topics: Iterable[Topic]) -> list[TopicPartition]:

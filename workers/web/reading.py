@@ -7,21 +7,26 @@ import threading
 from collections.abc import Callable
 
 from workers.records import Record
+from workers.table import NewestByKey
 from workers.telemetry import log
 from workers.topics import topic_name
 from workers.web.follow import follow
 from workers.web.journal import JOURNALS
 from workers.web.site import Site
-from workers.web.tables import TABLES, Change
+from workers.web.tables import BY_OTHERS, TABLES, Change
 
 
 def reading_tables(site: Site, stop: threading.Event) -> Callable[[], None]:
     """Reads the tables' topics; the loop of this call takes what was read."""
     loop = asyncio.get_running_loop()
     contract = {topic_name(site.settings, topic): topic.name for topic in TABLES}
+    newest = NewestByKey(topic_name(site.settings, topic) for topic in BY_OTHERS)
 
     def take(records: list[Record]) -> None:
-        changes = [Change(contract[it.topic], _text(it.key), it.value, it.offset) for it in records]
+        changes = [
+            Change(contract[it.topic], _text(it.key), it.value, it.offset)
+            for it in newest.of(records)
+        ]
         loop.call_soon_threadsafe(lambda: site.watchers.notify(site.tables.apply(changes)))
 
     def caught_up() -> None:
