@@ -42,16 +42,19 @@ class Topic(Struct, frozen=True, kw_only=True):
     @property
     def config(self) -> dict[str, str]:
         """The topic's broker settings."""
+        # Kafka 4's own default; older brokers take microseconds, which would be dead letters.
+        ahead = {"message.timestamp.after.max.ms": str(60 * MINUTE_MS)}
         if self.cleanup == "compact":
             config = {
                 "cleanup.policy": "compact",
                 "segment.ms": str(10 * MINUTE_MS),
                 "max.compaction.lag.ms": str(60 * MINUTE_MS),
+                **ahead,
             }
             if self.tombstone_days is not None:
                 config["delete.retention.ms"] = str(self.tombstone_days * DAY_MS)
             return config
-        return {"cleanup.policy": "delete", "retention.ms": str(7 * DAY_MS)}
+        return {"cleanup.policy": "delete", "retention.ms": str(7 * DAY_MS), **ahead}
 
 
 USER_PARTITIONS = 12
@@ -189,6 +192,16 @@ DEAD_LETTER_CONFIG = {
     "retention.ms": str(30 * DAY_MS),
     "max.message.bytes": "2000000",  # a record at its own topic's limit, and the reason
 }
+
+
+PLANNER_TABLES = ("products", "styles")
+"""What the planner remembers; each has a changelog topic of its own."""
+CHANGELOG_CONFIG = {"cleanup.policy": "compact"}
+
+
+def changelog_topic(planner_group: str, table: str) -> str:
+    """The topic in which Faust keeps a table of the planner's."""
+    return f"{planner_group}-{table}-changelog"
 
 
 def dead_letter_topic(topic: str) -> str:

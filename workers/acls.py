@@ -24,7 +24,7 @@ from stylecore.errors import SettingsError
 from workers.admin import TIMEOUT_SECONDS, admin_client, answer
 from workers.settings import Settings
 
-Operation = Literal["read", "write", "create", "describe", "delete"]
+Operation = Literal["read", "write", "create", "describe", "describe_configs", "delete"]
 Rights = dict[str, list[Operation]]
 
 KINDS = {"topics": "topic", "groups": "group", "transactional_ids": "transactional-id"}
@@ -57,9 +57,10 @@ class Grant(msgspec.Struct, frozen=True):
     def __str__(self) -> str:
         """The arguments of kafka-acls.sh that grant it."""
         pattern = " --resource-pattern-type prefixed" if self.is_prefix else ""
+        operation = self.operation.title().replace("_", "")
         return (
             f"kafka-acls.sh --add --allow-principal '{self.principal}' "
-            f"--operation {self.operation.capitalize()} --{self.kind} '{self.name}'{pattern}"
+            f"--operation {operation} --{self.kind} '{self.name}'{pattern}"
         )
 
 

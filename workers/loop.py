@@ -49,6 +49,7 @@ from workers.telemetry import (
     log,
     stage,
 )
+from workers.topics import topic_ids
 from workers.tracing import traced
 from workers.transaction import (
     PATIENCE_SECONDS,
@@ -65,6 +66,8 @@ GATHER_SECONDS = 0.002
 """How long a batch gathers after its first record."""
 PROCESS_SECONDS = 300.0
 """As long as the group waits for a sign of life: who works longer has lost its partitions."""
+TOPICS_SECONDS = 10.0
+"""Between two looks whether the input topics are still the same."""
 GONE_SECONDS = 60.0
 """A batch that failed and has not come again for so long is gone: retention has removed it."""
 COMMIT_SECONDS = 4 * (PATIENCE_SECONDS + REQUEST_SECONDS)
@@ -147,6 +150,9 @@ class Session:
         self._consumer: Consumer = group_consumer(settings, worker, self._on_error)
         self._ownership = Ownership(worker, self._consumer, handler, stop)
         self._brokers_were_away = False
+        self._admin = admin_client(settings)
+        self._topic_ids: dict[str, str] = {}
+        self._ask_topics_at = time.monotonic()
         self._silence = Silence()
         self._dead_letters = DeadLetters(worker, Store(settings.store.uri))
         self._failing: set[Place] = set()
@@ -188,13 +194,14 @@ class Session:
         self._consumer.close()
         self._handler.close()
         self._ownership.release()
-        del self._producer, self._consumer
+        del self._producer, self._consumer, self._admin
 
     def step(self) -> None:
         """One batch, or one idle turn. Raises Fenced, and Transient after an outage."""
         self._producer.poll(0)
         if self._brokers_were_away:
             raise Transient("all brokers were away: starting anew with a new producer")
+        self._require_same_topics()
         metadata = self._consumer.consumer_group_metadata()
         records = self._consume()
         if not records and self._silence.has_lost_brokers(self._consumer, self._handler.topics[0]):
@@ -222,6 +229,25 @@ class Session:
             if not self._failing or time.monotonic() - self._failed_at > GONE_SECONDS:
                 self._failing, self.is_stuck = set(), False
                 self._pause.reset()
+
+    def _require_same_topics(self) -> None:
+        """Raises Transient where an input topic was deleted and created again.
+
+        librdkafka goes on waiting at offsets of the old one, and states remember such offsets.
+        """
+        if time.monotonic() < self._ask_topics_at:
+            return
+        self._ask_topics_at = time.monotonic() + TOPICS_SECONDS
+        try:
+            found = topic_ids(self._admin, self._handler.topics)
+        except (Transient, Refused):  # away or missing at this moment, which others tell
+            return
+        before, self._topic_ids = self._topic_ids or found, found
+        again = [name for name in found if before.get(name) != found[name]]
+        if again:
+            raise Transient(
+                f"{', '.join(again)} was deleted and created again: reading the new one"
+            )
 
     def _consume(self) -> list[Record]:
         first = self._consumer.consume(1, IDLE_SECONDS)

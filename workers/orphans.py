@@ -94,6 +94,9 @@ def _places(admin: AdminClient, settings: Settings, worker: str) -> frozenset[Pl
         for topic in TOPICS
         if topic.dead_letters_of == f"stylecast-{worker}"
     ]
+    missing = [name for name in names if name not in there]
+    if missing:
+        raise Transient(f"no topic {', '.join(missing)} at this moment")
     return frozenset((name, number) for name in names for number in there[name].partitions)
 
 

@@ -54,7 +54,7 @@ from workers.shopper_outputs import (
 from workers.sweep import AT_REST, BESIDE_FEEDBACK, Sweep
 from workers.table import partitions_of
 from workers.telemetry import Health, log, stage
-from workers.topics import topic_id, topic_name
+from workers.topics import require_user_partitions, topic_id, topic_name
 from workers.user_states import UserStates
 
 WORKER = "preferences"
@@ -70,9 +70,13 @@ class UnknownProduct(Permanent):
 
 
 def run_preferences(settings: Settings, health: Health, stop: threading.Event) -> None:
-    """Work until `stop` is set. Raises Permanent where a topic is missing."""
+    """Work until `stop` is set.
+
+    Raises Permanent where a topic is missing, or those keyed by user differ in partitions.
+    """
     topics = (FEEDBACK, USER_STATES, RECOMMENDATIONS, DEMAND)
     until_topics(settings, [topic_name(settings, topic) for topic in topics], stop)
+    require_user_partitions(settings)
     collect_seldom()
     run_worker(
         settings,

@@ -8,7 +8,7 @@ that stays a person's decision, and `check_topics` says so.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future
 
 from confluent_kafka import KafkaError, KafkaException, TopicCollection
@@ -23,14 +23,29 @@ from confluent_kafka.admin import (
 from msgspec import Struct
 
 from schemas.topics import (
+    CHANGELOG_CONFIG,
     DEAD_LETTER_CONFIG,
+    FEEDBACK,
+    PLANNER_TABLES,
+    PRODUCTS,
+    RECOMMENDATIONS,
     TOPICS,
     USER_PARTITIONS,
+    USER_STATES,
     Topic,
+    changelog_topic,
     dead_letter_topic,
 )
 from stylecore.errors import Permanent, Transient
-from workers.admin import TIMEOUT_SECONDS, admin_client, answer, cluster, in_words, patiently
+from workers.admin import (
+    TIMEOUT_SECONDS,
+    Refused,
+    admin_client,
+    answer,
+    cluster,
+    in_words,
+    patiently,
+)
 from workers.settings import Settings
 
 
@@ -58,9 +73,12 @@ class Difference(Struct, frozen=True):
     what: str
     wanted: str
     found: str
+    is_error: bool = True
+    """False for a partition count that merely differs: any will do."""
 
     def __str__(self) -> str:
-        return f"{self.topic}: {self.what} is {self.found}, wanted {self.wanted}"
+        note = "" if self.is_error else " (a note: it works all the same)"
+        return f"{self.topic}: {self.what} is {self.found}, wanted {self.wanted}{note}"
 
 
 def topic_name(settings: Settings, topic: Topic | str) -> str:
@@ -82,7 +100,9 @@ def transactional_id(settings: Settings, worker: str) -> str:
 def wanted_topics(
     settings: Settings, user_partitions: int = USER_PARTITIONS
 ) -> Iterator[WantedTopic]:
-    """Every topic of the table, each followed by its dead letters if it has any."""
+    """Every topic of the table, each followed by its dead letters if it has any; the planner's
+    changelogs, which it makes itself where it may.
+    """
     for topic in TOPICS:
         by_user = topic.partitions == USER_PARTITIONS
         partitions = user_partitions if by_user else topic.partitions
@@ -90,6 +110,9 @@ def wanted_topics(
         yield WantedTopic(name, partitions, topic.config)
         if topic.dead_letters_of:
             yield WantedTopic(dead_letter_topic(name), partitions, DEAD_LETTER_CONFIG)
+    for table in PLANNER_TABLES:
+        name = changelog_topic(group_id(settings, "planner"), table)
+        yield WantedTopic(name, PRODUCTS.partitions, CHANGELOG_CONFIG)
 
 
 def apply_topics(settings: Settings, user_partitions: int = USER_PARTITIONS) -> list[str]:
@@ -107,27 +130,57 @@ def apply_topics(settings: Settings, user_partitions: int = USER_PARTITIONS) -> 
 def check_topics(settings: Settings, user_partitions: int = USER_PARTITIONS) -> list[Difference]:
     """How the cluster differs from the table; empty when it does not. Raises Transient."""
     found = {topic.name: topic for topic in show_topics(settings)}
-    return [
+    table = [
         difference
         for wanted in wanted_topics(settings, user_partitions)
         for difference in differences(wanted, found.get(wanted.name))
     ]
+    counts = {name: topic.partitions for name, topic in found.items()}
+    return [*_user_partitions(settings, counts), *table]
+
+
+def require_user_partitions(settings: Settings) -> None:
+    """Raises Permanent where the topics keyed by user have different partition counts.
+
+    A shopper's state is written to the number of the feedback's partition.
+    """
+    there = cluster(admin_client(settings)).topics
+    counts = {name: len(topic.partitions) for name, topic in there.items()}
+    for difference in _user_partitions(settings, counts):
+        raise Permanent(str(difference))
+
+
+def _user_partitions(settings: Settings, counts: Mapping[str, int]) -> Iterator[Difference]:
+    """Topics keyed by user that have another partition count than the feedback."""
+    feedback = topic_name(settings, FEEDBACK)
+    for topic in (USER_STATES, RECOMMENDATIONS):
+        name = topic_name(settings, topic)
+        if name in counts and feedback in counts and counts[name] != counts[feedback]:
+            yield Difference(
+                name,
+                "partitions",
+                f"{counts[feedback]}, the count of {feedback}: topics keyed by user share one, "
+                "make the smaller ones again or copy them (`stylecast topics copy`)",
+                str(counts[name]),
+            )
 
 
 def topic_id(settings: Settings, name: str) -> str:
     """The cluster's id of a topic: another one when it was deleted and created again.
 
-    Raises Transient while the broker is away, Permanent where the topic is missing.
+    Raises Transient while the broker is away, Refused where the topic is missing.
     """
     admin = admin_client(settings)
+    return patiently(lambda: topic_ids(admin, [name])[name])
 
-    def ask() -> str:
-        future = admin.describe_topics(TopicCollection([name]), request_timeout=TIMEOUT_SECONDS)[
-            name
-        ]
-        return str(answer(f"cannot describe {name}", future.result).topic_id)
 
-    return patiently(ask)
+def topic_ids(admin: AdminClient, names: Sequence[str]) -> dict[str, str]:
+    """The same of several topics, asked once. Raises Transient and Refused."""
+    asked = admin.describe_topics(TopicCollection([*names]), request_timeout=TIMEOUT_SECONDS)
+    return {
+        name: str(answer(f"cannot describe {name}", future.result).topic_id)
+        for name, future in asked.items()
+    }
 
 
 def differences(wanted: WantedTopic, found: FoundTopic | None) -> Iterator[Difference]:
@@ -136,7 +189,9 @@ def differences(wanted: WantedTopic, found: FoundTopic | None) -> Iterator[Diffe
         yield Difference(wanted.name, "the topic", "there", "missing")
         return
     if found.partitions != wanted.partitions:
-        yield Difference(wanted.name, "partitions", str(wanted.partitions), str(found.partitions))
+        yield Difference(
+            wanted.name, "partitions", str(wanted.partitions), str(found.partitions), is_error=False
+        )
     for name, value in wanted.config.items():
         if found.config.get(name) != value:
             yield Difference(wanted.name, name, value, str(found.config.get(name)))
@@ -161,21 +216,48 @@ def _show_topics(admin: AdminClient, settings: Settings) -> list[FoundTopic]:
             replication_factor=min(
                 len(part.replicas) for part in there[topic.name].partitions.values()
             ),
-            config={name: configs[topic.name][name] for name in topic.config},
+            # A setting that an older broker does not know is not there.
+            config={name: configs[topic.name].get(name, "unknown") for name in topic.config},
         )
         for topic in present
     ]
 
 
 def require_topics(settings: Settings, names: list[str]) -> None:
-    """Raises Permanent naming what is missing of these (cluster) names, with the remedy."""
-    there = cluster(admin_client(settings)).topics
-    missing = [name for name in names if name not in there]
+    """Raises Refused naming what is missing of these (cluster) names, or which right, with the
+    remedy. A topic that this client may not describe is not in the cluster's list either.
+    """
+    admin = admin_client(settings)
+    there = cluster(admin).topics
+    hidden = [name for name in names if name not in there]
+    if not hidden:
+        return
+    forbidden: list[str] = []
+    missing: list[str] = []
+    for name, future in admin.describe_topics(TopicCollection(hidden)).items():
+        try:
+            future.result(TIMEOUT_SECONDS)
+        except KafkaException as problem:
+            code = problem.args[0].code()
+            is_forbidden = code == KafkaError.TOPIC_AUTHORIZATION_FAILED
+            (forbidden if is_forbidden else missing).append(name)
+    if forbidden:
+        raise Refused(missing_right(settings, "DESCRIBE", f"topic {', '.join(forbidden)}"))
     if missing:
-        raise Permanent(
+        raise Refused(
             f"the cluster at {settings.kafka.bootstrap_servers} has no topic "
             f"{', '.join(missing)}: run `stylecast topics apply`"
         )
+
+
+def missing_right(settings: Settings, operation: str, resource: str) -> str:
+    """Who may not do what with which resource, and the remedy."""
+    name = settings.kafka.librdkafka().get("sasl.username")
+    who = f"User:{name}" if name else "the principal of this client's certificate"
+    return (
+        f"{who} may not {operation} {resource} (or it does not exist): grant the right, "
+        "`stylecast topics acls deploy/acls.yaml` prints all that are needed"
+    )
 
 
 def _create_missing(admin: AdminClient, wanted: list[WantedTopic], replicas: int) -> list[str]:

@@ -34,10 +34,11 @@ from schemas.topics import (
     RECOMMENDATIONS,
     STYLIZED,
 )
+from stylecore.errors import Permanent
 from workers.acls import apply_acls, grants, read_acls
 from workers.publisher import Publisher
 from workers.settings import load_settings
-from workers.topics import apply_topics
+from workers.topics import apply_topics, require_topics
 
 pytestmark = pytest.mark.integration
 
@@ -136,6 +137,38 @@ def test_nobody_reads_what_is_not_theirs(broker, part, topic, by_certificate):
     kafka = load_settings(kafka=fields_of(broker, part, by_certificate)).kafka.librdkafka()
     found = AdminClient({**kafka, "log_level": 0}).list_topics(topic.name, timeout=30)
     assert found.topics[topic.name].error.code() == KafkaError.TOPIC_AUTHORIZATION_FAILED
+
+
+@pytest.mark.parametrize(
+    "command", [["doctor"], ["topics", "check"], ["topics", "show"], ["top", "--once"], ["lag"]]
+)
+def test_the_operator_can_look_at_everything(broker, command, tmp_path):
+    ended = subprocess.run(
+        [sys.executable, "-m", "workers", *command],
+        env={
+            **os.environ,
+            **environment_of(fields_of(broker, "operator")),
+            "STYLECAST_STORE__URI": str(tmp_path),
+        },
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    said = ended.stdout + ended.stderr
+    assert "AUTHORIZATION" not in said
+    assert "may not" not in said
+    assert "Traceback" not in said
+    if command[0] == "topics":
+        assert ended.returncode == 0, said
+
+
+def test_a_missing_right_is_told_with_principal_operation_and_resource(broker):
+    settings = load_settings(kafka=fields_of(broker, "storefront"))
+    with pytest.raises(Permanent, match=r"may not DESCRIBE topic stylize\.jobs\.v1") as told:
+        require_topics(settings, [JOBS.name])
+    assert "User:stylecast-storefront" in str(told.value)
+    assert "topics apply" not in str(told.value)
 
 
 @pytest.mark.parametrize(

@@ -12,14 +12,25 @@ from confluent_kafka.admin import (
 )
 from helpers import wait_until
 
-from schemas.topics import FEEDBACK, PRODUCTS, TOPICS, dead_letter_topic
+from schemas.topics import (
+    FEEDBACK,
+    PLANNER_TABLES,
+    PRODUCTS,
+    RECOMMENDATIONS,
+    TOPICS,
+    USER_STATES,
+    changelog_topic,
+    dead_letter_topic,
+)
 from stylecore.errors import Permanent, Transient
 from workers.admin import admin_client
 from workers.settings import load_settings
 from workers.topics import (
     apply_topics,
     check_topics,
+    group_id,
     require_topics,
+    require_user_partitions,
     show_topics,
     topic_name,
 )
@@ -30,6 +41,8 @@ pytestmark = pytest.mark.integration
 def test_apply_creates_every_topic_and_its_dead_letters(settings, topics):
     expected = {topic_name(settings, topic) for topic in TOPICS}
     expected |= {dead_letter_topic(topic_name(settings, t)) for t in TOPICS if t.dead_letters_of}
+    group = group_id(settings, "planner")
+    expected |= {changelog_topic(group, table) for table in PLANNER_TABLES}
     assert set(topics) == expected
     assert check_topics(settings, user_partitions=4) == []
 
@@ -62,14 +75,34 @@ def test_check_names_each_difference_and_apply_repairs_configuration(settings, t
     expected = [
         f"{products}: cleanup.policy is delete, wanted compact",
         f"{gone}: the topic is missing, wanted there",
-        f"{feedback}: partitions is 5, wanted 4",
+        f"{feedback}: partitions is 5, wanted 4 (a note: it works all the same)",
     ]
-    wait_until(lambda: [str(d) for d in check_topics(settings, user_partitions=4)] == expected)
 
+    def found() -> list[str]:
+        """All but the rule of the topics keyed by user."""
+        rule = "topics keyed by user share one"
+        differences = check_topics(settings, user_partitions=4)
+        return [str(it) for it in differences if rule not in it.wanted]
+
+    wait_until(lambda: found() == expected)
     assert apply_topics(settings, user_partitions=4) == [gone, products]
-    wait_until(
-        lambda: [d.what for d in check_topics(settings, user_partitions=4)] == ["partitions"]
-    )
+    wait_until(lambda: found() == expected[2:])
+
+
+def test_topics_keyed_by_user_share_one_partition_count_and_all_else_is_a_note(settings, topics):
+    """A platform team's own counts: feedback 48, states 3 (here 6 and 4)."""
+    admin, states = admin_client(settings), topic_name(settings, USER_STATES)
+    require_user_partitions(settings)
+    for name in (topic_name(settings, FEEDBACK), topic_name(settings, PRODUCTS)):
+        for future in admin.create_partitions([NewPartitions(name, 6)]).values():
+            future.result(30)
+
+    def errors() -> list[str]:
+        return [it.topic for it in check_topics(settings, user_partitions=4) if it.is_error]
+
+    wait_until(lambda: errors() == [states, topic_name(settings, RECOMMENDATIONS)])
+    with pytest.raises(Permanent, match=f"{states}: partitions is 4, wanted 6, the count of"):
+        require_user_partitions(settings)
 
 
 def test_a_worker_is_told_which_topic_is_missing(settings):

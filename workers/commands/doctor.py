@@ -96,7 +96,7 @@ def _topics(settings: Settings) -> str:
     from workers.topics import check_topics
 
     differences = check_topics(settings)
-    serious = [d for d in differences if d.what != "partitions"]
+    serious = [difference for difference in differences if difference.is_error]
     if serious:
         raise StylecastError("; ".join(map(str, serious[:3])))
     return "as in the table" + (

@@ -32,7 +32,7 @@ def apply(user_partitions: UserPartitions = USER_PARTITIONS, as_json: JsonFlag =
 
 @app.command()
 def check(user_partitions: UserPartitions = USER_PARTITIONS, as_json: JsonFlag = False) -> None:
-    """Say how the cluster differs; exit 1 where it does."""
+    """Say how the cluster differs; exit 1 where that is an error and not only a note."""
     from workers.topics import check_topics
 
     differences = check_topics(load_settings(), user_partitions)
@@ -40,7 +40,7 @@ def check(user_partitions: UserPartitions = USER_PARTITIONS, as_json: JsonFlag =
         print_json(msgspec.to_builtins(differences))
     else:
         typer.echo("\n".join(map(str, differences)) or "as wanted")
-    if differences:
+    if any(difference.is_error for difference in differences):
         raise typer.Exit(1)
 
 

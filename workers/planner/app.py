@@ -36,10 +36,11 @@ class _App(faust.App):  # type: ignore[misc]  # Faust is not typed
         return RereadingTransport(self.conf.broker_consumer, self)
 
 
-def make_app(settings: Settings, folder: str, port: int) -> Any:
+def make_app(settings: Settings, folder: str, port: int, *, may_declare: bool = True) -> Any:
     """An application whose group, and prefix of its internal topics, is the planner's group id.
 
     Its tables live in memory and are restored from their changelogs; `folder` stays nearly empty.
+    Topics are created only with `may_declare`.
     """
     session = settings.planner.broker_session_seconds
     app = _App(
@@ -57,6 +58,7 @@ def make_app(settings: Settings, folder: str, port: int) -> Any:
         store="memory://",
         Table=KeptTable,
         datadir=folder,
+        topic_allow_declare=may_declare,
         topic_replication_factor=settings.kafka.replication_factor,
         web_host=settings.worker.http_host,
         web_bind=settings.worker.http_host,

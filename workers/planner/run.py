@@ -19,11 +19,13 @@ from schemas.events import Style
 from schemas.topics import (
     DEMAND,
     JOBS,
+    PLANNER_TABLES,
     PREFERENCE_MODELS,
     PRODUCTS,
     REJECTED,
     STYLES,
     STYLIZED,
+    changelog_topic,
     dead_letter_topic,
 )
 from stylecore.errors import SettingsError, Transient
@@ -58,12 +60,11 @@ def run_planner(settings: Settings) -> None:
     """
     manifest = load_manifest(settings.stylize.generator)
     styles = styles_of(manifest, settings.planner.generator_styles)
-    partitions = _wait_for_topics(settings)
+    partitions, may_declare = _wait_for_topics(settings)
     port, progress = web_port(settings), Progress()
     with _data_folder(settings) as folder, closing(LikingFollower(settings)) as liking:
-        app = make_app(settings, str(folder), port)
-        products = raw_table(app, "products", partitions)
-        published = raw_table(app, "styles", partitions)
+        app = make_app(settings, str(folder), port, may_declare=may_declare)
+        products, published = (raw_table(app, name, partitions) for name in PLANNER_TABLES)
         shop = Shop(products, published, styles)
         planning = Planning(settings, shop, manifest.version, lambda: datetime.now(UTC))
         store = Store(settings.store.uri)
@@ -161,15 +162,23 @@ def styles_of(manifest: GeneratorManifest, only: Sequence[str] | None) -> dict[s
     return generator_styles({name: labels[name] for name in labels if only is None or name in only})
 
 
-def _wait_for_topics(settings: Settings) -> int:
-    """The partitions of the products. Faust ignores a missing input and hangs on an output."""
+def _wait_for_topics(settings: Settings) -> tuple[int, bool]:
+    """The partitions of the products, and whether changelogs are missing.
+
+    Faust ignores a missing input and hangs on an output. It declares changelogs without looking
+    whether they exist, which ends it where nobody may create topics.
+    """
     names = [topic_name(settings, topic) for topic in (*INPUTS, *OUTPUTS, PREFERENCE_MODELS)]
     names += [dead_letter_topic(topic_name(settings, topic)) for topic in INPUTS]
     pause = Pause(threading.Event())
     while True:
         try:
             require_topics(settings, names)
-            products = cluster(admin_client(settings)).topics[topic_name(settings, PRODUCTS)]
-            return len(products.partitions)
+            topics = cluster(admin_client(settings)).topics
+            changelogs = [
+                changelog_topic(group_id(settings, WORKER), name) for name in PLANNER_TABLES
+            ]
+            partitions = len(topics[topic_name(settings, PRODUCTS)].partitions)
+            return partitions, any(name not in topics for name in changelogs)
         except Transient as problem:
             pause.after(problem)
