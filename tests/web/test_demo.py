@@ -9,6 +9,7 @@ import sys
 import urllib.request
 from pathlib import Path
 
+import psutil
 import pytest
 from helpers import wait_until
 from playwright.sync_api import expect
@@ -18,6 +19,14 @@ from web.test_following import list_id, wait_for_another_list
 from workers.demo.products import sample_products
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
+
+
+def answers(address: str) -> bool:
+    try:
+        with urllib.request.urlopen(f"{address}/ready", timeout=5):
+            return True
+    except OSError:
+        return False
 
 
 def test_a_click_in_the_kept_demo_changes_the_shelf_and_ctrl_c_ends_it(browser, tmp_path):
@@ -44,6 +53,11 @@ def test_a_click_in_the_kept_demo_changes_the_shelf_and_ctrl_c_ends_it(browser, 
             seen.page.locator("[data-click]").first.click()
             wait_for_another_list(seen.page, before)
             expect(seen.page.locator(".looks li")).not_to_have_count(0)
+        (web,) = [it for it in psutil.Process(demo.pid).children() if "web" in it.cmdline()]
+        web.kill()
+        wait_until(lambda: "web ended with -9" in lines.read_text(), 60)
+        wait_until(lambda: answers(address), 120)
+        assert demo.poll() is None, lines.read_text()
     finally:
         demo.send_signal(signal.SIGINT)
         code = demo.wait(60)

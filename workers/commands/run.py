@@ -13,7 +13,7 @@ from typing import Annotated
 
 import typer
 
-from stylecore.errors import StylecastError
+from workers.restarts import Restarts
 from workers.settings import Settings, load_settings
 from workers.stopping import stop_on_signals
 from workers.telemetry import Health, configure_logging, log, probes
@@ -92,20 +92,26 @@ def run_one(worker: Worker, settings: Settings) -> None:
 
 
 def run_children(workers: list[Worker], instance: str | None) -> None:
-    """A process a worker; when one ends by itself, all end. Raises StylecastError then."""
+    """A process a worker, until SIGTERM or Ctrl-C; one that ends by itself is started again."""
     flags = ["--parent", str(os.getpid()), *(["--instance", instance] if instance else [])]
-    children = {
-        worker: subprocess.Popen([sys.executable, "-m", "workers", "run", worker.value, *flags])
-        for worker in workers
-    }
-    stop = threading.Event()
+    children: dict[str, subprocess.Popen[bytes]] = {}
+    restarts, stop = Restarts(), threading.Event()
+
+    def start(worker: str) -> None:
+        command = [sys.executable, "-m", "workers", "run", worker, *flags]
+        children[worker] = subprocess.Popen(command)
+        restarts.note_start(worker)
+
+    def tell(worker: str, status: int, seconds: float) -> None:
+        log.error("worker_ended", worker=worker, status=status, restart_seconds=seconds)
+
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     try:
+        for worker in workers:
+            start(worker.value)
         while not stop.wait(0.2):
-            for worker, child in children.items():
-                if child.poll() is not None:
-                    raise StylecastError(f"{worker.value} ended with {child.returncode}")
+            restarts.revive(children, start, tell)
     finally:
         for child in children.values():
             child.terminate()

@@ -86,7 +86,7 @@ def run_demo(script: Script, settings: Settings, progress: Progress) -> Outcome:
         environment["STYLECAST_WEB__PORT"] = str(port_for_pages(settings.web.port))
         settings = _settings(settings, script, broker.bootstrap_servers)
         apply_topics(settings, USER_PARTITIONS)
-        workers = stack.enter_context(fleet(environment, script.output / "logs"))
+        workers = stack.enter_context(fleet(environment, script.output / "logs", progress.stage))
         outcome = _play(script, settings, workers, progress, stack)
         outcome.seconds = time.monotonic() - started
         if script.keep:
@@ -286,7 +286,9 @@ def _settled_lag(settings: Settings, workers: Fleet) -> int:
 
 
 def _until(seconds: float, workers: Fleet, problem: str) -> Iterator[None]:
-    """Turns of a wait. Raises StylecastError when time is up or a worker has ended."""
+    """Turns of a wait, in which workers that end are started again. Raises StylecastError when time
+    is up.
+    """
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         workers.require_running()

@@ -10,13 +10,14 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from stylecore.errors import StylecastError
 from workers.ports import free_port
+from workers.restarts import Restarts
 
 READY_SECONDS = 90
 STOP_SECONDS = 20
@@ -31,6 +32,9 @@ class Fleet:
     logs: Path
     processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
     ports: dict[str, int] = field(default_factory=dict)
+    tell: Callable[[str], None] | None = None
+    """Hears of a worker that has ended and is started again; without it that is an error."""
+    _restarts: Restarts = field(default_factory=Restarts)
 
     def start(self, worker: str) -> None:
         """Start a worker; `wait_ready` tells when it works."""
@@ -41,7 +45,7 @@ class Fleet:
             **{name: value for name, value in self.environment.items() if value},
             "STYLECAST_WORKER__HTTP_PORT": str(self.ports[worker]),
         }
-        with self._log(worker).open("wb") as log:
+        with self._log(worker).open("ab" if worker in self.processes else "wb") as log:
             self.processes[worker] = subprocess.Popen(
                 [sys.executable, "-m", "workers", "run", worker, "--parent", str(os.getpid())],
                 env=environment,
@@ -49,6 +53,7 @@ class Fleet:
                 stdout=log,
                 stderr=log,
             )
+        self._restarts.note_start(worker)
 
     def restart(self, worker: str, **environment: str) -> None:
         """The worker again, with these settings changed; an empty one is unset."""
@@ -69,7 +74,13 @@ class Fleet:
             time.sleep(0.1)
 
     def require_running(self) -> None:
-        """Raises StylecastError, with the end of its log, where a worker has ended."""
+        """Start again what has ended, with back-off, where somebody is told of it.
+
+        Else raises StylecastError, with the end of its log.
+        """
+        if self.tell is not None:
+            self._restarts.revive(self.processes, self.start, self._tell_end)
+            return
         for worker, process in self.processes.items():
             if process.poll() is not None:
                 lines = self._log(worker).read_text(errors="replace").splitlines()
@@ -112,14 +123,21 @@ class Fleet:
             return False
         return True
 
+    def _tell_end(self, worker: str, status: int, seconds: float) -> None:
+        if self.tell is not None:
+            ended = f"{worker} ended with {status} ({self._log(worker)})"
+            self.tell(f"{ended}: it is started again in {seconds:.0f} s")
+
     def _log(self, worker: str) -> Path:
         return self.logs / f"{worker}.log"
 
 
 @contextmanager
-def fleet(environment: Mapping[str, str], logs: Path) -> Iterator[Fleet]:
+def fleet(
+    environment: Mapping[str, str], logs: Path, tell: Callable[[str], None] | None = None
+) -> Iterator[Fleet]:
     """A fleet that is stopped when the block is left."""
-    running = Fleet(environment, logs)
+    running = Fleet(environment, logs, tell=tell)
     try:
         yield running
     finally:

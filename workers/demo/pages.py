@@ -36,7 +36,7 @@ def open_pages(workers: Fleet, progress: Progress) -> str:
 
 
 def keep_open(workers: Fleet, progress: Progress, address: str) -> None:
-    """Until Ctrl-C or SIGTERM. Raises StylecastError where a worker ends by itself."""
+    """Until Ctrl-C or SIGTERM; a worker that ends by itself is started again."""
     stop = threading.Event()
     before = {
         number: signal.signal(number, lambda *_: stop.set())

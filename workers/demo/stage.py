@@ -145,7 +145,7 @@ class Stage:
         return styles.count(style_id) / len(styles) if styles else 0.0
 
     def sleep_until(self, moment: datetime) -> None:
-        """Wait. Raises StylecastError where a worker has ended."""
+        """Wait; workers that end are started again."""
         while datetime.now(UTC) < moment:
             self.workers.require_running()
             time.sleep(0.1)

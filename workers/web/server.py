@@ -18,9 +18,10 @@ from stylecore.decoder import Decoder
 from stylecore.decoder_process import Limits
 from stylecore.errors import SettingsError
 from stylecore.manifest import load_manifest
+from workers.patience import until_topics
 from workers.settings import Settings, WebSettings
 from workers.telemetry import Health, log
-from workers.topics import require_topics, topic_name
+from workers.topics import topic_name
 from workers.web.app import make_app
 from workers.web.attempts import Attempts
 from workers.web.follow import Background
@@ -41,11 +42,12 @@ LOOK_SECONDS = 0.1
 
 
 def run_web(settings: Settings, health: Health, stop: threading.Event) -> None:
-    """Serve until `stop` is set. Raises SettingsError or Permanent where that cannot be."""
+    """Serve until `stop` is set, once the broker is there. Raises SettingsError and Permanent."""
     require_safe(settings.web)
-    require_topics(
-        settings, [topic_name(settings, name) for name in (*(it.name for it in TABLES), *JOURNALS)]
-    )
+    names = [topic_name(settings, name) for name in (*(it.name for it in TABLES), *JOURNALS)]
+    until_topics(settings, names, stop)
+    if stop.is_set():
+        return
     with _listen(settings.web) as listening:
         serving = Background(
             "pages", lambda: asyncio.run(_serve(settings, health, stop, listening)), stop
