@@ -18,6 +18,7 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path, PurePosixPath
 from typing import TypeVar
+from uuid import uuid4
 
 import fsspec
 import structlog
@@ -161,6 +162,21 @@ class Store:
             except OSError as problem:
                 raise Transient(f"the cache cannot be written at {path}: {problem}") from problem
         return path
+
+    def check(self) -> None:
+        """Write a file of its own, read it, and remove it.
+
+        Raises Transient where the store is away or cannot be written, and Permanent where it does
+        not keep what is written, or lets a second writer of a key win.
+        """
+        key, data = uuid4().hex, b"{}"
+        path = self._sidecar_path("checks", key)
+        if not self._create(path, data) or self.get_sidecar("checks", key) != data:
+            raise Permanent(f"what is written to {self.uri} does not come back")
+        is_exclusive = not self._create(path, b"[]")
+        self.remove(StoredFile(path, len(data)))
+        if not is_exclusive:
+            raise Permanent(f"{self.uri} has no conditional writes: of two writers both would win")
 
     def files(self, folder: str) -> list[StoredFile]:
         """All files below a folder, by path; none where there is no such folder. Raises Transient.

@@ -223,6 +223,17 @@ def _show_topics(admin: AdminClient, settings: Settings) -> list[FoundTopic]:
     ]
 
 
+def largest_records(settings: Settings) -> dict[str, int]:
+    """Bytes of the largest record that each of the table's topics takes, by its name there.
+
+    Raises Transient and Permanent.
+    """
+    admin = admin_client(settings)
+    there = cluster(admin).topics
+    configs = _configs(admin, [it.name for it in wanted_topics(settings) if it.name in there])
+    return {name: int(config["max.message.bytes"]) for name, config in configs.items()}
+
+
 def require_topics(settings: Settings, names: list[str]) -> None:
     """Raises Refused naming what is missing of these (cluster) names, or which right, with the
     remedy. A topic that this client may not describe is not in the cluster's list either.

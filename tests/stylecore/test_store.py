@@ -15,7 +15,7 @@ from s3fs import S3FileSystem
 from schemas.codec import encode
 from schemas.events import Quality
 from stylecore.embeddings import read_embedding
-from stylecore.errors import SettingsError, Transient
+from stylecore.errors import Permanent, SettingsError, Transient
 from stylecore.local_file import local_path
 from stylecore.sidecar import Sidecar, read_sidecar, write_sidecar
 from stylecore.store import NotInStore, Store
@@ -180,6 +180,23 @@ def test_so_does_one_whose_image_is_gone_empty_or_elsewhere(kind, address_of, tm
         assert write_sidecar(store, key, better) == better
         assert read_sidecar(store, key) == better
         assert write_sidecar(store, key, sidecar_in(store, b"late")) == better
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_store_is_checked_by_a_file_that_does_not_stay(kind, address_of):
+    store = Store(address_of(kind))
+    for _ in range(2):
+        store.check()
+        assert store.files("checks") == []
+
+
+def test_a_store_in_which_two_writers_win_is_told(monkeypatch):
+    store = Store(f"memory://{uuid.uuid4()}")
+    monkeypatch.setattr(
+        Store, "_create", lambda self, *given: self._replace(*given, durable=True) or True
+    )
+    with pytest.raises(Permanent, match="no conditional writes"):
+        store.check()
 
 
 def test_files_are_synced_before_they_get_their_names(tmp_path, monkeypatch):

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 
 import msgspec
 import typer
 
+from schemas.topics import dead_letter_topic
 from stylecore.engine import has_cuda_device
 from stylecore.errors import StylecastError
 from stylecore.gate import load_examiner
@@ -14,7 +16,18 @@ from stylecore.models import FEATURES
 from stylecore.store import Store
 from workers.commands.printing import JsonFlag, print_json
 from workers.engine import load_engine
+from workers.lag.group_lag import GroupLag, PartitionLag, Place
 from workers.settings import Settings, load_settings
+
+SECONDS = {"stylecast-stylize": 90.0, "stylecast-posters": 30.0}
+"""That a batch may take on a busy processor."""
+SECONDS_OF_OTHERS = 15.0
+LOOK_SECONDS = 1.0
+NEVER_RAN = "NEVER_RAN"
+
+
+Standing = dict[Place, PartitionLag]
+"""Partitions with lag."""
 
 
 class Finding(msgspec.Struct, frozen=True):
@@ -27,7 +40,10 @@ class Finding(msgspec.Struct, frozen=True):
 
 
 def doctor(as_json: JsonFlag = False) -> None:
-    """Look at the device, the model, the broker, the topics and the store; exit 1 on trouble."""
+    """Look at device, models, broker, topics, workers and store; exit 1 on trouble.
+
+    A worker that seems to stand is watched for as long as one of its batches may take.
+    """
     settings = load_settings()
     findings = [
         _device(),
@@ -40,6 +56,7 @@ def doctor(as_json: JsonFlag = False) -> None:
             "start one with `stylecast broker`, or set STYLECAST_KAFKA__BOOTSTRAP_SERVERS",
         ),
         _look("topics", _topics, settings, "run `stylecast topics apply`"),
+        *_flow(settings),
         _look("store", _store, settings, "check STYLECAST_STORE__URI and its permissions"),
     ]
     if as_json:
@@ -58,6 +75,18 @@ def _look(part: str, look: Callable[[Settings], str], settings: Settings, remedy
         return Finding(part, True, look(settings))
     except StylecastError as problem:
         return Finding(part, False, str(problem), remedy)
+
+
+def _flow(settings: Settings) -> list[Finding]:
+    """What can be looked at where the topics are there."""
+    if not _look("topics", _topics, settings, "").ok:
+        return []
+    remedy = "set max.message.bytes of the dead-letter topic to that of its input"
+    try:
+        workers = _workers(settings)
+    except StylecastError as problem:
+        workers = [Finding("workers", False, str(problem), "check the broker and the rights")]
+    return [*workers, _look("dead letters", _dead_letters, settings, remedy)]
 
 
 def _device() -> Finding:
@@ -106,7 +135,86 @@ def _topics(settings: Settings) -> str:
 
 def _store(settings: Settings) -> str:
     store = Store(settings.store.uri)
-    store.put_sidecar("doctor", "probe", b"{}")
-    if store.get_sidecar("doctor", "probe") != b"{}":
-        raise StylecastError(f"what was written to {store.uri} does not come back")
+    store.check()
     return f"{store.uri} can be written and read"
+
+
+def _workers(settings: Settings) -> list[Finding]:
+    """A finding for each group that nobody works in, or that does not go on; else one for all."""
+    from workers.lag import collect_lag
+
+    groups, prefix = collect_lag(settings), settings.kafka.topic_prefix
+    ill = [
+        _stopped(group, prefix)
+        for group in groups
+        if not group.members and (group.state != NEVER_RAN or group.lag)
+    ]
+    running = [group for group in groups if group.members]
+    for group, parts in _standing(settings, running).items():
+        ill += [_poisoned(group, part, prefix) for part in parts.values()]
+    return ill or [Finding("workers", True, f"{len(running)} groups have workers, and all go on")]
+
+
+def _standing(settings: Settings, running: list[GroupLag]) -> dict[str, Standing]:
+    """The partitions with lag in which a group does not go on for as long as a batch may take."""
+    from workers.lag import collect_lag
+
+    started, prefix = time.monotonic(), settings.kafka.topic_prefix
+    stands = {group.group: _waiting(group) for group in running}
+    while any(
+        parts and time.monotonic() - started < _patience(group, prefix)
+        for group, parts in stands.items()
+    ):
+        time.sleep(LOOK_SECONDS)
+        now = {group.group: _waiting(group) for group in collect_lag(settings)}
+        for group, parts in stands.items():
+            stands[group] = {
+                place: part
+                for place, part in parts.items()
+                if (later := now.get(group, {}).get(place)) and later.position == part.position
+            }
+    return stands
+
+
+def _waiting(group: GroupLag) -> Standing:
+    return {part.place: part for part in group.partitions if part.lag}
+
+
+def _patience(group: str, prefix: str) -> float:
+    return SECONDS.get(group.removeprefix(prefix), SECONDS_OF_OTHERS)
+
+
+def _stopped(group: GroupLag, prefix: str) -> Finding:
+    worker = group.group.removeprefix(f"{prefix}stylecast-")
+    return Finding(
+        "workers",
+        False,
+        f"nobody works in the group {group.group}, {group.lag} records wait",
+        f"start it with `stylecast run {worker}`; if it runs, its log says why it does not join",
+    )
+
+
+def _poisoned(group: str, part: PartitionLag, prefix: str) -> Finding:
+    worker = group.removeprefix(f"{prefix}stylecast-")
+    return Finding(
+        "workers",
+        False,
+        f"{group} stands at offset {part.position} of {part.topic}, partition {part.partition}, "
+        f"with {part.lag} records to come",
+        f"what the log of {worker} and its /ready say: the store may be away, or the record there "
+        f"may be one that it cannot get past",
+    )
+
+
+def _dead_letters(settings: Settings) -> str:
+    from workers.topics import largest_records
+
+    limits = largest_records(settings)
+    smaller = [
+        f"{letters} takes {limits[letters]} bytes, {topic} {limits[topic]}"
+        for topic in limits
+        if (letters := dead_letter_topic(topic)) in limits and limits[letters] < limits[topic]
+    ]
+    if smaller:
+        raise StylecastError("; ".join(smaller[:3]))
+    return "their topics take what the inputs do"
