@@ -3,6 +3,10 @@
 A look counts as a commit of a partition, in the sense of Burrow's rules, when the group's offset
 there has changed since the last look or when the group has members: a consumer that is alive and
 has lag would commit. A group without members leaves no more commits, and so comes to STOP.
+
+A partition that stands still while others of its topic move is waiting for its turn: a consumer
+works off what it has fetched of the others first. Its own status is STALL, as by Burrow's rules; to
+the group's it adds that only after TURN_SECONDS, for one that stands still so long is stuck.
 """
 
 from __future__ import annotations
@@ -14,8 +18,10 @@ from itertools import pairwise
 from msgspec import Struct, structs
 
 from workers.lag.group_lag import GroupLag, PartitionLag, Place, group_lag
-from workers.lag.status import Commit, Status, status_of
+from workers.lag.status import Commit, Status, status_of, worst
 
+TURN_SECONDS = 300.0
+"""How long a partition may wait for its turn while others of its topic move."""
 ENDS = 60
 """Ends kept of a partition, as many as kafka-lag-exporter's look-up table holds."""
 
@@ -34,6 +40,8 @@ class History:
         self._looks = looks
         self._commits: dict[tuple[str, Place], deque[Commit]] = {}
         self._ends: dict[Place, deque[End]] = {}
+        self._moved_at: dict[tuple[str, Place], float] = {}
+        """When a group's offset in a partition changed last, as far as was seen."""
 
     def judge(self, groups: Iterable[GroupLag], now: float) -> list[GroupLag]:
         """The groups of a new look, with what the looks before add. What has gone is forgotten."""
@@ -50,18 +58,40 @@ class History:
         there = {(group.group, part.place) for group in groups for part in group.partitions}
         places = {place for _, place in there}
         self._commits = {key: seen for key, seen in self._commits.items() if key in there}
+        self._moved_at = {key: at for key, at in self._moved_at.items() if key in there}
         self._ends = {place: seen for place, seen in self._ends.items() if place in places}
 
     def _note(self, group: GroupLag, part: PartitionLag, now: float) -> None:
         key = group.group, part.place
         commits = self._commits.setdefault(key, deque(maxlen=self._looks))
         has_moved = not commits or commits[-1].offset != part.position
+        if has_moved:
+            self._moved_at[key] = now
         if has_moved or group.members:
             commits.append(Commit(now, part.position, part.lag))
 
     def _judged(self, group: GroupLag, now: float) -> GroupLag:
         parts = [self._judged_part(group, part, now) for part in group.partitions]
-        return group_lag(group.group, group.state, group.members, parts)
+        judged = group_lag(group.group, group.state, group.members, parts)
+        moving = {part.topic for part in parts if part.read_rate}
+        waiting = {
+            part.place
+            for part in parts
+            if part.status is Status.STALL
+            and part.topic in moving
+            and now - self._moved_at[group.group, part.place] < TURN_SECONDS
+        }
+        if not waiting:
+            return judged
+        statuses = [Status.OK if part.place in waiting else part.status for part in parts]
+        drain = self._drain_of_all(group, judged.lag, now)
+        return structs.replace(judged, status=worst(statuses), drain_seconds=drain)
+
+    def _drain_of_all(self, group: GroupLag, lag: int, now: float) -> float | None:
+        """As `drain_seconds`, of all partitions of a group together."""
+        firsts = [self._commits[group.group, part.place][0] for part in group.partitions]
+        before = sum(commit.lag or 0 for commit in firsts)
+        return drain_seconds([Commit(firsts[0].time, 0, before)], lag, now)
 
     def _judged_part(self, group: GroupLag, part: PartitionLag, now: float) -> PartitionLag:
         commits = list(self._commits[group.group, part.place])

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from workers.lag.group_lag import Offsets, PartitionLag, group_lag, lag_of
-from workers.lag.history import End, History, interpolated_time
+from workers.lag.history import TURN_SECONDS, End, History, interpolated_time
 from workers.lag.metrics import offset_metrics, seconds_metrics, status_metrics
 from workers.lag.status import Status
 
@@ -44,6 +44,30 @@ def test_a_group_that_keeps_up_is_well_from_the_first_look_on():
 def test_a_busy_group_is_not_judged_before_the_window_is_full():
     assert judged([look(0, 9)] * (LOOKS - 1)).status is None
     assert judged([look(0, 9)] * LOOKS).status is Status.STALL
+
+
+def of_two(first, second, end=100_000):
+    """A group with two partitions of one topic."""
+    parts = [look(first, end).partitions[0], look(second, end, partition=1).partitions[0]]
+    return group_lag("g", "STABLE", 1, parts)
+
+
+def test_a_partition_that_waits_for_its_turn_does_not_stall_a_group_that_moves():
+    """A batch of one partition takes longer than the window while the other waits."""
+    group = judged([of_two(1000 * number, 0) for number in range(2 * LOOKS)])
+    assert [part.status for part in group.partitions] == [Status.OK, Status.STALL]
+    assert group.status is Status.OK
+    assert group.drain_seconds is not None
+    assert 0 < group.drain_seconds < 10_000
+
+
+def test_a_partition_that_stands_still_for_minutes_stalls_its_group_though_others_move():
+    looks = int(TURN_SECONDS / 10) + LOOKS
+    assert judged([of_two(100 * number, 0) for number in range(looks)]).status is Status.STALL
+
+
+def test_a_group_that_stands_still_in_all_partitions_stalls_when_the_window_is_full():
+    assert judged([of_two(7, 0)] * LOOKS).status is Status.STALL
 
 
 def test_a_group_without_members_and_with_lag_has_stopped():
