@@ -268,13 +268,7 @@ class Session:
     def _work(self, records: Sequence[Record], metadata: Any) -> None:
         """One transaction. Raises whatever the handler raises, with its changes dropped."""
         require_going(self._stop)
-        now_ms = time.time() * 1000
-        letters, timely = [], []
-        for record in records:
-            if (why := timestamp_problem(record, now_ms)) is None:
-                timely.append(record)
-            else:
-                letters.append(dead_letter(record, "check", why))
+        timely, letters = checked_times(records, time.time() * 1000)
         try:
             with stage(self._worker, "process"), self._health.within(PROCESS_SECONDS):
                 outputs = self._handler.process(timely)
@@ -350,6 +344,18 @@ class Session:
         """
         on_error(error)
         self._brokers_were_away |= error.code() == KafkaError._ALL_BROKERS_DOWN  # noqa: SLF001
+
+
+def checked_times(records: Sequence[Record], now_ms: float) -> tuple[list[Record], list[Output]]:
+    """The records whose timestamp is in range at `now_ms`, and the dead letters of the others."""
+    timely, letters = [], []
+    for record in records:
+        problem = timestamp_problem(record, now_ms)
+        if problem is None:
+            timely.append(record)
+        else:
+            letters.append(dead_letter(record, "check", problem))
+    return timely, letters
 
 
 def _never_free(producer: Producer) -> None:

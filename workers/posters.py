@@ -11,8 +11,8 @@ the same bytes, and so the same address.
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
-from contextlib import closing
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 
 from confluent_kafka import TopicPartition
@@ -51,6 +51,22 @@ def run_posters(settings: Settings, health: Health, stop: threading.Event) -> No
     """Work until `stop` is set. Raises Permanent where a topic is missing."""
     topics = (POSTER_REQUESTS, POSTERS, PRODUCTS, STYLIZED)
     until_topics(settings, [topic_name(settings, topic) for topic in topics], stop)
+    with posters_handlers(settings, stop) as make_handler:
+        run_worker(
+            settings,
+            WORKER,
+            make_handler,
+            batch_records=BATCH_REQUESTS,
+            health=health,
+            stop=stop,
+        )
+
+
+@contextmanager
+def posters_handlers(
+    settings: Settings, stop: threading.Event
+) -> Iterator[Callable[[], PostersHandler]]:
+    """Makes handlers that share a decoder, which ends with the block."""
     limits = Limits(
         max_pixels=settings.photos.max_pixels,
         seconds=settings.photos.decode_seconds,
@@ -65,14 +81,7 @@ def run_posters(settings: Settings, health: Health, stop: threading.Event) -> No
             load_logo=loader(settings, store, stop, decode_logo, budget),
             store=store,
         )
-        run_worker(
-            settings,
-            WORKER,
-            lambda: PostersHandler(settings, desk, PosterTable(settings), stop, budget),
-            batch_records=BATCH_REQUESTS,
-            health=health,
-            stop=stop,
-        )
+        yield lambda: PostersHandler(settings, desk, PosterTable(settings), stop, budget)
 
 
 class PostersHandler:

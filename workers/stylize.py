@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeVar
@@ -55,6 +55,22 @@ def run_stylize(settings: Settings, health: Health, stop: threading.Event) -> No
     topics = (JOBS, STYLIZED, REJECTED, GENERATOR_MODELS)
     until_topics(settings, [topic_name(settings, topic) for topic in topics], stop)
     wait_for_generator(settings.stylize.generator, stop)
+    with stylize_handlers(settings, stop) as make_handler:
+        run_worker(
+            settings,
+            WORKER,
+            make_handler,
+            batch_records=settings.stylize.batch_jobs,
+            health=health,
+            stop=stop,
+        )
+
+
+@contextmanager
+def stylize_handlers(
+    settings: Settings, stop: threading.Event
+) -> Iterator[Callable[[], StylizeHandler]]:
+    """Makes handlers that share a generator and a decoder, which end with the block."""
     with (
         closing(make_decoder(settings)) as decoder,
         ThreadPoolExecutor(LOADING_THREADS, "stylize") as executor,
@@ -65,14 +81,7 @@ def run_stylize(settings: Settings, health: Health, stop: threading.Event) -> No
             "generator", version=studio.engine.manifest.version, provider=studio.engine.provider
         )
         suspects = Suspects(studio.store)
-        run_worker(
-            settings,
-            WORKER,
-            lambda: StylizeHandler(settings, studio, suspects, budget),
-            batch_records=settings.stylize.batch_jobs,
-            health=health,
-            stop=stop,
-        )
+        yield lambda: StylizeHandler(settings, studio, suspects, budget)
 
 
 def wait_for_generator(folder: Path, stop: threading.Event) -> None:

@@ -1,8 +1,9 @@
 """`python -m hostile [--count N] [--records N]`: what anyone could send, by the thousand.
 
-Mutants of photos through the decoder, then hostile records through each input's decoder. Prints
-the figures as JSON. Exit 1 where a photo crashed the decoder or used up its time; a record that
-breaks a promise ends the run with its number to be seen in the traceback.
+Mutants of photos through the decoder, then hostile records through each input's decoder and through
+whole handlers, on a broker of its own. Prints the figures as JSON. Exit 1 where a photo crashed the
+decoder or used up its time; a record that breaks a promise ends the run with its number to be seen
+in the traceback.
 """
 
 from __future__ import annotations
@@ -15,11 +16,14 @@ import time
 from pathlib import Path
 
 from hostile.event_mutants import INPUTS
-from hostile.fuzz_events import fuzz_events
+from hostile.fuzz_events import PARTITIONS, fuzz_events
+from hostile.fuzz_handlers import HANDLED, fuzz_handler
 from hostile.fuzz_pictures import fuzz_pictures
 
-from workers.settings import LogSettings
+from workers.broker import local_broker
+from workers.settings import LogSettings, load_settings
 from workers.telemetry import configure_logging
+from workers.topics import apply_topics
 
 
 def main() -> int:
@@ -38,6 +42,16 @@ def main() -> int:
             found = fuzz_events(topic, given.records, Path(folder), given.first)
         seconds = round(time.monotonic() - started, 1)
         print(json.dumps({topic.name: {**found, "seconds": seconds}}), flush=True)
+    with local_broker() as broker, tempfile.TemporaryDirectory(prefix="hostile-") as folder:
+        settings = load_settings(
+            kafka={"bootstrap_servers": broker.bootstrap_servers}, store={"uri": f"{folder}/store"}
+        )
+        apply_topics(settings, PARTITIONS)
+        for topic in HANDLED:
+            started = time.monotonic()
+            found = fuzz_handler(settings, topic, given.records, given.first)
+            seconds = round(time.monotonic() - started, 1)
+            print(json.dumps({f"{topic.name} handler": {**found, "seconds": seconds}}), flush=True)
     return 1 if pictures["crashed"] or pictures["slow"] else 0
 
 

@@ -16,6 +16,7 @@ from workers.records import Record
 
 INPUTS = (JOBS, FEEDBACK, PRODUCTS, STYLES, DEMAND, POSTER_REQUESTS)
 NOW_MS = 1_790_000_000_000
+STRANGE_TIMES = (0, -1, NOW_MS * 1000, NOW_MS * 2, 2**62, -(2**63), 946_684_800_000)
 
 STRANGE_TEXTS = (
     *("", ".", "..", "*", "../../etc/passwd", "..\\..\\etc", "a/b", "/etc/passwd", "~root", "con"),
@@ -62,7 +63,7 @@ def hostile_record(topic: Topic, number: int) -> Record:
         key=key,
         value=value,
         raw_headers=_headers(chance),
-        timestamp_ms=chance.choice((NOW_MS, NOW_MS, NOW_MS, 0, -1, NOW_MS * 2)),
+        timestamp_ms=chance.choice((*(NOW_MS,) * 9, *STRANGE_TIMES)),
     )
 
 

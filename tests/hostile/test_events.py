@@ -5,9 +5,11 @@ import json
 import pytest
 from hostile.event_mutants import INPUTS, STRANGE_TEXTS, hostile_record
 from hostile.fuzz_events import fuzz_events
+from hostile.fuzz_handlers import HANDLED, fuzz_handler
 from prometheus_client import REGISTRY
 
 from schemas.codec import InvalidEvent, decode
+from schemas.topics import FEEDBACK
 from stylecore.store import Store
 from workers.dead_letter import PREFIX, DeadLetters, dead_letter
 from workers.settings import LogSettings
@@ -27,6 +29,15 @@ def test_hostile_records_are_events_or_dead_letters(topic, tmp_path):
     assert found["events"] + found["dead_letters"] == FEW
     assert found["events"] > FEW / 50
     assert found["dead_letters"] > FEW / 4
+
+
+@pytest.mark.integration
+@pytest.mark.usefixtures("topics")
+@pytest.mark.parametrize("topic", HANDLED, ids=lambda topic: topic.name)
+def test_hostile_records_go_through_whole_handlers(topic, settings):
+    found = fuzz_handler(settings, topic, FEW)
+    assert found["dead_letters"] > FEW / 4
+    assert found["outputs"] > found["dead_letters"] or topic is not FEEDBACK
 
 
 def test_a_record_is_the_same_each_time():
