@@ -41,7 +41,9 @@ class Quality(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     identity: cosine to the source's embedding over the best to another photo's, -2 to 2; structure:
     structural similarity of luminance where the photo has structure, -1 to 1; style: probability of
-    the wanted style, 0 to 1; background: mean CIE76 difference of plain ground from what was meant.
+    the wanted style, 0 to 1; background: mean CIE76 difference of plain ground from what was meant;
+    visibility: the same of the product's outline, the mean of the greatest beside each place of it,
+    above 0: the product stands out from its ground.
 
     notes: what was put right or passed over when the photo was read, as short names: truncated,
     profile-ignored, cmyk-without-profile, samples-scaled. More names may come.
@@ -51,6 +53,7 @@ class Quality(Struct, frozen=True, kw_only=True, omit_defaults=True):
     structure: Figure | None = None
     style: Figure | None = None
     background: Figure | None = None
+    visibility: Figure | None = None
     notes: Annotated[list[Label], Meta(max_length=20)] = []
 
 

@@ -3,7 +3,8 @@
 Packshots and studio sweeps have a border that is bright, grey to white and smooth. The ground is
 grown from there: over every pixel that is neutral, without edge and near the ground's own colour,
 which is fitted by a slowly varying surface because sweeps and shadows have gradients. Photos whose
-border is not plain count as product from edge to edge. What it does not know: a white product
+border is not plain count as product from edge to edge. A photo with an alpha of its own brings its
+outline along. What it does not know: a white product
 without a visible contour on white ground (its inside stays product only where an edge encloses it),
 and coloured backdrops, which are rendered as part of the picture.
 """
@@ -27,7 +28,11 @@ _NEAR, _EDGE_WIDTH = 0.04, 3
 """How like the ground a pixel must be to be won back from the blurred edge, and its width."""
 _RING = 3
 _SMALLEST = 0.0015
-"""Share of the picture below which an island on the ground counts as a speck of dust."""
+"""Share of the picture below which a pale island on the ground counts as a shadow's remains."""
+_SPECK, _PRINTED = 4, 0.1
+"""Pixels so far from the ground with which an island is kept: print, screws, small parts."""
+CUT_OUT = 0.5
+"""Share of the border that alpha must clear for alpha alone to say where the product is."""
 
 
 def product_mask(photo: Plane) -> Plane:
@@ -50,10 +55,23 @@ def product_mask(photo: Plane) -> Plane:
     if candidate[ring].mean() < PLAIN_SHARE:
         return np.ones_like(light)
     near = np.abs(photo.mean(axis=2) - surface) < np.maximum(_NEAR, _UNRESTS * unrest / 2)
-    product = _without_specks(~_reached(candidate, ring, near))
+    printed = np.abs(photo - surface[..., None]).max(axis=2) > _PRINTED
+    product = _without_specks(~_reached(candidate, ring, near), printed)
     if not product.any():
         return np.ones_like(light)
     return _soften(product)
+
+
+def matte_of(photo: Plane, alpha: Plane | None) -> Plane:
+    """The product's mask [H,W], by the photo's own alpha [H,W] of [0,1] if it has one.
+
+    `photo` lies on white. An alpha that leaves most of the border, as round corners do, tells what
+    is no picture; where the product is on what is left, `product_mask` says.
+    """
+    if alpha is None or alpha.max() < 0.5:
+        return product_mask(photo)
+    cleared = float((alpha[_ring(alpha.shape)] < 0.5).mean())
+    return alpha if cleared >= CUT_OUT else np.minimum(alpha, product_mask(photo))
 
 
 def has_plain_ground(mask: Plane) -> bool:
@@ -100,10 +118,11 @@ def _reached(
     return np.asarray(ndimage.binary_dilation(ground, iterations=_EDGE_WIDTH, mask=near), bool)
 
 
-def _without_specks(product: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    labels, count = ndimage.label(product)
+def _without_specks(product: NDArray[np.bool_], printed: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    labels, count = ndimage.label(product, np.ones((3, 3)))
     sizes = np.bincount(labels.ravel(), minlength=count + 1)
-    kept = sizes >= _SMALLEST * product.size
+    strong = np.bincount(labels[printed], minlength=count + 1)
+    kept = (sizes >= _SMALLEST * product.size) | (strong >= _SPECK)
     kept[0] = False
     return np.asarray(kept[labels], bool)
 

@@ -1,8 +1,9 @@
 """Bounds of the gate's figures: a style's own, a blend's, a reference's, and the verdict by them.
 
-Of identity, structure and style more is better and a bound is the least; of background, a distance,
-less is better and a bound is the most. A figure without a bound, or that was not measured, judges
-nothing. How the figures come about is the gate's business (gate.py), how the bounds do the
+Of identity, structure, style and visibility more is better and a bound is the least; of background,
+a distance, less is better and a bound is the most. A figure without a bound, or that was not
+measured, judges nothing. How the figures come about is the gate's business (gate.py), how the
+bounds do the
 calibration's (calibration/).
 """
 
@@ -14,7 +15,7 @@ import msgspec
 
 from schemas.events import Quality, RejectionReason
 
-FIGURES = ("identity", "structure", "style", "background")
+FIGURES = ("identity", "structure", "style", "background", "visibility")
 SMALLER_IS_BETTER = frozenset({"background"})
 
 
@@ -25,6 +26,7 @@ class Bounds(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     structure: float | None = None
     style: float | None = None
     background: float | None = None
+    visibility: float | None = None
 
 
 def judge(quality: Quality, bounds: Bounds) -> list[RejectionReason]:

@@ -18,7 +18,7 @@ from PIL import Image
 
 from schemas.events import StyleDefinition
 from stylecore.anchor import Anchor, anchor_of, anchored, frame_of, framed, unframed
-from stylecore.background import Plane, product_mask
+from stylecore.background import Plane, matte_of
 from stylecore.detail import enlarged, enlarged_mask, with_fine_luminance
 from stylecore.engine import Batch, Engine
 from stylecore.finish import blended
@@ -30,6 +30,7 @@ from stylecore.recolour import Colouring, colouring_of, ground_of, recoloured
 from stylecore.reference import Reference
 from stylecore.sidecar import render_key, style_sha256
 from stylecore.styles import Weights, ground_colour, style_weights
+from stylecore.visibility import with_contour
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,10 @@ class Source:
     anchor: Anchor
     large: Pixels | None
     """The photo at the size of the finished picture, where that is larger."""
+    large_mask: Plane | None = None
+    """The mask at the size of `large`, where the photo has an alpha of its own."""
+    is_cut_out: bool = False
+    """Whether the photo has an alpha of its own, so that its outline is sure."""
     notes: tuple[str, ...] = ()
     """What was put right or passed over when the photo was read."""
 
@@ -66,16 +71,28 @@ class Task:
 
 
 def source_of(photo: Photo) -> Source:
-    """The photo with its product mask."""
+    """The photo with its product mask: its own alpha, or what stands on plain ground."""
     floats = to_floats(photo.pixels)
+    mask = matte_of(floats, None if photo.alpha is None else to_floats(photo.alpha))
     return Source(
         pixels=floats,
-        mask=product_mask(floats),
+        mask=mask,
         sha256=photo.sha256,
         anchor=anchor_of(floats),
         large=photo.large,
+        large_mask=_large_mask(photo, mask),
+        is_cut_out=photo.alpha is not None,
         notes=photo.notes,
     )
+
+
+def _large_mask(photo: Photo, mask: Plane) -> Plane | None:
+    if photo.alpha is None or photo.large is None or photo.large_alpha is None:
+        return None
+    alpha, large_alpha = to_floats(photo.alpha), to_floats(photo.large_alpha)
+    if np.array_equal(mask, alpha):
+        return large_alpha
+    return np.minimum(large_alpha, enlarged_mask(mask, photo.large))
 
 
 def task_of(
@@ -132,7 +149,8 @@ def batches_by_shape(tasks: Iterable[Task], size: int) -> Iterator[list[Task]]:
 def compose(task: Task, render: Floats, manifest: GeneratorManifest) -> Pixels:
     """The finished picture: the render, on even ground where the photo's is plain.
 
-    It has the size of the large photo where there is one. Strength 0 gives the photo back.
+    It has the size of the large photo where there is one. A product that was cut out keeps a
+    contour where it is like its ground. Strength 0 gives the photo back.
     """
     source = task.source
     finish = blended([style.finish for style in manifest.styles], task.weights.tolist())
@@ -143,9 +161,12 @@ def compose(task: Task, render: Floats, manifest: GeneratorManifest) -> Pixels:
     photo, mask = source.pixels, source.mask
     if source.large is not None:
         drawn = enlarged(drawn, photo, source.large, finish.detail)
-        photo, mask = to_floats(source.large), enlarged_mask(mask, source.large)
+        photo = to_floats(source.large)
+        mask = enlarged_mask(mask, source.large) if source.large_mask is None else source.large_mask
     ground = _ground(photo, task, manifest)
     whole = ground + mask[..., None] * (drawn - ground)
+    if source.is_cut_out:
+        whole = with_contour(whole, ground, mask)
     return to_pixels(photo + np.float32(task.strength) * (whole - photo))
 
 

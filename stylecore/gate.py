@@ -1,17 +1,18 @@
 """The gate: is a render still the product, in the style that was asked for, on clean ground?
 
-Four figures, each by a way of its own:
+Five figures, each by a way of its own:
 - identity: how much nearer the render is to its photo than to any photo of a gallery, by the
   feature network's embedding; above 0 the photo is found again among them.
 - structure: structural similarity of luminance where the photo has structure, of the render or of
   its negative.
 - style: the probability that the feature network's style head gives the wanted style.
 - background: how far plain ground is from what was meant, the photo's own or the style's paper.
+- visibility: how far what lies along the product's outline is from the ground that was meant.
 
 A figure that has nothing to say is None and rejects nothing: style under a reference picture, a
-palette or the product's own colour, and below STYLE_FROM of strength; background without plain
-ground; identity without a gallery. It does not know whether a picture is beautiful, nor goods and
-styles on which the feature network was not trained.
+palette or the product's own colour; style and visibility below STYLE_FROM of strength; background
+and visibility without plain ground; identity without a gallery. It does not know whether a picture
+is beautiful, nor goods and styles on which the feature network was not trained.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ from stylecore.features import FeatureNet, Rows
 from stylecore.gallery import load_gallery
 from stylecore.images import LUMA, Floats, Pixels, to_floats, to_pixels
 from stylecore.manifest import GeneratorManifest
+from stylecore.visibility import visibility
 
 Plane = NDArray[np.float32]
 Mask = NDArray[np.bool_]
@@ -67,6 +69,10 @@ class Wanted:
     """[H, W], where the photo has plain ground."""
     ground: Pixels
     """[n, 3], what the n pixels of `plain` were to become."""
+    meant: Pixels | None = None
+    """[H, W, 3], the ground that was meant all over; None where visibility is not judged."""
+    mask: Plane | None = None
+    """[H, W], where the product is."""
     notes: tuple[str, ...] = ()
     """Of the photo's reading."""
 
@@ -86,6 +92,7 @@ def describe(examiner: Examiner, sources: Sequence[Source]) -> Rows:
 def wanted_of(task: Task, embedding: NDArray[np.float32], manifest: GeneratorManifest) -> Wanted:
     """What the render of a task is held against; `embedding` [E] is its photo's."""
     plain = plain_ground(task.source)
+    meant = to_pixels(meant_ground(task, manifest))
     shares = zip(task.weights.tolist(), manifest.styles, strict=True)
     judged = task.strength >= STYLE_FROM and not task.colouring.changes
     return Wanted(
@@ -93,7 +100,9 @@ def wanted_of(task: Task, embedding: NDArray[np.float32], manifest: GeneratorMan
         embedding=embedding,
         styles={style.style_id: share for share, style in shares if share > 0} if judged else {},
         plain=plain,
-        ground=to_pixels(meant_ground(task, manifest)[plain]),
+        ground=meant[plain],
+        meant=meant if task.strength >= STYLE_FROM else None,
+        mask=task.source.mask,
         notes=task.source.notes,
     )
 
@@ -127,6 +136,7 @@ def measure(
             structure=structure(one.photo @ LUMA, to_floats(render) @ LUMA),
             style=style(styles, examiner.net.styles, one.styles),
             background=background(render[one.plain], one.ground),
+            visibility=_visibility(render, one),
             notes=list(one.notes),
         )
         for one, render, embedding, styles in zip(
@@ -192,6 +202,12 @@ def background(found: Pixels, meant: Pixels) -> float | None:
     if not len(found):
         return None
     return float(np.linalg.norm(to_lab(found) - to_lab(meant), axis=-1).mean())
+
+
+def _visibility(render: Pixels, wanted: Wanted) -> float | None:
+    if wanted.meant is None or wanted.mask is None:
+        return None
+    return visibility(render, wanted.meant, wanted.mask)
 
 
 def _blur(plane: Plane) -> Plane:

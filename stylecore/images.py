@@ -63,7 +63,7 @@ UNREADABLE = (
 
 NOTES = (TRUNCATED, IGNORED, ASSUMED, SCALED)
 """What may be put right or passed over when a photo is read."""
-NOTHING, LEAST_SHARE = 8, 0.0005
+NOTHING, LEAST_SHARE = 4, 0.0005
 """A photo shows nothing where all but that share of its pixels are within so many levels."""
 
 Image.MAX_IMAGE_PIXELS = None  # our own bound is checked first, and it is a setting
@@ -171,7 +171,7 @@ def photo_of(
     )
 
 
-_FILTER = Image.Resampling.BOX
+_FILTER = Image.Resampling.BILINEAR
 """Of alpha: never outside of what it was."""
 
 
@@ -192,6 +192,15 @@ def on_white(picture: Image.Image) -> Image.Image:
     if picture.mode != "RGBA":
         return picture.convert("RGB")
     return Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture).convert("RGB")
+
+
+def fullness(frame: Image.Image) -> float:
+    """How much a frame shows: its mean difference from its border's middle colour, 0-255."""
+    small = frame.convert("RGBA" if frame.has_transparency_data else "RGB")
+    small.thumbnail((64, 64), Image.Resampling.BOX)
+    pixels = np.asarray(on_white(small), np.float32)
+    border = np.concatenate([pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]])
+    return float(np.abs(pixels - np.median(border, axis=0)).mean())
 
 
 def encode(pixels: Pixels) -> tuple[bytes, str]:
@@ -275,26 +284,17 @@ def _fullest(opened: Image.Image, max_pixels: int) -> Image.Image:
     count = min(getattr(opened, "n_frames", 1), EARLY_FRAMES, max_pixels // (width * height))
     if opened.format not in ANIMATED or count < 2:
         return opened
-    best, most = opened.copy(), _fullness(opened)
+    best, most = opened.copy(), fullness(opened)
     for index in range(1, count):
         try:
             opened.seek(index)
             opened.load()
         except UNREADABLE:
             break  # an animation cut short is as good as its frames before
-        fullness = _fullness(opened)
-        if FULL * fullness > most:
-            best, most = opened.copy(), fullness
+        found = fullness(opened)
+        if FULL * found > most:
+            best, most = opened.copy(), found
     return best
-
-
-def _fullness(frame: Image.Image) -> float:
-    """Mean difference from the border's middle colour, 0-255, on white."""
-    rgba = frame.convert("RGBA" if frame.has_transparency_data else "RGB")
-    rgba.thumbnail((64, 64), Image.Resampling.BOX)
-    pixels = np.asarray(on_white(rgba), np.float32)
-    border = np.concatenate([pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]])
-    return float(np.abs(pixels - np.median(border, axis=0)).mean())
 
 
 def _shows_anything(photo: Photo) -> bool:

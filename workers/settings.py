@@ -160,6 +160,8 @@ class StylizeSettings(BaseModel):
     """Least probability of the style by the feature network."""
     maximum_background: Annotated[float, Field(ge=0)] | None = None
     """Greatest distance of plain ground from white or paper, in Delta E."""
+    minimum_visibility: Annotated[float, Field(ge=0)] | None = None
+    """Least distance of the product's outline from its ground, in Delta E."""
 
     @property
     def generator(self) -> Path:
@@ -174,6 +176,7 @@ class StylizeSettings(BaseModel):
             structure=self.minimum_structure,
             style=self.minimum_style,
             background=self.maximum_background,
+            visibility=self.minimum_visibility,
         )
 
 

@@ -2,7 +2,8 @@
 
 Every breakage is made from good renders and depends on the photo's place alone, so that a picture
 can be made again for a sheet without being kept. They stand for what goes wrong: pictures mixed up,
-a network that says nothing, a network gone wild, ground that is not kept clean.
+a network that says nothing, a network gone wild, ground that is not kept clean, a pale product that
+is drawn as paper.
 """
 
 from __future__ import annotations
@@ -15,13 +16,15 @@ from PIL import Image
 from scipy import ndimage
 
 from stylecore.calibration.drawn import Drawn
+from stylecore.drawing import meant_ground
 from stylecore.images import Floats, Pixels, to_floats, to_pixels
 
 GOOD = "good"
 BLUR_SHARE, NOISE, TILES = 1 / 40, 0.3, 8
 """Sigma of the blur by the short side; deviation of the noise; tiles a side that are shuffled."""
-DIRT, FADED = 0.12, 0.5
-"""How much darker the dirt is at most; the share of white in a faded render."""
+DIRT, FADED, VANISHED = 0.12, 0.5, 0.95
+"""How much darker the dirt is at most; the share of white in a faded render, of ground in one whose
+product has vanished."""
 
 
 def other_product(drawn: Drawn, stem: str, style: str) -> Pixels:
@@ -82,6 +85,12 @@ def faded(drawn: Drawn, stem: str, style: str) -> Pixels:
     return to_pixels(1 + (1 - FADED) * (to_floats(drawn.pictures[stem, style]) - 1))
 
 
+def vanished(drawn: Drawn, stem: str, style: str) -> Pixels:
+    """The product hardly differs from its ground."""
+    ground = meant_ground(drawn.tasks[stem, style], drawn.manifest)
+    return to_pixels(ground + (1 - VANISHED) * (to_floats(drawn.pictures[stem, style]) - ground))
+
+
 BREAKAGES: dict[str, Callable[[Drawn, str, str], Pixels]] = {
     "other product": other_product,
     "other style": other_style,
@@ -91,12 +100,14 @@ BREAKAGES: dict[str, Callable[[Drawn, str, str], Pixels]] = {
     "shuffled": shuffled,
     "dirty": dirty,
     "faded": faded,
+    "vanished": vanished,
 }
 ANSWERABLE = {
     "identity": ("other product", "shuffled"),
     "structure": ("blurred", "noisy", "shuffled"),
     "style": ("other style", "copy", "faded"),
     "background": ("dirty",),
+    "visibility": ("vanished",),
 }
 """The breakages that each figure has to see; what it sees beside is welcome."""
 

@@ -20,7 +20,7 @@ from stylecore.calibration.specimens import Specimen
 
 CANDIDATES = 9
 KEPT = 0.97
-DECIMALS = {"identity": 3, "structure": 3, "style": 4, "background": 2}
+DECIMALS = {"identity": 3, "structure": 3, "style": 4, "background": 2, "visibility": 1}
 
 
 @dataclass(frozen=True)

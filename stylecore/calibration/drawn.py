@@ -12,6 +12,7 @@ from stylecore.engine import Engine
 from stylecore.errors import SettingsError
 from stylecore.evaluation.pictures import spread
 from stylecore.images import Pixels, decode
+from stylecore.manifest import GeneratorManifest
 
 MAX_PIXELS, BATCH = 50_000_000, 8
 
@@ -27,6 +28,8 @@ class Drawn:
     styles: tuple[str, ...]
     tasks: Mapping[Key, Task]
     pictures: Mapping[Key, Pixels]
+    manifest: GeneratorManifest
+    """Of what drew them."""
 
     def source(self, stem: str) -> Source:
         """A photo."""
@@ -70,7 +73,7 @@ def draw_all(
             pictures[stem, names[id(task)]] = compose(task, render, engine.manifest)
         if number % 8 == 0:
             progress(f"{number} of {len(photos)} photos drawn")
-    return Drawn(tuple(photos), tuple(styles), tasks, pictures)
+    return Drawn(tuple(photos), tuple(styles), tasks, pictures, engine.manifest)
 
 
 def _tasks(engine: Engine, source: Source, styles: Sequence[str], seed: int) -> dict[str, Task]:

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from stylecore.background import has_plain_ground, product_mask
+from stylecore.background import has_plain_ground, matte_of, product_mask
 from stylecore.noise import noise_field
 
 Picture = NDArray[np.float32]
@@ -82,3 +82,49 @@ def test_what_is_not_a_product_on_plain_ground_is_product_throughout(ground: Pic
     mask = product_mask(photo)
     np.testing.assert_array_equal(mask, np.ones((SIDE, SIDE), np.float32))
     assert not has_plain_ground(mask)
+
+
+@pytest.mark.parametrize("size", [3, 4, 8, 12])
+@pytest.mark.parametrize("colour", [(0.1, 0.1, 0.1), (0.45, 0.45, 0.5), (0.8, 0.3, 0.2)])
+def test_print_and_small_parts_beside_the_product_are_product(
+    colour: tuple[float, float, float], size: int
+) -> None:
+    photo = _placed(WHITE, (0.2, 0.3, 0.6), 30)
+    photo[8 : 8 + size, 100 : 100 + size] = colour
+    mask = product_mask(photo)
+    assert mask[8 + size // 2, 100 + size // 2] > 0.9
+    assert mask[20, 20] == 0
+
+
+def test_dust_and_pale_stains_are_ground() -> None:
+    photo = _placed(WHITE, (0.2, 0.3, 0.6), 30)
+    photo[10, 10] = 0
+    photo[100:104, 10:14] = 0.95
+    mask = product_mask(photo)
+    assert mask[10, 10] == 0
+    assert mask[102, 12] == 0
+
+
+def test_alpha_is_the_matte_of_a_cut_out_product() -> None:
+    ring = _disc(40) & ~_disc(20)
+    alpha = np.where(ring, np.float32(1), np.float32(0))
+    alpha[:, SIDE // 2] *= np.float32(0.4)
+    white_on_white = matte_of(WHITE, alpha)
+    np.testing.assert_array_equal(white_on_white, alpha)
+
+
+def test_an_alpha_of_round_corners_leaves_the_rest_to_the_photo() -> None:
+    photo = _placed(WHITE, (0.2, 0.3, 0.6), 30)
+    alpha = np.ones((SIDE, SIDE), np.float32)
+    alpha[:10, :10] = 0
+    mask = matte_of(photo, alpha)
+    assert _overlap(mask, _disc(30)) > 0.9
+    red = np.broadcast_to(np.array((0.8, 0.1, 0.1), np.float32), (SIDE, SIDE, 3))
+    np.testing.assert_array_equal(matte_of(red, alpha), alpha)
+
+
+def test_an_alpha_that_is_nowhere_opaque_is_no_matte() -> None:
+    photo = _placed(WHITE, (0.2, 0.3, 0.6), 30)
+    faint = np.full((SIDE, SIDE), 0.3, np.float32)
+    np.testing.assert_array_equal(matte_of(photo, faint), product_mask(photo))
+    np.testing.assert_array_equal(matte_of(photo, None), product_mask(photo))

@@ -64,3 +64,31 @@ def test_too_many_frames_are_one_line(tmp_path):
     assert failed.returncode == 1
     (line,) = failed.stderr.strip().splitlines()
     assert "clip.gif: it has more than 2 frames" in line
+
+
+def fading(path, shares):
+    """A photo that fades in from white."""
+    photo = Image.open(sample_products()[0].image_uri).convert("RGB").resize((128, 128))
+    white = Image.new("RGB", photo.size, "white")
+    frames = [Image.blend(white, photo, share) for share in shares]
+    frames[0].save(path, save_all=True, append_images=frames[1:], duration=100)
+    return path
+
+
+def test_a_clip_that_fades_in_is_judged_by_its_first_full_frame(tmp_path):
+    clip = fading(tmp_path / "fade.gif", (0, 0.2, 0.6, 0.97, 1))
+    done = render(clip, "--style", "watercolour", "--output", tmp_path / "out")
+    assert done.returncode == 0, done.stderr
+    drawn = open_clip(tmp_path / "out" / "watercolour" / "fade.gif", BOUNDS)
+    assert len(list(drawn.frames)) == 5
+    sheet = np.asarray(Image.open(tmp_path / "out" / "contact-sheet.jpg").convert("L"))
+    assert sheet[60:200, 20:190].std() > 20  # the full frame, not the white one
+
+
+def test_a_clip_that_shows_nothing_is_named(tmp_path):
+    clip = tmp_path / "blank.gif"
+    frames = [Image.new("RGB", (64, 64), (level,) * 3) for level in (255, 250, 240)]
+    frames[0].save(clip, save_all=True, append_images=frames[1:], duration=100)
+    done = render(clip, "--style", "watercolour", "--output", tmp_path / "out")
+    assert done.returncode == 1
+    assert "blank.gif: it shows nothing" in done.stderr

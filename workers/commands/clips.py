@@ -1,7 +1,7 @@
 """Moving pictures for `stylecast render`: every frame drawn, each style to a clip of its own.
 
-The gate looks at the first frame and at every 24th after it; a style that it rejects is over, and
-nothing of it is written.
+The gate looks at the first full frame and at every 24th after it; a style that it rejects is over,
+and nothing of it is written.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from hashlib import file_digest
-from itertools import tee
+from itertools import islice, tee
 from pathlib import Path
 
 import typer
@@ -18,24 +18,28 @@ from rich.progress import track
 from schemas.catalog import StyleDefinition
 from stylecore.clips.drawing import DrawnFrame, TasksOf, draw_clip
 from stylecore.clips.files import ClipFile, open_clip
-from stylecore.clips.frames import Bounds, Clip, Frame
+from stylecore.clips.frames import Bounds, Clip, Frame, NotAClip
 from stylecore.drawing import Source, Task, at_working_size, task_of
 from stylecore.engine import Engine
 from stylecore.gate import Verdict
-from stylecore.images import Photo, Pixels, photo_of, to_pixels
+from stylecore.images import EARLY_FRAMES, FULL, Photo, Pixels, fullness, photo_of, to_pixels
 from stylecore.reference import Reference
 from workers.commands.printing import reasons_in_words
 from workers.settings import Settings
 
 JUDGED = 24
 """Every so many frames the gate looks."""
+LEAST_FULLNESS = 0.05
+"""Of 255, the mean difference from the border below which a frame shows nothing."""
 
 
 @dataclass
 class DrawnClip:
-    """A clip on its way: the styles that are left, their files, the first frame for the sheet."""
+    """A clip on its way: the styles that are left, their files, a frame for the sheet."""
 
     path: Path
+    full: int
+    """Number of the first full frame: a clip may fade in."""
     left: dict[str, StyleDefinition]
     judged: Verdict | None
     tasks_of: TasksOf = field(init=False)
@@ -56,10 +60,12 @@ def render_clip(
 
     Raises NotAClip where the clip is broken or too large; nothing is written then.
     """
-    clip = open_clip(path, Bounds(settings.photos.max_pixels, settings.photos.max_frames))
+    bounds = Bounds(settings.photos.max_pixels, settings.photos.max_frames)
+    clip = open_clip(path, bounds)
     if clip.has_sound:
         typer.echo(f"{path.name}: its sound is left out", err=True)
-    result = DrawnClip(path, dict(wanted), judged)
+    result = DrawnClip(path, _first_full(path, clip.frames), dict(wanted), judged)
+    clip = open_clip(path, bounds)
 
     def tasks_of(source: Source) -> dict[str, Task]:
         return style_tasks(source, result.left, engine, pictured)
@@ -82,6 +88,14 @@ def render_clip(
         for file in result.files.values():
             file.discard()
     return result
+
+
+def _first_full(path: Path, frames: Iterator[Frame]) -> int:
+    """Which of the early frames is the first that is about as full as any. Raises NotAClip."""
+    found = [fullness(frame.picture) for frame in islice(frames, EARLY_FRAMES)]
+    if not found or max(found) < LEAST_FULLNESS:
+        raise NotAClip(f"{path}: it shows nothing in its first frames")
+    return next(number for number, full in enumerate(found) if full >= FULL * max(found))
 
 
 def style_tasks(
@@ -111,9 +125,10 @@ def _files(
 
 def _take(clip: DrawnClip, number: int, frame: DrawnFrame, ticks: int) -> None:
     """Judges a drawn frame when it is time to, and writes it."""
-    if clip.judged is not None and number % JUDGED == 0:
+    since = number - clip.full
+    if clip.judged is not None and since >= 0 and since % JUDGED == 0:
         _judge(clip, number, frame, clip.judged)
-    if number == 0:
+    if since == 0:
         clip.first = {"original": to_pixels(frame.source.pixels)}
         clip.first |= {name: _small(frame, name) for name in clip.left}
     for name in clip.left:
