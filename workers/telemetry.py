@@ -49,6 +49,12 @@ TRANSACTIONS = Counter(
 DEAD_LETTERS = Counter(
     "stylecast_dead_letters_total", "Records set aside, by input topic", ["topic", "error"]
 )
+WEB_SECONDS = Histogram(
+    "stylecast_web_response_seconds",
+    "From a request of the pages to the first bytes of its answer",
+    ["route", "status"],
+    buckets=(0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10),
+)
 CRASHES = Counter(
     "stylecast_crashes_total",
     "Exceptions that are a fault of the worker, by input topic ('' where no record caused it)",

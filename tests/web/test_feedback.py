@@ -21,6 +21,7 @@ BAD = (
     ({"kind": "steal"}, "Invalid enum value"),
     ({"product_id": "nothing"}, "No product “nothing” is on sale"),
     ({"propensity": 2}, "<= 1.0"),
+    ({"style_id": "no-such-style"}, "There is no style “no-such-style”"),
 )
 
 
@@ -45,6 +46,12 @@ def test_one_bad_event_keeps_no_other_back(shop):
         assert why in refusal["why"]
     taken = events_of(shop, "mixed-ada", "click")
     assert [event.event_id for event in taken] == ["good-0", "good-1"]
+
+
+@pytest.mark.parametrize("style_id", ["original", "neon", "pastel"])
+def test_styles_of_the_shop_are_taken(shop, style_id):
+    event = {**EVENT[0], "event_id": f"of-{style_id}", "style_id": style_id}
+    assert post(shop, "styles-ada", [event]) == (202, {"taken": 1, "refused": []})
 
 
 def test_where_none_is_taken_each_is_refused_by_itself_and_in_the_readers_language(shop):

@@ -52,6 +52,22 @@ def test_it_tells_prometheus_what_was_published(shop):
     assert 'stylecast_records_produced_total{topic="' in metrics
 
 
+def test_it_tells_prometheus_how_requests_were_answered(shop):
+    for path in ("/shop/ada", "/invented/by/somebody", "/shop/ada/products/none"):
+        ask(shop.address, "GET", path)
+    ask(shop.address, "GET", "/", {"Host": "evil.example"})
+    metrics = ask(shop.address, "GET", "/metrics")[2]
+    for route, status in (
+        ("/shop/{user}", 200),
+        ("/shop/{user}/products/{product}", 404),
+        ("none", 404),
+        ("none", 421),
+    ):
+        name = f'stylecast_web_response_seconds_count{{route="{route}",status="{status}"}}'
+        assert name in metrics
+    assert "invented" not in metrics
+
+
 @pytest.mark.parametrize(
     ("headers", "status"),
     [

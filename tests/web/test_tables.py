@@ -1,15 +1,18 @@
 """What the pages hold in memory, from records without a broker."""
 
+import json
+from collections import Counter
 from datetime import timedelta
+from functools import partial
 
 from web.shop import NOW
 
 from schemas.codec import encode
-from schemas.events import StyleDemand
-from schemas.topics import DEMAND, RECOMMENDATIONS
+from schemas.events import Style, StyleDemand
+from schemas.topics import DEMAND, FEEDBACK, RECOMMENDATIONS
 from stylecore.recommend import EVERYONE
 from workers.records import Record
-from workers.web.journal import Journal
+from workers.web.journal import NO_STYLE, STRANGE_KEPT, Journal
 from workers.web.lists import Lists, ShownItem, ShownList, ShownReason
 from workers.web.tables import Change, Tables
 
@@ -67,6 +70,41 @@ def test_a_list_with_a_new_kind_of_reason_is_read_and_one_that_is_none_is_not():
     assert tables.lists.of("ada", NOW).items == [item]
     tables.apply([Change(name, "ada", b"no list", 2)])
     assert tables.lists.of("ada", NOW) is None
+
+
+def test_feedback_in_styles_that_are_none_is_counted_together():
+    tables = Tables()
+    tables.styles["mine"] = Style(style_id="mine", label="M", weights={"neon": 1.0})
+    journal = Journal(partial(tables.has_style, generators={"neon"}))
+    styles = ["original", "neon", "mine", *(f"invented-{n}" for n in range(STRANGE_KEPT + 100))]
+    changes = [(FEEDBACK.name, feedback_in(style, "click")) for style in styles]
+    changes += [(FEEDBACK.name, feedback_in("neon", kind)) for kind in ("invented", "impression")]
+    journal.take(changes)
+    assert len(+journal.acts) == STRANGE_KEPT + 5
+    tables.styles["invented-100"] = tables.styles["mine"]  # its record came late
+    journal.take([(FEEDBACK.name, feedback_in(f"later-{n}", "click")) for n in range(STRANGE_KEPT)])
+    found = {pair: count for pair, count in journal.acts.items() if "later" not in pair[0]}
+    assert +Counter(found) == {
+        ("original", "click"): 1,
+        ("neon", "click"): 1,
+        ("mine", "click"): 1,
+        ("invented-100", "click"): 1,
+        (NO_STYLE, "click"): STRANGE_KEPT + 99,
+        ("neon", "impression"): 1,
+    }
+
+
+def feedback_in(style_id, kind):
+    fields = {"kind": kind, "style_id": style_id, "recommendation_id": "r", "product_id": "mug"}
+    return Record(
+        topic=FEEDBACK.name,
+        partition=0,
+        offset=0,
+        key=b"ada",
+        value=json.dumps(fields).encode(),
+        raw_headers=[],
+        timestamp_ms=0,
+    )
 
 
 def test_a_shopper_who_wants_the_same_in_the_next_window_counts_once():

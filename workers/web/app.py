@@ -29,6 +29,7 @@ from workers.web import (
     workshop,
 )
 from workers.web.guard import Guard
+from workers.web.measured import Measured
 from workers.web.problems import NotFound, WrongInput
 from workers.web.rendering import page, words_for
 from workers.web.site import Site, site_of
@@ -57,6 +58,7 @@ def make_app(site: Site) -> Starlette:
             Mount("/static", StaticFiles(directory=str(files("workers.web") / "static"))),
         ],
         middleware=[
+            Middleware(Measured),
             Middleware(
                 Guard, settings=site.settings.web, largest_upload=site.settings.photos.max_bytes
             ),

@@ -78,6 +78,9 @@ def _event(site: Site, user_id: str, fields: Fields, now: datetime) -> Feedback:
         raise WrongInput("wrong.detail", detail=problem) from problem
     if event.product_id not in site.tables.products:
         raise WrongInput("missing.product", product=event.product_id)
+    style_id = event.style_id
+    if style_id and not site.tables.has_style(event.product_id, style_id, site.generators):
+        raise WrongInput("missing.style", style=style_id)
     return event
 
 

@@ -7,15 +7,16 @@ are of their retention, seven days of feedback as shipped. Used by the event loo
 from __future__ import annotations
 
 from collections import Counter, OrderedDict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import get_args
 
 import msgspec
 
 from schemas.cloudevents import header
 from schemas.codec import InvalidEvent, decode
-from schemas.events import StyleDemand
+from schemas.events import FeedbackKind, StyleDemand
 from schemas.topics import DEMAND, FEEDBACK, TOPICS, dead_letter_topic
 from workers.letters import REPLAYED, Letter, letter_of
 from workers.records import Record
@@ -25,6 +26,8 @@ JOURNALS: tuple[str, ...] = (
     *COUNTED,
     *(dead_letter_topic(topic.name) for topic in TOPICS if topic.dead_letters_of),
 )
+NO_STYLE = ""
+STRANGE_KEPT = 500
 LETTERS_KEPT = 500
 DEMANDS_KEPT = 5000
 
@@ -32,7 +35,8 @@ DEMANDS_KEPT = 5000
 class Acted(msgspec.Struct, frozen=True, gc=False):
     """What the counts need of feedback."""
 
-    kind: str
+    kind: FeedbackKind
+    product_id: str = ""
     style_id: str | None = None
     recommendation_id: str | None = None
 
@@ -53,8 +57,13 @@ class Demanded(msgspec.Struct, frozen=True):
 class Journal:
     """The counts so far."""
 
+    has_style: Callable[[str, str], bool] = lambda *_: True
+    """Whether the shop has a product_id in a style_id: anybody can write feedback."""
     acts: Counter[tuple[str, str]] = field(default_factory=Counter)
-    """By style_id and kind: what was done to places of a recommended list."""
+    """By style_id and kind: what was done to places of a recommended list. Of styles that the shop
+    does not have the first ones count as NO_STYLE once there are many."""
+    _strange: OrderedDict[str, None] = field(default_factory=OrderedDict)
+    """Those styles, the oldest first: their records may be on their way."""
     demand: OrderedDict[tuple[str, str], Demanded] = field(default_factory=OrderedDict)
     """By product_id and style_id, the newest last."""
     letters: OrderedDict[tuple[str, str], Letter] = field(default_factory=OrderedDict)
@@ -90,6 +99,16 @@ class Journal:
     def _count(self, act: Acted) -> None:
         if act.recommendation_id is not None and act.style_id is not None:
             self.acts[act.style_id, act.kind] += 1
+            if not self.has_style(act.product_id, act.style_id):
+                self._strange[act.style_id] = None
+                if len(self._strange) > STRANGE_KEPT:
+                    self._merge(self._strange.popitem(last=False)[0])
+
+    def _merge(self, style_id: str) -> None:
+        """Count a style as none, unless its record has come since."""
+        if not self.has_style("", style_id):
+            for kind in get_args(FeedbackKind):
+                self.acts[NO_STYLE, kind] += self.acts.pop((style_id, kind), 0)
 
     def _want(self, told: StyleDemand) -> None:
         pair = (told.product_id, told.style_id)

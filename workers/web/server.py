@@ -11,6 +11,7 @@ import socket
 import threading
 import time
 from datetime import UTC, datetime
+from functools import partial
 
 import uvicorn
 
@@ -101,12 +102,14 @@ def decoder_of(settings: Settings) -> Decoder:
 def make_site(settings: Settings, health: Health, decoder: Decoder) -> Site:
     """A site that has read nothing yet."""
     pictures = Pictures(settings, decoder)
+    manifest, tables = load_manifest(settings.stylize.generator), Tables()
+    generators = {style.style_id for style in manifest.styles}
     return Site(
         settings=settings,
         health=health,
-        manifest=load_manifest(settings.stylize.generator),
-        tables=Tables(),
-        journal=Journal(),
+        manifest=manifest,
+        tables=tables,
+        journal=Journal(partial(tables.has_style, generators=generators)),
         watchers=Watchers(),
         outbox=Outbox(settings),
         pictures=pictures,

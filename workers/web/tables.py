@@ -5,7 +5,7 @@ Where the records come from is not known here (follow.py).
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TypeVar
@@ -14,6 +14,7 @@ import msgspec
 
 from schemas.codec import InvalidEvent, decode
 from schemas.events import (
+    ORIGINAL,
     PosterRendered,
     PosterRequest,
     Product,
@@ -81,6 +82,15 @@ class Tables:
         A record that cannot be read is told and passed over: its own worker keeps it.
         """
         return [change.key for change in changes if self._try(change)]
+
+    def has_style(self, product_id: str, style_id: str, generators: Collection[str]) -> bool:
+        """Whether the shop has such a style, or a render of the product in it."""
+        return (
+            style_id == ORIGINAL
+            or style_id in self.styles
+            or style_id in generators
+            or style_id in self.renders.get(product_id, {})
+        )
 
     @property
     def categories(self) -> list[str]:
