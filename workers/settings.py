@@ -24,7 +24,9 @@ PART = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 OPEN_PART = ConfigDict(extra="allow", frozen=True, use_attribute_docstrings=True)
 
 Positive = Annotated[int, Field(gt=0)]
-Seconds = Annotated[float, Field(gt=0)]
+Seconds = Annotated[float, Field(gt=0, le=1e9)]
+MOST_DAYS = 36_525
+"""A century: times that lie further away than the calendar reaches cannot be computed with."""
 Fraction = Annotated[float, Field(ge=0, le=1)]
 
 SECRET_WORDS = ("password", "secret", "key_pem", "token", "oauth")
@@ -189,9 +191,9 @@ class PreferencesSettings(BaseModel):
     """Of one transaction, at most."""
     items: Annotated[int, Field(ge=1, le=200)] = 20
     """Of a list of recommendations."""
-    half_life_days: Annotated[float, Field(gt=0)] = 30
+    half_life_days: Annotated[float, Field(gt=0, le=MOST_DAYS)] = 30
     """After this a click counts half."""
-    cool_down_days: Annotated[float, Field(ge=0)] = 14
+    cool_down_days: Annotated[float, Field(ge=0, le=MOST_DAYS)] = 14
     """So long a dismissed product is not shown."""
     history: Annotated[int, Field(ge=1, le=1000)] = 200
     """Products a shopper's state keeps at most."""
@@ -202,7 +204,7 @@ class PreferencesSettings(BaseModel):
     does so by the square."""
     usual_rate: Fraction = 0.05
     """The share of impressions that shoppers usually act on; each shopper's own rate takes over."""
-    valid_hours: Seconds = 24
+    valid_hours: Annotated[float, Field(gt=0, le=24 * MOST_DAYS)] = 24
     """Of a list of recommendations; then the storefront falls back on `*`."""
     demand_seconds: Seconds = 10
     """Between two tellings of what shoppers want."""

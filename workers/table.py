@@ -122,12 +122,13 @@ class NewestByKey:
 
     def of(self, records: Iterable[Record]) -> Iterator[Record]:
         """The records but for those that are older than what another partition has of the key."""
-        for record in records:
-            newest = self._newest.get(record.topic)
-            if newest is None or self._is_newest(newest, record):
-                yield record
+        return filter(self.accepts, records)
 
-    def _is_newest(self, newest: dict[bytes | None, tuple[int, int]], record: Record) -> bool:
+    def accepts(self, record: Record) -> bool:
+        """Whether no other partition has anything newer of the record's key."""
+        newest = self._newest.get(record.topic)
+        if newest is None:
+            return True
         # A time that nobody can have meant must not outlive all others.
         is_meant = timestamp_problem(record, time.time() * 1000) is None
         place = (record.timestamp_ms if is_meant else 0, record.partition)

@@ -12,7 +12,7 @@ import pytest
 
 from schemas.codec import decode, encode
 from schemas.events import Campaign, Product, Style, StyleDemand, StylizeJob
-from schemas.topics import JOBS, STYLIZED
+from schemas.topics import JOBS, PRODUCTS, STYLIZED
 from stylecore.liking import NO_PRIORS, Liking
 from stylecore.plan import generator_styles
 from stylecore.times import TimeOutOfRange
@@ -20,6 +20,7 @@ from workers.planner.planning import Planning
 from workers.planner.shop import Shop
 from workers.records import Record
 from workers.settings import load_settings
+from workers.topics import topic_name
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -352,3 +353,19 @@ def test_a_reference_of_another_version_is_drawn_again_for_all_products(restarte
             shop.start()
         ordered.append(sum(style == "like" for _, style, _ in shop.ordered()))
     assert ordered == [2, 2, 2, 4, 4]
+
+
+def test_a_removed_product_is_not_planned_again_by_its_event_in_another_partition():
+    keeper = Shopkeeper()
+    topic = topic_name(keeper.settings, PRODUCTS)
+    now_ms = int(datetime.now(UTC).timestamp() * 1000)
+    mug = encode(product("mug-1"))
+    for partition, value, at in ((0, mug, 0), (0, None, 9), (3, mug, 5), (3, mug, 10)):
+        record = replace_record(record_of("mug-1", value), topic, partition, now_ms + at)
+        asyncio.run(keeper.planning.take_product(record, keeper.send))
+        known = keeper.planning.shop.product(b"mug-1")
+        assert (known is not None) == (at in (0, 10))
+
+
+def replace_record(record: Record, topic: str, partition: int, at: int) -> Record:
+    return msgspec.structs.replace(record, topic=topic, partition=partition, timestamp_ms=at)

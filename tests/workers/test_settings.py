@@ -54,6 +54,8 @@ def test_secrets_are_hidden_when_settings_are_shown(monkeypatch):
         ("STYLECAST_STYLIZE__PROVIDER", "tpu", "'auto', 'cuda' or 'cpu'"),
         ("STYLECAST_PREFERENCES__EXPLORATION", "1.5", "less than or equal to 1"),
         ("STYLECAST_KAFKA__TOPIC_PREFIX", "a b", "match pattern"),
+        ("STYLECAST_PREFERENCES__HALF_LIFE_DAYS", "1e12", "less than or equal to 36525"),
+        ("STYLECAST_PREFERENCES__PICTURES_SECONDS", "inf", "less than or equal to 1000000000"),
     ],
 )
 def test_a_wrong_setting_is_named_with_the_reason_in_one_line(monkeypatch, name, value, why):

@@ -19,7 +19,7 @@ from msgspec.structs import replace
 from schemas.codec import InvalidEvent, decode
 from schemas.events import Product, Style, StyleDemand, StylizeJob
 from schemas.renders import Reason
-from schemas.topics import JOBS, REJECTED, STYLIZED
+from schemas.topics import JOBS, PRODUCTS, REJECTED, STYLES, STYLIZED
 from stylecore.errors import Transient
 from stylecore.liking import Liking
 from stylecore.plan import OfferedStyle, jobs_of, plan, variant_of, without_jobs
@@ -28,6 +28,8 @@ from workers.planner.budget import Budget, Order
 from workers.planner.shop import Shop
 from workers.records import Output, Record, output_of, tombstone
 from workers.settings import Settings
+from workers.table import NewestByKey
+from workers.topics import topic_name
 
 SOURCE = "/stylecast/planner"
 RECENT_JOBS = 50
@@ -54,12 +56,15 @@ class Planning:
         self._clock = clock
         self._liking = Liking()
         self._planned_for: dict[str, Style] | None = None
+        self._newest = NewestByKey(topic_name(settings, topic) for topic in (PRODUCTS, STYLES))
 
     async def take_product(self, record: Record, send: Send, version: str = "") -> None:
         """A new, changed, repeated or (a tombstone) removed product. Raises InvalidEvent.
 
         `version` is that of the photo's bytes, empty where it cannot be had now.
         """
+        if not self._newest.accepts(record):
+            return
         key = record.key or b""
         product = None
         if record.value is not None:
@@ -73,6 +78,8 @@ class Planning:
         `version` is that of its reference picture's bytes, empty where there is none or it cannot
         be had now. Raises InvalidEvent or TimeOutOfRange.
         """
+        if not self._newest.accepts(record):
+            return
         key = record.key or b""
         reason: Reason = "launch"
         style = None
