@@ -46,7 +46,7 @@ class Quality(Struct, frozen=True, kw_only=True, omit_defaults=True):
     above 0: the product stands out from its ground.
 
     notes: what was put right or passed over when the photo was read, as short names: truncated,
-    profile-ignored, cmyk-without-profile, samples-scaled. More names may come.
+    profile-converted, profile-ignored, cmyk-without-profile, samples-scaled. More names may come.
     """
 
     identity: Figure | None = None

@@ -20,10 +20,14 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageCms
 
+CONVERTED = "profile-converted"
+"""Note: a colour profile changed what the picture looks like."""
 IGNORED = "profile-ignored"
 """Note: a colour profile is broken or does not fit, and was passed over."""
 ASSUMED = "cmyk-without-profile"
 """Note: CMYK was converted by formula."""
+SAME = 1.0
+"""Mean difference in levels up to which a converted picture, as one of sRGB, is the same."""
 MAX_PROFILE_BYTES = 16_000_000
 _SPACES = {"RGB": "RGB", "L": "GRAY", "CMYK": "CMYK", "LAB": "Lab"}
 """Pillow's mode to ICC's signature of the colour space."""
@@ -86,6 +90,8 @@ def to_srgb(picture: Image.Image, stated: Stated | None = None) -> tuple[Image.I
         converted = _converted(colours, bytes(profile))
         if converted is None:
             notes.append(IGNORED)
+        elif _differs(converted, colours):
+            notes.append(CONVERTED)
     if converted is None:
         if colours.mode == "CMYK":
             notes.append(ASSUMED)
@@ -118,6 +124,14 @@ def _converted(picture: Image.Image, profile: bytes) -> Image.Image | None:
         return None if transform is None else transform.apply(picture)
     except (ImageCms.PyCMSError, OSError, ValueError, TypeError, MemoryError):
         return None
+
+
+def _differs(converted: Image.Image, colours: Image.Image) -> bool:
+    """Whether a picture looks other than without its profile; a thumbnail tells."""
+    size = (64, 64)
+    found = np.asarray(converted.resize(size, Image.Resampling.BOX), np.float32)
+    plain = np.asarray(colours.resize(size, Image.Resampling.BOX).convert("RGB"), np.float32)
+    return bool(np.abs(found - plain).mean() > SAME)
 
 
 @lru_cache(maxsize=4)

@@ -114,13 +114,19 @@ def task_of(
         seed=definition.seed,
         style_sha256=style,
         key=render_key(
-            source=source.sha256,
+            source=_read_as(source),
             style=style,
             model=_model(manifest, reference),
             size=min(source.output_size),
             seed=definition.seed,
         ),
     )
+
+
+def _read_as(source: Source) -> str:
+    """The photo's bytes, and what of them earlier versions did not heed: profile and alpha."""
+    heeded = [*source.notes, *(["alpha"] if source.is_cut_out else [])]
+    return " ".join([source.sha256, *heeded])
 
 
 def _model(manifest: GeneratorManifest, reference: Reference | None) -> str:

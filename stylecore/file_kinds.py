@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+PICTURE_SUFFIXES = frozenset(
+    {".jpg", ".jpeg", ".jfif", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif", ".jp2"}
+)
+"""Of the pictures that are read."""
 _MAGIC = (
     (b"%PDF", "a PDF"),
     (b"%!PS", "a PostScript file"),

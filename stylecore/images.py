@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import AvifImagePlugin, Image, ImageOps, UnidentifiedImageError
 
-from stylecore.colour_profile import ASSUMED, IGNORED, Stated, stated_colours, to_srgb
+from stylecore.colour_profile import ASSUMED, CONVERTED, IGNORED, Stated, stated_colours, to_srgb
 from stylecore.errors import Permanent
 from stylecore.file_kinds import kind_of
 from stylecore.jpeg_end import TRUNCATED, LacksPixels, check_whole, with_end
@@ -61,7 +61,7 @@ UNREADABLE = (
 )
 """What Pillow's parsers raise on bytes that someone has broken, EXIF included."""
 
-NOTES = (TRUNCATED, IGNORED, ASSUMED, SCALED)
+NOTES = (TRUNCATED, CONVERTED, IGNORED, ASSUMED, SCALED)
 """What may be put right or passed over when a photo is read."""
 NOTHING, LEAST_SHARE = 4, 0.0005
 """A photo shows nothing where all but that share of its pixels are within so many levels."""

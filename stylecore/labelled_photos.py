@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from stylecore.errors import SettingsError
-
-SUFFIXES = {".jpg", ".jpeg", ".png", ".webp"}
+from stylecore.file_kinds import PICTURE_SUFFIXES
 
 
 @dataclass(frozen=True)
@@ -26,7 +25,7 @@ def labelled_photos(folder: Path) -> list[LabelledPhoto]:
     found = [
         LabelledPhoto(path, path.parent.name)
         for path in sorted(folder.glob("*/*"))
-        if path.suffix.lower() in SUFFIXES
+        if path.suffix.lower() in PICTURE_SUFFIXES
     ]
     if not found:
         raise SettingsError(f"photos: none in category folders of {folder}")

@@ -6,15 +6,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from stylecore.errors import Permanent
-from stylecore.file_kinds import is_video, kind_of
+from stylecore.file_kinds import PICTURE_SUFFIXES, is_video, kind_of
 from stylecore.images import KINDS_READ
 
 PHOTO_KINDS = "JPEG, PNG, WebP, GIF, BMP, TIFF, AVIF, JPEG 2000"
 SYSTEM_FILES = {"thumbs.db", "ehthumbs.db", "desktop.ini"}
 SYSTEM_FOLDERS = {"__macosx", "@eadir", "$recycle.bin", "system volume information"}
-PICTURE_SUFFIXES = {".jpg", ".jpeg", ".jfif", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff"} | {
-    *(".avif", ".heic", ".heif", ".jp2", ".mp4", ".mov")
-}
+LIKE_PICTURES = PICTURE_SUFFIXES | {".heic", ".heif", ".mp4", ".mov"}
 _HEAD = 1024
 
 
@@ -33,7 +31,7 @@ def files_below(folder: Path) -> Iterator[Path]:
         inner = path.relative_to(folder)
         if path.is_dir() or any(_is_system_folder(part) for part in inner.parts[:-1]):
             continue
-        hidden = path.name.startswith(".") and path.suffix.lower() not in PICTURE_SUFFIXES
+        hidden = path.name.startswith(".") and path.suffix.lower() not in LIKE_PICTURES
         if not hidden and path.name.lower() not in SYSTEM_FILES:
             yield path
 

@@ -13,9 +13,9 @@ import numpy as np
 from PIL import Image
 
 from stylecore.errors import Permanent
+from stylecore.file_kinds import PICTURE_SUFFIXES
 from stylecore.images import NotAPhoto, Pixels, on_white, read_picture
 
-SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"}
 MAX_PIXELS = 200_000_000
 SMALLEST_SIDE = 80
 """A network of SqueezeNet's depth needs so many pixels."""
@@ -30,7 +30,7 @@ def pictures_under(folder: Path) -> dict[str, Path]:
         raise Permanent(f"{folder} is no folder of pictures")
     found: dict[str, Path] = {}
     for path in sorted(folder.rglob("*")):
-        if path.suffix.lower() in SUFFIXES and found.setdefault(path.stem, path) != path:
+        if path.suffix.lower() in PICTURE_SUFFIXES and found.setdefault(path.stem, path) != path:
             raise Permanent(f"{found[path.stem]} and {path} share a name; rename one")
     return found
 

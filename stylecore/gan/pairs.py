@@ -28,6 +28,8 @@ from PIL import Image, ImageOps
 
 from stylecore.background import has_plain_ground, product_mask
 from stylecore.errors import SettingsError
+from stylecore.evaluation.pictures import read
+from stylecore.file_kinds import PICTURE_SUFFIXES
 from stylecore.gan.teachers import STYLES, Palette, paint, reference_palettes
 from stylecore.gan.teachers.filters import blur, smoothstep, unit_noise
 from stylecore.noise import noise_field
@@ -36,7 +38,6 @@ Picture = NDArray[np.float32]
 
 SHORT_SIDE, LONG_SIDE = 256, 384
 WHITE_EVERY = 3
-_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp"}
 
 
 def balanced(folders: Sequence[Path], limit: int) -> list[Path]:
@@ -47,7 +48,7 @@ def balanced(folders: Sequence[Path], limit: int) -> list[Path]:
     categories: dict[Path, list[Path]] = {}
     for folder in folders:
         for path in sorted(folder.rglob("*")):
-            if path.suffix.lower() in _SUFFIXES:
+            if path.suffix.lower() in PICTURE_SUFFIXES:
                 categories.setdefault(path.parent, []).append(path)
     if not categories:
         raise SettingsError(f"no photos under {', '.join(map(str, folders))}: give folders of them")
@@ -59,8 +60,7 @@ def balanced(folders: Sequence[Path], limit: int) -> list[Path]:
 
 def load(path: Path) -> Picture:
     """Upright photo [H,W,3] of [0,1], short side 256, the long one cropped to 384 pixels."""
-    with Image.open(path) as image:
-        upright = ImageOps.exif_transpose(image).convert("RGB")
+    upright = read(path)
     scale = SHORT_SIDE / min(upright.size)
     width, height = (min(round(side * scale), LONG_SIDE) for side in upright.size)
     fitted = ImageOps.fit(upright, (width, height), Image.Resampling.LANCZOS)

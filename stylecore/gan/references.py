@@ -11,12 +11,13 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import Image
 
 from stylecore.errors import SettingsError
+from stylecore.evaluation.pictures import read
+from stylecore.file_kinds import PICTURE_SUFFIXES
 
 Bytes = NDArray[np.uint8]
-PICTURES = {".jpg", ".jpeg", ".png", ".webp"}
 REFERENCE_SIDE = 384
 """References are kept with at most this short side, in pixels."""
 
@@ -28,7 +29,7 @@ def load_references(folder: Path, styles: Sequence[str]) -> dict[int, list[Bytes
     found: dict[int, list[Bytes]] = {}
     for index, style in enumerate(styles):
         files = sorted(
-            file for file in (folder / style).glob("*") if file.suffix.lower() in PICTURES
+            file for file in (folder / style).glob("*") if file.suffix.lower() in PICTURE_SUFFIXES
         )
         if files:
             found[index] = [read_reference(file) for file in files]
@@ -37,8 +38,7 @@ def load_references(folder: Path, styles: Sequence[str]) -> dict[int, list[Bytes
 
 def read_reference(file: Path) -> Bytes:
     """[H, W, 3], upright, white gallery margins cut off, short side at most REFERENCE_SIDE."""
-    with Image.open(file) as opened:
-        picture = ImageOps.exif_transpose(opened).convert("RGB")
+    picture = read(file)
     ink = np.asarray(picture).min(axis=2) < 250
     rows, columns = (np.flatnonzero(ink.mean(axis=axis) > 0.01) for axis in (1, 0))
     if len(rows) and len(columns):

@@ -15,11 +15,11 @@ from colour_profiles import (
     shown_grey,
 )
 from hostile.pictures import chunk, file_of
-from PIL import Image
+from PIL import Image, ImageCms
 
 from stylecore.clips.animations import read_animation
 from stylecore.clips.frames import Bounds
-from stylecore.colour_profile import ASSUMED, IGNORED, MAX_PROFILE_BYTES
+from stylecore.colour_profile import ASSUMED, CONVERTED, IGNORED, MAX_PROFILE_BYTES
 from stylecore.decoder import Decoder
 from stylecore.decoder_process import Limits
 from stylecore.evaluation.pictures import read
@@ -69,6 +69,13 @@ def test_a_profile_of_rgb_is_shown_in_srgb(kind, name):
     rounded = 1 if kind == "AVIF" else 0  # its chroma, at 8 bits, even at its best quality
     assert apart(fields(photo.pixels), wanted) < 2 + rounded
     assert apart(fields(RGB), wanted) > 5
+    assert photo.notes == (CONVERTED,)
+
+
+def test_a_profile_of_srgb_changes_nothing_and_is_not_noted():
+    srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    photo = load(file_of(RGB, icc_profile=srgb))
+    assert np.abs(fields(photo.pixels) - fields(RGB)).max() <= 1
     assert photo.notes == ()
 
 
@@ -81,7 +88,7 @@ def test_inks_are_shown_as_their_profile_says_and_not_inverted(kind):
     wanted = [INKS[2], INKS[4]]
     assert np.linalg.norm(found[1:3] - wanted, axis=-1).max() < 6  # the black point moves a little
     assert found[0, 0] > 93
-    assert photo.notes == ()
+    assert photo.notes == (CONVERTED,)
     plain = load(file_of(inks, kind, **options))
     assert plain.notes == (ASSUMED,)
     formula = [(255, 255, 255), (255, 0, 255), (255, 255, 0), (0, 255, 255)]

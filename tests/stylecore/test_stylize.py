@@ -8,6 +8,8 @@ from pathlib import Path
 import msgspec
 import numpy as np
 import pytest
+from colour_profiles import rgb_profile
+from PIL import Image
 
 from schemas.events import (
     RejectedImage,
@@ -25,6 +27,7 @@ from stylecore.gate import load_examiner
 from stylecore.images import NotAPhoto, decode
 from stylecore.models import FEATURES, GENERATOR
 from stylecore.reference import load_encoder, reference_of
+from stylecore.sidecar import render_key
 from stylecore.store import Store
 from stylecore.styles import UnknownStyle, parse_style
 from stylecore.stylize import Studio, stylize
@@ -138,6 +141,26 @@ def test_what_was_put_right_in_the_photo_is_in_its_quality(studio, tmp_path):
     assert image.quality.notes == ["truncated"]
     assert whole.quality.notes == []
     assert image.quality.structure == whole.quality.structure
+
+
+def test_a_render_of_before_profiles_and_alpha_were_heeded_is_drawn_anew(studio, tmp_path):
+    picture = Image.open(PHOTOS[0]).convert("RGB")
+    for name, options in {"plain": {}, "wide": {"icc_profile": rgb_profile("prophoto")}}.items():
+        picture.save(tmp_path / f"{name}.png", **options)
+    picture.putalpha(Image.radial_gradient("L").resize(picture.size))
+    picture.save(tmp_path / "cut.png")
+    for name, kept in (("plain", True), ("wide", False), ("cut", False)):
+        photo = load_photo(tmp_path / f"{name}.png")
+        source = source_of(photo)
+        task = task_of(source, INK, studio.engine.manifest)
+        before = render_key(
+            source=photo.sha256,
+            style=task.style_sha256,
+            model=studio.engine.manifest.version,
+            size=SIDE,
+            seed=0,
+        )
+        assert (task.key == before) is kept
 
 
 def test_what_the_feature_network_sees_in_a_drawn_photo_is_kept(studio):

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image, ImageOps
 from torch import Tensor
 
 from stylecore.errors import SettingsError
+from stylecore.evaluation.pictures import read
 from stylecore.features import squash
 from stylecore.gan.pairs import on_white
 from stylecore.gan.references import Bytes, load_references, reference_crop
@@ -52,8 +52,7 @@ def read_squashed(files: Sequence[Path], side: int) -> Tensor:
 
 def read_upright(file: Path) -> Bytes:
     """[H, W, 3] of 0-255."""
-    with Image.open(file) as opened:
-        return np.asarray(ImageOps.exif_transpose(opened).convert("RGB"))
+    return np.asarray(read(file))
 
 
 def read_lessons(

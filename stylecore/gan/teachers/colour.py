@@ -14,6 +14,8 @@ from PIL import Image
 
 from stylecore.colour import Gaussian as Palette
 from stylecore.colour import from_lab, to_lab, transport
+from stylecore.evaluation.pictures import read
+from stylecore.file_kinds import PICTURE_SUFFIXES
 from stylecore.gan.teachers.filters import Plane
 
 __all__ = [
@@ -63,13 +65,12 @@ def reference_palettes(folder: Path) -> dict[str, Palette]:
         raise FileNotFoundError(f"no folder of style references at {folder}: one subfolder a style")
     palettes = {}
     for style in sorted(path for path in folder.iterdir() if path.is_dir()):
-        files = sorted(p for p in style.iterdir() if p.suffix.lower() in {".jpg", ".jpeg", ".png"})
+        files = sorted(p for p in style.iterdir() if p.suffix.lower() in PICTURE_SUFFIXES)
         if files:
             palettes[style.name] = palette_of([_thumbnail(path) for path in files])
     return palettes
 
 
 def _thumbnail(path: Path) -> Plane:
-    with Image.open(path) as image:
-        small = image.convert("RGB").resize((96, 96), Image.Resampling.BOX)
+    small = read(path).resize((96, 96), Image.Resampling.BOX)
     return np.asarray(small, np.float32) / np.float32(255)
