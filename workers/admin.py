@@ -20,6 +20,8 @@ from workers.settings import Settings
 T = TypeVar("T")
 
 TIMEOUT_SECONDS = 15
+REFUSAL_SECONDS = 3.0
+"""After which a client is asked whether it was refused: librdkafka goes on trying."""
 SETTLE_SECONDS = 10
 """How long a cluster may need to know everywhere what was created or moved."""
 
@@ -33,6 +35,8 @@ REFUSED = {
     KafkaError._SSL: "no trusted TLS connection",  # noqa: SLF001
 }
 """Why a broker lets nobody in, in our words."""
+WRONG_PROTOCOL = "security.protocol"
+"""In what librdkafka says of a port that closes the connection without an answer."""
 
 MOVING = frozenset(
     {
@@ -65,7 +69,7 @@ class _Admin(AdminClient):
         refusals: deque[KafkaError] = deque(maxlen=1)
 
         def hear(error: KafkaError) -> None:
-            if error.code() in REFUSED:
+            if error.code() in REFUSED or WRONG_PROTOCOL in error.str():
                 refusals.append(error)
 
         self.refusals = refusals
@@ -102,13 +106,27 @@ def patiently(ask: Callable[[], T]) -> T:
 
 def cluster(admin: AdminClient) -> Any:
     """librdkafka's metadata: brokers and topics. Raises Transient, with the cause if refused."""
-    try:
-        return admin.list_topics(timeout=TIMEOUT_SECONDS)
-    except KafkaException as problem:
-        admin.poll(0)
-        for refusal in getattr(admin, "refusals", ()):
-            raise Transient(f"{REFUSED[refusal.code()]}: {refusal.str()}") from problem
-        raise in_words("cannot list the topics", problem) from problem
+    deadline = time.monotonic() + TIMEOUT_SECONDS
+    while True:
+        left = deadline - time.monotonic()
+        try:
+            return admin.list_topics(timeout=min(REFUSAL_SECONDS, max(left, 0.1)))
+        except KafkaException as problem:
+            admin.poll(0)
+            for refusal in getattr(admin, "refusals", ()):
+                raise Transient(_why_refused(refusal)) from problem
+            if left < REFUSAL_SECONDS:
+                raise in_words("cannot list the topics", problem) from problem
+
+
+def _why_refused(refusal: KafkaError) -> str:
+    known = REFUSED.get(refusal.code())
+    if known is not None:
+        return f"{known}: {refusal.str()}"
+    return (
+        "the broker closes the connection: does this port want TLS or a password "
+        f"(STYLECAST_KAFKA__SECURITY_PROTOCOL=SASL_SSL, SSL or SASL_PLAINTEXT)? {refusal.str()}"
+    )
 
 
 def in_words(doing: str, problem: KafkaException) -> Refused | Transient:

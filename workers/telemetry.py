@@ -128,11 +128,14 @@ def on_one_line(logger: Any, method: str, event: dict[str, Any]) -> dict[str, An
     """Escape what would break a line or speak to a terminal: records quote what anyone wrote."""
     del logger, method
     return {
-        name: CONTROL.sub(lambda found: ascii(found[0])[1:-1], value)
-        if isinstance(value, str) and name != "exception"
-        else value
+        name: escaped(value) if isinstance(value, str) and name != "exception" else value
         for name, value in event.items()
     }
+
+
+def escaped(text: str) -> str:
+    """The text with control characters as Python writes them."""
+    return CONTROL.sub(lambda found: ascii(found[0])[1:-1], text)
 
 
 @dataclass

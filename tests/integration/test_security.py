@@ -34,7 +34,7 @@ from schemas.topics import (
     RECOMMENDATIONS,
     STYLIZED,
 )
-from stylecore.errors import Permanent
+from stylecore.errors import Permanent, Transient
 from workers.acls import apply_acls, grants, read_acls
 from workers.publisher import Publisher
 from workers.settings import load_settings
@@ -192,6 +192,13 @@ def test_nobody_takes_the_transactions_of_another(broker):
         producer.init_transactions(20)
     code = refused.value.args[0].code()
     assert code == KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED
+
+
+@pytest.mark.parametrize("by_certificate", [False, True])
+def test_a_client_without_tls_is_told_what_the_port_may_want(broker, by_certificate):
+    address = fields_of(broker, "lag", by_certificate)["bootstrap_servers"]
+    with pytest.raises(Transient, match="STYLECAST_KAFKA__SECURITY_PROTOCOL"):
+        require_topics(load_settings(kafka={"bootstrap_servers": address}), [JOBS.name])
 
 
 @pytest.mark.parametrize("worker", WORKERS)

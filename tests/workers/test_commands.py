@@ -12,6 +12,7 @@ import pytest
 from schemas.codec import encode
 from schemas.events import Campaign, Feedback, Style
 from workers.__main__ import COMMANDS
+from workers.commands.printing import print_table
 from workers.demo.products import sample_products
 
 PHOTOS = [product.image_uri for product in sample_products()[:2]]
@@ -157,3 +158,26 @@ def test_a_wrong_line_is_told_by_its_number_and_nothing_is_sent(tmp_path):
     assert "$.category" in failed.stderr
     assert "line 4: not JSON" in failed.stderr
     assert "nothing was sent" in failed.stderr
+
+
+def test_the_version_is_told():
+    shown = stylecast("--version")
+    assert (shown.returncode, shown.stdout.split()[0]) == (0, "stylecast")
+
+
+def test_a_table_that_is_too_wide_for_the_terminal_is_printed_a_field_a_line(monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", "80")
+    row = {
+        "topic": "feedback.events.v1",
+        "time": "2026-11-27T10:00:00+00:00",
+        "error": "InvalidEvent",
+        "message": "not a valid Feedback: Object missing required field `product_id` \x1b[2J",
+        "stage": "decode",
+    }
+    print_table("Dead letters", [row, row])
+    lines = capsys.readouterr().out.splitlines()
+    assert lines.count("  topic    feedback.events.v1") == 2
+    message = "not a valid Feedback: Object missing required field `product_id` \\x1b[2J"
+    assert lines.count(f"  message  {message}") == 2
+    print_table("Lag", [{"group": "stylecast-preferences", "lag": 1234}])
+    assert "│ stylecast-preferences │ 1234 │" in capsys.readouterr().out

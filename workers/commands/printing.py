@@ -12,8 +12,13 @@ from rich.table import Table
 
 from schemas.events import RejectionReason
 from stylecore.bounds import SMALLER_IS_BETTER, rounded_apart
+from workers.telemetry import escaped
 
 JsonFlag = Annotated[bool, typer.Option("--json", help="JSON for programs.")]
+
+
+FOLDED = 24
+"""Characters of a folded cell's line."""
 
 
 def print_json(value: Any) -> None:
@@ -22,13 +27,37 @@ def print_json(value: Any) -> None:
 
 
 def print_table(title: str, rows: Sequence[Mapping[str, Any]]) -> None:
-    """A table with the keys of the first row as its columns."""
+    """A table with the keys of the first row as its columns; a block a row where it is too wide."""
+    console = Console()
+    if not rows:
+        console.print(f"{title}: none")
+        return
+    names = [name.replace("_", " ") for name in rows[0]]
+    cells = [[_cell(value) for value in row.values()] for row in rows]
+    # A long cell can be folded to this width and still be read.
+    widths = [min(max(map(len, column)), FOLDED) for column in zip(names, *cells, strict=True)]
+    if sum(widths) + 3 * len(widths) + 1 > console.width:
+        _print_blocks(console, title, names, cells)
+        return
     table = Table(title=title, title_justify="left")
-    for name in rows[0] if rows else ():
-        table.add_column(name.replace("_", " "), overflow="fold")
-    for row in rows:
-        table.add_row(*(_cell(value) for value in row.values()))
-    Console().print(table if rows else f"{title}: none")
+    for name in names:
+        table.add_column(name, overflow="fold")
+    for row in cells:
+        table.add_row(*row)
+    console.print(table)
+
+
+def _print_blocks(
+    console: Console, title: str, names: Sequence[str], cells: Sequence[Sequence[str]]
+) -> None:
+    width = max(map(len, names))
+    console.print(title, style="italic")
+    for number, row in enumerate(cells, start=1):
+        console.print(f"- {number}", style="dim")
+        for name, cell in zip(names, row, strict=True):
+            console.print(
+                f"  {name:{width}}  {cell}", markup=False, highlight=False, soft_wrap=True
+            )
 
 
 def reasons_in_words(reasons: Sequence[RejectionReason]) -> str:
@@ -49,4 +78,4 @@ def _cell(value: Any) -> str:
         return ""
     if isinstance(value, dict):
         return ", ".join(f"{key}={inner}" for key, inner in value.items())
-    return f"{value:.3f}" if isinstance(value, float) else str(value)
+    return f"{value:.3f}" if isinstance(value, float) else escaped(str(value))
