@@ -6,6 +6,7 @@ here.
 
 from __future__ import annotations
 
+import socket
 import time
 from collections import deque
 from collections.abc import Callable
@@ -35,8 +36,6 @@ REFUSED = {
     KafkaError._SSL: "no trusted TLS connection",  # noqa: SLF001
 }
 """Why a broker lets nobody in, in our words."""
-WRONG_PROTOCOL = "security.protocol"
-"""In what librdkafka says of a port that closes the connection without an answer."""
 
 MOVING = frozenset(
     {
@@ -69,10 +68,12 @@ class _Admin(AdminClient):
         refusals: deque[KafkaError] = deque(maxlen=1)
 
         def hear(error: KafkaError) -> None:
-            if error.code() in REFUSED or WRONG_PROTOCOL in error.str():
+            if error.code() in REFUSED:
                 refusals.append(error)
 
         self.refusals = refusals
+        self.addresses = str(properties["bootstrap.servers"]).split(",")
+        self.is_plain = "security.protocol" not in properties
         given: dict[str, Any] = {"log_level": 0, **properties, "error_cb": hear}
         super().__init__(given)
 
@@ -114,19 +115,31 @@ def cluster(admin: AdminClient) -> Any:
         except KafkaException as problem:
             admin.poll(0)
             for refusal in getattr(admin, "refusals", ()):
-                raise Transient(_why_refused(refusal)) from problem
+                raise Transient(f"{REFUSED[refusal.code()]}: {refusal.str()}") from problem
             if left < REFUSAL_SECONDS:
-                raise in_words("cannot list the topics", problem) from problem
+                raise _with_cause(admin, in_words("cannot list the topics", problem)) from problem
 
 
-def _why_refused(refusal: KafkaError) -> str:
-    known = REFUSED.get(refusal.code())
-    if known is not None:
-        return f"{known}: {refusal.str()}"
-    return (
-        "the broker closes the connection: does this port want TLS or a password "
-        f"(STYLECAST_KAFKA__SECURITY_PROTOCOL=SASL_SSL, SSL or SASL_PLAINTEXT)? {refusal.str()}"
-    )
+def _with_cause(admin: AdminClient, problem: Refused | Transient) -> Refused | Transient:
+    """The problem, with its likely cause where a port is open and nothing answers in plain text.
+
+    librdkafka tells no more than a transport failure of a broker that wants TLS or a password.
+    """
+    if getattr(admin, "is_plain", False) and any(map(_is_open, getattr(admin, "addresses", ()))):
+        return type(problem)(
+            f"{problem}; the port is open: does it want TLS or a password "
+            "(STYLECAST_KAFKA__SECURITY_PROTOCOL=SASL_SSL, SSL or SASL_PLAINTEXT)?"
+        )
+    return problem
+
+
+def _is_open(address: str) -> bool:
+    host, _, port = address.strip().rpartition(":")
+    try:
+        with socket.create_connection((host.strip("[]"), int(port)), timeout=2):
+            return True
+    except (OSError, ValueError):
+        return False
 
 
 def in_words(doing: str, problem: KafkaException) -> Refused | Transient:
