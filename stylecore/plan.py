@@ -8,7 +8,7 @@ picture was drawn in the end is not known here.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Any
@@ -18,6 +18,7 @@ import msgspec
 from schemas.events import Product, Style, StyleRequest, StylizeJob
 from schemas.renders import Reason
 from stylecore.campaign import in_window, is_standing
+from stylecore.errors import Permanent
 from stylecore.liking import Liking
 
 MAX_STYLES = 64
@@ -41,6 +42,20 @@ class Plan(msgspec.Struct, frozen=True):
     def missing(self) -> list[str]:
         """The styles that the jobs order."""
         return [request.style_id for job in self.jobs for request in job.styles]
+
+
+class UnknownStyle(Permanent):
+    """A style is a blend of generator styles that the generator does not have."""
+
+
+def require_known(style: Style, generator_styles: Collection[str]) -> None:
+    """Raises UnknownStyle where the style's weights name others than these."""
+    unknown = sorted(set(style.weights or ()) - set(generator_styles))
+    if unknown:
+        raise UnknownStyle(
+            f"weights: the generator has no style {', '.join(unknown)}; "
+            f"it has {', '.join(sorted(generator_styles))}"
+        )
 
 
 def plan(

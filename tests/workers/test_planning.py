@@ -14,9 +14,9 @@ from schemas.codec import decode, encode
 from schemas.events import Campaign, Product, Style, StyleDemand, StylizeJob
 from schemas.topics import JOBS, PRODUCTS, STYLIZED
 from stylecore.liking import NO_PRIORS, Liking
-from stylecore.plan import generator_styles
+from stylecore.plan import UnknownStyle, generator_styles
 from stylecore.times import TimeOutOfRange
-from workers.planner.planning import Planning
+from workers.planner.planning import TOGETHER, Planning
 from workers.planner.shop import Shop
 from workers.records import Record
 from workers.settings import load_settings
@@ -47,11 +47,13 @@ class Shopkeeper:
     def start(self) -> None:
         """As after a restart: the tables are there, the rest is not."""
         shop = Shop(self.products, self.styles, OWN)
-        self.planning = Planning(self.settings, shop, "1", lambda: self.now)
+        self.sends = 0
+        self.planning = Planning(self.settings, shop, "1", lambda: self.now, OWN)
         asyncio.run(self.planning.plan_all("launch", None, self.send))
 
     async def send(self, outputs) -> None:
         self.sent += outputs
+        self.sends += bool(outputs)
 
     def take(self, event, version="") -> None:
         key = getattr(event, "product_id", None) or event.style_id
@@ -369,3 +371,53 @@ def test_a_removed_product_is_not_planned_again_by_its_event_in_another_partitio
 
 def replace_record(record: Record, topic: str, partition: int, at: int) -> Record:
     return msgspec.structs.replace(record, topic=topic, partition=partition, timestamp_ms=at)
+
+
+def test_a_style_of_an_unknown_generator_style_is_refused_once_and_not_once_a_product():
+    shop = Shopkeeper()
+    for number in range(3):
+        shop.take(product(f"product-{number}"))
+    before = len(shop.sent)
+    for weights in ({"van-dogh": 1.0}, {"neon": 0.5, "?": 0.5}):
+        with pytest.raises(
+            UnknownStyle, match=r"the generator has no style .*; it has ink-line, n"
+        ):
+            shop.take(Style(style_id="typo", label="Typo", weights=weights))
+    assert len(shop.sent) == before
+    assert not shop.styles
+
+
+def test_a_style_for_many_products_waits_for_the_broker_a_few_times_only():
+    shop = Shopkeeper()
+    products = 2 * TOGETHER + 1
+    for number in range(products):
+        shop.take(product(f"product-{number}"))
+    shop.sends, before = 0, len(shop.sent)
+    shop.take(Style(style_id="theme", label="Theme", weights={"neon": 1.0}))
+    assert shop.sends == 3
+    assert len(shop.sent) - before == products
+
+
+@pytest.mark.parametrize("is_caused", [False, True])
+def test_a_product_whose_planning_fails_does_not_keep_back_the_others(monkeypatch, is_caused):
+    """By itself; a style that causes it is refused, and the shop stays as it was."""
+    shop = Shopkeeper()
+    for number in range(3):
+        shop.take(product(f"product-{number}"))
+    decide = Planning._decide
+
+    def faulty(self, key, *given):
+        if key == b"product-1":
+            raise ZeroDivisionError
+        return decide(self, key, *given)
+
+    monkeypatch.setattr(Planning, "_decide", faulty)
+    before = len(shop.sent)
+    theme = Style(style_id="theme", label="Theme", weights={"neon": 1.0})
+    shop.planning.model = "1" if is_caused else "2"
+    with pytest.raises(ZeroDivisionError):
+        shop.take(theme) if is_caused else asyncio.run(
+            shop.planning.plan_all("launch", None, shop.send)
+        )
+    assert b"theme" not in shop.styles
+    assert len(shop.sent) - before == (0 if is_caused else 2)

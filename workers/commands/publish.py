@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Annotated
 
@@ -12,8 +13,11 @@ import msgspec
 import typer
 
 from schemas.codec import InvalidEvent, decode
+from schemas.events import Style
 from schemas.topics import FEEDBACK, JOBS, POSTER_REQUESTS, PRODUCTS, STYLES, Topic
 from stylecore.errors import Permanent
+from stylecore.manifest import load_manifest
+from stylecore.plan import UnknownStyle, require_known
 from stylecore.times import TimeOutOfRange, check_times
 from workers.settings import load_settings
 
@@ -77,10 +81,18 @@ def checked(topic: Topic, lines: Iterable[str]) -> tuple[list[msgspec.Struct], l
         try:
             event = decode(topic.event, line)
             check_times(event, now)
+            if isinstance(event, Style):
+                require_known(event, _generator_styles())
             events.append(event)
-        except (InvalidEvent, TimeOutOfRange) as problem:
+        except (InvalidEvent, TimeOutOfRange, UnknownStyle) as problem:
             errors.append(f"line {number}: {problem}")
     return events, errors
+
+
+@cache
+def _generator_styles() -> frozenset[str]:
+    manifest = load_manifest(load_settings().stylize.generator)
+    return frozenset(style.style_id for style in manifest.styles)
 
 
 def send(topic: Topic, events: list[msgspec.Struct]) -> None:

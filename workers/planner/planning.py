@@ -10,19 +10,18 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
-from aiokafka.errors import KafkaError
 from msgspec.structs import replace
 
 from schemas.codec import InvalidEvent, decode
 from schemas.events import Product, Style, StyleDemand, StylizeJob
 from schemas.renders import Reason
 from schemas.topics import JOBS, PRODUCTS, REJECTED, STYLES, STYLIZED
-from stylecore.errors import Transient
 from stylecore.liking import Liking
-from stylecore.plan import OfferedStyle, jobs_of, plan, variant_of, without_jobs
+from stylecore.plan import OfferedStyle, jobs_of, plan, require_known, variant_of, without_jobs
 from stylecore.times import check_times
 from workers.planner.budget import Budget, Order
 from workers.planner.shop import Shop
@@ -33,16 +32,37 @@ from workers.topics import topic_name
 
 SOURCE = "/stylecast/planner"
 RECENT_JOBS = 50
+TOGETHER = 200
+"""Products whose records are sent together: one answer of the broker is waited for."""
 DEMANDS = 1000
 
 Send = Callable[[Sequence[Output]], Awaitable[None]]
 Clock = Callable[[], datetime]
 
 
+class _Decision(NamedTuple):
+    """Records to send for a product, and what is remembered of it afterwards."""
+
+    outputs: list[Output]
+    jobs: Sequence[StylizeJob]
+    key: bytes
+    product: Product | None
+    planned: dict[str, str]
+    photo: str
+
+
 class Planning:
     """Plans for the shop, with the generator of the version `model`."""
 
-    def __init__(self, settings: Settings, shop: Shop, model: str, clock: Clock) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        shop: Shop,
+        model: str,
+        clock: Clock,
+        generator_styles: Collection[str] | None = None,
+    ) -> None:
+        """`generator_styles` are those that the generator has; None takes any."""
         self.shop = shop
         self.model = model
         self.jobs: deque[StylizeJob] = deque(maxlen=RECENT_JOBS)
@@ -54,6 +74,7 @@ class Planning:
         self._settings = settings
         self._lead = timedelta(hours=settings.planner.campaign_lead_hours)
         self._clock = clock
+        self._generator_styles = generator_styles
         self._liking = Liking()
         self._planned_for: dict[str, Style] | None = None
         self._newest = NewestByKey(topic_name(settings, topic) for topic in (PRODUCTS, STYLES))
@@ -70,13 +91,14 @@ class Planning:
         if record.value is not None:
             product = decode(Product, record.value)
             _require_key(key, product.product_id)
-        await self._carry_out(key, product, self.offered(), "launch", record, send, version)
+        decision = self._decide(key, product, self.offered(), "launch", record, version)
+        await self._carry_out([decision], send)
 
     async def take_style(self, record: Record, send: Send, version: str = "") -> None:
         """A new, changed, repeated or removed style, for all products.
 
         `version` is that of its reference picture's bytes, empty where there is none or it cannot
-        be had now. Raises InvalidEvent or TimeOutOfRange.
+        be had now. Raises InvalidEvent, TimeOutOfRange or UnknownStyle.
         """
         if not self._newest.accepts(record):
             return
@@ -87,6 +109,8 @@ class Planning:
             style = decode(OfferedStyle, record.value)
             _require_key(key, style.style_id)
             check_times(style, self._clock())
+            if self._generator_styles is not None:
+                require_known(style, self._generator_styles)
             reason = "campaign" if style.campaign else "launch"
             old = self.shop.style(key)
             if not version and old is not None and old.reference_uri == style.reference_uri:
@@ -109,16 +133,19 @@ class Planning:
         """
         styles = self.offered()
         failed: Exception | None = None
+        decided: list[_Decision] = []
         for key, known in self.shop.all_products():
             try:
-                await self._carry_out(key, known.product, styles, reason, cause, send)
-            except (KafkaError, Transient):
-                raise
+                decided.append(self._decide(key, known.product, styles, reason, cause))
             except Exception as problem:
                 if cause is not None:
                     raise
                 failed = problem
+            if len(decided) == TOGETHER:
+                await self._carry_out(decided, send)
+                decided = []
             await asyncio.sleep(0)  # with nothing to send nobody else would have a turn for long
+        await self._carry_out(decided, send)
         self._planned_for = styles
         if failed is not None:
             raise failed
@@ -158,16 +185,16 @@ class Planning:
         """The styles of the shop now, by id."""
         return self.shop.offered(self._clock(), self._lead)
 
-    async def _carry_out(
+    def _decide(
         self,
         key: bytes,
         product: Product | None,
         styles: Mapping[str, Style],
         reason: Reason,
         cause: Record | None,
-        send: Send,
         photo: str = "",
-    ) -> None:
+    ) -> _Decision:
+        """What is to be sent for a product, and then remembered of it."""
         old = self.shop.product(key)
         before = {} if old is None else old.planned
         if not photo and old and product and old.product.image_uri == product.image_uri:
@@ -192,9 +219,14 @@ class Planning:
         outputs = [self._job_record(job, at, cause) for job in todo.jobs]
         for style_id in todo.withdrawn:
             outputs += self._tombstones(key, style_id, cause)
-        await send(outputs)
-        self.jobs.extend(todo.jobs)
-        self.shop.remember(key, product, todo.planned, photo)
+        return _Decision(outputs, todo.jobs, key, product, todo.planned, photo)
+
+    async def _carry_out(self, decided: Sequence[_Decision], send: Send) -> None:
+        """Send what was decided, all at once, and remember it when the broker has it."""
+        await send([output for decision in decided for output in decision.outputs])
+        for decision in decided:
+            self.jobs.extend(decision.jobs)
+            self.shop.remember(decision.key, decision.product, decision.planned, decision.photo)
 
     async def _carry_out_order(self, order: Order, styles: Mapping[str, Style], send: Send) -> None:
         """Orders the pictures, but for those that have gone from the offer meanwhile."""

@@ -66,7 +66,8 @@ def run_planner(settings: Settings) -> None:
         app = make_app(settings, str(folder), port, may_declare=may_declare)
         products, published = (raw_table(app, name, partitions) for name in PLANNER_TABLES)
         shop = Shop(products, published, styles)
-        planning = Planning(settings, shop, manifest.version, lambda: datetime.now(UTC))
+        names = {style.style_id for style in manifest.styles}
+        planning = Planning(settings, shop, manifest.version, lambda: datetime.now(UTC), names)
         store = Store(settings.store.uri)
         agents = Agents(
             app,
