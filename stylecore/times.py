@@ -12,9 +12,9 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 
 from schemas.catalog import Campaign, Style
+from schemas.codec import InvalidEvent
 from schemas.preferences import Feedback
 from schemas.renders import StylizeJob
-from stylecore.errors import Permanent
 
 EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 AHEAD = timedelta(days=1)
@@ -23,7 +23,7 @@ CAMPAIGN_REACH = timedelta(days=3653)
 """Ten years: how far from now a campaign may start or end."""
 
 
-class TimeOutOfRange(Permanent):
+class TimeOutOfRange(InvalidEvent):
     """A time of the event cannot be what was meant; the message names the field and the range."""
 
 

@@ -212,13 +212,13 @@ class PreferencesHandler:
         unknown, now = self._unknown_products(decoded), datetime.now(UTC)
         taken = []
         for record, event in decoded:
-            problem: Permanent | None = None
+            problem: Misplaced | TimeOutOfRange | UnknownProduct | None = None
             elsewhere: Output | None = None
             try:
+                check_times(event, now)
                 elsewhere = forwarded(record, event.user_id, self._partitions)
-            except Misplaced as found:
+            except (Misplaced, TimeOutOfRange) as found:
                 problem = found
-            problem = problem or _time_out_of_range(event, now)
             if problem is None and elsewhere is None and event.product_id in unknown:
                 problem = UnknownProduct(f"no product {event.product_id!r} in the catalogue")
             if problem is not None:
@@ -306,11 +306,3 @@ class PreferencesHandler:
         place = (0, in_place_of_offset(now))
         found = list_event(self._settings, EVERYONE, items, assortment, now, place)
         return [output_of(self._settings, RECOMMENDATIONS, found, source=SOURCE, now=now)]
-
-
-def _time_out_of_range(event: Feedback, now: datetime) -> TimeOutOfRange | None:
-    try:
-        check_times(event, now)
-    except TimeOutOfRange as problem:
-        return problem
-    return None

@@ -18,7 +18,7 @@ from schemas.topics import FEEDBACK, JOBS, POSTER_REQUESTS, PRODUCTS, STYLES, To
 from stylecore.errors import Permanent
 from stylecore.manifest import load_manifest
 from stylecore.plan import UnknownStyle, require_known
-from stylecore.times import TimeOutOfRange, check_times
+from stylecore.times import check_times
 from workers.settings import load_settings
 
 app = typer.Typer(
@@ -84,7 +84,7 @@ def checked(topic: Topic, lines: Iterable[str]) -> tuple[list[msgspec.Struct], l
             if isinstance(event, Style):
                 require_known(event, _generator_styles())
             events.append(event)
-        except (InvalidEvent, TimeOutOfRange, UnknownStyle) as problem:
+        except (InvalidEvent, UnknownStyle) as problem:
             errors.append(f"line {number}: {problem}")
     return events, errors
 

@@ -98,7 +98,7 @@ class Planning:
         """A new, changed, repeated or removed style, for all products.
 
         `version` is that of its reference picture's bytes, empty where there is none or it cannot
-        be had now. Raises InvalidEvent, TimeOutOfRange or UnknownStyle.
+        be had now. Raises InvalidEvent or UnknownStyle.
         """
         if not self._newest.accepts(record):
             return

@@ -17,7 +17,7 @@ from schemas.codec import InvalidEvent, decode
 from stylecore.images import NotAPhoto
 from stylecore.poster.typeface import Unsettable
 from stylecore.store import Store
-from stylecore.times import TimeOutOfRange, check_times
+from stylecore.times import check_times
 from workers.web.problems import WrongInput
 from workers.web.site import Site
 
@@ -50,7 +50,7 @@ def checked(fields: dict[str, Any], event: type[Event]) -> Event:
     try:
         found = decode(event, msgspec.json.encode(fields))
         check_times(found, datetime.now(UTC))
-    except (InvalidEvent, TimeOutOfRange) as problem:
+    except InvalidEvent as problem:
         raise WrongInput("wrong.detail", detail=problem) from problem
     return found
 

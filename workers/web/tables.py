@@ -32,7 +32,7 @@ from schemas.topics import (
     STYLIZED,
     Topic,
 )
-from stylecore.times import TimeOutOfRange, check_times
+from stylecore.times import check_times
 from workers.telemetry import log
 from workers.web.lists import Lists
 
@@ -100,7 +100,7 @@ class Tables:
     def _try(self, change: Change) -> bool:
         try:
             return self._apply(change)
-        except (InvalidEvent, TimeOutOfRange) as problem:
+        except InvalidEvent as problem:
             log.warning("passed over", topic=change.topic, key=change.key, why=str(problem))
             return False
 
@@ -131,7 +131,7 @@ class Tables:
 
 
 def _put(table: dict[Key, Event], key: Key, event: type[Event], value: bytes | None) -> None:
-    """The newest is the last. Raises InvalidEvent or TimeOutOfRange, and leaves what was there."""
+    """The newest is the last. Raises InvalidEvent, and leaves what was there."""
     decoded = None if value is None else decode(event, value)
     if decoded is not None:
         check_times(decoded, datetime.now(UTC))
