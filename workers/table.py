@@ -129,7 +129,7 @@ class NewestByKey:
         newest = self._newest.get(record.topic)
         if newest is None:
             return True
-        # A time that nobody can have meant must not outlive all others.
+        # A timestamp out of range must not outrank all others for ever.
         is_meant = timestamp_problem(record, time.time() * 1000) is None
         place = (record.timestamp_ms if is_meant else 0, record.partition)
         known = newest.get(record.key)
