@@ -60,6 +60,15 @@ def test_of_two_lists_the_newer_has_the_greater_offset():
     assert lists.offset_of(None) == -1
 
 
+def test_the_lists_that_were_written_longest_ago_go_first():
+    lists = Lists(most=2)
+    for offset, user_id in enumerate([EVERYONE, "ada", "ben", "ada", "cy", "cy"]):
+        lists.put(user_id, list_of(user_id, NOW + HOUR), offset)
+    shown = {user_id: lists.of(user_id, NOW).user_id for user_id in ("ada", "ben", "cy")}
+    assert shown == {"ada": "ada", "ben": EVERYONE, "cy": "cy"}
+    assert lists.shoppers == 2
+
+
 def test_a_list_with_a_new_kind_of_reason_is_read_and_one_that_is_none_is_not():
     reason = ShownReason(kind="of the future", text="Fresh.")
     item = ShownItem(

@@ -6,6 +6,7 @@ that this release does not know is shown all the same.
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from datetime import datetime
 from itertools import islice
 from typing import NamedTuple
@@ -15,7 +16,10 @@ from msgspec import Struct
 from schemas.codec import InvalidEvent, decode
 from schemas.topics import RECOMMENDATIONS
 from stylecore.recommend import EVERYONE
-from workers.telemetry import log
+from workers.telemetry import OncePerMinute, log
+
+LISTS_KEPT = 250_000
+"""A gigabyte of them."""
 
 
 class ShownReason(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -56,16 +60,26 @@ class _Listed(NamedTuple):
 
 
 class Lists:
-    """Every shopper's list, and that for everyone. Used by the event loop's thread alone."""
+    """The newest lists, and that for everyone. Used by the event loop's thread alone.
 
-    def __init__(self) -> None:
-        self._listed: dict[str, _Listed] = {}
+    Over `most` the list goes that was written longest ago: its shopper sees that for everyone.
+    """
+
+    def __init__(self, most: int = LISTS_KEPT) -> None:
+        self._most = most
+        self._listed: OrderedDict[str, _Listed] = OrderedDict()
+        self._may_tell = OncePerMinute()
 
     def put(self, user_id: str, value: bytes | None, offset: int) -> None:
         """Take a record of the topic; the newest is the last."""
         self._listed.pop(user_id, None)
         if value is not None:
             self._listed[user_id] = _Listed(value, offset)
+        if self.shoppers > self._most:
+            oldest = next(shopper for shopper in self._listed if shopper != EVERYONE)
+            del self._listed[oldest]
+            if self._may_tell("lists"):
+                log.warning("lists_dropped", most=self._most, oldest=oldest)
 
     def of(self, user_id: str, now: datetime) -> ShownList | None:
         """The shopper's list while it is valid, else that for everyone, or None without either.
