@@ -242,7 +242,8 @@ def _climbs(path: str) -> bool:
 
 def _refusal(uri: str, allowed_prefixes: Sequence[str]) -> NotFetchable:
     allowed = ", ".join(allowed_prefixes) or "none"
-    return NotFetchable(f"{uri} is under no allowed prefix ({allowed})")
+    hint = "; write a space as %20" if uri.startswith(WEB) and " " in uri else ""
+    return NotFetchable(f"{uri} is under no allowed prefix ({allowed}){hint}")
 
 
 def _remote(prefixes: Sequence[str]) -> tuple[str, ...]:

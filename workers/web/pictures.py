@@ -19,6 +19,8 @@ from workers.settings import Settings
 
 WIDTHS = (160, 320, 480, 640, 960)
 """Pixels of the shorter side that can be asked for; never more than the picture has."""
+FETCH_SECONDS = 5.0
+"""A host that does not answer must not keep other pictures waiting for long."""
 KEPT = 3000
 """Made pictures that are kept, of 5 to 60 kB each."""
 FORMATS = {
@@ -48,7 +50,7 @@ class Pictures:
             uri,
             allowed_prefixes=self._prefixes,
             max_bytes=self._bounds.max_bytes,
-            seconds=self._bounds.fetch_seconds,
+            seconds=min(self._bounds.fetch_seconds, FETCH_SECONDS),
             networks=self._bounds.allowed_networks,
         )
 
