@@ -289,7 +289,7 @@ class Store:
         """
         try:
             yield
-        except StylecastError:
+        except (StylecastError, MemoryError):
             raise
         except (FileNotFoundError, IsADirectoryError, NotADirectoryError) as problem:
             if what == "write":
