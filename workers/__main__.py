@@ -41,6 +41,13 @@ COMMANDS = (
 )
 """Each a module of workers.commands, with a function of that name or an `app`."""
 
+EXTRAS = {
+    "onnxruntime": "pip install 'stylecast[cpu]', or 'stylecast[gpu]' where an NVIDIA GPU is",
+    "torch": "pip install 'stylecast[train]'",
+    "onnx": "pip install 'stylecast[train]'",
+}
+"""How to install what not every command needs."""
+
 
 def main() -> None:
     """Run the command line; a failure that we know is one line on standard error."""
@@ -56,6 +63,10 @@ def main() -> None:
         make_app(sys.argv[1:])()
     except StylecastError as problem:
         fail(str(problem))
+    except ModuleNotFoundError as problem:
+        if problem.name not in EXTRAS:
+            raise
+        fail(f"the package {problem.name} is not installed: {EXTRAS[problem.name]}")
     except KafkaException as problem:
         fail(f"Kafka: {problem.args[0].str()}")
     except KeyboardInterrupt:

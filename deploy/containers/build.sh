@@ -33,7 +33,7 @@ make_wheels() {
   folder=$cache/wheels-$key
   if [ ! -e "$folder/pip.conf" ]; then
     find "$cache" -maxdepth 1 -name 'wheels-*' -mtime +1 -exec rm -rf {} +
-    "$python" -m pip wheel --quiet --wheel-dir "$folder" --constraint constraints.txt '.[local]' hatchling "$@" >&2
+    "$python" -m pip wheel --quiet --wheel-dir "$folder" --constraint constraints.txt '.[cpu,local]' hatchling "$@" >&2
     rm -f "$folder"/stylecast-*.whl
     printf '[global]\nno-index = true\nfind-links = /wheels\n' > "$folder/pip.conf"
   fi
