@@ -292,7 +292,10 @@ class PreferencesHandler:
             shoppers = list(itertools.compress(shoppers, shows))
             lists = lists.of(shows)
         items = self._encoder_of(assortment).encode(lists)
-        return list(swept_outputs(self._settings, shoppers, items, assortment, now))
+        same = self._sweep.redrawn is not None
+        return list(
+            swept_outputs(self._settings, shoppers, items, assortment, now, same_products=same)
+        )
 
     def _list_for_everyone(self, assortment: Assortment, now: datetime) -> list[Output]:
         """The list, where it shows anything else than before, is by other factors, or has aged."""

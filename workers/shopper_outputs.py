@@ -115,13 +115,20 @@ def swept_outputs(
     items: Sequence[bytes],
     assortment: Assortment,
     now: datetime,
+    *,
+    same_products: bool,
 ) -> Iterator[Output]:
-    """Lists that follow from no input but the edition; shoppers come with their partitions."""
+    """Lists that follow from no input; shoppers come with their partitions.
+
+    Where the products are the same and only their pictures are others, a list is still caused by
+    the shopper's last action: who waits for the list of a click finds it.
+    """
     sheet = Sheet(settings, RECOMMENDATIONS)
     for (number, state), encoded in zip(shoppers, items, strict=True):
         raw = msgspec.Raw(encoded)
         place = (number, in_place_of_offset(now))
-        found = list_event(settings, state.user_id, raw, assortment, now, place)
+        last = state.recent_events[-1].event_id if same_products and state.recent_events else None
+        found = list_event(settings, state.user_id, raw, assortment, now, place, last)
         headers = [*sheet.headers(now), ("ce_id", found.recommendation_id.encode())]
         yield _output(sheet, state.user_id.encode(), encode(found), headers, number)
 

@@ -89,6 +89,8 @@ def test_new_pictures_reach_the_lists_of_idle_shoppers_and_of_everyone(
             )
     assert latest(read_all(settings, USER_STATES)) == states
     lists = [record for record in read_all(settings, RECOMMENDATIONS) if record.key == b"ann"]
+    causes = {decode(Recommendations, record.value).caused_by for record in lists}
+    assert causes == {"event-0"}, "who waits for the list of a click finds it"
     assert len(lists) <= 1 + 24 / 2, "a list is not written for each picture"
 
 
