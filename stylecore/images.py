@@ -119,8 +119,8 @@ def read_picture(
 ) -> tuple[Image.Image, tuple[str, ...]]:
     """The upright picture in RGB or RGBA as a viewer shows it, in sRGB, and notes.
 
-    Of an animation the fullest early frame is taken. A JPEG may come smaller, not below twice the
-    `short_side`. Raises NotAPhoto.
+    Of an animation the fullest early frame is taken. With a `short_side` a picture may come
+    smaller, not below twice of it. Raises NotAPhoto.
     """
     try:
         _check_size(webp_canvas(data), max_pixels)
@@ -131,7 +131,7 @@ def read_picture(
             check_whole(
                 whole, opened, lambda other: _pixels_of(read(other)), had_end=not lacked_end
             )
-            picture, notes = _shown(opened, stated, max_pixels)
+            picture, notes = _shown(opened, stated, max_pixels, short_side)
     except (NotAPhoto, LacksPixels, UnreadSamples) as problem:
         raise NotAPhoto(str(problem)) from problem
     except UnidentifiedImageError as problem:
@@ -171,13 +171,16 @@ def photo_of(
     )
 
 
+_GAP = 3.0
+"""Times that a picture stays larger than wanted when whole pixels are averaged first."""
+_ORIENTATION = 0x0112
 _FILTER = Image.Resampling.BILINEAR
 """Of alpha: never outside of what it was."""
 
 
 def _resized(picture: Image.Image, short_side: int) -> Image.Image:
     size = working_size(picture.size, short_side)
-    return picture.resize(size, Image.Resampling.LANCZOS, reducing_gap=3.0)
+    return picture.resize(size, Image.Resampling.LANCZOS, reducing_gap=_GAP)
 
 
 def working_size(size: tuple[int, int], short_side: int) -> tuple[int, int]:
@@ -269,13 +272,34 @@ def _pixels_of(loading: AbstractContextManager[Image.Image]) -> Pixels:
 
 
 def _shown(
-    opened: Image.Image, stated: Stated, max_pixels: int
+    opened: Image.Image, stated: Stated, max_pixels: int, short_side: int | None
 ) -> tuple[Image.Image, tuple[str, ...]]:
     """An opened file's picture as a viewer shows it, and notes."""
-    upright = ImageOps.exif_transpose(_fullest(opened, max_pixels))
-    shallow, scaled = eight_bits(upright, opened, png_depth(stated.data))
-    picture, notes = to_srgb(shallow, stated)
+    frame = _fullest(opened, max_pixels)
+    shallow, scaled = eight_bits(frame, opened, png_depth(stated.data))
+    small = _reduced(shallow, short_side)
+    if small is not opened:  # a TIFF's orientation stays behind with its tags
+        small.getexif()[_ORIENTATION] = opened.getexif().get(_ORIENTATION, 1)
+    picture, notes = to_srgb(ImageOps.exif_transpose(small), stated)
     return picture, (*notes, SCALED) if scaled else tuple(notes)
+
+
+def _reduced(picture: Image.Image, short_side: int | None) -> Image.Image:
+    """The picture as many times smaller as `_resized` makes it first, before all that costs."""
+    if short_side is None:
+        return picture
+    wanted = working_size(picture.size, short_side)
+    scale = min(side / new for side, new in zip(picture.size, wanted, strict=True))
+    factor = int(scale / _GAP)
+    if factor < 2:
+        return picture
+    if picture.mode in ("P", "PA", "1"):
+        flat = picture.convert("RGBA" if picture.has_transparency_data else "RGB")
+    elif "transparency" in picture.info:
+        flat = picture.convert("LA" if picture.mode == "L" else "RGBA")
+    else:
+        flat = picture
+    return flat.reduce(factor)
 
 
 def _fullest(opened: Image.Image, max_pixels: int) -> Image.Image:

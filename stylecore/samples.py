@@ -73,12 +73,12 @@ def _check_filled(picture: Image.Image) -> None:
 def _from_sixteen(
     picture: Image.Image, opened: Image.Image, transparent: int | None
 ) -> tuple[Image.Image, bool]:
-    levels = np.asarray(picture).astype(np.uint16)
+    levels = np.asarray(picture).astype(np.uint16, copy=False)
     most = _most(levels, opened)
-    scaled = np.minimum(levels.astype(np.float32) * np.float32(255 / most) + np.float32(0.5), 255)
+    shown = np.minimum(np.arange(2**_DEEP) * (255 / most) + 0.5, 255).astype(np.uint8)
     if _tag(opened, _PHOTOMETRIC) == 0:
-        scaled = 255 - scaled
-    grey = Image.fromarray(scaled.astype(np.uint8))
+        shown = 255 - shown
+    grey = Image.fromarray(shown[levels])
     if transparent is not None:
         opaque = np.where(levels == transparent, np.uint8(0), np.uint8(255))
         grey.putalpha(Image.fromarray(opaque))

@@ -234,3 +234,25 @@ def test_a_written_picture_reads_back_nearly_the_same():
     data, media_type = encode(pixels)
     assert media_type == "image/webp"
     assert np.abs(load(data).astype(int) - pixels).mean() < 3
+
+
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "P", "L", "LA", "1", "CMYK", "I;16"])
+def test_a_picture_much_larger_than_wanted_is_the_same_made_smaller_first(mode):
+    large = left_red_right_blue(800, 400)
+    if mode in ("RGBA", "LA"):
+        large.putalpha(half_of(0, 255, "L", large.size))
+    if mode == "I;16":
+        large = Image.fromarray(np.asarray(large.convert("L")).astype(np.uint16) * 257)
+    else:
+        large = large.convert(mode)
+    exif = Image.Exif()
+    exif[0x0112] = 3
+    data = file_of(large, "TIFF", exif=exif)
+    small = decode(data, short_side=40, max_pixels=10**6)
+    whole = decode(data, short_side=400, max_pixels=10**6)
+    for left in (0, 40):  # half of the picture each: palettes and bits are dithered
+        found = small.pixels[:, left + 5 : left + 35].mean(axis=(0, 1))
+        there = whole.pixels[:, 10 * left + 50 : 10 * left + 350].mean(axis=(0, 1))
+        assert np.abs(found - there).max() < 3
+    if mode in ("RGBA", "LA"):
+        assert (small.alpha[20, 5], small.alpha[20, 75]) == (255, 0)
