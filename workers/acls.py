@@ -8,21 +8,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 import yaml
 from confluent_kafka.admin import (
     AclBinding,
+    AclBindingFilter,
     AclOperation,
     AclPermissionType,
     ResourcePatternType,
     ResourceType,
 )
 
+from schemas.topics import TOPICS, dead_letter_topic
 from stylecore.errors import SettingsError
-from workers.admin import TIMEOUT_SECONDS, admin_client, answer
+from workers.admin import TIMEOUT_SECONDS, Refused, admin_client, answer
 from workers.settings import Settings
+from workers.topics import topic_name
 
 Operation = Literal["read", "write", "create", "describe", "describe_configs", "delete"]
 Rights = dict[str, list[Operation]]
@@ -91,6 +94,59 @@ def apply_acls(settings: Settings, wanted: list[Grant]) -> None:
     done = admin.create_acls([_binding(grant) for grant in wanted], request_timeout=TIMEOUT_SECONDS)
     for binding, future in done.items():
         answer(f"cannot grant {binding.principal} rights on {binding.name}", future.result)
+
+
+def silenced_workers(settings: Settings) -> list[str] | None:
+    """Principals that may read in a worker's group and not write its dead letters, in words.
+
+    None where the cluster has no access rights, or does not show them to this principal. Raises
+    Transient.
+    """
+    anyone: Any = None  # librdkafka's types say str
+    anything = AclBindingFilter(
+        ResourceType.ANY,
+        anyone,
+        ResourcePatternType.ANY,
+        anyone,
+        anyone,
+        AclOperation.ANY,
+        AclPermissionType.ANY,
+    )
+    admin = admin_client(settings)
+    try:
+        future = admin.describe_acls(anything, request_timeout=TIMEOUT_SECONDS)
+        acls: list[AclBinding] = answer("cannot read the access rights", future.result)
+    except Refused:
+        return None
+    return [
+        f"{principal} may not write to {letters}"
+        for topic in TOPICS
+        if topic.dead_letters_of
+        for letters in [topic_name(settings, dead_letter_topic(topic.name))]
+        for group in [settings.kafka.topic_prefix + topic.dead_letters_of]
+        for principal in sorted({acl.principal for acl in acls})
+        if _may(acls, principal, AclOperation.READ, ResourceType.GROUP, group)
+        and not _may(acls, principal, AclOperation.WRITE, ResourceType.TOPIC, letters)
+    ]
+
+
+def _may(
+    acls: list[AclBinding], principal: str, operation: AclOperation, kind: ResourceType, name: str
+) -> bool:
+    """Whether a principal is allowed an operation, and not denied it as well."""
+    found = {
+        acl.permission_type
+        for acl in acls
+        if acl.restype == kind
+        and acl.principal in (principal, "User:*")
+        and acl.operation in (operation, AclOperation.ALL)
+        and (
+            name.startswith(acl.name)
+            if acl.resource_pattern_type == ResourcePatternType.PREFIXED
+            else acl.name in (name, "*")
+        )
+    }
+    return found == {AclPermissionType.ALLOW}
 
 
 def _binding(grant: Grant) -> AclBinding:

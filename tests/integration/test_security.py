@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 import urllib.request
@@ -10,7 +11,14 @@ from pathlib import Path
 
 import pytest
 from confluent_kafka import KafkaError, KafkaException, Producer
-from confluent_kafka.admin import AdminClient
+from confluent_kafka.admin import (
+    AclBindingFilter,
+    AclOperation,
+    AclPermissionType,
+    AdminClient,
+    ResourcePatternType,
+    ResourceType,
+)
 from helpers import wait_until
 from integration.shop import (
     PARTITIONS,
@@ -33,9 +41,11 @@ from schemas.topics import (
     PREFERENCE_MODELS,
     RECOMMENDATIONS,
     STYLIZED,
+    dead_letter_topic,
 )
-from stylecore.errors import Permanent, Transient
-from workers.acls import apply_acls, grants, read_acls
+from stylecore.errors import Permanent, StylecastError, Transient
+from workers.acls import apply_acls, grants, read_acls, silenced_workers
+from workers.commands import doctor
 from workers.publisher import Publisher
 from workers.settings import load_settings
 from workers.topics import apply_topics, require_topics
@@ -126,6 +136,34 @@ def test_every_worker_works_with_its_own_rights(broker, swapped, tmp_path):
     told = "".join(path.read_text() for path in (tmp_path / "logs").iterdir())
     assert SECRET not in told + "".join(measured)
     assert "AUTHORIZATION" not in told.upper()
+
+
+def test_the_doctor_finds_a_worker_that_may_not_write_its_dead_letters(broker):
+    settings = load_settings(kafka=broker.by_certificate("admin"))
+    assert "may write to them" in doctor._dead_letters(settings)
+    admin = AdminClient({**settings.kafka.librdkafka(), "log_level": 0})
+    right = AclBindingFilter(
+        ResourceType.TOPIC,
+        dead_letter_topic(JOBS.name),
+        ResourcePatternType.LITERAL,
+        "User:CN=stylecast-stylize",
+        None,
+        AclOperation.WRITE,
+        AclPermissionType.ALLOW,
+    )
+    ((_, deleted),) = admin.delete_acls([right]).items()
+    assert len(deleted.result()) == 1
+    try:
+        told = f"User:CN=stylecast-stylize may not write to {dead_letter_topic(JOBS.name)}"
+        wait_until(lambda: silenced_workers(settings) == [told])
+        with pytest.raises(StylecastError, match=re.escape(told)):
+            doctor._dead_letters(settings)
+    finally:
+        apply_acls(settings, list(grants(settings, read_acls(ACLS))))
+    wait_until(lambda: silenced_workers(settings) == [])
+    operator = load_settings(kafka=fields_of(broker, "operator"))
+    assert not silenced_workers(operator)
+    assert doctor._dead_letters(operator)
 
 
 @pytest.mark.parametrize("by_certificate", [False, True])

@@ -81,7 +81,10 @@ def _flow(settings: Settings) -> list[Finding]:
     """What can be looked at where the topics are there."""
     if not _look("topics", _topics, settings, "").ok:
         return []
-    remedy = "set max.message.bytes of the dead-letter topic to that of its input"
+    remedy = (
+        "set max.message.bytes of the dead-letter topic to that of its input, and grant the right "
+        "with `stylecast topics acls deploy/acls.yaml --apply`"
+    )
     try:
         workers = _workers(settings)
     except StylecastError as problem:
@@ -207,6 +210,7 @@ def _poisoned(group: str, part: PartitionLag, prefix: str) -> Finding:
 
 
 def _dead_letters(settings: Settings) -> str:
+    from workers.acls import silenced_workers
     from workers.topics import largest_records
 
     limits = largest_records(settings)
@@ -215,6 +219,8 @@ def _dead_letters(settings: Settings) -> str:
         for topic in limits
         if (letters := dead_letter_topic(topic)) in limits and limits[letters] < limits[topic]
     ]
-    if smaller:
-        raise StylecastError("; ".join(smaller[:3]))
-    return "their topics take what the inputs do"
+    silenced = silenced_workers(settings)
+    if smaller or silenced:
+        raise StylecastError("; ".join([*smaller, *(silenced or [])][:3]))
+    rights = "" if silenced is None else ", and their workers may write to them"
+    return f"their topics take what the inputs do{rights}"
