@@ -1,6 +1,8 @@
 """Pictures look as in a viewer, whatever their colour profile; a broken one is passed over."""
 
+import random
 import struct
+from collections import Counter
 from contextlib import closing
 
 import numpy as np
@@ -251,3 +253,25 @@ def test_it_is_upright_as_well():
     data = file_of(RGB, "JPEG", icc_profile=rgb_profile("prophoto"), exif=exif, **SAVED["JPEG"])
     turned = fields(RGB)[::-1]
     assert apart(fields(load(data).pixels), shown(turned, "prophoto")) < 2
+
+
+def test_bent_profiles_are_heeded_or_passed_over_and_nothing_else():
+    chance = random.Random(1)
+    kinds = {"RGB": rgb_profile("prophoto"), "L": grey_profile(1.8), "CMYK": cmyk_profile()}
+    notes = Counter()
+    for _ in range(300):
+        mode, profile = chance.choice(list(kinds.items()))
+        bent = bytearray(profile)
+        for _ in range(chance.choice((1, 3, 10))):
+            bent[chance.randrange(len(bent))] = chance.choice((0, 1, 127, 128, 255))
+        data = file_of(RGB.convert(mode), "JPEG", icc_profile=bytes(bent))
+        notes.update(decode(data, short_side=64, max_pixels=10_000).notes)
+    assert notes[CONVERTED] > 30
+    assert notes[IGNORED] > 30
+
+
+def test_a_grey_picture_with_a_profile_of_colours_is_shown_as_it_is():
+    grey = quarters([20, 90, 160, 240], "L")
+    photo = load(file_of(grey, "PNG", icc_profile=rgb_profile("prophoto")))
+    assert np.abs(fields(photo.pixels)[:, 0] - [20, 90, 160, 240]).max() < 2
+    assert photo.notes == (IGNORED,)
