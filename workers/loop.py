@@ -49,7 +49,7 @@ from workers.telemetry import (
     log,
     stage,
 )
-from workers.topics import topic_ids
+from workers.topics import principal, topic_ids
 from workers.tracing import traced
 from workers.transaction import (
     PATIENCE_SECONDS,
@@ -252,7 +252,10 @@ class Session:
     def _consume(self) -> list[Record]:
         first = self._consumer.consume(1, IDLE_SECONDS)
         rest = self._consumer.consume(self._batch_records - 1, GATHER_SECONDS) if first else []
-        return [record_of(message) for message in first + rest if not is_event(message)]
+        try:
+            return [record_of(message) for message in first + rest if not is_event(message)]
+        except Refused as problem:
+            raise Refused(f"{principal(self._settings)}: {problem}") from problem
 
     def _handle(self, records: list[Record], metadata: Any) -> None:
         for topic, count in Counter(record.topic for record in records).items():

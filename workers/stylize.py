@@ -165,7 +165,9 @@ def photo_loader(
 
 
 class StylizeHandler:
-    """Jobs to records. Keeps nothing between batches: what was drawn lies in the store."""
+    """Jobs to records. Between batches it only knows whether the generator is announced: what was
+    drawn lies in the store.
+    """
 
     def __init__(
         self, settings: Settings, studio: Studio, suspects: Suspects, budget: FetchBudget
@@ -175,12 +177,14 @@ class StylizeHandler:
         self._studio = studio
         self._suspects = suspects
         self._announced = False
+        self._is_announcing = False
+        """Whether the batch in hand announces the generator."""
         self.topics = (topic_name(settings, JOBS),)
 
     def process(self, records: Sequence[Record]) -> list[Output]:
         """The renders of a batch of jobs, and its dead letters. Raises Transient."""
         self._budget.renew()
-        return self._suspects.guard(records, self._work)
+        return self._announcement() + self._suspects.guard(records, self._work)
 
     def _work(self, records: Sequence[Record]) -> list[Output]:
         now = datetime.now(UTC)
@@ -195,10 +199,14 @@ class StylizeHandler:
         return outputs
 
     def idle(self) -> list[Output]:
-        """Announce the generator in use, once."""
+        """Announce the generator where no batch has."""
+        return self._announcement()
+
+    def _announcement(self) -> list[Output]:
+        """The generator in use, until a transaction with it has committed."""
         if self._announced:
             return []
-        self._announced = True
+        self._is_announcing = True
         announcement = generator_announcement(self._studio.engine)
         now = datetime.now(UTC)
         return [output_of(self._settings, GENERATOR_MODELS, announcement, source=SOURCE, now=now)]
@@ -235,10 +243,13 @@ class StylizeHandler:
         """Jobs need no state."""
 
     def committed(self) -> None:
-        """Jobs need no state."""
+        """Jobs need no state; the generator is announced now."""
+        self._announced |= self._is_announcing
+        self._is_announcing = False
 
     def aborted(self) -> None:
         """Jobs need no state; what was drawn is found again by its key."""
+        self._is_announcing = False
 
     def close(self) -> None:
         """Nothing is open."""

@@ -261,13 +261,17 @@ def require_topics(settings: Settings, names: list[str]) -> None:
         )
 
 
+def principal(settings: Settings) -> str:
+    """As whom the cluster knows this client."""
+    name = settings.kafka.librdkafka().get("sasl.username")
+    return f"User:{name}" if name else "the principal of this client's certificate"
+
+
 def missing_right(settings: Settings, operation: str, resource: str) -> str:
     """Who may not do what with which resource, and the remedy."""
-    name = settings.kafka.librdkafka().get("sasl.username")
-    who = f"User:{name}" if name else "the principal of this client's certificate"
     return (
-        f"{who} may not {operation} {resource} (or it does not exist): grant the right, "
-        "`stylecast topics acls deploy/acls.yaml` prints all that are needed"
+        f"{principal(settings)} may not {operation} {resource} (or it does not exist): "
+        "grant the right, `stylecast topics acls deploy/acls.yaml` prints all that are needed"
     )
 
 

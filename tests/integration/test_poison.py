@@ -50,8 +50,8 @@ from workers.lag import collect_lag
 from workers.loop import run_worker
 from workers.publisher import Publisher
 from workers.records import Output, output_of
-from workers.settings import Settings
-from workers.telemetry import Health
+from workers.settings import LogSettings, Settings
+from workers.telemetry import Health, configure_logging
 from workers.topics import topic_name
 
 pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("topics")]
@@ -240,6 +240,7 @@ def _demand():
 
 
 def test_records_over_which_a_handler_fails_are_set_aside_and_each_other_counts_once(settings):
+    configure_logging(LogSettings())  # the test's own log would print every local of each traceback
     values = [b"poison" if number % 17 == 5 else b"%d" % number for number in range(100)]
     poisons = values.count(b"poison")
     with Publisher(settings, "/test") as publisher:
