@@ -118,6 +118,8 @@ def silenced_workers(settings: Settings) -> list[str] | None:
         acls: list[AclBinding] = answer("cannot read the access rights", future.result)
     except Refused:
         return None
+    if not acls:
+        return None
     return [
         f"{principal} may not write to {letters}"
         for topic in TOPICS
