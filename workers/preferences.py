@@ -155,6 +155,7 @@ class PreferencesHandler:
         for first in range(0, len(states), COUNTED_AT_ONCE):
             self._shelves.popularity.count_states(states[first : first + COUNTED_AT_ONCE], now)
         self._counted |= new
+        self._shelves.look_at_popularity()
 
     def revoked(self, partitions: Sequence[TopicPartition]) -> None:
         """Forget the states of these partitions."""

@@ -94,7 +94,11 @@ class Shelves:
         return self._priors
 
     def _is_time_for_popularity(self) -> bool:
-        return self._clock() - self._counted_at > REARRANGE_SECONDS
+        return self._priors is None or self._clock() - self._counted_at > REARRANGE_SECONDS
+
+    def look_at_popularity(self) -> None:
+        """Take up popularity with the next assortment: states of whole partitions were counted."""
+        self._priors = None
 
     def close(self) -> None:
         """End the connection."""
