@@ -88,3 +88,9 @@ def test_the_report_is_one_file_escapes_titles_and_says_why_a_render_lacks(outco
     sources = re.findall(r'(?:src|href)="([^"]*)"', html)
     assert sources
     assert all(source.startswith("data:image/webp") for source in sources)
+
+
+def test_a_limit_takes_products_of_as_many_categories_as_it_can():
+    few = sample_products(6)
+    assert len({product.category for product in few}) == len(few) == 6
+    assert len(sample_products(1_000)) == len(sample_products())

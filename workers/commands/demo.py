@@ -16,7 +16,9 @@ def demo(
     products: Annotated[
         Path | None, typer.Option(help="A folder of photos; its sub-folders are categories.")
     ] = None,
-    limit: Annotated[int, typer.Option(min=1, help="Photos taken from the folder.")] = 48,
+    limit: Annotated[
+        int, typer.Option(min=1, help="Products at most, spread over the categories.")
+    ] = 48,
     output: Annotated[Path, typer.Option(help="Folder to write to.")] = Path("output"),
     shoppers: Annotated[int, typer.Option(min=3, help="Simulated shoppers.")] = 40,
     seed: Annotated[int, typer.Option(min=0, help="Of the shoppers' tastes.")] = 7,
@@ -33,7 +35,7 @@ def demo(
 
     console = Console(stderr=as_json)
     if products is None:
-        chosen = sample_products()
+        chosen = sample_products(limit)
     else:
         chosen = folder_products(
             products, limit, lambda why: typer.echo(f"left out: {why}", err=True)
@@ -46,7 +48,3 @@ def demo(
     for name, value in summary_of(outcome).items():
         console.print(f"{name:28}{value}", highlight=False)
     console.print(f"\nLook at {script.output / 'report.html'}", soft_wrap=True)
-
-
-def _left_out(why: str) -> None:
-    typer.echo(f"left out: {why}", err=True)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain, islice, zip_longest
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 
@@ -14,6 +15,8 @@ from stylecore.errors import Permanent
 from stylecore.images import MIN_SIDE, NotAPhoto, read_picture
 from workers.photos import PHOTO_KINDS, NotTaken, check_kind, files_below
 
+T = TypeVar("T")
+
 HERE = Path(__file__).resolve()
 SAMPLE_FOLDERS = (HERE.parents[1] / "samples", HERE.parents[2] / "deploy" / "samples" / "photos")
 """In an installed package and in a clone."""
@@ -21,12 +24,21 @@ DEFAULT_LIMIT = 48
 MAX_PIXELS = 50_000_000
 
 
-def sample_products() -> list[Product]:
-    """The products that ship with the project. Raises Permanent where they do not."""
+def sample_products(limit: int = DEFAULT_LIMIT) -> list[Product]:
+    """At most `limit` of the products that ship with the project, spread over their categories.
+
+    Raises Permanent where they do not ship.
+    """
     for folder in SAMPLE_FOLDERS:
         catalogue = folder / "products.jsonl"
         if catalogue.exists():
-            return [_sample(line, folder) for line in catalogue.read_text().splitlines()]
+            found = [_sample(line, folder) for line in catalogue.read_text().splitlines()]
+            if limit >= len(found):
+                return found
+            by_category: dict[str, list[Product]] = defaultdict(list)
+            for product in found:
+                by_category[product.category].append(product)
+            return list(islice(_in_turns(by_category.values()), limit))
     raise Permanent("the sample photos are not installed; give --products FOLDER")
 
 
@@ -41,12 +53,17 @@ def folder_products(
     by_category: dict[str, list[Path]] = defaultdict(list)
     for path in files_below(folder):
         by_category[_category(path, folder)].append(path)
-    turns = chain.from_iterable(zip_longest(*by_category.values()))
-    readable = (path for path in turns if path is not None and _is_readable(path, tell))
+    readable = (path for path in _in_turns(by_category.values()) if _is_readable(path, tell))
     chosen = list(islice(readable, limit))
     if not chosen:
         raise Permanent(f"no photos ({PHOTO_KINDS}) under {folder}")
     return [_product(path, folder, number) for number, path in enumerate(chosen, start=1)]
+
+
+def _in_turns(groups: Iterable[Sequence[T]]) -> Iterator[T]:
+    """The first of each group, then the second of each, and so on."""
+    turns = chain.from_iterable(zip_longest(*groups))
+    return (item for item in turns if item is not None)
 
 
 def _is_readable(path: Path, tell: Callable[[str], None]) -> bool:
