@@ -200,10 +200,10 @@ def rank_of_last(factors: Factors, state: UserState) -> int:
 
 
 def test_a_refit_is_encoded_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    encodings = []
+    older, encodings = parent(), []
     encode = artifact.encode
     monkeypatch.setattr(artifact, "encode", lambda made: encodings.append(made) or encode(made))
-    found: Refit = refit_of(now(), shop(), parent())
+    found: Refit = refit_of(now(), shop(), older)
     assert len(encodings) == 1
     assert found.artifact.content == encode(found.factors)
     assert found.factors.version == artifact.version_of(found.artifact.digest)
