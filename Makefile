@@ -19,7 +19,7 @@ endif
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev setup-browser demo check test deploy-test bench soak chaos chaos-mutants fuzz clean
+.PHONY: help setup setup-dev setup-browser demo check test deploy-test lowest bench soak chaos chaos-mutants fuzz clean
 
 help: ## This list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -57,6 +57,15 @@ deploy-test: setup-dev setup-browser ## Alerts, dashboards, containers: with the
 	deploy/install-debian-packages.sh
 	$(BIN)/pytest -n $(PROCESSES) --dist loadfile -m deploy tests/deploy
 
+lowest: setup-dev ## The quick tests with the oldest packages that pyproject.toml allows
+	$(BIN)/uv venv --quiet --clear --python $(BIN)/python .lowest
+	VIRTUAL_ENV=.lowest $(BIN)/uv pip install --quiet --resolution lowest-direct -e '.[cpu,local,video,s3]'
+	VIRTUAL_ENV=.lowest $(BIN)/uv pip install --quiet -c constraints.txt \
+	  cryptography flask flask-cors hypothesis jsonschema 'moto[s3]' onnx psutil pytest pytest-timeout pytest-xdist scikit-image testcontainers
+	.lowest/bin/python -m pytest -q -n $(PROCESSES) --dist loadfile -W ignore::DeprecationWarning \
+	  -m "not integration and not training and not data and not deploy" tests/schemas tests/workers tests/stylecore \
+	  --ignore=tests/stylecore/gan --ignore=tests/stylecore/evaluation
+
 bench: setup-dev setup-browser ## Ratios to baselines in one run: [OUTPUT=folder] [ONLY=name]
 	$(BIN)/python tests/benchmarks --output "$(OUTPUT)" $(if $(ONLY),--only "$(ONLY)")
 	$(if $(ONLY),,$(BIN)/pytest -q -s -m timed tests/web)
@@ -75,7 +84,7 @@ fuzz: setup-dev ## Seeded mutants of photos and records: [COUNT=10000] [RECORDS=
 	HOSTILE_JOBS=300 $(BIN)/pytest -q --timeout 1800 tests/hostile/test_worker_pictures.py
 
 clean: ## Remove the environment and what the tools left
-	rm -rf $(VENV) output .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) .lowest output .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 $(VENV)/bin/uv:
 	$(PYTHON) -c 'import sys; sys.exit("Stylecast needs Python 3.11 or newer; set PYTHON=") if sys.version_info < (3, 11) else None'

@@ -2,7 +2,6 @@
 
 import io
 import threading
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
 import numpy as np
@@ -12,15 +11,14 @@ from PIL import Image
 
 from schemas.codec import encode
 from schemas.events import StyleDefinition, StyleRequest, StylizeJob
-from schemas.topics import JOBS
+from schemas.topics import GENERATOR_MODELS, JOBS
 from stylecore.errors import SettingsError, Transient
 from stylecore.fetch import NotFetchable
 from stylecore.store import Store
-from workers.crash_guard import Suspects
 from workers.loading import FetchBudget, loader
 from workers.records import Record
 from workers.settings import load_settings
-from workers.stylize import StylizeHandler, make_decoder, make_studio
+from workers.stylize import stylize_handlers
 
 HERE = ["127.0.0.0/8"]
 
@@ -126,12 +124,7 @@ def test_all_photos_and_references_of_a_batch_are_asked_for_at_once(tmp_path):
 
 
 def worked_off(settings, records):
-    stop, budget = threading.Event(), FetchBudget(settings.photos.patience_seconds)
-    decoder = make_decoder(settings)
-    try:
-        with ThreadPoolExecutor(4) as executor:
-            studio = make_studio(settings, executor, decoder, stop, budget)
-            handler = StylizeHandler(settings, studio, Suspects(studio.store), budget)
-            return handler.process(records)
-    finally:
-        decoder.close()
+    """What comes of the records; the generator's announcement is none of theirs."""
+    with stylize_handlers(settings, threading.Event()) as make_handler:
+        outputs = make_handler().process(records)
+    return [it for it in outputs if it.topic != GENERATOR_MODELS.name]
