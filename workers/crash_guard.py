@@ -13,11 +13,13 @@ worker twice in the very seconds in which it is tried alone.
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from uuid import uuid4
 
 import msgspec
+from confluent_kafka import KafkaException
 
 from schemas.codec import InvalidEvent, decode, encode
 from stylecore.errors import Permanent, Transient
@@ -33,6 +35,11 @@ FOLDER = "attempts"
 DEATHS = 2
 """Of a worker, over one record alone, until it is set aside."""
 _PROCESS = uuid4().hex
+
+MACHINE = frozenset(
+    {errno.EAGAIN, errno.EDQUOT, errno.EIO, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOSPC}
+)
+"""Errors of the operating system that no record is to blame for."""
 
 Work = Callable[[Sequence[Record]], list[Output]]
 
@@ -52,9 +59,11 @@ def bisect(
         work(records)
     except (Transient, Aborted, Fenced):
         raise
-    except Refused as problem:  # the cluster's fault, and no record's
+    except (Refused, KafkaException) as problem:  # the cluster's fault, and no record's
         raise Transient(str(problem)) from problem
     except Exception as problem:
+        if isinstance(problem, OSError) and problem.errno in MACHINE:
+            raise Transient(f"this machine is short of something: {problem}") from problem
         if len(records) > 1:
             half = len(records) // 2
             bisect(records[:half], work, set_aside)

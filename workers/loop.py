@@ -68,6 +68,8 @@ PROCESS_SECONDS = 300.0
 """As long as the group waits for a sign of life: who works longer has lost its partitions."""
 TOPICS_SECONDS = 10.0
 """Between two looks whether the input topics are still the same."""
+ANSWER_SECONDS = 2.0
+"""How long such a look waits: no batch is worked on meanwhile."""
 GONE_SECONDS = 60.0
 """A batch that failed and has not come again for so long is gone: retention has removed it."""
 COMMIT_SECONDS = 4 * (PATIENCE_SECONDS + REQUEST_SECONDS)
@@ -112,7 +114,7 @@ def _run_sessions(
                     session.step()
                     health.ready = session.is_settled and not session.is_stuck
                     pause.reset()
-        except (Fenced, Transient, Refused) as problem:
+        except (Fenced, Transient, Refused, KafkaException) as problem:
             pause.after(problem)
         except Permanent:
             raise
@@ -239,7 +241,7 @@ class Session:
             return
         self._ask_topics_at = time.monotonic() + TOPICS_SECONDS
         try:
-            found = topic_ids(self._admin, self._handler.topics)
+            found = topic_ids(self._admin, self._handler.topics, ANSWER_SECONDS)
         except (Transient, Refused):  # away or missing at this moment, which others tell
             return
         before, self._topic_ids = self._topic_ids or found, found

@@ -174,9 +174,11 @@ def topic_id(settings: Settings, name: str) -> str:
     return patiently(lambda: topic_ids(admin, [name])[name])
 
 
-def topic_ids(admin: AdminClient, names: Sequence[str]) -> dict[str, str]:
-    """The same of several topics, asked once. Raises Transient and Refused."""
-    asked = admin.describe_topics(TopicCollection([*names]), request_timeout=TIMEOUT_SECONDS)
+def topic_ids(
+    admin: AdminClient, names: Sequence[str], seconds: float = TIMEOUT_SECONDS
+) -> dict[str, str]:
+    """The same of several topics, asked once and for so long. Raises Transient and Refused."""
+    asked = admin.describe_topics(TopicCollection([*names]), request_timeout=seconds)
     return {
         name: str(answer(f"cannot describe {name}", future.result).topic_id)
         for name, future in asked.items()

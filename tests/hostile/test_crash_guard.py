@@ -1,11 +1,13 @@
 """A record that takes the worker down is found out alone and set aside; no other is."""
 
+import errno
 import os
 import subprocess
 import sys
 from datetime import UTC, datetime
 
 import pytest
+from confluent_kafka import KafkaError, KafkaException
 from helpers import wait_until
 from hostile.test_worker_pictures import job, outcomes
 from hypothesis import given
@@ -185,6 +187,8 @@ def test_records_that_fail_together_only_are_done_in_parts():
         (Fenced("replaced"), Fenced),
         (Refused("no right"), Transient),
         (MemoryError(), Transient),
+        (KafkaException(KafkaError(KafkaError._TRANSPORT)), Transient),
+        (OSError(errno.ENOSPC, "no space left"), Transient),
     ],
 )
 def test_what_is_no_records_fault_is_raised_and_nothing_set_aside(raised, expected):
