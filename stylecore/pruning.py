@@ -21,7 +21,9 @@ from stylecore.store import NotInStore, Store, StoredFile
 
 IMAGES = "images"
 POSTERS = "posters"
+DEAD_LETTERS = "dead-letters"
 FACTORS = "models/preferences"
+FOLDERS = (IMAGES, EMBEDDINGS, POSTERS, DEAD_LETTERS, FACTORS)
 OURS = re.compile(r"[0-9a-f]{64}|\..*")
 """Names of files that Stylecast wrote, those half written with a dot before them."""
 
@@ -46,11 +48,12 @@ def find_unneeded(
     The newest `keep_factors` artifacts stay in any case, to go back to. Raises Transient.
     """
     sidecars, of_sidecars, kept_sidecars, unreadable = _sidecars(store, named, written_before)
-    by_folder = {folder: _ours(store, folder) for folder in (IMAGES, EMBEDDINGS, POSTERS, FACTORS)}
+    by_folder = {folder: _ours(store, folder) for folder in FOLDERS}
     needed = {
         IMAGES: named | of_sidecars,
         EMBEDDINGS: named,
         POSTERS: named,
+        DEAD_LETTERS: named,
         FACTORS: named | _newest(store, by_folder[FACTORS], keep_factors),
     }
     blobs = {

@@ -18,6 +18,7 @@ from schemas.cloudevents import Headers, header, trace_id
 from schemas.codec import encode
 from schemas.topics import DEAD_LETTER_SUFFIX, dead_letter_topic
 from schemas.types import Sha256, Uri
+from stylecore.pruning import DEAD_LETTERS as DEAD_LETTERS_FOLDER
 from stylecore.store import Store
 from workers.records import Output, Record
 from workers.telemetry import CRASHES, DEAD_LETTERS, log
@@ -29,8 +30,6 @@ POINTER = f"{PREFIX}original.uri"
 """Header of a dead letter whose value is a Pointer."""
 TIMESTAMP = f"{PREFIX}original.timestamp"
 """Header with the record's timestamp where the dead letter has another one."""
-FOLDER = "dead-letters"
-"""Of the store, for what a dead-letter topic does not take."""
 MAX_MESSAGE = 2000
 MAX_LOGGED = 500
 """Characters of a log line's reason; the letter has the rest."""
@@ -182,13 +181,13 @@ class DeadLetters:
     def _pointer_to(self, letter: Output, most: int) -> Output:
         """The value goes to the store, and key and headers too where they are too large."""
         value = letter.value or b""
-        uri, digest = self._store.put_blob(FOLDER, value, ".bin")
+        uri, digest = self._store.put_blob(DEAD_LETTERS_FOLDER, value, ".bin")
         small = msgspec.structs.replace(letter, value=None)
         rest_uri = None
         if _size(small) > min(most, TOPIC_BYTES) // 2:
             own = [pair for pair in letter.headers if not pair[0].startswith(PREFIX)]
             rest = encode(Rest(key=letter.key, headers=own))
-            rest_uri, _ = self._store.put_blob(FOLDER, rest, ".json")
+            rest_uri, _ = self._store.put_blob(DEAD_LETTERS_FOLDER, rest, ".json")
             reasons = [pair for pair in letter.headers if pair[0].startswith(PREFIX)]
             small = msgspec.structs.replace(small, key=None, headers=reasons)
         pointer = Pointer(value_uri=uri, sha256=digest, bytes=len(value), rest_uri=rest_uri)

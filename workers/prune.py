@@ -20,13 +20,13 @@ from itertools import chain
 from msgspec import Struct
 
 from schemas.codec import InvalidEvent, decode
-from schemas.topics import JOBS, RECOMMENDATIONS, TOPICS, USER_STATES, Topic
+from schemas.topics import JOBS, RECOMMENDATIONS, TOPICS, USER_STATES, dead_letter_topic
 from schemas.types import Time
 from stylecore.pruning import Unneeded, find_unneeded, remove_if_old
 from stylecore.store import Store, StoredFile
 from workers.records import Record
 from workers.settings import Settings
-from workers.table import TableReader, partitions_of
+from workers.table import TableReader, partitions_of_names
 from workers.topics import topic_name
 
 SHA256 = re.compile(rb"(?<![0-9a-f])[0-9a-f]{64}(?![0-9a-f])")
@@ -36,6 +36,8 @@ NAMING = [
     if topic is JOBS or (topic.cleanup == "compact" and topic is not USER_STATES)
 ]
 """Shoppers' states name no files; jobs of the last days may name a photo that is a render."""
+LETTERS = [dead_letter_topic(topic.name) for topic in TOPICS if topic.dead_letters_of]
+"""Dead letters may point to records that are kept in the store."""
 
 
 class Limits(Struct, frozen=True):
@@ -67,30 +69,34 @@ class Names:
     def __init__(self, settings: Settings, now: datetime) -> None:
         """Raises Permanent where a topic is missing."""
         self._now = now
-        self._topics: dict[str, Topic] = {topic_name(settings, topic): topic for topic in NAMING}
-        self._reader = TableReader(settings, partitions_of(settings, NAMING))
+        self._is_table = {
+            topic_name(settings, topic): topic.cleanup == "compact" for topic in NAMING
+        }
+        self._is_table |= {topic_name(settings, name): False for name in LETTERS}
+        self._lists = topic_name(settings, RECOMMENDATIONS)
+        self._reader = TableReader(settings, partitions_of_names(settings, [*self._is_table]))
         self._by_key: dict[tuple[str, bytes | int | None], frozenset[bytes]] = {}
         self._listed: set[bytes] = set()
 
     def read(self) -> set[bytes]:
         """Every digest that is named, up to the topics' present end. Raises Transient."""
         for record in self._reader.read_to_end(threading.Event()):
-            self._take(record, self._topics[record.topic])
+            self._take(record)
         return self._listed.union(*self._by_key.values())
 
     def close(self) -> None:
         """End the connection."""
         self._reader.close()
 
-    def _take(self, record: Record, topic: Topic) -> None:
+    def _take(self, record: Record) -> None:
         digests = frozenset(
             bytes.fromhex(found.decode()) for found in SHA256.findall(record.value or b"")
         )
-        if topic is RECOMMENDATIONS:  # far too many keys to keep
+        if record.topic == self._lists:  # far too many keys to keep
             if record.value is not None and _is_valid(record.value, self._now):
                 self._listed |= digests
             return
-        place = record.key if topic.cleanup == "compact" else record.offset
+        place = record.key if self._is_table[record.topic] else record.offset
         self._by_key[f"{record.topic}/{record.partition}", place] = digests
 
 

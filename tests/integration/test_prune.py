@@ -5,6 +5,7 @@ import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
 
+import msgspec
 import pytest
 
 from schemas.codec import encode
@@ -18,13 +19,15 @@ from schemas.events import (
     StylizedImage,
 )
 from schemas.topics import PREFERENCE_MODELS, PRODUCTS, RECOMMENDATIONS, STYLIZED
-from stylecore.pruning import FACTORS, IMAGES
+from stylecore.pruning import DEAD_LETTERS, FACTORS, IMAGES
 from stylecore.sidecar import FOLDER as SIDECARS
 from stylecore.sidecar import Sidecar
 from stylecore.store import Store
+from workers.dead_letter import DeadLetters, dead_letter
 from workers.prune import Limits, prune
 from workers.publisher import Publisher
-from workers.records import tombstone
+from workers.records import Record, tombstone
+from workers.topics import topic_name
 
 pytestmark = pytest.mark.integration
 
@@ -183,3 +186,37 @@ def test_the_command_says_what_and_removes_only_when_told(shop, environment):
     assert (said["applied"], said["removed"], len(shop.images())) == (False, 0, 2)
     done = run("--age-hours", "0", "--wait-seconds", "0", "--apply")
     assert (done["removed"], shop.images()) == (2, {"published"})
+
+
+def test_a_record_that_is_kept_in_the_store_stays_while_its_dead_letter_does(shop):
+    kept = [
+        msgspec.structs.replace(
+            dead_letter(record_of_topic(shop.settings, number), "decode", ValueError("too large")),
+            key=b"the same key",
+        )
+        for number in range(2)
+    ]
+    letters = DeadLetters("test", shop.store).fitted(kept, NOW.timestamp() * 1000)
+    for letter in letters:
+        shop.publisher.send_raw(letter)
+    shop.publisher.flush()
+    unnamed, _ = shop.store.put_blob(
+        DEAD_LETTERS, b"of a letter that retention has removed", ".bin"
+    )
+    pruned = prune(shop.settings, shop.store, NOTHING, apply=True, now=NOW, wait=lambda _: None)
+    assert pruned.removed == 1
+    left = {file.path for file in shop.store.files(DEAD_LETTERS)}
+    assert len(left) == 2
+    assert unnamed.removeprefix("file://") not in left
+
+
+def record_of_topic(settings, number: int) -> Record:
+    return Record(
+        topic=topic_name(settings, PRODUCTS),
+        partition=0,
+        offset=number,
+        key=b"mug",
+        value=bytes([65 + number]) * 2_000_000,
+        raw_headers=[],
+        timestamp_ms=int(NOW.timestamp() * 1000),
+    )

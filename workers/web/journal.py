@@ -18,6 +18,7 @@ from schemas.cloudevents import header
 from schemas.codec import InvalidEvent, decode
 from schemas.events import FeedbackKind, StyleDemand
 from schemas.topics import DEMAND, FEEDBACK, TOPICS, dead_letter_topic
+from workers.crash_guard import count_crash
 from workers.letters import REPLAYED, Letter, letter_of
 from workers.records import Record
 
@@ -77,8 +78,10 @@ class Journal:
         for name, record in changes:
             try:
                 self._take(name, record)
-            except (InvalidEvent, msgspec.DecodeError):
+            except InvalidEvent:
                 continue
+            except Exception as problem:  # noqa: BLE001 (the others are counted all the same)
+                count_crash("web", record.topic, problem)
 
     def letter_of(self, name: str, key: str) -> Letter | None:
         """The newest letter of a topic (its contract name) with that key; None once replayed."""
@@ -90,7 +93,7 @@ class Journal:
     def _take(self, name: str, record: Record) -> None:
         if name == FEEDBACK.name:
             if record.value is not None:
-                self._count(msgspec.json.decode(record.value, type=Acted))
+                self._count(decode(Acted, record.value))
         elif name == DEMAND.name:
             self._want(decode(StyleDemand, record.value))
         else:
