@@ -86,6 +86,16 @@ def decode_id(key: bytes | None) -> str:
     return found
 
 
+def require_key(key: str | bytes, expected: str) -> None:
+    """Raises InvalidEvent where a record's key is not the id that its event has."""
+    try:
+        found = key if isinstance(key, str) else key.decode()
+    except UnicodeDecodeError as problem:
+        raise InvalidEvent(f"the key is not UTF-8: {problem}") from problem
+    if found != expected:
+        raise InvalidEvent(f"the record's key is {key!r}, its event is of {expected!r}")
+
+
 @cache
 def decoder_of(event_type: type[Event]) -> msgspec.json.Decoder[Event]:
     """The decoder of this type, which any thread may ask for.

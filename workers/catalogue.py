@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable
 
-from schemas.codec import decode
+from schemas.codec import decode, require_key
 from schemas.events import ModelAnnouncement, Product, Style, StylizedImage
 from schemas.topics import PREFERENCE_MODELS, PRODUCTS, STYLES, STYLIZED
 from stylecore.catalogue import Catalogue
@@ -59,13 +59,17 @@ class CatalogueFollower:
         if value is None:
             self.catalogue.remove_product(key)
         else:
-            self.catalogue.put_product(decode(Product, value))
+            product = decode(Product, value)
+            require_key(key, product.product_id)
+            self.catalogue.put_product(product)
 
     def _put_style(self, key: str, value: bytes | None) -> None:
         if value is None:
             self.catalogue.remove_style(key)
         else:
-            self.catalogue.put_style(decode(Style, value))
+            style = decode(Style, value)
+            require_key(key, style.style_id)
+            self.catalogue.put_style(style)
 
     def _put_render(self, key: str, value: bytes | None) -> None:
         if value is None:

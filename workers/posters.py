@@ -17,6 +17,7 @@ from datetime import UTC, datetime
 
 from confluent_kafka import TopicPartition
 
+from schemas.codec import InvalidEvent, decode_id
 from schemas.events import PosterRequest
 from schemas.topics import POSTER_REQUESTS, POSTERS, PRODUCTS, STYLIZED
 from stylecore.decoder import Decoder
@@ -111,8 +112,16 @@ class PostersHandler:
         self._table.catch_up(self._stop)
         self._budget.renew()
         wanted = [record for record in records if record.value is not None]
-        withdrawn = [record for record in records if record.value is None]
         decoded, outputs = decode_records(wanted, PosterRequest)
+        withdrawn = []
+        for record in records:
+            if record.value is None:
+                try:
+                    decode_id(record.key)
+                except InvalidEvent as problem:
+                    outputs.append(dead_letter(record, "decode", problem))
+                else:
+                    withdrawn.append(record)
         places = {id(record): number for number, record in enumerate(records)}
         made = [
             (places[id(record)], self._output_of(request, record, now))

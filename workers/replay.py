@@ -1,10 +1,11 @@
 """Dead letters given back to their topic: untouched, on the partition of their key, each once.
 
-A replay is one transaction: the records, and for each a marker beside its letter. Its producer has
-one name on the cluster, so that of two replays at once one is fenced, and the one that starts later
-sees the markers of the earlier. The record keeps key, value, headers and timestamp (the present
-where its own is out of range), and carries how often it failed: a worker that sets it aside again
-counts on. A record that is kept in the store is read from there.
+A replay is a transaction: the records, and for each a marker beside its letter; what a topic
+refuses for its size is found by halves and told. Its producer has one name on the cluster, so that
+of two replays at once one is fenced, and the one that starts later sees the markers of the earlier.
+The record keeps key, value, headers and timestamp (the present where its own is out of range), and
+carries how often it failed: a worker that sets it aside again counts on. A record that is kept in
+the store is read from there.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from contextlib import closing
 from datetime import UTC, datetime
 
 import msgspec
+from confluent_kafka import Producer
 
 from schemas.cloudevents import Headers
 from schemas.topics import topic_named
@@ -59,15 +61,46 @@ def replay(
     producer = transactional_producer(settings, WORKER, message_bytes=REPLAY_BYTES)
     until_answered(lambda: producer.init_transactions(10), threading.Event())
     verdicts = judge(settings, topic, wanted, again=again)
-    outputs = _outputs(settings, topic, [it.letter for it in verdicts if not it.refused])
-    if outputs:
-        try:
-            commit_batch(producer, outputs, [], None)
-        except Fenced as problem:
-            raise Transient("another replay has begun: nothing was replayed") from problem
-        except Aborted as problem:
-            raise Permanent(f"nothing was replayed: {problem}") from problem
-    return verdicts
+    letters = [it.letter for it in verdicts if not it.refused]
+    # One that may be too large for the topic goes alone: it must not take others with it.
+    alone = [[letter] for letter in letters if letter.pointer is not None]
+    together = [letter for letter in letters if letter.pointer is None]
+    refused: dict[str, str] = {}
+    for part in [together, *alone]:
+        refused |= _give_back(settings, producer, topic, part)
+    return [
+        msgspec.structs.replace(it, refused=it.refused or refused.get(it.letter.place, ""))
+        for it in verdicts
+    ]
+
+
+def _give_back(
+    settings: Settings, producer: Producer, topic: str, letters: Sequence[Letter]
+) -> dict[str, str]:
+    """Replay the letters in one transaction, or in ever smaller parts where one is refused.
+
+    By place, why a letter is not replayed. Raises Transient and Permanent.
+    """
+    if not letters:
+        return {}
+    try:
+        commit_batch(producer, _outputs(settings, topic, letters), [], None)
+    except Fenced as problem:
+        raise Transient("another replay has begun: nothing more was replayed") from problem
+    except Aborted as problem:
+        if problem.too_large is None:
+            raise Permanent(f"not replayed: {problem}") from problem
+        why = f"larger than {problem.too_large} takes: raise its max.message.bytes"
+    except Permanent as problem:  # the store has the record no more
+        why = str(problem)
+    else:
+        return {}
+    if len(letters) == 1:
+        return {letters[0].place: why}
+    half = len(letters) // 2
+    return _give_back(settings, producer, topic, letters[:half]) | _give_back(
+        settings, producer, topic, letters[half:]
+    )
 
 
 def judge(settings: Settings, topic: str, wanted: Selection, *, again: bool) -> list[Verdict]:

@@ -125,13 +125,16 @@ class NewestByKey:
         return filter(self.accepts, records)
 
     def accepts(self, record: Record) -> bool:
-        """Whether no other partition has anything newer of the record's key."""
+        """Whether no other partition has anything newer of the record's key, and its timestamp is
+        in range.
+        """
         newest = self._newest.get(record.topic)
         if newest is None:
             return True
-        # A timestamp out of range must not outrank all others for ever.
-        is_meant = timestamp_problem(record, time.time() * 1000) is None
-        place = (record.timestamp_ms if is_meant else 0, record.partition)
+        # Who owns the topic keeps it as a dead letter; here it must not outrank all others.
+        if timestamp_problem(record, time.time() * 1000) is not None:
+            return False
+        place = (record.timestamp_ms, record.partition)
         known = newest.get(record.key)
         if known is not None and known[1] != record.partition and known > place:
             return False

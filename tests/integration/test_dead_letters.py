@@ -2,8 +2,10 @@
 
 import json
 import re
+import secrets
 import subprocess
 import sys
+import time
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 
@@ -34,15 +36,16 @@ from schemas.topics import (
     Topic,
     dead_letter_topic,
 )
+from stylecore.store import Store
 from workers.admin import admin_client
-from workers.dead_letter import dead_letter
+from workers.dead_letter import DeadLetters, dead_letter
 from workers.demo.products import sample_products
 from workers.lag import collect_lag
 from workers.lag.group_lag import Place
 from workers.lag.offsets import CommitReader
 from workers.partitioner import partition_of
 from workers.publisher import Publisher
-from workers.records import Output
+from workers.records import Output, Record
 from workers.topics import group_id, topic_name
 
 pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("topics")]
@@ -162,6 +165,52 @@ def test_a_replay_never_covers_a_newer_record_of_a_compacted_topic(settings, dea
         dead_letters("list", "images.stylized.v1")
 
 
+def test_a_letter_that_its_topic_does_not_take_keeps_back_no_other(settings, dead_letters):
+    _allow_bytes(settings, FEEDBACK, 500_000, letters=False)
+    with Publisher(settings, "/test") as publisher:
+        failed = [
+            Record(
+                topic=publisher.topic(FEEDBACK),
+                partition=0,
+                offset=number,
+                key=b"ada",
+                value=value,
+                raw_headers=[],
+                timestamp_ms=MILLISECONDS,
+            )
+            for number, value in enumerate((b"small", secrets.token_bytes(2_000_000), b"too"))
+        ]
+        letters = DeadLetters("test", Store(settings.store.uri))
+        made = [dead_letter(it, "decode", ValueError("not JSON")) for it in failed]
+        for letter in letters.fitted(made, time.time() * 1000):
+            publisher.send_raw(letter)
+    status, rows = dead_letters("replay", FEEDBACK.name)
+    done = [row["done"].partition(":")[0] for row in rows]
+    assert (status, sorted(done)) == (1, ["refused", "replayed", "replayed"])
+    (why,) = [row["done"] for row in rows if row["done"].startswith("refused")]
+    assert "raise its max.message.bytes" in why
+    assert sorted(it.value for it in read_all(settings, FEEDBACK)) == [b"small", b"too"]
+    _, listed = dead_letters("list", FEEDBACK.name)
+    assert sorted(row["replayed"] for row in listed) == [False, True, True]
+
+
+@pytest.mark.parametrize(
+    ("at", "status", "why"),
+    [("99/3", 1, "no letter of feedback.events.v1 at 99/3"), ("3", 2, "PARTITION/OFFSET")],
+)
+def test_a_letter_that_is_not_there_is_told(environment, at, status, why):
+    ended = subprocess.run(
+        [sys.executable, "-m", "workers", "dead-letters", "show", FEEDBACK.name, "--at", at],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        env=environment,
+    )
+    assert ended.returncode == status
+    assert why in ended.stderr
+
+
 def _click(product: Product) -> Feedback:
     return click(1, product.product_id, product)
 
@@ -213,10 +262,10 @@ def _output(settings, topic, key, value, headers) -> Output:
     )
 
 
-def _allow_bytes(settings, topic: Topic, most: int) -> None:
-    """What the topic's dead-letter topic takes."""
+def _allow_bytes(settings, topic: Topic, most: int, *, letters: bool = True) -> None:
+    """What the topic's dead-letter topic takes, or the topic itself."""
     entry = ConfigEntry("max.message.bytes", str(most), incremental_operation=AlterConfigOpType.SET)
-    name = topic_name(settings, dead_letter_topic(topic.name))
+    name = topic_name(settings, dead_letter_topic(topic.name) if letters else topic.name)
     resource = ConfigResource(ResourceType.TOPIC, name, incremental_configs=[entry])
     admin = admin_client(settings)
     for future in admin.incremental_alter_configs([resource]).values():

@@ -98,8 +98,10 @@ def test_no_poison_stops_a_worker_and_each_is_in_the_dead_letters_once(
         wait_until(lambda: sum(group.lag for group in collect_lag(settings)) == 0, 120)
         fleet.require_running()
 
-    expected = {topic.name: {"InvalidEvent": 1, "WrongTimestamp": 1} for topic in INPUTS}
+    expected = {topic.name: {"InvalidEvent": 3, "WrongTimestamp": 1} for topic in INPUTS}
     expected[STYLES.name]["TimeOutOfRange"] = 1
+    expected[JOBS.name]["InvalidEvent"] = expected[DEMAND.name]["InvalidEvent"] = 4
+    expected[FEEDBACK.name]["InvalidEvent"] = 4
     for topic in INPUTS:
         letters = read_dead_letters_of(settings, topic)
         found = Counter(
@@ -132,6 +134,10 @@ def _poison(settings: Settings, product) -> None:
         name = topic_name(settings, topic)
         client.produce(name, key=b"poison", value=b"a" * 2_000_000)
         client.produce(name, key=b"poison", value=b"{}", timestamp=microseconds)
+        client.produce(name, key=b"\xff\xfe", value=None)
+        client.produce(name, key=b"poison", value=b'{"a":' * 50_000)
+        if topic.cleanup == "delete":  # a compacted topic takes none without a key
+            client.produce(name, key=None, value=None)
     unset = Campaign(starts_at=datetime(1, 1, 1, tzinfo=UTC), ends_at=datetime(1, 1, 2, tzinfo=UTC))
     campaign = replace(_style("unset"), campaign=unset)
     client.produce(topic_name(settings, STYLES), key=b"unset", value=encode(campaign))
@@ -170,7 +176,11 @@ def _stylized(settings: Settings, job_id: str) -> bool:
 
 
 def _ordered(settings: Settings, style_id: str, products: int) -> bool:
-    found = [json.loads(it.value) for it in read_all(settings, JOBS) if it.value.startswith(b'{"j')]
+    found = [
+        json.loads(it.value)
+        for it in read_all(settings, JOBS)
+        if (it.value or b"").startswith(b'{"j')
+    ]
     named = {it["product_id"] for it in found for s in it["styles"] if s["style_id"] == style_id}
     return len(named) == products
 

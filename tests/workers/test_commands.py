@@ -13,7 +13,9 @@ from schemas.codec import encode
 from schemas.events import Campaign, Feedback, Style
 from workers.__main__ import COMMANDS
 from workers.commands.printing import print_table
+from workers.commands.tail import readable
 from workers.demo.products import sample_products
+from workers.records import Record
 
 PHOTOS = [product.image_uri for product in sample_products()[:2]]
 
@@ -181,3 +183,29 @@ def test_a_table_that_is_too_wide_for_the_terminal_is_printed_a_field_a_line(mon
     assert lines.count(f"  message  {message}") == 2
     print_table("Lag", [{"group": "stylecast-preferences", "lag": 1234}])
     assert "│ stylecast-preferences │ 1234 │" in capsys.readouterr().out
+
+
+def test_standard_input_that_is_not_utf_8_is_told():
+    ended = subprocess.run(
+        [sys.executable, "-m", "workers", "publish", "products"],
+        input=b"x\xff\n",
+        capture_output=True,
+        timeout=120,
+        check=False,
+    )
+    assert ended.returncode == 1
+    assert b"standard input is not UTF-8" in ended.stderr
+    assert b"Traceback" not in ended.stderr
+
+
+def test_a_value_that_is_nested_deep_is_shown_as_text():
+    record = Record(
+        topic="t",
+        partition=0,
+        offset=0,
+        key=b"k",
+        value=b'{"a":' * 50_000,
+        raw_headers=[],
+        timestamp_ms=-1,
+    )
+    assert str(readable(record)["value"]).startswith('{"a":')

@@ -87,6 +87,9 @@ def test_within_a_partition_the_later_offset_counts_whatever_its_time() -> None:
 
 def test_a_time_in_microseconds_does_not_outlive_all_others() -> None:
     assert table_of([record(0, b"mug", NOW_MS * 1000), record(3, None, NOW_MS)]) == {}
+    assert table_of([record(0, b"mug", NOW_MS), record(0, b"late", NOW_MS * 1000)]) == {
+        b"mug": b"mug"
+    }
 
 
 def test_topics_of_our_own_are_left_as_they_are() -> None:

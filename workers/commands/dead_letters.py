@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
@@ -56,7 +57,10 @@ def show(
 
     settings, wanted = load_settings(), _selection(reason, since, until, at)
     store = Store(settings.store.uri)
-    letters = filter(wanted.has, read_letters(settings, contract_name(topic)))
+    letters = [it for it in read_letters(settings, contract_name(topic)) if wanted.has(it)]
+    missing = sorted({*wanted.places} - {letter.place for letter in letters})
+    if missing:
+        raise Permanent(f"no letter of {topic} at {', '.join(missing)}: see `dead-letters list`")
     records = [_shown(letter, store) for letter in letters]
     if as_json:
         print_json([readable(record) for record in records])
@@ -110,6 +114,9 @@ def _shown(letter: Letter, store: Store) -> Record:
 def _selection(
     reason: str, since: datetime | None, until: datetime | None, at: list[str] | None
 ) -> Selection:
+    for place in at or ():
+        if not re.fullmatch(r"\d+/\d+", place):
+            raise typer.BadParameter(f"--at wants PARTITION/OFFSET, such as 3/120, not {place!r}")
     return Selection(
         reason=reason, since=_in_utc(since), until=_in_utc(until), places=tuple(at or ())
     )

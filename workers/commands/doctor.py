@@ -78,8 +78,8 @@ def _look(part: str, look: Callable[[Settings], str], settings: Settings, remedy
 
 
 def _flow(settings: Settings) -> list[Finding]:
-    """What can be looked at where the topics are there."""
-    if not _look("topics", _topics, settings, "").ok:
+    """What can be looked at where the broker answers."""
+    if not _look("broker", _broker, settings, "").ok:
         return []
     remedy = (
         "set max.message.bytes of the dead-letter topic to that of its input, and grant the right "

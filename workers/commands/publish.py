@@ -109,7 +109,7 @@ def _lines(file: Path | None) -> list[str]:
     """Not by splitlines(): JSON strings may hold U+2028 and U+0085 as they are."""
     try:
         if file is None or str(file) == "-":
-            return sys.stdin.read().split("\n")
+            return sys.stdin.buffer.read().decode().split("\n")
         return file.read_text(encoding="utf-8").split("\n")
     except OSError as problem:
         raise Permanent(f"cannot read {file}: {problem.strerror}") from problem

@@ -16,6 +16,9 @@ from workers.settings import Settings, load_settings
 from workers.table import TableReader, partitions_of_names
 from workers.topics import topic_name
 
+SHOWN = 2_000
+"""Characters of a value on a line for people."""
+
 
 def tail(
     topic: Annotated[str, typer.Argument(help="A topic of the table, or its .dlq.")],
@@ -68,6 +71,8 @@ def print_readable(record: Record) -> None:
     """Where, key and value on one line; the reasons of a dead letter on further lines."""
     fields = readable(record)
     value = msgspec.json.encode(fields["value"]).decode()
+    if len(value) > SHOWN:
+        value = f"{value[:SHOWN]}... ({len(value)} characters, --json shows all)"
     typer.echo(f"{record.partition}/{record.offset} {record.at:%H:%M:%S} {fields['key']} {value}")
     for name, text in fields["headers"].items():
         if name.startswith("__connect.errors."):
@@ -83,5 +88,5 @@ def _value(data: bytes | None) -> Any:
         return None
     try:
         return msgspec.json.decode(data)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return _text(data)

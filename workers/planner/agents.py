@@ -34,6 +34,8 @@ from workers.records import Output, Record, timestamp_problem
 from workers.telemetry import RECORDS_CONSUMED, RECORDS_PRODUCED, OncePerMinute, log
 
 RETRY_SECONDS = 1.0
+FAULT_SECONDS = 10.0
+"""Between two tries of work that fails by a fault of ours."""
 QUESTIONS = 32
 """Records whose pictures are asked about at the same time."""
 SILENT_SECONDS = 60.0
@@ -180,6 +182,11 @@ class Agents:
                 if _tell(type(problem).__name__):
                     log.warning("again", why=str(problem), kind=type(problem).__name__)
                 await asyncio.sleep(RETRY_SECONDS)
+            except Exception as problem:  # noqa: BLE001 (counted; the work comes again)
+                # Faust would restart the agent past its record, which would never be committed.
+                self._is_stuck = True
+                count_crash(WORKER, "", problem)
+                await asyncio.sleep(FAULT_SECONDS)
             else:
                 self._is_stuck = False
                 return
@@ -254,7 +261,8 @@ async def send(app: Any, outputs: Sequence[Output]) -> None:
             waiting.append(
                 await producer.send(
                     output.topic,
-                    output.key,
+                    # aiokafka sends no record without key and value, which may be a dead letter.
+                    b"" if output.key is None and output.value is None else output.key,
                     output.value,
                     None,
                     output.timestamp_ms / 1000 or None,

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from msgspec.structs import replace
 
-from schemas.codec import InvalidEvent, decode
+from schemas.codec import decode, decode_id, require_key
 from schemas.events import Product, Style, StyleDemand, StylizeJob
 from schemas.renders import Reason
 from schemas.topics import JOBS, PRODUCTS, REJECTED, STYLES, STYLIZED
@@ -88,9 +88,11 @@ class Planning:
             return
         key = record.key or b""
         product = None
-        if record.value is not None:
+        if record.value is None:
+            decode_id(key)
+        else:
             product = decode(Product, record.value)
-            _require_key(key, product.product_id)
+            require_key(key, product.product_id)
         decision = self._decide(key, product, self.offered(), "launch", record, version)
         await self._carry_out([decision], send)
 
@@ -105,9 +107,11 @@ class Planning:
         key = record.key or b""
         reason: Reason = "launch"
         style = None
-        if record.value is not None:
+        if record.value is None:
+            decode_id(key)
+        else:
             style = decode(OfferedStyle, record.value)
-            _require_key(key, style.style_id)
+            require_key(key, style.style_id)
             check_times(style, self._clock())
             if self._generator_styles is not None:
                 require_known(style, self._generator_styles)
@@ -260,12 +264,3 @@ def photo_of(record: Record) -> str | None:
 def reference_of(record: Record) -> str | None:
     """The address of the reference picture in a style's record, None where it has none."""
     return decode(Style, record.value).reference_uri if record.value is not None else None
-
-
-def _require_key(key: bytes, expected: str) -> None:
-    try:
-        key.decode()
-    except UnicodeDecodeError as problem:
-        raise InvalidEvent(f"the key is not UTF-8: {problem}") from problem
-    if key != expected.encode():
-        raise InvalidEvent(f"the record's key is {key!r}, its event is of {expected!r}")

@@ -12,7 +12,7 @@ from typing import TypeVar
 
 import msgspec
 
-from schemas.codec import InvalidEvent, decode
+from schemas.codec import InvalidEvent, decode, require_key
 from schemas.events import (
     ORIGINAL,
     PosterRendered,
@@ -110,9 +110,9 @@ class Tables:
             self.lists.put(key, value, change.offset)
             return True
         if change.topic == PRODUCTS.name:
-            _put(self.products, key, Product, value)
+            _put(self.products, key, Product, value, "product_id")
         elif change.topic == STYLES.name:
-            _put(self.styles, key, Style, value)
+            _put(self.styles, key, Style, value, "style_id")
         elif change.topic == POSTER_REQUESTS.name:
             _put(self.requests, key, PosterRequest, value)
         elif change.topic == POSTERS.name:
@@ -130,11 +130,22 @@ class Tables:
             _put(self.rejected, (product_id, style_id), RejectedImage, change.value)
 
 
-def _put(table: dict[Key, Event], key: Key, event: type[Event], value: bytes | None) -> None:
-    """The newest is the last. Raises InvalidEvent, and leaves what was there."""
+def _put(
+    table: dict[Key, Event],
+    key: Key,
+    event: type[Event],
+    value: bytes | None,
+    id_field: str | None = None,
+) -> None:
+    """The newest is the last; `id_field` is the event's that must be the key.
+
+    Raises InvalidEvent, and leaves what was there.
+    """
     decoded = None if value is None else decode(event, value)
     if decoded is not None:
         check_times(decoded, datetime.now(UTC))
+        if id_field is not None:
+            require_key(str(key), getattr(decoded, id_field))
     table.pop(key, None)
     if decoded is not None:
         table[key] = decoded
