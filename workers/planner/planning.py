@@ -227,6 +227,8 @@ class Planning:
 
     async def _carry_out(self, decided: Sequence[_Decision], send: Send) -> None:
         """Send what was decided, all at once, and remember it when the broker has it."""
+        if not decided:
+            return
         await send([output for decision in decided for output in decision.outputs])
         for decision in decided:
             self.jobs.extend(decision.jobs)
