@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+import time
 from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -28,7 +29,7 @@ from workers.planner.planning import Planning
 from workers.planner.run import styles_of
 from workers.planner.shop import Shop
 from workers.preferences import rules_of
-from workers.records import Output, Record, caused_headers, output_of
+from workers.records import Output, Record, caused_headers, output_of, timestamp_problem
 from workers.settings import Settings
 
 PARTITIONS = 4
@@ -101,6 +102,10 @@ def _is_event(event_type: type[Any], record: Record) -> bool:
 
 def _planned(planning: Planning, topic: Topic, record: Record) -> str:
     """What the planner does with a record."""
+    wrong = timestamp_problem(record, time.time() * 1000)
+    if wrong is not None:
+        require_kept(record, dead_letter(record, "check", wrong))
+        return "dead letter"
     take = {
         PRODUCTS.name: planning.take_product,
         STYLES.name: planning.take_style,
