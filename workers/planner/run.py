@@ -167,7 +167,7 @@ def _wait_for_topics(settings: Settings) -> tuple[int, bool]:
     """The partitions of the products, and whether changelogs are missing.
 
     Faust ignores a missing input and hangs on an output. It declares changelogs without looking
-    whether they exist, which ends it where nobody may create topics.
+    whether they exist, which ends it where it may not create topics.
     """
     names = [topic_name(settings, topic) for topic in (*INPUTS, *OUTPUTS, PREFERENCE_MODELS)]
     names += [dead_letter_topic(topic_name(settings, topic)) for topic in INPUTS]
