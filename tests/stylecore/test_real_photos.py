@@ -20,6 +20,7 @@ DATA = os.environ.get("STYLECAST_DATA")
 
 pytestmark = [
     pytest.mark.data,
+    pytest.mark.timeout(1800),  # hundreds of pictures, beside whatever else draws
     pytest.mark.skipif(DATA is None, reason="STYLECAST_DATA names no folder of real photos"),
 ]
 
