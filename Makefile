@@ -55,7 +55,8 @@ test: setup-dev setup-browser ## Everything that can be checked here
 
 deploy-test: setup-dev setup-browser ## Alerts, dashboards, containers: with the Debian packages they need
 	deploy/install-debian-packages.sh
-	$(BIN)/pytest -n $(PROCESSES) --dist loadfile -m deploy tests/deploy
+	$(BIN)/pytest -n $(PROCESSES) --dist loadfile -m deploy tests/deploy --ignore=tests/deploy/test_wheel.py
+	$(BIN)/pytest -m deploy tests/deploy/test_wheel.py
 
 lowest: setup-dev ## The quick tests with the oldest packages that pyproject.toml allows
 	$(BIN)/uv venv --quiet --clear --python $(BIN)/python .lowest

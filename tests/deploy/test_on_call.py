@@ -361,7 +361,12 @@ def test_a_broker_that_is_away(healthy):
 def test_a_gate_that_rejects_more_than_usual(healthy):
     """A busy machine takes minutes to draw enough."""
     fleet = healthy.fleet
-    fleet.environment = {**fleet.environment, "STYLECAST_STYLIZE__MINIMUM_STRUCTURE": "0.999"}
+    # The rule wants more than twenty pictures within its window, which is seconds here.
+    fleet.environment = {
+        **fleet.environment,
+        "STYLECAST_STYLIZE__MINIMUM_STRUCTURE": "0.999",
+        "STYLECAST_STYLIZE__OUTPUT_SIDE": "128",
+    }
     restart_stylize(healthy)
     publish_products(healthy.settings, 40)
     wait_until(lambda: healthy.prometheus.fires("StylecastGateRejects"), 4 * MINUTE)
