@@ -74,7 +74,7 @@ class Fleet:
             time.sleep(0.1)
 
     def require_running(self) -> None:
-        """Start again what has ended, with back-off, where somebody is told of it.
+        """Restart workers that have ended, with back-off, where a caller takes the report.
 
         Else raises StylecastError, with the end of its log.
         """
