@@ -21,8 +21,8 @@ LAST_TRY_SECONDS = 1.0
 
 
 class FetchBudget:
-    """The time in which all pictures of a batch must come: a batch that takes longer than the
-    group waits for its member is taken away and begun again, for ever.
+    """The time in which all pictures of a batch must come. A handler that takes PROCESS_SECONDS
+    of workers.loop is taken for one that hangs, and its batch would be begun again, for ever.
     """
 
     def __init__(self, seconds: float) -> None:

@@ -6,6 +6,10 @@ The order of a batch:
 it was before the batch; 6. commit. An abort rewinds to the committed offsets and drops what the
 handler changed in memory. A fenced producer is done: the session ends, a new one starts anew.
 
+While a batch takes long, waiting for photos say, its partitions are paused and the consumer is
+polled (workers.ownership). A rebalance meanwhile voids the batch: it is aborted, and what is still
+ours comes again.
+
 What a record means is the handler's business; the loop knows offsets only. A batch over which the
 handler fails by a fault of ours is halved, each half with a transaction of its own, until the
 record is found and set aside (workers.crash_guard).
@@ -19,6 +23,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import closing
+from functools import partial
 from typing import Any
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
@@ -65,7 +70,7 @@ IDLE_SECONDS = 0.1
 GATHER_SECONDS = 0.002
 """How long a batch gathers after its first record."""
 PROCESS_SECONDS = 300.0
-"""As long as the group waits for a sign of life: who works longer has lost its partitions."""
+"""Longer than any batch takes: a handler that works longer hangs, and its process is not live."""
 TOPICS_SECONDS = 10.0
 """Between two looks whether the input topics are still the same."""
 ANSWER_SECONDS = 2.0
@@ -273,13 +278,16 @@ class Session:
     def _work(self, records: Sequence[Record], metadata: Any) -> None:
         """One transaction. Raises whatever the handler raises, with its changes dropped."""
         require_going(self._stop)
+        self._ownership.require_unchanged()
         timely, letters = checked_times(records, time.time() * 1000)
         try:
             with stage(self._worker, "process"), self._health.within(PROCESS_SECONDS):
-                outputs = self._handler.process(timely)
+                work = partial(self._handler.process, timely)
+                outputs = self._ownership.stay_while(work, PROCESS_SECONDS)
         except Exception:
             self._handler.aborted()
             raise
+        self._ownership.require_unchanged()
         try:
             with stage(self._worker, "commit"):
                 self._commit(letters + outputs, _next_offsets(records), metadata)

@@ -2,13 +2,20 @@
 
 The group says so in callbacks, which come inside the consumer's own calls. They only take note;
 what follows is done between batches. What lies in the partitions is the handler's business.
+
+A handler works in a thread of its own. Where it takes long, all partitions are paused and the
+consumer is polled, so that the member stays in its group and takes part in rebalances.
 """
 
 from __future__ import annotations
 
+import math
 import threading
-from collections.abc import Iterable
+import time
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from functools import partial
+from typing import TypeVar
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, Message, TopicPartition
 
@@ -16,13 +23,19 @@ from stylecore.errors import Transient
 from workers.consumer_events import is_event
 from workers.handler import Handler
 from workers.patience import until_answered
-from workers.records import Place
+from workers.records import Place, record_of
 from workers.silence import require_brokers
+from workers.stopping import HANDLER_THREAD
 from workers.telemetry import log, stage
-from workers.transaction import REQUEST_SECONDS
+from workers.transaction import REQUEST_SECONDS, Aborted
 
-STAY_SECONDS = 0.5
-"""Between two signs of life to the group while the handler restores."""
+T = TypeVar("T")
+
+PAUSE_SECONDS = 5.0
+"""Work that takes less pauses nothing: librdkafka drops what it has fetched of a paused partition,
+up to 64 MB, and fetches it again."""
+STAY_SECONDS = 1.0
+"""Between two polls in a pause."""
 
 
 class Ownership:
@@ -36,9 +49,9 @@ class Ownership:
         self._handler = handler
         self._stop = stop
         self._to_restore: list[TopicPartition] = []
-        self._restored: Future[None] | None = None
-        self._revoked_meanwhile: list[TopicPartition] = []
-        """What the handler is told when it has restored."""
+        self._executor = ThreadPoolExecutor(1, HANDLER_THREAD)
+        self._revoked_meanwhile: list[TopicPartition] | None = None
+        """What the handler is told when its work is done; None while it does none."""
         self._committed: dict[Place, int] = {}
         self.has_changed = False
         """Whether partitions came or went since this was taken up: a batch at hand is void."""
@@ -47,6 +60,7 @@ class Ownership:
 
     def release(self) -> None:
         """Let go of the consumer, which is closed and holds our callbacks."""
+        self._executor.shutdown()
         del self._consumer
 
     def on_assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
@@ -63,7 +77,7 @@ class Ownership:
         for place in gone:
             self._committed.pop(place, None)
         log.info("revoked", worker=self._worker, partitions=sorted(number for _, number in gone))
-        if self._restored is None or self._restored.done():
+        if self._revoked_meanwhile is None:
             self._handler.revoked(partitions)
         else:
             self._revoked_meanwhile += partitions
@@ -79,6 +93,48 @@ class Ownership:
             self._restore(self._to_restore)
         self.rewind()
         self.is_settled = True
+
+    def require_unchanged(self) -> None:
+        """Raises Aborted where partitions came or went since that was taken up."""
+        if self.has_changed:
+            raise Aborted("a rebalance came in the middle of the batch")
+
+    def stay_while(self, work: Callable[[], T], seconds: float = math.inf) -> T:
+        """The result of the handler's `work`; meanwhile this member stays in its group.
+
+        After so many `seconds` the consumer is polled no more, so that the group takes its
+        partitions from a member that hangs. What is revoked meanwhile the handler is told when its
+        work is done.
+        """
+        working = self._executor.submit(work)
+        try:
+            if not wait([working], PAUSE_SECONDS).done:
+                self._stay_until_done(working, time.monotonic() + seconds)
+            return working.result()
+        finally:
+            del working  # it holds its exception, which holds this frame
+
+    def _stay_until_done(self, working: Future[T], deadline: float) -> None:
+        self._revoked_meanwhile = []
+        try:
+            self._consumer.pause(self._consumer.assignment())
+            while not working.done() and time.monotonic() < deadline:
+                message: Message | None = self._consumer.poll(0)
+                if message is not None and not is_event(message):
+                    record = record_of(message)  # in spite of the pause: it is read again
+                    self._seek(TopicPartition(record.topic, record.partition, record.offset))
+                wait([working], STAY_SECONDS)
+        finally:
+            wait([working])
+            revoked, self._revoked_meanwhile = self._revoked_meanwhile, None
+            self._handler.revoked(revoked)
+            self._resume()
+
+    def _resume(self) -> None:
+        """Read on in all partitions that are restored."""
+        waiting = places_of(self._to_restore)
+        restored = [p for p in self._consumer.assignment() if place_of(p) not in waiting]
+        self._consumer.resume(restored)
 
     def note_commit(self, offsets: Iterable[TopicPartition]) -> None:
         """These offsets are committed."""
@@ -123,24 +179,16 @@ class Ownership:
             ) from problem
 
     def _restore(self, places: list[TopicPartition]) -> None:
-        """In a thread, while this one stays in the group, however long it takes.
+        """However long it takes.
 
         Commits that cannot be told yet are those of a predecessor's open transaction: it ends
         first. Partitions that come meanwhile are restored in the next step.
         """
         self._to_restore = []
         self._committed_of(places)
-        with stage(self._worker, "restore"), ThreadPoolExecutor(1, "restore") as executor:
-            self._restored = executor.submit(self._handler.assigned, places)
-            while not wait([self._restored], STAY_SECONDS).done:
-                message: Message | None = self._consumer.poll(0)  # read again after the rewind
-                if message is not None:
-                    is_event(message)
-            self._restored.result()
-        revoked, self._revoked_meanwhile = self._revoked_meanwhile, []
-        self._handler.revoked(revoked)
-        gone = places_of(revoked)
-        self._consumer.resume([place for place in places if place_of(place) not in gone])
+        with stage(self._worker, "restore"):
+            self.stay_while(partial(self._handler.assigned, places))
+        self._resume()
 
 
 def place_of(partition: TopicPartition) -> Place:

@@ -22,6 +22,8 @@ STOP_SECONDS = 8.0
 """Below the ten seconds in which the design wants a worker gone."""
 LAST_SECONDS = 9.5
 """Then it ends even in the tear-down of the interpreter, which frees the clients of librdkafka."""
+HANDLER_THREAD = "handler"
+"""Begins the name of the thread in which a worker's handler works."""
 
 
 @contextmanager
@@ -51,9 +53,12 @@ def stop_on_signals() -> Iterator[threading.Event]:
 def end_now() -> None:
     """End the process without another word to anyone, but tell where it stood."""
     stacks = sys._current_frames()  # noqa: SLF001 (its public name)
-    here = threading.main_thread().ident
-    lines = traceback.format_stack(stacks[here]) if here in stacks else []
-    log.warning("stopped without waiting", seconds=STOP_SECONDS, at="".join(lines[-6:]))
+    lines = []
+    for thread in threading.enumerate():
+        is_told = thread is threading.main_thread() or thread.name.startswith(HANDLER_THREAD)
+        if is_told and thread.ident in stacks:
+            lines += traceback.format_stack(stacks[thread.ident])[-6:]
+    log.warning("stopped without waiting", seconds=STOP_SECONDS, at="".join(lines))
     sys.stderr.flush()
     os._exit(0)
 

@@ -67,7 +67,7 @@ def test_a_loader_that_is_asked_to_stop_does_not_give_up(tmp_path):
             load(f"{shop}/photos/busy.png")
 
 
-def test_more_patience_than_a_group_has_is_refused():
+def test_more_patience_than_a_batch_has_is_refused():
     with pytest.raises(
         SettingsError, match="PATIENCE_SECONDS: Input should be less than or equal to 200"
     ):

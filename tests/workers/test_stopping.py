@@ -50,6 +50,14 @@ def test_who_does_not_come_back_ends_where_it_is_and_tells_where():
     assert "<module>" in said + told
 
 
+def test_it_tells_where_the_handler_is_as_well():
+    work = """def held(): threading.Event().wait()
+    threading.Thread(target=held, name=stopping.HANDLER_THREAD, daemon=True).start()
+    threading.Event().wait()"""
+    said, told, _ = end(work, signal.SIGTERM, stop=0.3)
+    assert "in held" in said + told
+
+
 def test_a_tear_down_that_does_not_end_is_ended_as_well():
     work = "import atexit, time; atexit.register(time.sleep, 40); stop.wait()"
     said, told, status = end(work, signal.SIGTERM, last=0.6)
