@@ -71,7 +71,8 @@ bench: setup-dev setup-browser ## Ratios to baselines in one run: [OUTPUT=folder
 	$(BIN)/python tests/benchmarks --output "$(OUTPUT)" $(if $(ONLY),--only "$(ONLY)")
 	$(if $(ONLY),,$(BIN)/pytest -q -s -m timed tests/web)
 
-soak: setup-dev ## Steady load; memory, handles, threads and lag flat? [MINUTES=60] [OUTPUT=folder]
+soak: setup-dev ## A backlog worked off without an alarm; steady load, and all flat? [MINUTES=60] [OUTPUT=folder]
+	PYTHONPATH=tests/benchmarks $(BIN)/python tests/soak/backlog.py
 	$(BIN)/python tests/soak --output "$(OUTPUT)" --minutes $(or $(MINUTES),60)
 
 chaos: setup-dev ## Nothing lost, nothing doubled in a storm: [SEED=1] [KILLS=260] [RESTARTS=20] [REBALANCES=20]
