@@ -16,6 +16,7 @@ from workers.records import Record
 
 INPUTS = (JOBS, FEEDBACK, PRODUCTS, STYLES, DEMAND, POSTER_REQUESTS)
 NOW_MS = 1_790_000_000_000
+MOST_BYTES = 1_100_000
 STRANGE_TIMES = (0, -1, NOW_MS * 1000, NOW_MS * 2, 2**62, -(2**63), 946_684_800_000)
 
 STRANGE_TEXTS = (
@@ -93,7 +94,7 @@ def _value(event: dict[str, Any], number: int, chance: random.Random) -> bytes |
 def _nested(chance: random.Random) -> bytes:
     depth = chance.choice((100, 1000, 100_000, 499_000))
     opening, closing = chance.choice(((b"[", b"]"), (b'{"a":', b"}"), (b'{"styles":[', b"]}")))
-    return (opening * depth + closing * chance.choice((0, depth)))[:1_100_000]
+    return (opening * depth + closing * chance.choice((0, depth)))[:MOST_BYTES]
 
 
 def _bent(event: Any, chance: random.Random) -> Any:
@@ -111,7 +112,9 @@ def _bent(event: Any, chance: random.Random) -> Any:
     if isinstance(event, list) and event and chance.random() < 0.7:
         at = chance.randrange(len(event))
         if chance.random() < 0.2:
-            return event * chance.choice((2, 100, 1500))
+            times = chance.choice((2, 100, 1500))
+            # Bent five times, a nested list would grow to gigabytes.
+            return event * times if len(json.dumps(event)) * times <= MOST_BYTES else event
         event[at] = _bent(event[at], chance)
         return event
     return _strange(chance)
