@@ -9,6 +9,8 @@ from pathlib import Path
 from threading import Barrier
 
 import pytest
+from gcs_server import BUCKET as GCS_BUCKET
+from gcs_server import gcs_server
 from s3_server import BUCKET, s3_server
 from s3fs import S3FileSystem
 
@@ -20,7 +22,8 @@ from stylecore.local_file import local_path
 from stylecore.sidecar import Sidecar, read_sidecar, write_sidecar
 from stylecore.store import NotInStore, Store
 
-KINDS = ["folder", "memory", "s3"]
+REMOTE = ["s3", "gcs"]
+KINDS = ["folder", "memory", *REMOTE]
 ODD = "100% of our+shop/\u00fcber a%20b"
 """A folder's name with what addresses escape."""
 
@@ -32,6 +35,12 @@ def s3():
         yield f"s3://{BUCKET}"
 
 
+@pytest.fixture(scope="module")
+def gcs():
+    with gcs_server():
+        yield f"gs://{GCS_BUCKET}"
+
+
 @pytest.fixture
 def address_of(request, tmp_path):
     """From kind of store to the address of an empty one."""
@@ -39,7 +48,7 @@ def address_of(request, tmp_path):
     def address(kind, folder=""):
         name = f"{uuid.uuid4()}/{folder}".rstrip("/")
         roots = {"folder": str(tmp_path), "memory": "memory:/"}
-        root = request.getfixturevalue("s3") if kind == "s3" else roots[kind]
+        root = request.getfixturevalue(kind) if kind in REMOTE else roots[kind]
         return f"{root}/{name}"
 
     return address
@@ -80,7 +89,7 @@ def test_nothing_at_an_address_is_told(store):
         store.get(f"{store.uri}/images/ab/abc.webp")
 
 
-@pytest.mark.parametrize("kind", ["folder", "s3"])
+@pytest.mark.parametrize("kind", ["folder", *REMOTE])
 def test_of_writers_at_the_same_time_all_get_the_winners(kind, address_of):
     store, writers = Store(address_of(kind)), 8
     contents = [f"writer {number}".encode() * 1000 for number in range(writers)]
