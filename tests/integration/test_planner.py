@@ -131,6 +131,43 @@ def test_what_is_wrong_goes_to_the_dead_letters_untouched_and_the_rest_goes_on(p
     assert b"more than ten years" in header(window.headers, "__connect.errors.exception.message")
 
 
+CRASHING = """
+from workers.planner import planning
+
+plan = planning.plan
+
+def crashing(product, *rest, **more):
+    if product is not None and product.title == "cursed":
+        raise ZeroDivisionError("no such title")
+    return plan(product, *rest, **more)
+
+planning.plan = crashing
+"""
+
+
+def test_in_a_batch_a_crash_sets_its_record_aside_alone_and_a_keys_last_record_counts(planner):
+    planner.kill()
+    for number in range(60):
+        planner.send(PRODUCTS, product(f"mug-{number}"))
+    planner.send(PRODUCTS, product("cursed", title="cursed"))
+    planner.send_bytes(PRODUCTS, b"bad", b"not JSON")
+    for photo in ("second.jpg", "third.jpg"):
+        planner.send(PRODUCTS, product("mug-7", image_uri=photo))
+    planner.start(CRASHING + CODE)
+    planner.wait_until_idle()
+    jobs = planner.jobs()
+    assert {job.product_id for job in jobs} == {f"mug-{number}" for number in range(60)}
+    photos = [job.image_uri for job in jobs if job.product_id == "mug-7"]
+    assert (set(photos), photos[-1]) == ({"mug-7.jpg", "second.jpg", "third.jpg"}, "third.jpg")
+    assert len({job.job_id for job in jobs}) == 62
+    dead = {record.key: record for record in planner.read(dead_letter_topic(PRODUCTS.name))}
+    names = {
+        key: header(record.headers, "__connect.errors.exception.class.name")
+        for key, record in dead.items()
+    }
+    assert names == {b"cursed": b"ZeroDivisionError", b"bad": b"InvalidEvent"}
+
+
 def test_killed_and_started_again_it_orders_nothing_new(planner):
     sent = {f"mug-{number}" for number in range(40)}
     for key in sent:

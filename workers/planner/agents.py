@@ -1,18 +1,19 @@
 """The planner inside Faust: one agent a topic, and timers.
 
-They take turns, a record or a look at a time: a product that is being planned must not miss a style
-that comes at that moment. A record is acknowledged by hand, when the broker has all that it led
-to: Faust would count it as done when it stops in its midst. Before a product or style is planned,
-the version of its picture is asked for, of several records at once; the order of records stays. A
-record over which the planning fails
-becomes a dead letter; a timer's work that fails is counted, and tried again at its next turn.
+They take turns: a product that is being planned must not miss a style that comes at that moment.
+A turn is one style, one look, or a batch of products with distinct keys, which are sent together so
+that the broker is waited for once a batch. A record is acknowledged by hand, when the broker has
+all that it led to: Faust would count it as done when it stops in its midst. Before a product or
+style is planned, the version of its picture is asked for, of several records at once; the order of
+a key's records stays. A record over which the planning fails becomes a dead letter, alone; a
+timer's work that fails is counted, and tried again at its next turn.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
@@ -45,8 +46,8 @@ SPEND_SECONDS = 1.0
 
 Take = Callable[[Record, Send, str], Awaitable[None]]
 UriIn = Callable[[Record], str | None]
-Asked = asyncio.Queue[tuple[Any, Record, asyncio.Task[str]]]
-"""Faust's events with their records, and the answers to come."""
+Asked = tuple[Any, Record, asyncio.Task[str]]
+"""An event of Faust with its record, and the version of its picture, which may be yet to come."""
 Work = Callable[[], Awaitable[None]]
 
 _tell = OncePerMinute()
@@ -79,6 +80,7 @@ class Agents:
         self._dead_letters = dead_letters
         self._read_version = read_version
         self._questions = ThreadPoolExecutor(QUESTIONS, "version")
+        self._may_ask = asyncio.Semaphore(QUESTIONS)
         self._silent_until: dict[str, float] = {}
         """By host that did not answer."""
         self._turn = asyncio.Lock()
@@ -92,14 +94,17 @@ class Agents:
         """Whether all that was known has been planned again, and the broker takes what is sent."""
         return self._restored.is_set() and not self._is_stuck
 
-    def follow(self, topic_name: str, take: Take, name: str, uri_in: UriIn) -> None:
-        """Take every record of the topic, with the version of the picture that it names."""
+    def follow(self, topic_name: str, take: Take, name: str, uri_in: UriIn, batch: int = 1) -> None:
+        """Take every record of the topic, with the version of the picture that it names.
+
+        Up to `batch` records are taken concurrently, no two of the same key.
+        """
 
         async def agent(stream: Any) -> None:
             stream.enable_acks = False  # else an agent that is cancelled counts what it has in hand
-            asked: Asked = asyncio.Queue(QUESTIONS)
+            asked: asyncio.Queue[Asked] = asyncio.Queue(max(QUESTIONS, batch))
             async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(self._take_each(asked, take))
+                tasks.create_task(self._take_all(batches(asked, batch), take))
                 async for event in stream.events():
                     record = record_of(event.message)
                     question = tasks.create_task(self._version(record, uri_in))
@@ -107,11 +112,16 @@ class Agents:
 
         self._app.agent(raw_topic(self._app, topic_name), concurrency=1, name=name)(agent)
 
-    async def _take_each(self, asked: Asked, take: Take) -> None:
-        while True:
-            event, record, question = await asked.get()
-            await self._in_turn(partial(self._take, record, take, await question))
-            event.ack()
+    async def _take_all(self, batches: AsyncIterator[list[Asked]], take: Take) -> None:
+        async for batch in batches:
+            await self._in_turn(
+                *(
+                    partial(self._take, record, take, question.result())
+                    for _, record, question in batch
+                )
+            )
+            for event, _, _ in batch:
+                event.ack()
 
     async def _version(self, record: Record, uri_in: UriIn) -> str:
         """The version of the picture that a record names; empty where it cannot be had.
@@ -122,8 +132,14 @@ class Agents:
             uri = uri_in(record)
         except InvalidEvent:
             return ""
-        host = "" if uri is None else urlsplit(uri).netloc
-        if uri is None or self._silent_until.get(host, 0.0) > time.monotonic():
+        if uri is None:
+            return ""
+        async with self._may_ask:  # a host may have fallen silent while this waited
+            return await self._ask(record, uri)
+
+    async def _ask(self, record: Record, uri: str) -> str:
+        host = urlsplit(uri).netloc
+        if self._silent_until.get(host, 0.0) > time.monotonic():
             return ""
         loop = asyncio.get_running_loop()
         try:
@@ -165,10 +181,13 @@ class Agents:
             # Seconds where a million pictures wait, and meanwhile the broker wants to hear of us.
             await self._in_turn(lambda: asyncio.to_thread(like))
 
-    async def _in_turn(self, work: Work) -> None:
-        """Does the work until it is done and the broker has what came of it."""
+    async def _in_turn(self, *works: Work) -> None:
+        """Does the works concurrently until all are done and the broker has what came of them.
+
+        Each is tried again by itself: what one has sent is not sent again because another failed.
+        """
         async with self._turn:
-            await self._until_sent(work)
+            await asyncio.gather(*(self._until_sent(work) for work in works))
             await self._until_sent(self._keep)
 
     async def _until_sent(self, work: Work) -> None:
@@ -250,6 +269,28 @@ class Agents:
     async def _send(self, outputs: Sequence[Output]) -> None:
         await send(self._app, outputs)
         self._planning.sent += len(outputs)
+
+
+async def batches(asked: asyncio.Queue[Asked], most: int) -> AsyncIterator[list[Asked]]:
+    """Batches of up to `most` records of distinct keys, in their order, whose versions are known.
+
+    A batch waits for the version of its first record alone, and for no further records.
+    """
+    following: Asked | None = None
+    while True:
+        batch = [following or await asked.get()]
+        following = None
+        await batch[0][2]
+        keys = {batch[0][1].key}
+        while len(batch) < most and not asked.empty():
+            following = asked.get_nowait()
+            _, record, question = following
+            if record.key in keys or not question.done():
+                break
+            keys.add(record.key)
+            batch.append(following)
+            following = None
+        yield batch
 
 
 async def send(app: Any, outputs: Sequence[Output]) -> None:

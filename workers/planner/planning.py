@@ -32,8 +32,11 @@ from workers.topics import topic_name
 
 SOURCE = "/stylecast/planner"
 RECENT_JOBS = 50
-TOGETHER = 200
-"""Products whose records are sent together: one answer of the broker is waited for."""
+TOGETHER = 100
+"""Products whose records are sent together: one answer of the broker is waited for.
+
+Faust holds its input back while more changes of its tables than these wait to be sent.
+"""
 DEMANDS = 1000
 
 Send = Callable[[Sequence[Output]], Awaitable[None]]

@@ -40,7 +40,7 @@ from workers.planner.agents import Agents, UriIn
 from workers.planner.app import make_app, raw_table, web_port
 from workers.planner.liking import WORKER, LikingFollower
 from workers.planner.page import add_pages
-from workers.planner.planning import Planning, photo_of, reference_of
+from workers.planner.planning import TOGETHER, Planning, photo_of, reference_of
 from workers.planner.progress import Progress, watch
 from workers.planner.shop import Shop
 from workers.settings import Settings
@@ -80,7 +80,9 @@ def run_planner(settings: Settings) -> None:
         takes = (planning.take_product, planning.take_style, planning.take_demand)
         uris_in: tuple[UriIn, ...] = (photo_of, reference_of, lambda _: None)
         for topic, take, uri_in in zip(INPUTS, takes, uris_in, strict=True):
-            agents.follow(topic_name(settings, topic), take, topic.name, uri_in)
+            # A style's record plans all products: it has its turn alone.
+            batch = 1 if topic is STYLES else TOGETHER
+            agents.follow(topic_name(settings, topic), take, topic.name, uri_in, batch)
         add_pages(app, planning, agents.is_ready, progress)
         _tell_once_a_minute("aiokafka")
         log.info("planning", page=f"http://{settings.worker.http_host}:{port}/plan")
