@@ -8,6 +8,7 @@ passwords are used, nothing is unpacked, and what the server says of the content
 from __future__ import annotations
 
 import re
+import socket
 import ssl
 import threading
 import time
@@ -16,7 +17,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import cache
 from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
-from socket import SHUT_RDWR, socket
+
 from typing import TypeVar
 from urllib.parse import quote, urljoin, urlsplit
 
@@ -171,7 +172,7 @@ def _read(url: str, response: HTTPResponse, bounds: Bounds) -> bytes | _Moved:
 
 
 @contextmanager
-def _ended_at(deadline: float, connection: socket) -> Iterator[None]:
+def _ended_at(deadline: float, connection: socket.socket) -> Iterator[None]:
     """Shut the connection down when its time is over: a drip of bytes would feed any time-out, also
     in a TLS handshake.
     """
@@ -186,9 +187,9 @@ def _ended_at(deadline: float, connection: socket) -> Iterator[None]:
         same.close()
 
 
-def _shut(connection: socket) -> None:
+def _shut(connection: socket.socket) -> None:
     try:
-        connection.shutdown(SHUT_RDWR)
+        connection.shutdown(socket.SHUT_RDWR)
     except OSError:
         return  # it has ended by itself
 
