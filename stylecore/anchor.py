@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy import ndimage
 
-from stylecore.images import LUMA, Floats
+from stylecore.imaging.photo import LUMA, Floats
 
 _SPOT = 4.0
 """Sigma in pixels of the spot whose contrast counts."""

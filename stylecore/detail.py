@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy import ndimage
 
-from stylecore.images import LUMA, Floats, Pixels, to_floats, to_pixels
+from stylecore.imaging.photo import LUMA, Floats, Pixels, to_floats, to_pixels
 
 Plane = NDArray[np.float32]
 

@@ -18,17 +18,17 @@ from PIL import Image
 
 from schemas.events import StyleDefinition
 from stylecore.anchor import Anchor, anchor_of, anchored, frame_of, framed, unframed
-from stylecore.background import Plane, matte_of
 from stylecore.detail import enlarged, enlarged_mask, with_fine_luminance
 from stylecore.engine import Batch, Engine
 from stylecore.finish import blended
 from stylecore.finishing import finished
-from stylecore.images import Floats, Photo, Pixels, to_floats, to_pixels
+from stylecore.imaging.foreground import Plane, matte_of
+from stylecore.imaging.noise import noise_field
+from stylecore.imaging.photo import Floats, Photo, Pixels, to_floats, to_pixels
 from stylecore.manifest import GeneratorManifest
-from stylecore.noise import noise_field
 from stylecore.recolour import Colouring, colouring_of, ground_of, recoloured
 from stylecore.reference import Reference
-from stylecore.sidecar import render_key, style_sha256
+from stylecore.storage.render_cache import render_key, style_sha256
 from stylecore.styles import Weights, ground_colour, style_weights
 from stylecore.visibility import with_contour
 

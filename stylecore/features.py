@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from stylecore.features_manifest import FeaturesManifest, load_features_manifest
-from stylecore.images import Floats, Pixels, to_pixels
+from stylecore.imaging.photo import Floats, Pixels, to_pixels
 
 Rows = NDArray[np.float32]
 

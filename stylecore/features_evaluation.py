@@ -16,8 +16,8 @@ from stylecore.engine import Engine
 from stylecore.errors import SettingsError
 from stylecore.features import FeatureNet, squash
 from stylecore.features_report import FeaturesReport, Observed, features_report
-from stylecore.images import LUMA, Pixels, to_floats
-from stylecore.labelled_photos import LabelledPhoto
+from stylecore.imaging.contact_sheet import LabelledPhoto
+from stylecore.imaging.photo import LUMA, Pixels, to_floats
 from stylecore.oriented_gradients import likeness
 from stylecore.sample_renders import SampleRenders, sample_renders
 

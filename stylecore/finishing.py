@@ -10,7 +10,7 @@ import numpy as np
 from scipy import ndimage
 
 from stylecore.finish import Finish
-from stylecore.images import LUMA, Floats
+from stylecore.imaging.photo import LUMA, Floats
 
 _RADIUS = 1.4
 """Sigma in pixels of the working size of the unsharp mask."""

@@ -16,7 +16,7 @@ import numpy as np
 
 from stylecore.features import FeatureNet, Rows
 from stylecore.features_manifest import FeaturesManifest
-from stylecore.images import decode
+from stylecore.imaging.photo import decode
 from stylecore.manifest import MANIFEST, ShippedFile, encode_manifest
 
 FILE = "gallery.npy"

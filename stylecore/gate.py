@@ -28,12 +28,11 @@ from scipy import ndimage
 from schemas.events import Quality, RejectionReason
 from stylecore.bounds import Bounds, blended, judge, loosest, overridden
 from stylecore.drawing import Source, Task, meant_ground
-from stylecore.evaluation.colour import to_lab
-from stylecore.evaluation.ground import stands_on_white
-from stylecore.evaluation.view import View
 from stylecore.features import FeatureNet, Rows
 from stylecore.gallery import load_gallery
-from stylecore.images import LUMA, Floats, Pixels, to_floats, to_pixels
+from stylecore.imaging.color import to_cielab
+from stylecore.imaging.foreground import View, stands_on_white
+from stylecore.imaging.photo import LUMA, Floats, Pixels, to_floats, to_pixels
 from stylecore.manifest import GeneratorManifest
 from stylecore.visibility import visibility
 
@@ -201,7 +200,7 @@ def background(found: Pixels, meant: Pixels) -> float | None:
     """Mean CIE76 difference of two [n, 3]; about 1 is the least that an eye sees."""
     if not len(found):
         return None
-    return float(np.linalg.norm(to_lab(found) - to_lab(meant), axis=-1).mean())
+    return float(np.linalg.norm(to_cielab(found) - to_cielab(meant), axis=-1).mean())
 
 
 def _visibility(render: Pixels, wanted: Wanted) -> float | None:

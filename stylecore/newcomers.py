@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from stylecore.embeddings import Embedding
+from stylecore.storage.render_cache import Embedding
 
 Singles = NDArray[np.float32]
 Integers = NDArray[np.int64]

@@ -16,10 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from schemas.events import StyleDefinition
-from stylecore.background import has_plain_ground
-from stylecore.colour import Plane, from_lab, gaussian_of, in_gamut, matched, to_lab
-from stylecore.images import Floats
-from stylecore.palette import palette_lab, repainted, with_colour_of
+from stylecore.imaging.color import Plane, from_oklab, gaussian_of, in_gamut, matched, to_oklab
+from stylecore.imaging.foreground import has_plain_ground
+from stylecore.imaging.palette import palette_lab, repainted, with_colour_of
+from stylecore.imaging.photo import Floats
 from stylecore.reference import Reference
 
 TRANSPORTED = 0.4
@@ -50,7 +50,7 @@ def colouring_of(definition: StyleDefinition, reference: Reference | None) -> Co
     palette = None if definition.palette is None else palette_lab(definition.palette)
     paper = None if reference is None else reference.paper
     if definition.keep_product_colour and palette is not None:
-        paper = from_lab(palette[-1])
+        paper = from_oklab(palette[-1])
     return Colouring(
         reference=reference,
         palette=palette,
@@ -80,19 +80,19 @@ def recoloured(
     """
     if not colouring.changes:
         return render
-    before = to_lab(render)
+    before = to_oklab(render)
     after = _moved(before, photo, mask, colouring)
     if has_plain_ground(mask) and not colouring.keep_product:
         old, new = (_level(part, mask) for part in (ground, ground_of(photo, ground, colouring)))
         apart = np.linalg.norm(before - old, axis=-1, keepdims=True)
         after += np.exp(-((apart / np.float32(SHOWN_THROUGH)) ** 2)) * (new - after)
-    return from_lab(after)
+    return from_oklab(after)
 
 
 def _level(ground: Floats, mask: Plane) -> Plane:
     """The mean colour of the plain ground, OKLab [3]."""
     shares = np.broadcast_to((1 - mask)[..., None], ground.shape)
-    return to_lab(np.average(ground, axis=(0, 1), weights=shares).astype(np.float32))
+    return to_oklab(np.average(ground, axis=(0, 1), weights=shares).astype(np.float32))
 
 
 def _moved(lab: Plane, photo: Floats, mask: Plane, colouring: Colouring) -> Plane:
@@ -101,7 +101,7 @@ def _moved(lab: Plane, photo: Floats, mask: Plane, colouring: Colouring) -> Plan
     if colouring.palette is not None:
         lab = repainted(lab, mask, colouring.palette)
     if colouring.keep_product:
-        lab = with_colour_of(lab, to_lab(photo))
+        lab = with_colour_of(lab, to_oklab(photo))
     return lab
 
 

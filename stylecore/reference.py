@@ -14,9 +14,9 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
-from stylecore.colour import Gaussian, Plane, gaussian_of, to_lab
-from stylecore.dominant import dominant_colours
-from stylecore.images import Floats, Photo, to_floats
+from stylecore.imaging.color import Gaussian, Plane, gaussian_of, to_oklab
+from stylecore.imaging.palette import dominant_colours
+from stylecore.imaging.photo import Floats, Photo, to_floats
 from stylecore.manifest import GeneratorManifest
 from stylecore.styles import NO_REFERENCES, UnknownStyle, Weights
 
@@ -83,10 +83,10 @@ def reference_of(photo: Photo, encoder: ReferenceEncoder | None) -> Reference:
         raise UnknownStyle(NO_REFERENCES)
     picture = to_floats(photo.pixels)
     paper = paper_of(picture)
-    lab = to_lab(picture)
+    lab = to_oklab(picture)
     inked = np.ones(lab.shape[:2], bool)
     if paper is not None:
-        inked = np.linalg.norm(lab - to_lab(paper), axis=-1) > NEAR_PAPER
+        inked = np.linalg.norm(lab - to_oklab(paper), axis=-1) > NEAR_PAPER
     pixels = lab[inked] if inked.mean() > INKED else lab.reshape(-1, 3)
     return Reference(
         weights=encoder.weights(trimmed(picture, inked)),
@@ -103,7 +103,7 @@ def paper_of(picture: Floats) -> NDArray[np.float32] | None:
     inner = max(1, round(RING * min(height, width)))
     ring = np.ones((height, width), bool)
     ring[inner : height - inner, inner : width - inner] = False
-    border = to_lab(picture[ring])
+    border = to_oklab(picture[ring])
     even = np.linalg.norm(border - np.median(border, axis=0), axis=-1) < NEAR_PAPER
     if even.mean() < PLAIN_SHARE:
         return None

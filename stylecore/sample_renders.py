@@ -12,7 +12,7 @@ from pathlib import Path
 from schemas.catalog import StyleDefinition
 from stylecore.drawing import compose, draw, source_of, task_of
 from stylecore.engine import Engine
-from stylecore.images import Pixels, decode
+from stylecore.imaging.photo import Pixels, decode
 
 MAX_PIXELS = 50_000_000
 BATCH_IMAGES = 4

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from schemas.events import StyleDefinition
 from stylecore.errors import Permanent
-from stylecore.images import Floats
+from stylecore.imaging.photo import Floats
 from stylecore.manifest import GeneratorManifest
 
 Weights = NDArray[np.float32]

@@ -29,15 +29,14 @@ from schemas.events import (
 )
 from stylecore.bounds import Bounds, judge
 from stylecore.drawing import Source, Task, at_working_size, compose, draw, source_of, task_of
-from stylecore.embeddings import write_embedding
 from stylecore.engine import Engine
 from stylecore.errors import Permanent
-from stylecore.fetch import results_of, submit_each
 from stylecore.gate import Examiner, bounds_of, describe, measure, wanted_of
-from stylecore.images import Floats, Photo, encode
+from stylecore.imaging.photo import Floats, Photo, encode
 from stylecore.reference import Reference
-from stylecore.sidecar import Sidecar, read_sidecar, write_sidecar
-from stylecore.store import Store
+from stylecore.storage.fetch import results_of, submit_each
+from stylecore.storage.render_cache import Sidecar, read_sidecar, write_embedding, write_sidecar
+from stylecore.storage.store import Store
 from stylecore.styles import NO_REFERENCES, UnknownStyle
 
 Outcome = StylizedImage | RejectedImage

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from stylecore import colour
-from stylecore.evaluation.colour import to_lab
-from stylecore.images import Floats, Pixels
+from stylecore.imaging import color
+from stylecore.imaging.color import to_cielab
+from stylecore.imaging.photo import Floats, Pixels
 
 Plane = NDArray[np.float32]
 Mask = NDArray[np.bool_]
@@ -35,7 +35,7 @@ def visibility(picture: Pixels, ground: Pixels, mask: Plane) -> float | None:
     outline = outline_of(mask)
     if not outline.any():
         return None
-    apart = np.linalg.norm(to_lab(picture) - to_lab(ground), axis=-1)
+    apart = np.linalg.norm(to_cielab(picture) - to_cielab(ground), axis=-1)
     return float(_beside(apart, outline, _BESIDE)[outline].mean())
 
 
@@ -45,7 +45,7 @@ def with_contour(picture: Floats, ground: Floats, mask: Plane) -> Floats:
     if not outline.any():
         return picture
     sigma = _WIDTH * min(mask.shape)
-    apart = np.linalg.norm(colour.to_lab(picture) - colour.to_lab(ground), axis=-1)
+    apart = np.linalg.norm(color.to_oklab(picture) - color.to_oklab(ground), axis=-1)
     seen = _beside(np.asarray(apart, np.float32), outline, max(_BESIDE, round(2 * sigma)))
     lost = np.where(outline, np.clip(1 - seen / np.float32(_SEEN), 0, 1), 0).astype(np.float32)
     whole = ndimage.gaussian_filter(outline.astype(np.float32), 4 * sigma)

@@ -7,7 +7,7 @@ import io
 import numpy as np
 from PIL import Image, ImageDraw
 
-from stylecore.images import Pixels
+from stylecore.imaging.photo import Pixels
 from stylecore.poster.subject import Subject, subject_of
 
 

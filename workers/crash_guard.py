@@ -23,7 +23,7 @@ from confluent_kafka import KafkaException
 
 from schemas.codec import InvalidEvent, decode, encode
 from stylecore.errors import Permanent, Transient
-from stylecore.store import Store
+from stylecore.storage.store import Store
 from workers.admin import Refused
 from workers.dead_letter import dead_letter
 from workers.decode import tell_passed_over

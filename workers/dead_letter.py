@@ -18,8 +18,8 @@ from schemas.cloudevents import Headers, header, trace_id
 from schemas.codec import encode
 from schemas.topics import DEAD_LETTER_SUFFIX, dead_letter_topic
 from schemas.types import Sha256, Uri
-from stylecore.pruning import DEAD_LETTERS as DEAD_LETTERS_FOLDER
-from stylecore.store import Store
+from stylecore.storage.prune import DEAD_LETTERS as DEAD_LETTERS_FOLDER
+from stylecore.storage.store import Store
 from workers.records import Output, Record
 from workers.telemetry import CRASHES, DEAD_LETTERS, log
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from stylecore.embeddings import Embedding, read_embedding
 from stylecore.newcomers import EmbeddingOf
-from stylecore.store import Store
+from stylecore.storage.render_cache import Embedding, read_embedding
+from stylecore.storage.store import Store
 
 
 def embedding_reader(store: Store) -> EmbeddingOf:

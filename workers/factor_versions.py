@@ -16,8 +16,8 @@ from schemas.events import ModelAnnouncement
 from schemas.topics import PREFERENCE_MODELS
 from stylecore.artifact import version_of
 from stylecore.errors import Permanent
-from stylecore.pruning import FACTORS
-from stylecore.store import Store
+from stylecore.storage.prune import FACTORS
+from stylecore.storage.store import Store
 from workers.catalogue import CatalogueFollower
 from workers.publisher import Publisher
 from workers.settings import Settings

@@ -11,7 +11,7 @@ from schemas.events import ModelAnnouncement
 from stylecore import artifact
 from stylecore.errors import Permanent
 from stylecore.factors import Factors
-from stylecore.store import Store
+from stylecore.storage.store import Store
 from workers.settings import Settings
 from workers.telemetry import FACTORS_REJECTED, log
 

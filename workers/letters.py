@@ -19,7 +19,7 @@ from schemas.cloudevents import Headers, header
 from schemas.codec import InvalidEvent, decode
 from schemas.topics import DEAD_LETTER_SUFFIX, TOPICS
 from stylecore.errors import Permanent
-from stylecore.store import Store
+from stylecore.storage.store import Store
 from workers.dead_letter import LONGEST_COUNT, POINTER, PREFIX, TIMESTAMP, Pointer, Rest
 from workers.records import Output, Record
 from workers.settings import Settings

@@ -9,8 +9,8 @@ from functools import partial
 from typing import TypeVar
 
 from stylecore.errors import Transient
-from stylecore.fetch import NotFetchable, fetch, version
-from stylecore.store import Store
+from stylecore.storage.fetch import NotFetchable, fetch, version
+from stylecore.storage.store import Store
 from workers.settings import Settings
 
 Loaded = TypeVar("Loaded")
@@ -40,7 +40,7 @@ class FetchBudget:
 
 
 def version_reader(settings: Settings, store: Store) -> Callable[[str], str]:
-    """Address to the version of the bytes there (stylecore.fetch.version), by a cheap question.
+    """Address to the version of the bytes there by a cheap question (storage.fetch.version).
 
     The result raises Permanent or Transient.
     """

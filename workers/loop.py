@@ -30,7 +30,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, Topi
 
 from schemas.topics import DEAD_LETTER_SUFFIX
 from stylecore.errors import Permanent, Transient
-from stylecore.store import Store
+from stylecore.storage.store import Store
 from workers.admin import Refused, admin_client
 from workers.clients import group_consumer, on_error, transactional_producer
 from workers.consumer_events import is_event

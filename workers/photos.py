@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from stylecore.errors import Permanent
-from stylecore.file_kinds import PICTURE_SUFFIXES, is_video, kind_of
-from stylecore.images import KINDS_READ
+from stylecore.imaging.file_kinds import PICTURE_SUFFIXES, is_video, kind_of
+from stylecore.imaging.photo import KINDS_READ
 
 PHOTO_KINDS = "JPEG, PNG, WebP, GIF, BMP, TIFF, AVIF, JPEG 2000"
 SYSTEM_FILES = {"thumbs.db", "ehthumbs.db", "desktop.ini"}

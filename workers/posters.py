@@ -20,12 +20,12 @@ from confluent_kafka import TopicPartition
 from schemas.codec import InvalidEvent, decode_id
 from schemas.events import PosterRequest
 from schemas.topics import POSTER_REQUESTS, POSTERS, PRODUCTS, STYLIZED
-from stylecore.decoder import Decoder
-from stylecore.decoder_process import Limits
 from stylecore.errors import Permanent
+from stylecore.imaging.decoder import Decoder
+from stylecore.imaging.decoder_process import Limits
 from stylecore.poster.logo import decode_logo
 from stylecore.poster.order import Desk, pictures_of
-from stylecore.store import Store
+from stylecore.storage.store import Store
 from workers.dead_letter import dead_letter
 from workers.decode import decode_records
 from workers.loading import FetchBudget, loader

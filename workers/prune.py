@@ -2,7 +2,7 @@
 
 1. Read the topics: every sha256 in a record's value names a file. Lists for shoppers count until
    they are no longer valid.
-2. Find what is unneeded and older than the age limit (stylecore.pruning).
+2. Find what is unneeded and older than the age limit (stylecore.storage.prune).
 3. Remove the sidecars among it, so that no batch from now on publishes their images.
 4. Wait for the batches that had already found such a sidecar.
 5. Read what the topics have brought since, and find again.
@@ -22,8 +22,8 @@ from msgspec import Struct
 from schemas.codec import InvalidEvent, decode
 from schemas.topics import JOBS, RECOMMENDATIONS, TOPICS, USER_STATES, dead_letter_topic
 from schemas.types import Time
-from stylecore.pruning import Unneeded, find_unneeded, remove_if_old
-from stylecore.store import Store, StoredFile
+from stylecore.storage.prune import Unneeded, find_unneeded, remove_if_old
+from stylecore.storage.store import Store, StoredFile
 from workers.records import Record
 from workers.settings import Settings
 from workers.table import TableReader, partitions_of_names

@@ -21,7 +21,7 @@ from confluent_kafka import Producer
 from schemas.cloudevents import Headers
 from schemas.topics import topic_named
 from stylecore.errors import Permanent, Transient
-from stylecore.store import Store
+from stylecore.storage.store import Store
 from workers.clients import transactional_producer
 from workers.dead_letter import PREFIX
 from workers.letters import Letter, Selection, marker, original, read_letters

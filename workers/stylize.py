@@ -18,16 +18,16 @@ from confluent_kafka import TopicPartition
 
 from schemas.events import ModelAnnouncement, RejectedImage, StylizeJob
 from schemas.topics import GENERATOR_MODELS, JOBS, REJECTED, STYLIZED
-from stylecore.decoder import Decoder
-from stylecore.decoder_process import Limits
 from stylecore.engine import Engine
 from stylecore.errors import Permanent, Transient
 from stylecore.gate import load_examiner
-from stylecore.images import Photo
+from stylecore.imaging.decoder import Decoder
+from stylecore.imaging.decoder_process import Limits
+from stylecore.imaging.photo import Photo
 from stylecore.manifest import load_manifest
 from stylecore.models import FEATURES
 from stylecore.reference import load_encoder, reference_of
-from stylecore.store import Store
+from stylecore.storage.store import Store
 from stylecore.stylize import Outcome, Studio, stylize
 from workers.crash_guard import Suspects
 from workers.dead_letter import dead_letter

@@ -25,7 +25,7 @@ from stylecore.errors import Permanent, StylecastError, Transient
 from stylecore.factors import Factors
 from stylecore.fit import FitSettings
 from stylecore.refit import Refit, refit
-from stylecore.store import Store
+from stylecore.storage.store import Store
 from workers.admin import Refused
 from workers.catalogue import CatalogueFollower
 from workers.crash_guard import count_crash

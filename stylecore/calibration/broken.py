@@ -17,7 +17,7 @@ from scipy import ndimage
 
 from stylecore.calibration.drawn import Drawn
 from stylecore.drawing import meant_ground
-from stylecore.images import Floats, Pixels, to_floats, to_pixels
+from stylecore.imaging.photo import Floats, Pixels, to_floats, to_pixels
 
 GOOD = "good"
 BLUR_SHARE, NOISE, TILES = 1 / 40, 0.3, 8

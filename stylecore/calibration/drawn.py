@@ -11,7 +11,7 @@ from stylecore.drawing import Source, Task, compose, draw, source_of, task_of
 from stylecore.engine import Engine
 from stylecore.errors import SettingsError
 from stylecore.evaluation.pictures import spread
-from stylecore.images import Pixels, decode
+from stylecore.imaging.photo import Pixels, decode
 from stylecore.manifest import GeneratorManifest
 
 MAX_PIXELS, BATCH = 50_000_000, 8

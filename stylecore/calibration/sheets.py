@@ -15,7 +15,7 @@ from stylecore.calibration.broken import ANSWERABLE, GOOD, picture_of
 from stylecore.calibration.choice import Table
 from stylecore.calibration.drawn import Drawn
 from stylecore.calibration.specimens import Specimen
-from stylecore.images import to_pixels
+from stylecore.imaging.photo import to_pixels
 
 ROW, CELL, PHOTO, CAPTION, TITLE = 8, 160, 56, 16, 22
 GROUND = "#efefef"

@@ -13,8 +13,8 @@ from pathlib import Path
 from PIL import Image
 
 from stylecore.clips.frames import Bounds, Clip, Frame, Kind, NotAClip
-from stylecore.colour_profile import to_srgb
-from stylecore.images import UNREADABLE, on_white
+from stylecore.imaging.color_profile import to_srgb
+from stylecore.imaging.photo import UNREADABLE, on_white
 
 KINDS: dict[str, Kind] = {"GIF": "gif", "WEBP": "webp"}
 _FORMATS = tuple(KINDS)

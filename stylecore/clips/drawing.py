@@ -13,7 +13,7 @@ from stylecore.clips.scene import SceneFrame, scene_frames
 from stylecore.clips.steady import settled
 from stylecore.drawing import Source, Task, compose, draw
 from stylecore.engine import Engine
-from stylecore.images import Floats, Photo, Pixels, to_floats, to_pixels
+from stylecore.imaging.photo import Floats, Photo, Pixels, to_floats, to_pixels
 
 TasksOf = Callable[[Source], Mapping[str, Task]]
 """What is to be drawn of a frame, by the style's name; a style that is left out is over."""

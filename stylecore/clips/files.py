@@ -12,7 +12,7 @@ from stylecore.clips.frames import Bounds, Clip, Frame, NotAClip, Writer
 from stylecore.clips.gif import GifWriter
 from stylecore.clips.video import VideoWriter, is_video, read_video
 from stylecore.clips.webp import WebpWriter
-from stylecore.images import Pixels
+from stylecore.imaging.photo import Pixels
 
 
 def is_clip(path: Path) -> bool:

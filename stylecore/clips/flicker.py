@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from stylecore.images import LUMA, Floats
+from stylecore.imaging.photo import LUMA, Floats
 
 STILL = 2 / 255
 """Change of smoothed luminance below which nothing moves."""

@@ -15,7 +15,7 @@ from typing import Literal, NamedTuple, Protocol
 from PIL import Image
 
 from stylecore.errors import Permanent
-from stylecore.images import Pixels
+from stylecore.imaging.photo import Pixels
 
 Kind = Literal["gif", "webp", "mp4"]
 

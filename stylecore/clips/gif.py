@@ -12,7 +12,7 @@ from typing import BinaryIO
 import numpy as np
 from PIL import GifImagePlugin, Image
 
-from stylecore.images import Pixels
+from stylecore.imaging.photo import Pixels
 
 _STEP = 12
 """Height of the dither: about the distance of neighbouring colours in a palette of 256."""

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from stylecore.images import LUMA, Floats
+from stylecore.imaging.photo import LUMA, Floats
 
 Plane = NDArray[np.float32]
 

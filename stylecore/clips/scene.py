@@ -13,11 +13,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from stylecore.background import has_plain_ground, product_mask
 from stylecore.clips.motion import Plane, is_cut
 from stylecore.clips.steady import SteadySource, first_source, next_source
 from stylecore.drawing import Source, source_of
-from stylecore.images import Floats, Photo, to_floats, to_pixels
+from stylecore.imaging.foreground import has_plain_ground, product_mask
+from stylecore.imaging.photo import Floats, Photo, to_floats, to_pixels
 
 _PERSUADED = 8
 """Frames in a row that must say otherwise before plain ground comes or goes within a scene."""

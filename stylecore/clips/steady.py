@@ -16,7 +16,7 @@ from PIL import Image
 from scipy import ndimage
 
 from stylecore.clips.motion import Plane, at_exposure_of, motion
-from stylecore.images import Floats
+from stylecore.imaging.photo import Floats
 
 _FRESH = 0.25
 """Share of a still pixel that is taken from the new frame."""

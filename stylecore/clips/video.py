@@ -17,10 +17,10 @@ from typing import Any, BinaryIO
 import numpy as np
 from PIL import Image
 
-from stylecore import file_kinds
 from stylecore.clips.frames import Bounds, Clip, Frame, NotAClip
 from stylecore.errors import SettingsError
-from stylecore.images import Pixels
+from stylecore.imaging import file_kinds
+from stylecore.imaging.photo import Pixels
 
 _ENCODERS = ("libx264", "libopenh264", "mpeg4")
 """The first that the wheel has; the last one is always there."""

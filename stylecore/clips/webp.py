@@ -14,7 +14,7 @@ from typing import BinaryIO
 import numpy as np
 from PIL import Image
 
-from stylecore.images import Pixels
+from stylecore.imaging.photo import Pixels
 
 _QUALITY, _METHOD = 90, 2
 _ANIMATED, _KEEP_UNDER = b"\x02", b"\x02"

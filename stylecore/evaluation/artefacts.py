@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from stylecore.evaluation.colour import Lab
-from stylecore.evaluation.view import Plane
-from stylecore.images import Pixels
+from stylecore.imaging.color import Lab
+from stylecore.imaging.foreground import Plane
+from stylecore.imaging.photo import Pixels
 
 TILE = 64
 _NEIGHBOURS = np.array([-7, -6, -5, -4, -3, 3, 4, 5, 6, 7])

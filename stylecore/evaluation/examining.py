@@ -10,14 +10,13 @@ from pathlib import Path
 from stylecore.evaluation.artefacts import shift_difference
 from stylecore.evaluation.embeddings import Embedding, embed
 from stylecore.evaluation.folders import ORIGINALS, SHIFTED, read_pixels, stems_of, style_folder
-from stylecore.evaluation.ground import Colour
 from stylecore.evaluation.painters import COPY, OURS
 from stylecore.evaluation.pairs import Figures, ground_figures, photo_figures, seen_figures
 from stylecore.evaluation.perceptual import Eye
 from stylecore.evaluation.pictures import shifted
-from stylecore.evaluation.view import View
 from stylecore.features import FeatureNet
-from stylecore.images import to_floats
+from stylecore.imaging.foreground import Colour, View
+from stylecore.imaging.photo import to_floats
 
 SHIFT = 3
 """px; the strides of a network multiply to 4 or 8, so that a shift of 4 would hide what moves."""

@@ -17,7 +17,7 @@ import numpy as np
 
 from stylecore.errors import Permanent
 from stylecore.evaluation.pictures import pictures_under, read, write
-from stylecore.images import Photo, Pixels, decode
+from stylecore.imaging.photo import Photo, Pixels, decode
 
 ORIGINALS, SHIFTED, LETTERING = "originals", "shifted", "lettering"
 MAX_PIXELS = 10**8

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from stylecore.evaluation.structure import correlation, fine_band
 from stylecore.evaluation.typeset import ALPHABET, Glyph, Typeset, drawn_glyph, glyph_cell
-from stylecore.evaluation.view import Plane
-from stylecore.images import Pixels, luma_of
+from stylecore.imaging.foreground import Plane
+from stylecore.imaging.photo import Pixels, luma_of
 
 REACH = 3
 """px by which a render may have moved a character."""

@@ -20,8 +20,8 @@ from stylecore.engine import Engine
 from stylecore.errors import SettingsError
 from stylecore.evaluation.pictures import pictures_under, read
 from stylecore.gan.teachers import STYLES, paint, reference_palettes
-from stylecore.images import Floats, Photo, Pixels, to_floats, to_pixels, working_size
-from stylecore.noise import noise_field
+from stylecore.imaging.noise import noise_field
+from stylecore.imaging.photo import Floats, Photo, Pixels, to_floats, to_pixels, working_size
 
 Painter = Callable[[Sequence[Photo], str], list[Pixels]]
 

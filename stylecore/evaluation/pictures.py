@@ -13,8 +13,8 @@ import numpy as np
 from PIL import Image
 
 from stylecore.errors import Permanent
-from stylecore.file_kinds import PICTURE_SUFFIXES
-from stylecore.images import NotAPhoto, Pixels, on_white, read_picture
+from stylecore.imaging.file_kinds import PICTURE_SUFFIXES
+from stylecore.imaging.photo import NotAPhoto, Pixels, on_white, read_picture
 
 MAX_PIXELS = 200_000_000
 SMALLEST_SIDE = 80

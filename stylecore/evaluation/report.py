@@ -22,7 +22,6 @@ from stylecore.evaluation.folders import (
     style_folder,
     write_pictures,
 )
-from stylecore.evaluation.ground import Colour
 from stylecore.evaluation.lettering import read_share
 from stylecore.evaluation.painters import (
     COPY,
@@ -42,7 +41,8 @@ from stylecore.evaluation.summary import embed_references, summarise
 from stylecore.evaluation.timing import Times, measure_times
 from stylecore.evaluation.typeset import typeset_pictures
 from stylecore.features import FeatureNet
-from stylecore.images import Photo
+from stylecore.imaging.foreground import Colour
+from stylecore.imaging.photo import Photo
 from stylecore.manifest import MANIFEST, GeneratorManifest
 from stylecore.models import FEATURES
 from stylecore.styles import UnknownStyle

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from stylecore.contact_sheet import contact_sheet
 from stylecore.evaluation.folders import ORIGINALS, read_pixels, style_folder
 from stylecore.evaluation.painters import COPY
-from stylecore.images import Pixels
+from stylecore.imaging.contact_sheet import contact_sheet
+from stylecore.imaging.photo import Pixels
 
 ROWS = 10
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy import ndimage
 
-from stylecore.evaluation.view import Plane, View
+from stylecore.imaging.foreground import Plane, View
 
 _SIGMA, _TRUNCATE, _MARGIN = 1.5, 3.5, 5
 FINE_SIGMA, ENERGY_SIGMA = 1.5, 3

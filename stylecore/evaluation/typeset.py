@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from stylecore.images import Pixels
+from stylecore.imaging.photo import Pixels
 
 SIDE = 1024
 SIZES = (20, 28, 40, 72)

@@ -17,9 +17,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from stylecore.background import product_mask
 from stylecore.errors import SettingsError
-from stylecore.noise import noise_field
+from stylecore.imaging.foreground import product_mask
+from stylecore.imaging.noise import noise_field
 
 Bytes = NDArray[np.uint8]
 ALIGNMENT = 8

@@ -26,13 +26,13 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
-from stylecore.background import has_plain_ground, product_mask
 from stylecore.errors import SettingsError
 from stylecore.evaluation.pictures import read
-from stylecore.file_kinds import PICTURE_SUFFIXES
 from stylecore.gan.teachers import STYLES, Palette, paint, reference_palettes
 from stylecore.gan.teachers.filters import blur, smoothstep, unit_noise
-from stylecore.noise import noise_field
+from stylecore.imaging.file_kinds import PICTURE_SUFFIXES
+from stylecore.imaging.foreground import has_plain_ground, product_mask
+from stylecore.imaging.noise import noise_field
 
 Picture = NDArray[np.float32]
 

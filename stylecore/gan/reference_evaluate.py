@@ -23,14 +23,14 @@ from numpy.typing import NDArray
 from skimage.color import rgb2lab
 
 from schemas.events import StyleDefinition
-from stylecore.contact_sheet import contact_sheet
 from stylecore.drawing import Source, Task, compose, draw, source_of, task_of
 from stylecore.engine import Engine
 from stylecore.gan.pairs import balanced
 from stylecore.gan.perceptual import Features, SqueezeNet, load_perceptual
 from stylecore.gan.reference_encoder import standard_grey
 from stylecore.gan.reference_fit import gram_distance
-from stylecore.images import Floats, Photo, Pixels, decode, to_floats
+from stylecore.imaging.contact_sheet import contact_sheet
+from stylecore.imaging.photo import Floats, Photo, Pixels, decode, to_floats
 from stylecore.recolour import Colouring, recoloured
 from stylecore.reference import Reference, load_encoder, reference_of
 

@@ -15,7 +15,7 @@ from PIL import Image
 
 from stylecore.errors import SettingsError
 from stylecore.evaluation.pictures import read
-from stylecore.file_kinds import PICTURE_SUFFIXES
+from stylecore.imaging.file_kinds import PICTURE_SUFFIXES
 
 Bytes = NDArray[np.uint8]
 REFERENCE_SIDE = 384

@@ -16,8 +16,8 @@ from stylecore.detail import with_fine_luminance
 from stylecore.finishing import finished
 from stylecore.gan.onnx_file import cpu_session, run_session
 from stylecore.gan.teachers import StyleInfo
-from stylecore.images import to_pixels
-from stylecore.noise import noise_field
+from stylecore.imaging.noise import noise_field
+from stylecore.imaging.photo import to_pixels
 
 SWATCH_SIDE = 96
 """Pixels; rendered at twice that."""

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from stylecore.colour import Plane, from_lab, in_gamut, to_lab
-from stylecore.dominant import dominant_colours
-from stylecore.images import Pixels, to_floats, to_pixels
+from stylecore.imaging.color import Plane, from_oklab, in_gamut, to_oklab
+from stylecore.imaging.palette import dominant_colours
+from stylecore.imaging.photo import Pixels, to_floats, to_pixels
 from stylecore.poster.contrast import INKS, Colour, contrast
 
 WANTED = 5.0
@@ -23,7 +23,7 @@ _STEP = 0.01
 
 def accent_of(pixels: Pixels) -> Colour:
     """A strong colour of the product's pixels [N, 3], N at least 1."""
-    colours = dominant_colours(to_lab(to_floats(pixels)))
+    colours = dominant_colours(to_oklab(to_floats(pixels)))
     chroma = np.hypot(colours[:, 1], colours[:, 2])
     lab = colours[int(chroma.argmax())].copy()
     if chroma.max() < _GREY:
@@ -36,5 +36,5 @@ def accent_of(pixels: Pixels) -> Colour:
 
 
 def _shown(lab: Plane) -> Colour:
-    red, green, blue = to_pixels(from_lab(in_gamut(lab[None, :])))[0]
+    red, green, blue = to_pixels(from_oklab(in_gamut(lab[None, :])))[0]
     return int(red), int(green), int(blue)

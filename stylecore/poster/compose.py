@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image, ImageDraw
 
-from stylecore.images import Pixels
+from stylecore.imaging.photo import Pixels
 from stylecore.poster.boxes import Box
 from stylecore.poster.contrast import Colour, readable_ink, worst_contrast
 from stylecore.poster.layout import Layout, layout_of

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from stylecore.images import Pixels
+from stylecore.imaging.photo import Pixels
 from stylecore.poster.typeface import Unsettable
 
 Colour = tuple[int, int, int]

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image, ImageDraw
 
-from stylecore.images import NotAPhoto, read_picture
+from stylecore.imaging.photo import NotAPhoto, read_picture
 from stylecore.poster.boxes import Box
 from stylecore.poster.contrast import INKS, Colour, contrast
 from stylecore.poster.typeface import Unsettable

@@ -10,14 +10,14 @@ from typing import Protocol
 from schemas.catalog import ORIGINAL
 from schemas.events import PosterRendered, PosterRequest
 from stylecore.errors import Permanent
-from stylecore.images import Photo, Pixels
+from stylecore.imaging.photo import Photo, Pixels
 from stylecore.poster.compose import MEDIA_TYPE, Brand, Words, compose_poster, encode_poster
 from stylecore.poster.contrast import colour_of
 from stylecore.poster.layout import parse_size
 from stylecore.poster.logo import Logo
 from stylecore.poster.subject import Subject, subject_of
-from stylecore.pruning import POSTERS
-from stylecore.store import Store
+from stylecore.storage.prune import POSTERS
+from stylecore.storage.store import Store
 
 
 class NoPicture(Permanent):

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from stylecore.background import Plane, has_plain_ground, product_mask
-from stylecore.images import Pixels, to_floats
+from stylecore.imaging.foreground import Plane, has_plain_ground, product_mask
+from stylecore.imaging.photo import Pixels, to_floats
 from stylecore.poster.accent import accent_of
 from stylecore.poster.boxes import Box
 from stylecore.poster.contrast import Colour

@@ -32,12 +32,12 @@ from numpy.typing import NDArray  # noqa: E402
 from rows import Row, row  # noqa: E402
 
 from stylecore.catalogue import Catalogue  # noqa: E402
-from stylecore.embeddings import Embedding  # noqa: E402
 from stylecore.fit import FitSettings, fit  # noqa: E402
 from stylecore.foldin import Histories, fold_in, whitening  # noqa: E402
 from stylecore.item_foldin import fold_in_items  # noqa: E402
 from stylecore.newcomers import looks_of, starts  # noqa: E402
 from stylecore.preferences import Rules  # noqa: E402
+from stylecore.storage.render_cache import Embedding  # noqa: E402
 
 Doubles = NDArray[np.float64]
 

@@ -23,9 +23,9 @@ from stylecore.bounds import Bounds  # noqa: E402
 from stylecore.drawing import batches_by_shape, source_of, task_of  # noqa: E402
 from stylecore.engine import Engine  # noqa: E402
 from stylecore.gate import load_examiner  # noqa: E402
-from stylecore.images import Photo, decode  # noqa: E402
+from stylecore.imaging.photo import Photo, decode  # noqa: E402
 from stylecore.models import FEATURES, GENERATOR  # noqa: E402
-from stylecore.store import Store  # noqa: E402
+from stylecore.storage.store import Store  # noqa: E402
 from stylecore.stylize import Studio, stylize  # noqa: E402
 from workers.demo.products import sample_products  # noqa: E402
 

@@ -33,7 +33,7 @@ from schemas.topics import (  # noqa: E402
 from stylecore import artifact  # noqa: E402
 from stylecore.factors import Factors  # noqa: E402
 from stylecore.preferences import Rules, counts_of  # noqa: E402
-from stylecore.store import Store  # noqa: E402
+from stylecore.storage.store import Store  # noqa: E402
 from stylecore.style_choice import POLICY  # noqa: E402
 from workers.publisher import Publisher  # noqa: E402
 from workers.records import Output  # noqa: E402

@@ -15,8 +15,8 @@ from typing import Any
 
 from confluent_kafka import KafkaException, Producer
 
-from stylecore.sidecar import Sidecar, read_sidecar, write_sidecar
-from stylecore.store import Store
+from stylecore.storage.render_cache import Sidecar, read_sidecar, write_sidecar
+from stylecore.storage.store import Store
 
 SIGNALS = {"kill": signal.SIGKILL, "stop": signal.SIGSTOP}
 

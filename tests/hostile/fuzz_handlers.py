@@ -23,7 +23,7 @@ from schemas.codec import InvalidEvent, decode
 from schemas.events import Feedback, Product
 from schemas.generate import FOLDER
 from schemas.topics import FEEDBACK, JOBS, POSTER_REQUESTS, PRODUCTS, STYLES, STYLIZED, Topic
-from stylecore.store import Store
+from stylecore.storage.store import Store
 from workers.dead_letter import PREFIX, TOPIC_BYTES, DeadLetters, is_letter
 from workers.handler import Handler
 from workers.loop import checked_times

@@ -16,9 +16,9 @@ from colour_profiles import cmyk_profile, rgb_profile
 from hostile.mutants import mutant
 from PIL import Image
 
-from stylecore.decoder import Decoder
-from stylecore.decoder_process import Limits
-from stylecore.images import NotAPhoto
+from stylecore.imaging.decoder import Decoder
+from stylecore.imaging.decoder_process import Limits
+from stylecore.imaging.photo import NotAPhoto
 
 LIMITS = Limits(max_pixels=50_000_000, seconds=5, short_side=256, output_side=1024)
 """What a worker has by default."""

@@ -17,7 +17,7 @@ from integration.shop import read_dead_letters_of
 from schemas.codec import InvalidEvent
 from schemas.topics import JOBS
 from stylecore.errors import Transient
-from stylecore.store import Store
+from stylecore.storage.store import Store
 from workers.admin import Refused
 from workers.crash_guard import DEATHS, Crashed, Suspects, bisect, each
 from workers.dead_letter import PREFIX

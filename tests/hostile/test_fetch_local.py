@@ -7,9 +7,9 @@ import uuid
 import pytest
 
 from stylecore.errors import Transient
-from stylecore.fetch import NotFetchable, fetch
-from stylecore.local_file import read_beneath
-from stylecore.store import NotInStore, Store
+from stylecore.storage.fetch import NotFetchable, fetch
+from stylecore.storage.local_file import read_beneath
+from stylecore.storage.store import NotInStore, Store
 from workers.settings import load_settings
 from workers.stylize import make_decoder, photo_loader
 

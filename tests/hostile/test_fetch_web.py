@@ -16,10 +16,9 @@ from hostile.servers import (
     versioned_server,
 )
 
-from stylecore.addresses import Unreachable, is_global, require_reachable
 from stylecore.errors import Transient
-from stylecore.fetch import NotFetchable, fetch, version
-from stylecore.web_fetch import Bounds, NotServed, get
+from stylecore.storage.fetch import NotFetchable, fetch, version
+from stylecore.storage.http import Bounds, NotServed, Unreachable, get, is_global, require_reachable
 
 HERE = (ip_network("127.0.0.1/32"),)
 

@@ -14,9 +14,9 @@ from stylecore.bounds import Bounds
 from stylecore.engine import Engine
 from stylecore.errors import Transient
 from stylecore.gate import load_examiner
-from stylecore.images import decode
+from stylecore.imaging.photo import decode
 from stylecore.models import FEATURES, GENERATOR
-from stylecore.store import Store
+from stylecore.storage.store import Store
 from stylecore.stylize import Studio
 from workers.demo.products import sample_products
 from workers.stylize import stylize_in_memory

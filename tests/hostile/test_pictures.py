@@ -14,8 +14,8 @@ from hostile.mutants import mutant
 from msgspec.structs import replace
 from PIL import Image
 
-from stylecore.decoder import Decoder
-from stylecore.images import NotAPhoto, decode, encode
+from stylecore.imaging.decoder import Decoder
+from stylecore.imaging.photo import NotAPhoto, decode, encode
 
 FEW = 300
 

@@ -23,7 +23,7 @@ from schemas.events import (
 )
 from schemas.topics import PREFERENCE_MODELS, PRODUCTS, Topic, dead_letter_topic
 from stylecore import artifact
-from stylecore.store import Store
+from stylecore.storage.store import Store
 from workers.demo.fleet import Fleet, fleet
 from workers.demo.products import sample_products
 from workers.publisher import Publisher

@@ -36,7 +36,7 @@ from schemas.topics import (
     Topic,
     dead_letter_topic,
 )
-from stylecore.store import Store
+from stylecore.storage.store import Store
 from workers.admin import admin_client
 from workers.dead_letter import DeadLetters, dead_letter
 from workers.demo.products import sample_products

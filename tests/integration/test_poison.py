@@ -43,7 +43,7 @@ from schemas.topics import (
     STYLIZED,
     USER_STATES,
 )
-from stylecore.sidecar import FOLDER
+from stylecore.storage.render_cache import SIDECAR_FOLDER
 from workers.admin import admin_client
 from workers.dead_letter import PREFIX
 from workers.lag import collect_lag
@@ -162,7 +162,7 @@ def _style(style_id: str) -> Style:
 
 def _empty_sidecars(folder) -> None:
     """As a power cut leaves them, and as another program would."""
-    sidecars = sorted((folder / "store" / FOLDER).rglob("*.json"))
+    sidecars = sorted((folder / "store" / SIDECAR_FOLDER).rglob("*.json"))
     assert sidecars
     for number, sidecar in enumerate(sidecars):
         sidecar.write_bytes(b"" if number % 2 else b'{"foreign": true}')

@@ -17,8 +17,8 @@ from poster_scenes import logo_file, product_on
 from schemas.codec import decode
 from schemas.events import PosterRendered, PosterRequest, Product, Quality, StylizedImage
 from schemas.topics import POSTER_REQUESTS, POSTERS, PRODUCTS, STYLIZED
-from stylecore.images import encode
-from stylecore.store import Store
+from stylecore.imaging.photo import encode
+from stylecore.storage.store import Store
 from workers.letters import Selection
 from workers.posters import run_posters
 from workers.publisher import Publisher

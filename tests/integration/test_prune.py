@@ -19,10 +19,10 @@ from schemas.events import (
     StylizedImage,
 )
 from schemas.topics import PREFERENCE_MODELS, PRODUCTS, RECOMMENDATIONS, STYLIZED
-from stylecore.pruning import DEAD_LETTERS, FACTORS, IMAGES
-from stylecore.sidecar import FOLDER as SIDECARS
-from stylecore.sidecar import Sidecar
-from stylecore.store import Store
+from stylecore.storage.prune import DEAD_LETTERS, FACTORS, IMAGES
+from stylecore.storage.render_cache import SIDECAR_FOLDER as SIDECARS
+from stylecore.storage.render_cache import Sidecar
+from stylecore.storage.store import Store
 from workers.dead_letter import DeadLetters, dead_letter
 from workers.prune import Limits, prune
 from workers.publisher import Publisher

@@ -14,7 +14,7 @@ from schemas.codec import decode
 from schemas.events import ModelAnnouncement, Recommendations
 from schemas.topics import FEEDBACK, PREFERENCE_MODELS, RECOMMENDATIONS
 from stylecore import artifact
-from stylecore.store import Store
+from stylecore.storage.store import Store
 from workers.publisher import Publisher
 
 pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("topics")]

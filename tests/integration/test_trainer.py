@@ -16,7 +16,7 @@ from stylecore import artifact
 from stylecore.fit import FitSettings
 from stylecore.preferences import Rules, apply, empty
 from stylecore.refit import refit
-from stylecore.store import Store
+from stylecore.storage.store import Store
 from workers.factor_versions import announce as use
 from workers.factor_versions import factor_versions, latest_version, version_in_use
 from workers.publisher import Publisher

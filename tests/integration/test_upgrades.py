@@ -37,8 +37,8 @@ from schemas.topics import (
 )
 from stylecore import artifact
 from stylecore.models import GENERATOR
-from stylecore.pruning import FACTORS
-from stylecore.store import Store
+from stylecore.storage.prune import FACTORS
+from stylecore.storage.store import Store
 from workers.admin import admin_client
 from workers.demo.products import sample_products
 from workers.lag import collect_lag

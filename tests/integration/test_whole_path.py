@@ -25,7 +25,7 @@ from schemas.topics import (
     RECOMMENDATIONS,
     STYLIZED,
 )
-from stylecore.store import Store
+from stylecore.storage.store import Store
 from workers.commands.recommend import read_recommendations
 from workers.lag import collect_lag
 from workers.publisher import Publisher

@@ -15,8 +15,8 @@ from stylecore.anchor import (
     framed_side,
     unframed,
 )
-from stylecore.images import decode, to_floats
-from stylecore.noise import noise_field
+from stylecore.imaging.noise import noise_field
+from stylecore.imaging.photo import decode, to_floats
 from workers.demo.products import sample_products
 
 MULTIPLE = 8

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from PIL import Image, ImageDraw, ImageFont
 
 from stylecore.detail import enlarged, enlarged_mask, with_fine_luminance
-from stylecore.images import LUMA, to_floats
+from stylecore.imaging.photo import LUMA, to_floats
 
 SMALL, LARGE = 128, 512
 

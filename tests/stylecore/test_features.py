@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from stylecore.errors import Permanent
 from stylecore.features import FeatureNet, squash
 from stylecore.features_manifest import PHOTO, load_features_manifest
-from stylecore.images import decode, to_floats
+from stylecore.imaging.photo import decode, to_floats
 from stylecore.manifest import MANIFEST, load_manifest
 from stylecore.models import FEATURES, GENERATOR
 from workers.demo.products import sample_products

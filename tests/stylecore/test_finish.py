@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from stylecore.finish import Finish, blended
 from stylecore.finishing import finished
-from stylecore.images import LUMA
+from stylecore.imaging.photo import LUMA
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ import numpy as np
 
 from stylecore.features import FeatureNet
 from stylecore.gallery import load_gallery, write_gallery
-from stylecore.images import decode
+from stylecore.imaging.photo import decode
 from stylecore.models import FEATURES
 from workers.demo.products import sample_products
 

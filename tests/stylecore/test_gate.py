@@ -11,12 +11,12 @@ from skimage.metrics import structural_similarity
 
 from schemas.events import Quality, StyleDefinition
 from stylecore import gate
-from stylecore.background import has_plain_ground
 from stylecore.bounds import Bounds, judge
 from stylecore.drawing import Task, compose, draw, source_of, task_of
 from stylecore.engine import Engine
 from stylecore.gate import bounds_of, describe, load_examiner, measure, structure, wanted_of
-from stylecore.images import LUMA, Photo, decode, to_floats, to_pixels
+from stylecore.imaging.foreground import has_plain_ground
+from stylecore.imaging.photo import LUMA, Photo, decode, to_floats, to_pixels
 from stylecore.models import FEATURES, GENERATOR
 from stylecore.recolour import Colouring
 from stylecore.reference import Reference

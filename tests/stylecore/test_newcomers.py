@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stylecore.embeddings import Embedding
 from stylecore.foldin import Histories, fold_in_one
 from stylecore.item_foldin import fold_in_items
 from stylecore.newcomers import NEIGHBOURS, looks_of, starts
+from stylecore.storage.render_cache import Embedding
 
 FACTORS = np.array([[1, 0], [3, 0], [0, 5]], dtype=np.float32)
 KNOWN, NEW = np.array([0, 1, 2]), np.array([3, 4, 5, 6])

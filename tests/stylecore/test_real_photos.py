@@ -12,7 +12,7 @@ from stylecore.bounds import Bounds
 from stylecore.drawing import compose, draw, source_of, task_of
 from stylecore.engine import Engine
 from stylecore.gate import load_examiner, verdict
-from stylecore.images import decode, to_floats
+from stylecore.imaging.photo import decode, to_floats
 from stylecore.manifest import load_manifest
 from stylecore.models import FEATURES, GENERATOR
 

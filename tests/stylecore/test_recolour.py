@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from schemas.events import StyleDefinition
-from stylecore.colour import from_lab, gaussian_of, to_lab
-from stylecore.dominant import dominant_colours
+from stylecore.imaging.color import from_oklab, gaussian_of, to_oklab
+from stylecore.imaging.palette import dominant_colours
 from stylecore.recolour import Colouring, colouring_of, ground_of, recoloured
 from stylecore.reference import Reference, paper_of, trimmed
 
@@ -13,7 +13,7 @@ SIDE = 48
 WHITE = np.ones((SIDE, SIDE, 3), np.float32)
 MASK = np.zeros((SIDE, SIDE), np.float32)
 MASK[10:40, 10:40] = 1
-WARM = to_lab((np.random.default_rng(5).random((400, 3)) * (0.9, 0.6, 0.3)).astype(np.float32))
+WARM = to_oklab((np.random.default_rng(5).random((400, 3)) * (0.9, 0.6, 0.3)).astype(np.float32))
 
 
 @pytest.fixture
@@ -36,7 +36,7 @@ def reference(paper=None):
 
 
 def product(picture):
-    return to_lab(picture)[MASK == 1]
+    return to_oklab(picture)[MASK == 1]
 
 
 def test_a_definition_of_weights_alone_changes_nothing(render, photo):
@@ -76,7 +76,7 @@ def test_a_palette_comes_after_the_reference(render, photo):
     definition = StyleDefinition(reference_uri="picture", palette=["#1b9c85"])
     colouring = colouring_of(definition, reference())
     hue = product(recoloured(render, photo, MASK, WHITE, colouring))[:, 1:].mean(axis=0)
-    teal = to_lab(np.array([0x1B, 0x9C, 0x85], np.float32) / 255)[1:]
+    teal = to_oklab(np.array([0x1B, 0x9C, 0x85], np.float32) / 255)[1:]
     assert hue @ teal > 0.98 * np.linalg.norm(hue) * np.linalg.norm(teal)
 
 
@@ -88,8 +88,8 @@ def test_the_product_keeps_its_own_colour_and_the_palette_takes_the_ground(rende
     kept, own = product(recoloured(render, photo, MASK, WHITE, colouring)), product(photo)
     cosine = (kept[:, 1:] * own[:, 1:]).sum(axis=1) / np.linalg.norm(kept[:, 1:], axis=1)
     assert (cosine > 0.99 * np.linalg.norm(own[:, 1:], axis=1)).all()
-    ground = to_lab(ground_of(photo, WHITE, colouring)[0, 0])
-    np.testing.assert_allclose(from_lab(ground) * 255, (0xF8, 0xEF, 0xBA), atol=1)
+    ground = to_oklab(ground_of(photo, WHITE, colouring)[0, 0])
+    np.testing.assert_allclose(from_oklab(ground) * 255, (0xF8, 0xEF, 0xBA), atol=1)
 
 
 def test_a_white_product_that_keeps_its_colour_stays_white_on_coloured_ground(photo):

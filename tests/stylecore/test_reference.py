@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from stylecore.images import decode
+from stylecore.imaging.photo import decode
 from stylecore.manifest import load_manifest
 from stylecore.models import GENERATOR
 from stylecore.reference import load_encoder, reference_of

@@ -16,7 +16,6 @@ from schemas.events import UserState
 from stylecore import artifact
 from stylecore.catalogue import Catalogue
 from stylecore.comparison import compare
-from stylecore.embeddings import Embedding
 from stylecore.factors import Factors
 from stylecore.fit import FitSettings
 from stylecore.foldin import fold_in_one
@@ -24,6 +23,7 @@ from stylecore.held_out import hold_out, start_of_held_out
 from stylecore.overlap import overlap
 from stylecore.preferences import Rules, apply
 from stylecore.refit import Refit, refit
+from stylecore.storage.render_cache import Embedding
 
 RULES = Rules()
 SETTINGS = FitSettings(width=6, iterations=8)

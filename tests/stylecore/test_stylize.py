@@ -20,15 +20,14 @@ from schemas.events import (
 )
 from stylecore.bounds import Bounds
 from stylecore.drawing import compose, draw, source_of, task_of
-from stylecore.embeddings import read_embedding
 from stylecore.engine import Engine
 from stylecore.errors import Permanent
 from stylecore.gate import load_examiner
-from stylecore.images import NotAPhoto, decode
+from stylecore.imaging.photo import NotAPhoto, decode
 from stylecore.models import FEATURES, GENERATOR
 from stylecore.reference import load_encoder, reference_of
-from stylecore.sidecar import render_key
-from stylecore.store import Store
+from stylecore.storage.render_cache import read_embedding, render_key
+from stylecore.storage.store import Store
 from stylecore.styles import UnknownStyle, parse_style
 from stylecore.stylize import Studio, stylize
 from workers.demo.products import sample_products

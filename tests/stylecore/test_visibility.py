@@ -11,7 +11,7 @@ from stylecore.bounds import Bounds
 from stylecore.drawing import at_working_size, compose, draw, source_of, task_of
 from stylecore.engine import Engine
 from stylecore.gate import describe, load_examiner, measure, verdict, wanted_of
-from stylecore.images import decode, to_floats, to_pixels
+from stylecore.imaging.photo import decode, to_floats, to_pixels
 from stylecore.models import FEATURES, GENERATOR
 from stylecore.visibility import visibility, with_contour
 from workers.demo.products import sample_products

@@ -22,7 +22,7 @@ from PIL import Image, ImageOps
 
 from schemas.events import Product, Quality, RejectedImage, RejectionReason, StylizedImage
 from schemas.topics import FEEDBACK, REJECTED, STYLIZED
-from stylecore.store import Store
+from stylecore.storage.store import Store
 from workers.demo.fleet import Fleet
 from workers.demo.products import sample_products
 from workers.ports import free_port

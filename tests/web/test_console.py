@@ -19,7 +19,7 @@ from web.test_guard import OWN, ask
 from schemas.codec import decode
 from schemas.events import Feedback, Style, StyleDemand
 from schemas.topics import DEMAND, FEEDBACK, PRODUCTS, STYLES
-from stylecore.store import Store
+from stylecore.storage.store import Store
 from workers.publisher import Publisher
 from workers.records import tombstone
 from workers.web.mixer import Allowance

@@ -12,7 +12,7 @@ from PIL import Image
 
 from schemas.events import Quality, StylizedImage
 from stylecore.errors import StylecastError
-from stylecore.fetch import NotFetchable
+from stylecore.storage.fetch import NotFetchable
 from workers.settings import load_settings
 from workers.web.pictures import Pictures
 from workers.web.server import decoder_of

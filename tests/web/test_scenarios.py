@@ -17,7 +17,7 @@ from web.test_pages import DESK, PHONE
 from schemas.codec import decode
 from schemas.events import PosterRequest, Product, StyleDemand
 from schemas.topics import DEMAND, POSTER_REQUESTS, PRODUCTS
-from stylecore.store import Store
+from stylecore.storage.store import Store
 from workers.publisher import Publisher
 from workers.records import tombstone
 

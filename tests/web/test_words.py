@@ -9,7 +9,7 @@ from web.shop import NOW
 from schemas.codec import InvalidEvent, decode
 from schemas.events import PosterRequest, RejectionReason, Style
 from stylecore.errors import SettingsError
-from stylecore.palette import parse_palette
+from stylecore.imaging.palette import parse_palette
 from workers.web.console_view import reason_in_words
 from workers.web.details import detail_in
 from workers.web.lists import ShownItem, ShownReason

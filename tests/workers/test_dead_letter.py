@@ -10,7 +10,7 @@ from prometheus_client import REGISTRY
 
 from schemas.codec import decode
 from stylecore.errors import Permanent
-from stylecore.store import Store
+from stylecore.storage.store import Store
 from workers.dead_letter import (
     PREFIX,
     SMALL_BYTES,

@@ -11,8 +11,8 @@ from msgspec.structs import replace
 
 from schemas.events import ModelAnnouncement
 from stylecore import artifact
-from stylecore.embeddings import write_embedding
-from stylecore.store import Store
+from stylecore.storage.render_cache import write_embedding
+from stylecore.storage.store import Store
 from workers.embeddings import embedding_reader
 from workers.factors import factors_loader
 from workers.settings import load_settings

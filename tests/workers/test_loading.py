@@ -13,8 +13,8 @@ from schemas.codec import encode
 from schemas.events import StyleDefinition, StyleRequest, StylizeJob
 from schemas.topics import GENERATOR_MODELS, JOBS
 from stylecore.errors import SettingsError, Transient
-from stylecore.fetch import NotFetchable
-from stylecore.store import Store
+from stylecore.storage.fetch import NotFetchable
+from stylecore.storage.store import Store
 from workers.loading import FetchBudget, loader
 from workers.records import Record
 from workers.settings import load_settings

@@ -14,8 +14,8 @@ from hostile.pictures import file_of, webp_canvas_bomb
 from PIL import Image
 
 from schemas.catalog import StyleDefinition
-from stylecore.decoder import Decoder
-from stylecore.decoder_process import Limits
+from stylecore.imaging.decoder import Decoder
+from stylecore.imaging.decoder_process import Limits
 from workers.commands import render
 from workers.demo.products import folder_products, sample_products
 from workers.engine import load_engine

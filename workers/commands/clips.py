@@ -22,7 +22,7 @@ from stylecore.clips.frames import Bounds, Clip, Frame, NotAClip
 from stylecore.drawing import Source, Task, at_working_size, task_of
 from stylecore.engine import Engine
 from stylecore.gate import Verdict
-from stylecore.images import EARLY_FRAMES, FULL, Photo, Pixels, fullness, photo_of, to_pixels
+from stylecore.imaging.photo import EARLY_FRAMES, FULL, Photo, Pixels, fullness, photo_of, to_pixels
 from stylecore.reference import Reference
 from workers.commands.printing import reasons_in_words
 from workers.settings import Settings

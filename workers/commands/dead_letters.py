@@ -10,7 +10,7 @@ import typer
 
 from schemas.topics import TOPICS
 from stylecore.errors import Permanent
-from stylecore.store import Store
+from stylecore.storage.store import Store
 from workers.commands.printing import JsonFlag, print_json, print_table
 from workers.letters import Letter, Selection, contract_name, original, read_letters
 from workers.records import Record

@@ -13,7 +13,7 @@ from stylecore.engine import has_cuda_device
 from stylecore.errors import StylecastError
 from stylecore.gate import load_examiner
 from stylecore.models import FEATURES
-from stylecore.store import Store
+from stylecore.storage.store import Store
 from workers.commands.printing import JsonFlag, print_json
 from workers.engine import load_engine
 from workers.lag.group_lag import GroupLag, PartitionLag, Place

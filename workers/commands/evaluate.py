@@ -11,7 +11,7 @@ from stylecore.engine import Engine
 from stylecore.features import FeatureNet
 from stylecore.features_evaluation import evaluate_features
 from stylecore.features_report import HEADLINE, FeaturesReport
-from stylecore.labelled_photos import labelled_photos
+from stylecore.imaging.contact_sheet import labelled_photos
 from stylecore.models import FEATURES, GENERATOR
 from workers.commands.evaluate_gate import evaluate_gate
 from workers.commands.evaluate_generator import evaluate_generator

@@ -10,8 +10,8 @@ import typer
 from schemas.catalog import ORIGINAL, StyleDefinition
 from stylecore.drawing import compose, draw, source_of, task_of
 from stylecore.errors import Permanent
-from stylecore.images import Photo, Pixels, decode
-from stylecore.palette import parse_palette
+from stylecore.imaging.palette import parse_palette
+from stylecore.imaging.photo import Photo, Pixels, decode
 from stylecore.poster.compose import Brand, Words, compose_poster, encode_poster
 from stylecore.poster.contrast import colour_of
 from stylecore.poster.layout import parse_size

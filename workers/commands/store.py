@@ -8,8 +8,8 @@ from typing import Annotated, Any
 
 import typer
 
-from stylecore.pruning import Unneeded
-from stylecore.sidecar import FOLDER as SIDECARS
+from stylecore.storage.prune import Unneeded
+from stylecore.storage.render_cache import SIDECAR_FOLDER as SIDECARS
 from workers.commands.printing import JsonFlag, print_json, print_table
 from workers.settings import load_settings
 
@@ -35,7 +35,7 @@ def prune(
 
     Workers may go on meanwhile. Reads the topics whole, the lists of all shoppers included.
     """
-    from stylecore.store import Store
+    from stylecore.storage.store import Store
     from workers.prune import Limits, prune
 
     settings = load_settings()

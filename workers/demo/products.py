@@ -12,7 +12,7 @@ import msgspec
 
 from schemas.events import Product
 from stylecore.errors import Permanent
-from stylecore.images import MIN_SIDE, NotAPhoto, read_picture
+from stylecore.imaging.photo import MIN_SIDE, NotAPhoto, read_picture
 from workers.photos import PHOTO_KINDS, NotTaken, check_kind, files_below
 
 T = TypeVar("T")

@@ -17,9 +17,9 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from PIL import ImageOps
 
 from schemas.events import Recommendations
-from stylecore.images import on_white, read_picture
-from stylecore.local_file import local_path
+from stylecore.imaging.photo import on_white, read_picture
 from stylecore.simulate import hit_curve
+from stylecore.storage.local_file import local_path
 from workers.commands.printing import reasons_in_words
 from workers.demo.shopping import Visit
 from workers.demo.stage import Scene

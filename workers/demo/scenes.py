@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 
 from schemas.events import ORIGINAL, Campaign, PosterRequest, Product, Style, StyleDemand
 from schemas.topics import DEMAND, POSTER_REQUESTS, PRODUCTS
-from stylecore.store import Store
+from stylecore.storage.store import Store
 from workers.demo.pictures import classic_work, logo
 from workers.demo.stage import Scene, Stage
 

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from schemas.events import Product, RejectedImage, StylizedImage
-from stylecore.local_file import local_path
 from stylecore.simulate import hit_rates
+from stylecore.storage.local_file import local_path
 from workers.demo.shopping import Visit
 from workers.demo.stage import Scene
 

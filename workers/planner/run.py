@@ -31,7 +31,7 @@ from schemas.topics import (
 from stylecore.errors import SettingsError, Transient
 from stylecore.manifest import GeneratorManifest, load_manifest
 from stylecore.plan import generator_styles
-from stylecore.store import Store
+from stylecore.storage.store import Store
 from workers.admin import admin_client, cluster
 from workers.dead_letter import DeadLetters
 from workers.loading import version_reader

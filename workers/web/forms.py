@@ -14,9 +14,9 @@ import msgspec
 from starlette.datastructures import FormData, UploadFile
 
 from schemas.codec import InvalidEvent, decode
-from stylecore.images import NotAPhoto
+from stylecore.imaging.photo import NotAPhoto
 from stylecore.poster.typeface import Unsettable
-from stylecore.store import Store
+from stylecore.storage.store import Store
 from stylecore.times import check_times
 from workers.web.problems import WrongInput
 from workers.web.site import Site

@@ -11,10 +11,10 @@ from hashlib import blake2b
 
 from PIL import Image
 
-from stylecore.decoder import Decoder
-from stylecore.fetch import fetch
-from stylecore.images import Photo, working_size
-from stylecore.store import Store
+from stylecore.imaging.decoder import Decoder
+from stylecore.imaging.photo import Photo, working_size
+from stylecore.storage.fetch import fetch
+from stylecore.storage.store import Store
 from workers.settings import Settings
 
 WIDTHS = (160, 320, 480, 640, 960)

@@ -10,7 +10,7 @@ from typing import Any, Literal
 from schemas.events import PosterRendered, PosterRequest
 from schemas.topics import POSTER_REQUESTS
 from stylecore.errors import SettingsError
-from stylecore.palette import parse_palette
+from stylecore.imaging.palette import parse_palette
 from workers.web import addresses
 from workers.web.details import detail_in
 from workers.web.forms import checked, marked

@@ -15,9 +15,9 @@ from functools import partial
 
 import uvicorn
 
-from stylecore.decoder import Decoder
-from stylecore.decoder_process import Limits
 from stylecore.errors import SettingsError
+from stylecore.imaging.decoder import Decoder
+from stylecore.imaging.decoder_process import Limits
 from stylecore.manifest import load_manifest
 from workers.patience import until_topics
 from workers.settings import Settings, WebSettings

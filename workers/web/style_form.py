@@ -13,7 +13,7 @@ from typing import Any
 
 from schemas.events import Style, StyleDefinition
 from stylecore.errors import SettingsError
-from stylecore.palette import parse_palette
+from stylecore.imaging.palette import parse_palette
 from workers.web.forms import checked, marked
 from workers.web.problems import WrongInput
 

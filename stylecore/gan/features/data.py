@@ -19,8 +19,8 @@ from stylecore.evaluation.pictures import read
 from stylecore.features import squash
 from stylecore.gan.pairs import on_white
 from stylecore.gan.references import Bytes, load_references, reference_crop
-from stylecore.images import to_floats, to_pixels
-from stylecore.labelled_photos import LabelledPhoto
+from stylecore.imaging.contact_sheet import LabelledPhoto
+from stylecore.imaging.photo import to_floats, to_pixels
 
 STORED_SHARE = 1.25
 """Sides of the pictures in memory, in sides of the network's input."""

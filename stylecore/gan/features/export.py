@@ -34,7 +34,7 @@ from stylecore.gan.features.networks import FeatureNetwork
 from stylecore.gan.features.settings import FeaturesSettings
 from stylecore.gan.features.train import Trained
 from stylecore.gan.onnx_file import OPSET, cpu_session, sha256_of, strip_traces
-from stylecore.labelled_photos import labelled_photos
+from stylecore.imaging.contact_sheet import labelled_photos
 from stylecore.manifest import MANIFEST, encode_manifest
 
 NAME, FILE, CARD = "stylecast-features", "features.onnx", "MODEL_CARD.md"

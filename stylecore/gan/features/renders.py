@@ -17,8 +17,8 @@ from PIL import Image
 from stylecore.engine import Engine
 from stylecore.errors import SettingsError
 from stylecore.gan.pairs import load, on_white
-from stylecore.images import encode, to_pixels
-from stylecore.labelled_photos import LabelledPhoto
+from stylecore.imaging.contact_sheet import LabelledPhoto
+from stylecore.imaging.photo import encode, to_pixels
 from stylecore.sample_renders import sample_renders
 
 NOISES = 16

@@ -29,7 +29,7 @@ from stylecore.gan.features.renders import make_renders, renders_folder, white_p
 from stylecore.gan.features.settings import FeaturesSettings, encode_settings
 from stylecore.gan.features.step import Aims, draw_batch, take_step
 from stylecore.gan.features.teacher import load_teacher, teacher_targets
-from stylecore.labelled_photos import labelled_photos
+from stylecore.imaging.contact_sheet import labelled_photos
 
 CHECKPOINT, LOSSES = "features.pt", "losses.jsonl"
 RENDERS_EVERY = 100

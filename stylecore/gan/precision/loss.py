@@ -13,7 +13,7 @@ import numpy as np
 from stylecore.evaluation.structure import ssim
 from stylecore.gan.onnx_file import cpu_session, run_session
 from stylecore.gan.precision.ranges import Floats, Inputs
-from stylecore.images import LUMA
+from stylecore.imaging.photo import LUMA
 
 
 def loss_of(file: Path, fp32: Path, inputs: Sequence[Inputs]) -> dict[str, float]:

@@ -21,7 +21,7 @@ from stylecore.drawing import draw, source_of, task_of
 from stylecore.engine import Batch, Engine
 from stylecore.gan.layers import ConditionalConvolution
 from stylecore.gan.networks import Generator
-from stylecore.images import Photo
+from stylecore.imaging.photo import Photo
 from stylecore.manifest import GeneratorManifest
 
 Floats = NDArray[np.float32]

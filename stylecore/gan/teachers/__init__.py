@@ -14,7 +14,6 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from stylecore.background import product_mask
 from stylecore.finish import Finish
 from stylecore.gan.teachers import (
     ink_line,
@@ -29,6 +28,7 @@ from stylecore.gan.teachers import (
 )
 from stylecore.gan.teachers.colour import Palette, reference_palettes
 from stylecore.gan.teachers.filters import blur
+from stylecore.imaging.foreground import product_mask
 
 __all__ = ["STYLES", "Palette", "StyleInfo", "paint", "reference_palettes"]
 

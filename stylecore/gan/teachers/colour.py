@@ -1,8 +1,8 @@
 """The colours of a style's references, towards which a teacher moves those of a photo.
 
-The transport (stylecore/colour.py) goes from the colours of product photos in general, a constant
-below, to those of the references: never from the one photo at hand, whose colours a crop cannot
-know.
+The transport (stylecore/imaging/color.py) goes from the colours of product photos in general, a
+constant below, to those of the references: never from the one photo at hand, whose colours a crop
+cannot know.
 """
 
 from __future__ import annotations
@@ -12,20 +12,20 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from stylecore.colour import Gaussian as Palette
-from stylecore.colour import from_lab, to_lab, transport
 from stylecore.evaluation.pictures import read
-from stylecore.file_kinds import PICTURE_SUFFIXES
 from stylecore.gan.teachers.filters import Plane
+from stylecore.imaging.color import Gaussian as Palette
+from stylecore.imaging.color import from_oklab, to_oklab, transport
+from stylecore.imaging.file_kinds import PICTURE_SUFFIXES
 
 __all__ = [
     "PHOTOS",
     "Palette",
-    "from_lab",
+    "from_oklab",
     "palette_of",
     "reference_palettes",
     "saturated",
-    "to_lab",
+    "to_oklab",
     "transport",
 ]
 
@@ -45,12 +45,12 @@ PHOTOS = Palette(
 
 def saturated(picture: Plane, gain: float) -> Plane:
     """The picture [H,W,3] with its OKLab chroma multiplied."""
-    return from_lab(to_lab(picture) * np.array([1, gain, gain], np.float32))
+    return from_oklab(to_oklab(picture) * np.array([1, gain, gain], np.float32))
 
 
 def palette_of(pictures: list[Plane]) -> Palette:
     """Statistics of colours of pictures [H,W,3] in [0,1], each picture counting the same."""
-    labs = [to_lab(picture).reshape(-1, 3) for picture in pictures]
+    labs = [to_oklab(picture).reshape(-1, 3) for picture in pictures]
     mean = np.mean([lab.mean(axis=0) for lab in labs], axis=0)
     second = np.mean([lab.T @ lab / len(lab) for lab in labs], axis=0)
     return Palette(mean.astype(np.float32), (second - np.outer(mean, mean)).astype(np.float32))

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from stylecore.gan.teachers.colour import from_lab, to_lab
+from stylecore.gan.teachers.colour import from_oklab, to_oklab
 from stylecore.gan.teachers.filters import Plane, blur, luminance, smoothstep
 from stylecore.gan.teachers.kuwahara import kuwahara
 from stylecore.gan.teachers.outlines import edge_strength
@@ -44,7 +44,7 @@ def paint(photo: Plane, noise: Plane) -> Plane:
 
 def _colours(photo: Plane, lines: Flow) -> Plane:
     """Bright saturated colour [H,W,3] of each place."""
-    lab = to_lab(blur(photo, 2.0))
+    lab = to_oklab(blur(photo, 2.0))
     chroma = np.hypot(lab[..., 1], lab[..., 2])
     own = lab[..., 1:] * (0.23 / (chroma + 1e-4))[..., None]
     upright = lines.down**2
@@ -52,4 +52,4 @@ def _colours(photo: Plane, lines: Flow) -> Plane:
     given = cyan + (magenta - cyan) * upright[..., None]
     share = smoothstep(0.02, 0.07, chroma)[..., None]
     ab = given + (own - given) * share
-    return from_lab(np.concatenate([np.full((*chroma.shape, 1), 0.74, np.float32), ab], axis=2))
+    return from_oklab(np.concatenate([np.full((*chroma.shape, 1), 0.74, np.float32), ab], axis=2))

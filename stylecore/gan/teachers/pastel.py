@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from stylecore.gan.teachers.colour import PHOTOS, Palette, from_lab, to_lab, transport
+from stylecore.gan.teachers.colour import PHOTOS, Palette, from_oklab, to_oklab, transport
 from stylecore.gan.teachers.filters import (
     Plane,
     band_noise,
@@ -48,12 +48,12 @@ def paint(photo: Plane, noise: Plane, palette: Palette) -> Plane:
     drawn = blur(drawn, 0.6)
     drawn[..., 0] += 0.005 * unit_noise(noise[..., 0], 0.8)
     contour = outlines(light, lines, sigma=1.1, threshold=0.10, sharpness=6.0)
-    return from_lab(drawn * (1 - 0.12 * contour)[..., None])
+    return from_oklab(drawn * (1 - 0.12 * contour)[..., None])
 
 
 def _chalks(photo: Plane, light: Plane, palette: Palette) -> Plane:
     """Colours [H,W,3] in OKLab that strokes are picked from, near the references'."""
-    lab = transport(to_lab(blur(photo, 1.0)), PHOTOS, palette, 0.6)
+    lab = transport(to_oklab(blur(photo, 1.0)), PHOTOS, palette, 0.6)
     lab[..., 0] += 0.04 * local_contrast(light, 8.0, 0.05)
     lab[..., 1:] *= 1.3
     return lab

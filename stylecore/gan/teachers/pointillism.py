@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from stylecore.gan.teachers.colour import PHOTOS, Palette, from_lab, to_lab, transport
+from stylecore.gan.teachers.colour import PHOTOS, Palette, from_oklab, to_oklab, transport
 from stylecore.gan.teachers.filters import Plane, blur, local_contrast, luminance, mix
 from stylecore.gan.teachers.stipple import cells, dots
 
@@ -19,7 +19,7 @@ _LAYERS = ((4.2, 9.0), (3.7, 1.8), (3.2, 1.25))
 
 def paint(photo: Plane, noise: Plane, palette: Palette) -> Plane:
     """Dotted painting of `photo` [H,W,3] from a noise field [H,W,3] in the references' colours."""
-    lab = transport(to_lab(blur(photo, 0.7)), PHOTOS, palette, 0.3)
+    lab = transport(to_oklab(blur(photo, 0.7)), PHOTOS, palette, 0.3)
     lab[..., 0] += 0.24 * (1 - lab[..., 0]) + 0.05 * local_contrast(luminance(photo), 5.0, 0.05)
     lab[..., 1:] *= 1.9
     result = np.zeros_like(photo)
@@ -28,5 +28,5 @@ def paint(photo: Plane, noise: Plane, palette: Palette) -> Plane:
         jitter = cell.of(np.roll(noise, layer + 1, axis=2))
         colour = cell.of(lab)
         colour = colour + jitter * np.array([0.050, 0.028, 0.036], np.float32)
-        result = mix(result, from_lab(colour), dots(cell.distance, radius))
+        result = mix(result, from_oklab(colour), dots(cell.distance, radius))
     return result

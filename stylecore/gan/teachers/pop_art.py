@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from stylecore.gan.teachers.colour import from_lab, to_lab
+from stylecore.gan.teachers.colour import from_oklab, to_oklab
 from stylecore.gan.teachers.filters import Plane, local_contrast, luminance, mix, smoothstep
 from stylecore.gan.teachers.kuwahara import kuwahara
 from stylecore.gan.teachers.outlines import outlines
@@ -23,10 +23,10 @@ _LEVELS = np.array([0.40, 0.62, 0.82, 0.985], np.float32)
 def paint(photo: Plane, noise: Plane) -> Plane:
     """Comic print of `photo` [H,W,3] from a noise field [H,W,3]."""
     light = luminance(photo)
-    lab = to_lab(kuwahara(photo, 3.2))
+    lab = to_oklab(kuwahara(photo, 3.2))
     tone = lab[..., 0] + 0.10 * local_contrast(light, 7.0, 0.05)
-    plain = from_lab(_vivid(lab, _posterised(tone)))
-    shade = from_lab(_vivid(lab, _posterised(tone) - 0.25))
+    plain = from_oklab(_vivid(lab, _posterised(tone)))
+    shade = from_oklab(_vivid(lab, _posterised(tone) - 0.25))
     cell = cells(noise[..., 0], 4.6)
     reach = 2.3 * smoothstep(0.84, 0.45, tone) * smoothstep(0.08, 0.40, tone)
     dotted = mix(plain, shade, dots(cell.distance, reach))

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from stylecore.gan.teachers.colour import from_lab, to_lab
+from stylecore.gan.teachers.colour import from_oklab, to_oklab
 from stylecore.gan.teachers.filters import Plane, local_contrast, luminance, mix, unit_noise
 from stylecore.gan.teachers.kuwahara import kuwahara
 from stylecore.gan.teachers.outlines import outlines
@@ -59,12 +59,12 @@ def paint(photo: Plane, noise: Plane) -> Plane:
 
 def _printed(flat: Plane, light: Plane) -> Plane:
     """Each place as its nearest pigments, with a little of its own colour left."""
-    lab = to_lab(flat)
+    lab = to_oklab(flat)
     lightness = lab[..., 0] + 0.06 * local_contrast(light, 9.0, 0.05)
     lab = np.stack([lightness * 0.90 + 0.125, lab[..., 1] * 1.6, lab[..., 2] * 1.6], axis=2)
-    pigments = to_lab(_PIGMENTS)
+    pigments = to_oklab(_PIGMENTS)
     scale = np.array([1.0, 2.0, 2.0], np.float32)
     apart = (((lab * scale)[:, :, None] - pigments * scale) ** 2).sum(axis=3)
     share = np.exp(-(apart - apart.min(axis=2, keepdims=True)) / 0.0025)
     chosen = (share / share.sum(axis=2, keepdims=True)) @ pigments
-    return from_lab((chosen + 0.10 * (lab - chosen)).astype(np.float32))
+    return from_oklab((chosen + 0.10 * (lab - chosen)).astype(np.float32))

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from stylecore.gan.teachers.colour import PHOTOS, Palette, from_lab, to_lab, transport
+from stylecore.gan.teachers.colour import PHOTOS, Palette, from_oklab, to_oklab, transport
 from stylecore.gan.teachers.filters import (
     Plane,
     band_noise,
@@ -31,7 +31,7 @@ def paint(photo: Plane, noise: Plane, palette: Palette) -> Plane:
     strokes *= np.float32(2.3)
     steep = blur(np.hypot(*gradient(light)), 1.0)
     strokes *= (1 - 0.55 * smoothstep(0.06, 0.22, steep))[..., None]
-    lab = transport(to_lab(along(blur(photo, 0.9), lines, 5)), PHOTOS, palette, 0.55)
+    lab = transport(to_oklab(along(blur(photo, 0.9), lines, 5)), PHOTOS, palette, 0.55)
     contrast = local_contrast(light, 8.0, 0.05)
     lab[..., 0] = 0.06 + 0.92 * lab[..., 0] + 0.022 * contrast + 0.070 * strokes[..., 0]
     lab[..., 1] = 1.35 * lab[..., 1] + 0.022 * strokes[..., 1]
@@ -41,4 +41,4 @@ def paint(photo: Plane, noise: Plane, palette: Palette) -> Plane:
     lab[..., 0] += 0.075 * (ridge[0] + ridge[1])
     ink = outlines(light, lines, sigma=1.1, threshold=0.10, sharpness=6.0, floor=0.06)
     lab *= (1 - 0.45 * ink)[..., None]
-    return from_lab(lab)
+    return from_oklab(lab)

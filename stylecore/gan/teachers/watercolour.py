@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from stylecore.gan.teachers.colour import from_lab, to_lab
+from stylecore.gan.teachers.colour import from_oklab, to_oklab
 from stylecore.gan.teachers.filters import (
     Plane,
     blur,
@@ -27,7 +27,7 @@ from stylecore.gan.teachers.outlines import outlines
 from stylecore.gan.teachers.structure import flow
 
 PAPER = (0.992, 0.972, 0.898)
-_PAPER_LAB = to_lab(np.array(PAPER, np.float32))
+_PAPER_LAB = to_oklab(np.array(PAPER, np.float32))
 _DEEPEST = 0.82
 _UMBER = (0.075, 0.105)
 """OKLab a and b that a neutral wash gains for each unit of depth."""
@@ -38,7 +38,7 @@ def paint(photo: Plane, noise: Plane) -> Plane:
     first, second = noise[..., 0], noise[..., 1]
     wobbly = displaced(photo, 0.8 * unit_noise(first, 6.0), 0.8 * unit_noise(second, 6.0))
     wash = 0.6 * kuwahara(wobbly, 2.4) + 0.4 * wobbly
-    lab, edge = to_lab(np.clip(wash, 0, 1)), _edge(luminance(wash))
+    lab, edge = to_oklab(np.clip(wash, 0, 1)), _edge(luminance(wash))
     tone = _tone(lab, luminance(wobbly))
     depth = _pigment(tone * _kept(lab, edge), edge, noise)
     depth = np.clip(depth + 0.25 * _pencil(photo) * np.clip(0.75 - depth, 0, 1), 0, _DEEPEST)
@@ -95,4 +95,4 @@ def _coloured(lab: Plane, tint: Plane, depth: Plane) -> Plane:
     golden = smoothstep(0.005, 0.03, blur(b - a, 3.0))  # even, or dark green turns rusty
     red = gain * a + _UMBER[0] * warm * (1 - 0.9 * golden) + _PAPER_LAB[1] * paper
     yellow = gain * b + _UMBER[1] * warm + _PAPER_LAB[2] * (0.3 + 0.7 * paper)
-    return from_lab(np.stack([_PAPER_LAB[0] - depth, red, yellow], axis=2))
+    return from_oklab(np.stack([_PAPER_LAB[0] - depth, red, yellow], axis=2))

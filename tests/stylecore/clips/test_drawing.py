@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 
 from schemas.events import StyleDefinition
-from stylecore.background import has_plain_ground
 from stylecore.clips.drawing import draw_clip
 from stylecore.clips.flicker import flicker
 from stylecore.clips.motion import at_exposure_of, is_cut, motion
 from stylecore.clips.scene import scene_frames
 from stylecore.drawing import compose, draw, source_of, task_of
 from stylecore.engine import Engine
-from stylecore.images import Photo, decode, to_floats, to_pixels
+from stylecore.imaging.foreground import has_plain_ground
+from stylecore.imaging.photo import Photo, decode, to_floats, to_pixels
 from stylecore.models import GENERATOR
 from workers.demo.products import sample_products
 

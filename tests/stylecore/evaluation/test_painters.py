@@ -11,7 +11,7 @@ from stylecore.errors import SettingsError
 from stylecore.evaluation.instance_norm import instance_norm_network
 from stylecore.evaluation.painters import full_size, has_teacher, served, taught, two_pictures
 from stylecore.evaluation.timing import medians
-from stylecore.images import Photo
+from stylecore.imaging.photo import Photo
 from stylecore.models import GENERATOR
 
 

@@ -7,12 +7,11 @@ from skimage.color import rgb2lab
 from skimage.metrics import structural_similarity
 
 from stylecore.evaluation.artefacts import border_step, checkerboard, shift_difference
-from stylecore.evaluation.colour import to_lab
-from stylecore.evaluation.ground import drift, stands_on_white, unevenness
 from stylecore.evaluation.pairs import photo_figures
 from stylecore.evaluation.pictures import shifted
 from stylecore.evaluation.structure import ssim
-from stylecore.evaluation.view import View
+from stylecore.imaging.color import to_cielab
+from stylecore.imaging.foreground import View, drift, stands_on_white, unevenness
 
 PAPER = (240, 228, 205)
 
@@ -33,7 +32,7 @@ def packshot(ground: tuple[int, ...] = (255, 255, 255)) -> np.ndarray:
 
 def test_colours_are_those_of_scikit_image():
     pixels = texture(1)
-    np.testing.assert_allclose(to_lab(pixels), rgb2lab(pixels), atol=2e-3)
+    np.testing.assert_allclose(to_cielab(pixels), rgb2lab(pixels), atol=2e-3)
 
 
 def test_ssim_is_that_of_scikit_image():
@@ -91,7 +90,7 @@ def test_repeated_pixels_are_a_checkerboard_and_grain_is_none():
 def test_a_frame_is_a_step_at_the_border():
     framed = texture(6)
     framed[:4], framed[-4:], framed[:, :4], framed[:, -4:] = 0, 0, 0, 0
-    assert border_step(to_lab(framed)) > border_step(to_lab(texture(6))) + 10
+    assert border_step(to_cielab(framed)) > border_step(to_cielab(texture(6))) + 10
 
 
 def test_what_moves_with_the_photo_is_steady_and_what_stays_is_not():

@@ -27,7 +27,7 @@ from stylecore.gan.features.losses import class_weights, pair_contrast
 from stylecore.gan.features.renders import styles_in_turn
 from stylecore.gan.features.settings import FeaturesSettings, FeaturesShape
 from stylecore.gan.features.train import train_features
-from stylecore.labelled_photos import LabelledPhoto, labelled_photos
+from stylecore.imaging.contact_sheet import LabelledPhoto, labelled_photos
 from stylecore.models import GENERATOR
 
 pytestmark = pytest.mark.training

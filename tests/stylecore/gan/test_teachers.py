@@ -10,11 +10,11 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from stylecore.background import product_mask
 from stylecore.gan.pairs import balanced, make_pair, on_white, write_pair
 from stylecore.gan.teachers import STYLES, Palette, StyleInfo, paint, reference_palettes
-from stylecore.gan.teachers.colour import PHOTOS, from_lab, to_lab, transport
-from stylecore.noise import noise_field
+from stylecore.gan.teachers.colour import PHOTOS, from_oklab, to_oklab, transport
+from stylecore.imaging.foreground import product_mask
+from stylecore.imaging.noise import noise_field
 
 Picture = NDArray[np.float32]
 IDS = [info.style_id for info in STYLES]
@@ -111,7 +111,7 @@ def test_unknown_styles_and_wrong_sizes_are_refused(cloth: Picture, noise: Pictu
 
 
 def test_transport_moves_mean_and_covariance_to_the_target(cloth: Picture) -> None:
-    np.testing.assert_allclose(from_lab(to_lab(cloth)), cloth, atol=2e-3)
+    np.testing.assert_allclose(from_oklab(to_oklab(cloth)), cloth, atol=2e-3)
     target = PALETTES["van-gogh"]
     colours = np.random.default_rng(0).multivariate_normal(PHOTOS.mean, PHOTOS.covariance, 40_000)
     moved = transport(colours.astype(np.float32), PHOTOS, target, 1.0)

@@ -1,0 +1,1 @@
+"""Photos as pixels: decoding, colour profiles and spaces, palettes, foreground and noise."""

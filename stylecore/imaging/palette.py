@@ -1,0 +1,151 @@
+"""A brand's palette: up to five colours to which the colours of a render move.
+
+In OKLab. Lightness goes through one rising curve that draws the product's tones towards the
+palette's by rank, so that folds, print and lettering stay, lighter above darker. Then each pixel
+takes the hue and chroma of the palette's colours that are nearest to it, softly, and less of them
+towards black and white. What is a product is not known here, nor whether the colours suit it.
+
+The few colours that a picture is remembered by: k-means in OKLab, each at its most vivid.
+
+Hue and chroma count more than lightness, the starts lie far apart so that accents get a colour of
+their own (Gonzalez 1985, rare outliers left out), and each cluster is represented by its more vivid
+pixels, for the mean of a painted area is duller than the area looks. The same picture gives the
+same colours. Shares of the clusters are not kept.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from schemas.types import COLOUR_PATTERN
+from stylecore.errors import SettingsError
+from stylecore.imaging.color import Plane, in_gamut, to_oklab
+
+MOST = 5
+"""Colours of a palette."""
+PULL = 0.6
+"""Share of the way from a tone to the palette's of its rank."""
+STEEPNESS = (0.45, 1.8)
+"""Of the curve between two tones: less loses folds, more makes weave and noise coarse."""
+SOFTNESS = 0.05
+"""In OKLab: colours of the palette that are this much farther than the nearest count little."""
+LIGHTNESS_SHARE = 0.7
+"""What a difference in lightness counts in nearness, against one in a or b."""
+FADE = 0.6
+"""Power with which chroma fades towards black and white: 0 not at all, 1 in proportion."""
+
+
+def parse_palette(text: str) -> list[str]:
+    """'#112233,#ddeeff' as colours. Raises SettingsError unless they are one to five '#rrggbb'."""
+    colours = [part.strip() for part in text.split(",")]
+    if len(colours) > MOST:
+        raise SettingsError(f"palette: {len(colours)} colours are too many; give one to {MOST}")
+    for colour in colours:
+        if not re.match(COLOUR_PATTERN, colour):
+            raise SettingsError(f"palette: {colour!r} is no colour; write #rrggbb, as in #0a3d62")
+    return colours
+
+
+def palette_lab(colours: Sequence[str]) -> Plane:
+    """OKLab [n,3] of '#rrggbb' colours, dark to light."""
+    channels = [[int(colour[i : i + 2], 16) for i in (1, 3, 5)] for colour in colours]
+    lab = to_oklab(np.asarray(channels, np.float32) / np.float32(255))
+    return lab[np.argsort(lab[:, 0], kind="stable")]
+
+
+def repainted(lab: Plane, shares: Plane, palette: Plane) -> Plane:
+    """OKLab [...,3] in the colours of a palette [n,3], which is sorted by lightness.
+
+    `shares` [...] says how much each pixel counts when the tones are ranked, as a product's mask.
+    """
+    lightness = toned(lab[..., 0], shares, palette[:, 0])
+    nearness = _nearness(np.concatenate([lightness[..., None], lab[..., 1:]], axis=-1), palette)
+    wanted = nearness @ palette
+    light, dark = (1 - lightness) / (1 - wanted[..., 0] + 1e-3), lightness / (wanted[..., 0] + 1e-3)
+    kept = np.clip(np.minimum(light, dark), 0, 1) ** np.float32(FADE)
+    moved = np.concatenate([lightness[..., None], wanted[..., 1:] * kept[..., None]], axis=-1)
+    return in_gamut(np.asarray(moved, np.float32))
+
+
+def toned(lightness: Plane, shares: Plane, tones: Plane) -> Plane:
+    """Lightness [...] in [0,1] through a curve that rises everywhere, towards rising tones [n]."""
+    ranks = (np.arange(len(tones)) + 0.5) / len(tones)
+    before = _quantiles(lightness, shares, ranks)
+    wanted = before + PULL * (tones - before)
+    gaps = np.maximum(np.diff(before), 1e-3)
+    steps = np.clip(np.diff(wanted), STEEPNESS[0] * gaps, STEEPNESS[1] * gaps)
+    after = np.concatenate([[0.0], np.cumsum(steps)])
+    after += wanted.mean() - after.mean()
+    xs = np.concatenate([[0.0], np.cumsum(np.concatenate([before[:1], gaps])), [1.0]])
+    ys = np.concatenate([[0.0], after.clip(0.02, 0.98), [1.0]])
+    xs = np.maximum.accumulate(xs)
+    return np.interp(lightness, xs, np.maximum.accumulate(ys)).astype(np.float32)
+
+
+def with_colour_of(lab: Plane, photo: Plane) -> Plane:
+    """The lightness of the one OKLab picture with hue and chroma of the other, where shown."""
+    return in_gamut(np.concatenate([lab[..., :1], photo[..., 1:]], axis=-1))
+
+
+def _quantiles(lightness: Plane, shares: Plane, ranks: NDArray[np.float64]) -> Plane:
+    """Lightness [n] at ranks in [0,1], within [.02, .98], each pixel counting by its share."""
+    order = np.argsort(lightness, axis=None)
+    summed = np.cumsum(shares.reshape(-1)[order].astype(np.float64))
+    places = np.searchsorted(summed, ranks * summed[-1])
+    values = lightness.reshape(-1)[order[np.minimum(places, len(order) - 1)]]
+    return np.asarray(values.clip(0.02, 0.98), np.float32)
+
+
+def _nearness(lab: Plane, palette: Plane) -> Plane:
+    """[...,n], the softmax of minus the squared distance to each colour."""
+    weight = np.array([LIGHTNESS_SHARE, 1, 1], np.float32)
+    apart = ((lab[..., None, :] - palette) * weight) ** 2
+    distance = apart.sum(axis=-1) / np.float32(2 * SOFTNESS**2)
+    closeness = np.exp(distance.min(axis=-1, keepdims=True) - distance)
+    return np.asarray(closeness / closeness.sum(axis=-1, keepdims=True), np.float32)
+
+
+COUNT = 6
+SAMPLES = 4_000
+STEPS = 12
+CHROMA_WEIGHT = 2.3
+"""What a difference in a or b counts against one in lightness."""
+OUTLIERS, VIVID = 0.985, 0.7
+"""Quantiles: of the distance at which a new start is taken, of the chroma that represents."""
+
+
+def dominant_colours(lab: Plane) -> Plane:
+    """At most COUNT colours [n,3] of OKLab pixels [N,3], N at least 1, dark to light."""
+    some = lab[:: max(1, len(lab) // SAMPLES)]
+    places = some * np.array([1, CHROMA_WEIGHT, CHROMA_WEIGHT], np.float32)
+    centres = _starts(places)
+    for _ in range(STEPS):
+        nearest = _nearest(places, centres)
+        used = np.unique(nearest)
+        centres = np.stack([places[nearest == cluster].mean(axis=0) for cluster in used])
+    nearest = _nearest(places, centres)
+    colours = np.stack([_vivid(some[nearest == cluster]) for cluster in np.unique(nearest)])
+    return colours[np.argsort(colours[:, 0])]
+
+
+def _starts(places: Plane) -> Plane:
+    centres = [places.mean(axis=0)]
+    for _ in range(COUNT):
+        apart = np.min([((places - centre) ** 2).sum(axis=1) for centre in centres], axis=0)
+        centres.append(places[np.argsort(apart)[int(OUTLIERS * (len(apart) - 1))]])
+    return np.stack(centres[1:])
+
+
+def _nearest(places: Plane, centres: Plane) -> NDArray[np.intp]:
+    nearest: NDArray[np.intp] = ((places[:, None] - centres) ** 2).sum(axis=2).argmin(axis=1)
+    return nearest
+
+
+def _vivid(colours: Plane) -> Plane:
+    chroma = np.hypot(colours[:, 1], colours[:, 2])
+    mean: Plane = colours[chroma >= np.quantile(chroma, VIVID)].mean(axis=0)
+    return mean
