@@ -18,13 +18,11 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 import numpy as np
-from numpy.typing import NDArray
 
 from schemas.events import UserState
+from stylecore.arrays import Doubles
 from stylecore.decay import Moment, decay, each
 from stylecore.preferences import Rules, counts_of
-
-Doubles = NDArray[np.float64]
 
 USUAL_ACTIONS = 3.0
 """The weight of the prior, a0; n0 is this over the shop's usual rate of actions."""

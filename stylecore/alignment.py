@@ -9,24 +9,21 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
+from stylecore.arrays import Floats, Ints
 from stylecore.catalogue import Catalogue
 from stylecore.factors import Factors
 from stylecore.foldin import whitening
 from stylecore.popularity import Priors
 
-Singles = NDArray[np.float32]
-Integers = NDArray[np.int64]
 
-
-def features_of(catalogue: Catalogue, factors: Factors) -> Singles:
+def features_of(catalogue: Catalogue, factors: Factors) -> Floats:
     """The whitened factors [P, F] in the catalogue's rows."""
     white = whitening(factors.fitted_factors, factors.regularization)
     return white.whiten(with_category_means(catalogue, factors))
 
 
-def with_category_means(catalogue: Catalogue, factors: Factors) -> Singles:
+def with_category_means(catalogue: Catalogue, factors: Factors) -> Floats:
     """The factors [P, F] in the catalogue's rows; newcomers at their category's mean."""
     rows = _positions(factors.product_ids, catalogue.row_of)
     known = rows >= 0
@@ -42,7 +39,7 @@ def with_category_means(catalogue: Catalogue, factors: Factors) -> Singles:
     return aligned
 
 
-def weights_by_row(ids: tuple[str, ...], weights: Singles, row_of: dict[str, int]) -> Singles:
+def weights_by_row(ids: tuple[str, ...], weights: Floats, row_of: dict[str, int]) -> Floats:
     """The weights by row, at least 0; 0 where there is none."""
     rows = _positions(ids, row_of)
     weight_of = np.zeros(len(row_of), dtype=np.float32)
@@ -50,7 +47,7 @@ def weights_by_row(ids: tuple[str, ...], weights: Singles, row_of: dict[str, int
     return weight_of
 
 
-def category_style(catalogue: Catalogue, priors: Priors) -> Singles:
+def category_style(catalogue: Catalogue, priors: Priors) -> Floats:
     """The priors [C, K] in the catalogue's codes and columns; 0 where they know nothing."""
     codes = _positions(priors.categories, catalogue.category_code_of)
     columns = _positions(priors.style_ids, catalogue.column_of)
@@ -60,6 +57,6 @@ def category_style(catalogue: Catalogue, priors: Priors) -> Singles:
     return aligned[:-1, :-1]
 
 
-def _positions(names: Sequence[str], position_of: Mapping[str, int]) -> Integers:
+def _positions(names: Sequence[str], position_of: Mapping[str, int]) -> Ints:
     """The position of each name; -1 where it has none."""
     return np.array([position_of.get(name, -1) for name in names], dtype=np.int64)

@@ -15,7 +15,8 @@ from typing import NamedTuple
 import numpy as np
 from scipy import ndimage
 
-from stylecore.imaging.photo import LUMA, Floats
+from stylecore.arrays import Floats
+from stylecore.imaging.photo import LUMA
 
 _SPOT = 4.0
 """Sigma in pixels of the spot whose contrast counts."""

@@ -14,11 +14,9 @@ from typing import Any
 
 import msgspec
 import numpy as np
-from numpy.typing import NDArray
 
+from stylecore.arrays import Bytes, Floats
 from stylecore.errors import Permanent
-
-Singles = NDArray[np.float32]
 
 METADATA = "__metadata__"
 _LENGTH_BYTES = 8
@@ -33,7 +31,7 @@ class _Place(msgspec.Struct, frozen=True):
     data_offsets: tuple[int, int]
 
 
-def encode_arrays(metadata: Mapping[str, str], arrays: Mapping[str, Singles]) -> bytes:
+def encode_arrays(metadata: Mapping[str, str], arrays: Mapping[str, Floats]) -> bytes:
     """The file's bytes: the same for the same content."""
     contents = [np.ascontiguousarray(array, dtype="<f4").tobytes() for array in arrays.values()]
     ends = list(accumulate(map(len, contents), initial=0))
@@ -45,7 +43,7 @@ def encode_arrays(metadata: Mapping[str, str], arrays: Mapping[str, Singles]) ->
     return b"".join((len(text).to_bytes(_LENGTH_BYTES, "little"), text, *contents))
 
 
-def arrays_in(content: NDArray[np.uint8], name: str) -> tuple[dict[str, str], dict[str, Singles]]:
+def arrays_in(content: Bytes, name: str) -> tuple[dict[str, str], dict[str, Floats]]:
     """Metadata and arrays of the bytes; the arrays are views, so that a mapped file stays mapped.
 
     Raises Permanent, naming the file, where the bytes are no such file.
@@ -62,11 +60,11 @@ def arrays_in(content: NDArray[np.uint8], name: str) -> tuple[dict[str, str], di
         raise Permanent(f"{name} is not a file of arrays: {problem}") from problem
 
 
-def _view(data: NDArray[np.uint8], place: _Place) -> Singles:
+def _view(data: Bytes, place: _Place) -> Floats:
     if place.dtype != "F32":
         raise ValueError(f"numbers are {place.dtype}, not F32")
     start, end = place.data_offsets
     if not 0 <= start <= end <= len(data):
         raise ValueError(f"an array at {start} to {end} of {len(data)} bytes")
-    array: Singles = np.asarray(data[start:end]).view("<f4").reshape(place.shape)
+    array: Floats = np.asarray(data[start:end]).view("<f4").reshape(place.shape)
     return array

@@ -14,9 +14,9 @@ from pathlib import Path
 
 import msgspec
 import numpy as np
-from numpy.typing import NDArray
 
 from schemas.types import Time
+from stylecore.arrays import Bytes, Floats
 from stylecore.arrays_file import arrays_in, encode_arrays
 from stylecore.errors import Permanent, Transient
 from stylecore.factors import Factors, check
@@ -47,7 +47,7 @@ def versioned(
     *,
     parent: str | None,
     product_ids: tuple[str, ...],
-    product_factors: NDArray[np.float32],
+    product_factors: Floats,
     priors: Priors,
     regularization: float,
     alpha: float,
@@ -157,7 +157,7 @@ def load(path: Path, expected_sha256: str) -> Factors:
     return _read(content, digest, str(path))
 
 
-def _read(content: NDArray[np.uint8], digest: str, name: str) -> Factors:
+def _read(content: Bytes, digest: str, name: str) -> Factors:
     """The factors in checked bytes; the arrays are views of them."""
     metadata, arrays = arrays_in(content, name)
     try:

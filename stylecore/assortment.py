@@ -14,19 +14,15 @@ from datetime import datetime
 from functools import cache, cached_property
 
 import numpy as np
-from numpy.typing import NDArray
 
 from stylecore.alignment import category_style, features_of, weights_by_row
+from stylecore.arrays import Bools, Doubles, Floats, Ints, Unsigned
 from stylecore.catalogue import Catalogue, key_of
 from stylecore.factors import Factors
 from stylecore.popularity import Priors
 from stylecore.rank import Prepared, prepared
 from stylecore.season import Season, in_season, offered, season_of
 from stylecore.style_choice import ChoiceRules, style_priors
-
-Singles = NDArray[np.float32]
-Integers = NDArray[np.int64]
-Booleans = NDArray[np.bool_]
 
 NO_FACTORS = "popularity"
 """The factor version of recommendations that were made without factors."""
@@ -46,25 +42,25 @@ class Assortment:
     style_ids: list[str]
     titles: list[str]
     images: list[dict[int, str]]
-    present: Booleans
+    present: Bools
     """[P], on sale."""
-    available: Booleans
+    available: Bools
     """[P, K], pictures that exist and may be shown in this season."""
-    lacking: Booleans
+    lacking: Bools
     """[P, K], pictures that could be shown in this season and do not exist."""
-    category_codes: Integers
+    category_codes: Ints
     """[P]"""
-    product_keys: NDArray[np.uint64]
-    style_keys: NDArray[np.uint64]
-    features: Singles
+    product_keys: Unsigned
+    style_keys: Unsigned
+    features: Floats
     """[P, D], whitened factors, or categories as unit vectors while there are no factors."""
-    popularity: Singles
+    popularity: Floats
     """[P], 0 to 1."""
-    new: Booleans
+    new: Bools
     """[P], nobody has done anything with it yet."""
     prepare: Callable[[], Prepared]
     """Makes `ranked`, once for all assortments with the same features and popularity."""
-    style_priors: NDArray[np.float64]
+    style_priors: Doubles
     """[C + 1, K], the share of each style in each category and in the shop, times the odds that its
     campaign gives it in this season."""
 
@@ -80,7 +76,7 @@ class Assortment:
         return self.version + themes
 
     @cached_property
-    def newcomers(self) -> Integers:
+    def newcomers(self) -> Ints:
         """The rows of new products on sale."""
         return np.flatnonzero(self.new & self.present)
 
@@ -131,7 +127,7 @@ def arrange(
 
 
 def _preparation(
-    features: Singles, popularity: Singles, previous: Assortment | None
+    features: Floats, popularity: Floats, previous: Assortment | None
 ) -> Callable[[], Prepared]:
     """What prepares the vectors for ranking; a picture that comes or goes changes none of them."""
     if (
@@ -143,9 +139,7 @@ def _preparation(
     return cache(lambda: prepared(np.hstack([features, popularity[:, None]])))
 
 
-def _features(
-    catalogue: Catalogue, factors: Factors | None, previous: Assortment | None
-) -> Singles:
+def _features(catalogue: Catalogue, factors: Factors | None, previous: Assortment | None) -> Floats:
     if (
         previous is not None
         and previous.factors is factors

@@ -10,8 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from stylecore.arrays import Doubles
 from stylecore.budget import Pair
 from stylecore.popularity import Priors
 
@@ -73,8 +73,8 @@ def _visits(
     shop: Shop,
     products: list[str],
     styles: list[str],
-    appeal: NDArray[np.float64],
-    taste: NDArray[np.float64],
+    appeal: Doubles,
+    taste: Doubles,
     random: np.random.Generator,
 ) -> list[tuple[Pair, float]]:
     rows = random.choice(shop.products, shop.visits_a_minute, p=appeal).tolist()
@@ -91,8 +91,8 @@ def _priors(
     shop: Shop,
     products: list[str],
     styles: list[str],
-    appeal: NDArray[np.float64],
-    taste: NDArray[np.float64],
+    appeal: Doubles,
+    taste: Doubles,
     random: np.random.Generator,
 ) -> Priors:
     """What the trainer would have counted from the actions of the time before."""

@@ -12,9 +12,9 @@ from datetime import UTC, datetime
 from hashlib import blake2b
 
 import numpy as np
-from numpy.typing import NDArray
 
 from schemas.events import ORIGINAL, Product, Style, StylizedImage
+from stylecore.arrays import Bools, Ints, Unsigned
 from stylecore.campaign import is_standing
 
 ORIGINAL_COLUMN = 0
@@ -129,22 +129,22 @@ class Catalogue:
         return list(self.category_code_of)
 
     @property
-    def available(self) -> NDArray[np.bool_]:
+    def available(self) -> Bools:
         """Which pictures exist, [P, K]."""
         return self._available[: len(self.product_ids), : len(self.column_of)]
 
     @property
-    def present(self) -> NDArray[np.bool_]:
+    def present(self) -> Bools:
         """Which products are on sale, [P]."""
         return self._present[: len(self.product_ids)]
 
     @property
-    def category_codes(self) -> NDArray[np.int64]:
+    def category_codes(self) -> Ints:
         """The category of each product, [P]; of no meaning where it is not present."""
         return self._categories[: len(self.product_ids)]
 
     @property
-    def product_keys(self) -> NDArray[np.uint64]:
+    def product_keys(self) -> Unsigned:
         """A hash of each product_id, [P]."""
         return self._keys[: len(self.product_ids)]
 

@@ -6,41 +6,39 @@ Pure functions of arrays. Which pictures they came from is not known here.
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float32]
-Integers = NDArray[np.int64]
+from stylecore.arrays import Floats, Ints
 
 BINS = 15
 
 
-def confusion_matrix(truth: Integers, predicted: Integers, classes: int) -> Integers:
+def confusion_matrix(truth: Ints, predicted: Ints, classes: int) -> Ints:
     """[classes, classes] counts, a row a true class, a column a predicted one."""
     counts = np.bincount(truth * classes + predicted, minlength=classes * classes)
     return counts.reshape(classes, classes).astype(np.int64)
 
 
-def accuracy(confusion: Integers) -> float:
+def accuracy(confusion: Ints) -> float:
     """Share of the diagonal; NaN of nothing."""
     return float(np.trace(confusion) / confusion.sum()) if confusion.sum() else float("nan")
 
 
-def recalls(confusion: Integers) -> Floats:
+def recalls(confusion: Ints) -> Floats:
     """[classes]: of each true class the share that was found; NaN where there is none."""
     return _shares(confusion, confusion.sum(axis=1))
 
 
-def precisions(confusion: Integers) -> Floats:
+def precisions(confusion: Ints) -> Floats:
     """[classes]: of what was taken for each class the share that is; NaN where none was."""
     return _shares(confusion, confusion.sum(axis=0))
 
 
-def balanced_accuracy(confusion: Integers) -> float:
+def balanced_accuracy(confusion: Ints) -> float:
     """The mean recall of the classes that occur."""
     return float(np.nanmean(recalls(confusion)))
 
 
-def calibration_error(probabilities: Floats, truth: Integers, bins: int = BINS) -> float:
+def calibration_error(probabilities: Floats, truth: Ints, bins: int = BINS) -> float:
     """Expected calibration error, 0-1: by how much a confidence misses the share that is right.
 
     Guo et al., "On calibration of modern neural networks", ICML 2017: bins of equal width of the
@@ -53,7 +51,7 @@ def calibration_error(probabilities: Floats, truth: Integers, bins: int = BINS) 
     return float(np.abs(surplus).sum() / len(truth))
 
 
-def found_first(similarity: Floats, truth: Integers) -> Floats:
+def found_first(similarity: Floats, truth: Ints) -> Floats:
     """[Q]: whether each row's largest entry of [Q, N] is at `truth`; among k equal ones, 1 / k."""
     own = similarity[np.arange(len(truth)), truth][:, None]
     ties = (similarity == own).sum(axis=1)
@@ -61,6 +59,6 @@ def found_first(similarity: Floats, truth: Integers) -> Floats:
     return np.where(beaten, 0, 1 / ties).astype(np.float32)
 
 
-def _shares(confusion: Integers, totals: Integers) -> Floats:
+def _shares(confusion: Ints, totals: Ints) -> Floats:
     with np.errstate(invalid="ignore"):
         return (np.diag(confusion) / totals).astype(np.float32)

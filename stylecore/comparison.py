@@ -12,17 +12,14 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
+from stylecore.arrays import Doubles, Floats, Ints
 from stylecore.evidence import ProductEvidence, by_product, gather
 from stylecore.factors import Factors
 from stylecore.foldin import fold_in, whitening
 from stylecore.held_out import HeldOut
 from stylecore.preferences import Rules
 from stylecore.taste import histories
-
-Doubles = NDArray[np.float64]
-Integers = NDArray[np.int64]
 
 LEAST_SHOPPERS = 10
 """Fewer prove nothing."""
@@ -66,8 +63,8 @@ class _Task:
     held_out: HeldOut
     row_of: dict[str, int]
     """Of the judged products."""
-    shopper: Integers
-    product: Integers
+    shopper: Ints
+    product: Ints
 
 
 def compare(parent: Factors, refit: Factors, held_out: HeldOut, rules: Rules) -> Comparison | None:
@@ -100,7 +97,7 @@ def _task(parent: Factors, refit: Factors, held_out: HeldOut) -> _Task:
     return _Task(sample, row_of, found[:, 0], found[:, 1])
 
 
-def _ranks(factors: Factors, task: _Task, rules: Rules) -> Integers:
+def _ranks(factors: Factors, task: _Task, rules: Rules) -> Ints:
     """The rank of each pair's product, 1 the best, among the judged that are new to the shopper."""
     held_out = task.held_out
     white = whitening(factors.fitted_factors, factors.regularization)
@@ -123,7 +120,7 @@ def _ranks(factors: Factors, task: _Task, rules: Rules) -> Integers:
 
 
 def _leave_out(
-    scores: NDArray[np.float32], done: ProductEvidence, factors: Factors, row_of: dict[str, int]
+    scores: Floats, done: ProductEvidence, factors: Factors, row_of: dict[str, int]
 ) -> None:
     """What a shopper has done anything with is not ranked."""
     judged = np.array([row_of.get(name, -1) for name in factors.product_ids], dtype=np.int64)
@@ -131,7 +128,7 @@ def _leave_out(
     scores[done.user[rows >= 0], rows[rows >= 0]] = -np.inf
 
 
-def _recalls(task: _Task, ranks: Integers) -> Doubles:
+def _recalls(task: _Task, ranks: Ints) -> Doubles:
     """Recall@10 of each shopper who can be judged."""
     _, shopper, counts = np.unique(task.shopper, return_inverse=True, return_counts=True)
     recalls: Doubles = np.bincount(shopper, ranks <= PLACES) / np.minimum(counts, PLACES)

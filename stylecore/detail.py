@@ -11,13 +11,11 @@ over on purpose; only luminance goes back, colour stays as wide as the working s
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 from scipy import ndimage
 
-from stylecore.imaging.photo import LUMA, Floats, Pixels, to_floats, to_pixels
-
-Plane = NDArray[np.float32]
+from stylecore.arrays import Floats
+from stylecore.imaging.photo import LUMA, Pixels, to_floats, to_pixels
 
 _FINE = 1.5
 """Sigma in pixels of the working size: what is finer than this is fine."""
@@ -49,16 +47,16 @@ def enlarged(render: Floats, photo: Floats, large: Pixels, least: float) -> Floa
     return np.asarray(_resized_colours(render, size) + finer[..., None], np.float32)
 
 
-def enlarged_mask(mask: Plane, large: Pixels) -> Plane:
+def enlarged_mask(mask: Floats, large: Pixels) -> Floats:
     """The mask [h, w] at the size [H, W] of the large photo; its edge stays as many pixels wide."""
     height, width = large.shape[:2]
     steepness = np.float32(width / mask.shape[1])
     wide = _resized_plane(mask, (width, height))
-    sharp: Plane = np.clip((wide - 0.5) * steepness + 0.5, 0, 1)
+    sharp: Floats = np.clip((wide - 0.5) * steepness + 0.5, 0, 1)
     return sharp
 
 
-def _finer(photo: Floats, large: Pixels) -> Plane:
+def _finer(photo: Floats, large: Pixels) -> Floats:
     """[H, W], luminance of the large photo less that of the working photo enlarged."""
     small = Image.fromarray(to_pixels(photo)).convert("L")
     sharp = Image.fromarray(large).convert("L")
@@ -67,15 +65,15 @@ def _finer(photo: Floats, large: Pixels) -> Plane:
     return np.asarray(difference * np.float32(1 / 255), np.float32)
 
 
-def _slope(photo: Plane, render: Plane) -> Plane:
+def _slope(photo: Floats, render: Floats) -> Floats:
     """Least-squares slope of render luminance over photo luminance in windows."""
 
-    def mean(plane: Plane) -> Plane:
+    def mean(plane: Floats) -> Floats:
         return np.asarray(ndimage.uniform_filter(plane, _WINDOW), np.float32)
 
     covariance = mean(photo * render) - mean(photo) * mean(render)
     variance = mean(photo * photo) - mean(photo) ** 2
-    slope: Plane = np.clip(covariance / (variance + _UNCERTAIN), -_STEEPEST, _STEEPEST)
+    slope: Floats = np.clip(covariance / (variance + _UNCERTAIN), -_STEEPEST, _STEEPEST)
     return slope
 
 
@@ -84,5 +82,5 @@ def _resized_colours(picture: Floats, size: tuple[int, int]) -> Floats:
     return to_floats(np.asarray(resized))
 
 
-def _resized_plane(plane: Plane, size: tuple[int, int]) -> Plane:
+def _resized_plane(plane: Floats, size: tuple[int, int]) -> Floats:
     return np.asarray(Image.fromarray(plane).resize(size, Image.Resampling.BILINEAR))

@@ -18,18 +18,19 @@ from PIL import Image
 
 from schemas.events import StyleDefinition
 from stylecore.anchor import Anchor, anchor_of, anchored, frame_of, framed, unframed
+from stylecore.arrays import Floats
 from stylecore.detail import enlarged, enlarged_mask, with_fine_luminance
-from stylecore.engine import Batch, Engine
+from stylecore.engine import Engine
 from stylecore.finish import blended
 from stylecore.finishing import finished
-from stylecore.imaging.foreground import Plane, matte_of
+from stylecore.imaging.foreground import matte_of
 from stylecore.imaging.noise import noise_field
-from stylecore.imaging.photo import Floats, Photo, Pixels, to_floats, to_pixels
+from stylecore.imaging.photo import Photo, Pixels, to_floats, to_pixels
 from stylecore.manifest import GeneratorManifest
 from stylecore.recolour import Colouring, colouring_of, ground_of, recoloured
 from stylecore.reference import Reference
 from stylecore.storage.render_cache import render_key, style_sha256
-from stylecore.styles import Weights, ground_colour, style_weights
+from stylecore.styles import ground_colour, style_weights
 from stylecore.visibility import with_contour
 
 
@@ -38,12 +39,12 @@ class Source:
     """A photo in the network's terms, where its product is, and what its strokes hang on."""
 
     pixels: Floats
-    mask: Plane
+    mask: Floats
     sha256: str
     anchor: Anchor
     large: Pixels | None
     """The photo at the size of the finished picture, where that is larger."""
-    large_mask: Plane | None = None
+    large_mask: Floats | None = None
     """The mask at the size of `large`, where the photo has an alpha of its own."""
     is_cut_out: bool = False
     """Whether the photo has an alpha of its own, so that its outline is sure."""
@@ -62,7 +63,7 @@ class Task:
     """One picture to draw; its key names it before it exists."""
 
     source: Source
-    weights: Weights
+    weights: Floats
     colouring: Colouring
     strength: float
     seed: int
@@ -86,7 +87,7 @@ def source_of(photo: Photo) -> Source:
     )
 
 
-def _large_mask(photo: Photo, mask: Plane) -> Plane | None:
+def _large_mask(photo: Photo, mask: Floats) -> Floats | None:
     if photo.alpha is None or photo.large is None or photo.large_alpha is None:
         return None
     alpha, large_alpha = to_floats(photo.alpha), to_floats(photo.large_alpha)
@@ -217,5 +218,5 @@ def _ground(photo: Floats, task: Task, manifest: GeneratorManifest) -> Floats:
 
 
 @lru_cache(maxsize=32)
-def _noise(seed: int, height: int, width: int) -> Batch:
+def _noise(seed: int, height: int, width: int) -> Floats:
     return noise_field(seed, height, width)

@@ -13,14 +13,13 @@ from typing import Literal
 
 import numpy as np
 import onnxruntime
-from numpy.typing import NDArray
 
+from stylecore.arrays import Floats
 from stylecore.errors import SettingsError
 from stylecore.manifest import GeneratorManifest, Precision, load_manifest
 from stylecore.processor import has_byte_dot_products
 
 Provider = Literal["auto", "cuda", "cpu"]
-Batch = NDArray[np.float32]
 
 _ERRORS_ONLY = 3
 _OUT_OF_MEMORY = re.compile(r"bad_alloc|allocate memory|out of memory|CUBLAS_STATUS_ALLOC_FAILED")
@@ -64,7 +63,7 @@ class Engine:
         self.provider = wanted
         self._warm_up()
 
-    def render(self, photos: Batch, weights: Batch, noise: Batch) -> Batch:
+    def render(self, photos: Floats, weights: Floats, noise: Floats) -> Floats:
         """Draw a batch.
 
         photos: [B, H, W, 3] in 0-1; weights: [B, S] of the manifest's styles, each row's sum 1;
@@ -78,10 +77,10 @@ class Engine:
             "weights": np.ascontiguousarray(weights, np.float32),
             "noise": self._planes(noise),
         }
-        renders: Batch = self._planes_of(inputs).transpose(0, 2, 3, 1)[:, :height, :width]
+        renders: Floats = self._planes_of(inputs).transpose(0, 2, 3, 1)[:, :height, :width]
         return renders
 
-    def _planes_of(self, inputs: dict[str, Batch]) -> Batch:
+    def _planes_of(self, inputs: dict[str, Floats]) -> Floats:
         """[B, 3, H', W']; on a CPU picture by picture, where a batch has no gain to offer."""
         count = len(inputs["photo"])
         size = 1 if self.provider == "cpu" else count
@@ -89,17 +88,17 @@ class Engine:
         drawn = [self._run({name: array[part] for name, array in inputs.items()}) for part in parts]
         return np.concatenate(drawn)
 
-    def _run(self, inputs: dict[str, Batch]) -> Batch:
+    def _run(self, inputs: dict[str, Floats]) -> Floats:
         """[B, 3, H', W']. Raises MemoryError where ONNX Runtime says so in words of its own."""
         try:
-            planes: Batch = self._session.run(["render"], inputs)[0]
+            planes: Floats = self._session.run(["render"], inputs)[0]
         except Exception as problem:
             if _OUT_OF_MEMORY.search(str(problem)):
                 raise MemoryError(f"drawing: {problem}") from problem
             raise
         return planes
 
-    def _planes(self, pictures: Batch) -> Batch:
+    def _planes(self, pictures: Floats) -> Floats:
         """[B, H, W, 3] to [B, 3, H', W'] with H' and W' multiples of the network's own."""
         multiple = self.manifest.size_multiple
         down, right = (-side % multiple for side in pictures.shape[1:3])
@@ -108,7 +107,7 @@ class Engine:
 
     def _warm_up(self) -> None:
         side, styles = self.manifest.working_size, len(self.manifest.styles)
-        picture: Batch = np.zeros((1, side, side, 3), np.float32)
+        picture: Floats = np.zeros((1, side, side, 3), np.float32)
         self.render(picture, np.full((1, styles), 1 / styles, np.float32), picture)
 
 

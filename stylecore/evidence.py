@@ -12,15 +12,11 @@ from datetime import datetime
 from itertools import chain, repeat
 
 import numpy as np
-from numpy.typing import NDArray
 
 from schemas.events import Interaction, UserState
+from stylecore.arrays import Bools, Doubles, Ints
 from stylecore.decay import Moment, each
 from stylecore.preferences import Rules
-
-Integers = NDArray[np.int64]
-Booleans = NDArray[np.bool_]
-Doubles = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,21 +24,21 @@ class Evidence:
     """N interactions of `users` shoppers, in the order of shoppers and of their histories."""
 
     users: int
-    user: Integers
+    user: Ints
     """[N], the shopper's position in the batch."""
-    product: Integers
+    product: Ints
     """[N], the product's row."""
-    style: Integers
+    style: Ints
     """[N], the style's column; -1 where it is not known."""
     weight: Doubles
     """[N], decayed to `now`."""
     style_evidence: Doubles
     """[N], log-odds for the style, decayed to `now`."""
-    dismissed: Booleans
+    dismissed: Bools
     """[N], dismissed and in the cool-down."""
-    resting: Booleans
+    resting: Bools
     """[N], dismissed or purchased, and in the cool-down: not to be offered."""
-    bought: Booleans
+    bought: Bools
     """[N], purchased at any time."""
 
 
@@ -50,17 +46,17 @@ class Evidence:
 class ProductEvidence:
     """The same by product: M pairs of shopper and product, sorted by both."""
 
-    starts: Integers
+    starts: Ints
     """[B + 1]: shopper b has the pairs starts[b] to starts[b + 1]."""
-    user: Integers
-    product: Integers
+    user: Ints
+    product: Ints
     weight: Doubles
     """[M], over all styles."""
-    style: Integers
+    style: Ints
     """[M], the style with the most weight; -1 where it is not known."""
-    dismissed: Booleans
-    resting: Booleans
-    bought: Booleans
+    dismissed: Bools
+    resting: Bools
+    bought: Bools
 
 
 def gather(
@@ -113,11 +109,11 @@ def by_product(evidence: Evidence, products: int) -> ProductEvidence:
     )
 
 
-def _sums(cells: Integers, weights: Doubles, size: int) -> Doubles:
+def _sums(cells: Ints, weights: Doubles, size: int) -> Doubles:
     return np.asarray(np.bincount(cells, weights, minlength=size), dtype=np.float64)
 
 
-def _any(cells: Integers, flags: Booleans, size: int) -> Booleans:
+def _any(cells: Ints, flags: Bools, size: int) -> Bools:
     found = np.zeros(size, dtype=np.bool_)
     found[cells[flags]] = True
     return found
@@ -134,7 +130,7 @@ def _decays(seen: Sequence[Interaction], times: Sequence[datetime], rules: Rules
     return left
 
 
-def _resting(since: Sequence[datetime | None], times: Sequence[datetime], rules: Rules) -> Booleans:
+def _resting(since: Sequence[datetime | None], times: Sequence[datetime], rules: Rules) -> Bools:
     """Whether each dismissal or purchase is in its cool-down at its shopper's time."""
     # As a difference: a time less a cool-down may lie before year 1.
     cool_down = rules.cool_down

@@ -10,27 +10,23 @@ style, given the product. Scores and styles are not known here.
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
+from stylecore.arrays import Bools, Ints, Unsigned
 from stylecore.rank import NONE
 from stylecore.style_choice import mixed_bits
-
-Integers = NDArray[np.int64]
-Booleans = NDArray[np.bool_]
-Keys = NDArray[np.uint64]
 
 TRIES = 4
 """Products drawn for each place, and for each place of a new product."""
 
 
 def explore(
-    rows: Integers,
+    rows: Ints,
     places: int,
-    shoppers: Keys,
-    present: Booleans,
-    newcomers: Integers,
-    resting: Integers,
-) -> tuple[Integers, Booleans]:
+    shoppers: Unsigned,
+    present: Bools,
+    newcomers: Ints,
+    resting: Ints,
+) -> tuple[Ints, Bools]:
     """The lists [B, k] with their last places redrawn, and which places those are.
 
     `newcomers` are the rows of new products on sale. `resting` holds position * P + row for each
@@ -54,7 +50,7 @@ def explore(
     return np.hstack([rows[:, :kept], tail]), explored
 
 
-def _drawn(shoppers: Keys, places: int, products: int, newcomers: Integers) -> tuple[Integers, int]:
+def _drawn(shoppers: Unsigned, places: int, products: int, newcomers: Ints) -> tuple[Ints, int]:
     """Draws [B, d] from the newcomers and then from all products, and how many are of the first."""
     of_all = TRIES * places
     of_new = TRIES * _half(places) if len(newcomers) else 0
@@ -67,7 +63,7 @@ def _drawn(shoppers: Keys, places: int, products: int, newcomers: Integers) -> t
     return np.hstack([young, drawn]), of_new
 
 
-def _without_surplus(drawn: Integers, usable: Booleans, of_new: int, most: int) -> Integers:
+def _without_surplus(drawn: Ints, usable: Bools, of_new: int, most: int) -> Ints:
     """The draws, NONE for those of newcomers after so many usable ones: what is not taken as new
     must not count as a repeat among the draws from all.
     """
@@ -83,14 +79,14 @@ def _half(places: int) -> int:
     return (places + 1) // 2
 
 
-def _contains(rows: Integers, drawn: Integers) -> Booleans:
+def _contains(rows: Ints, drawn: Ints) -> Bools:
     """Which of the drawn [B, d] stand in the rows [B, j] of the same shopper."""
-    found: Booleans = (drawn[:, :, None] == rows[:, None, :]).any(axis=2)
+    found: Bools = (drawn[:, :, None] == rows[:, None, :]).any(axis=2)
     return found
 
 
-def _repeats(drawn: Integers) -> Booleans:
+def _repeats(drawn: Ints) -> Bools:
     """Which of the drawn [B, d] stand further left already."""
     same = drawn[:, :, None] == drawn[:, None, :]
-    repeated: Booleans = np.tril(same, k=-1).any(axis=2)
+    repeated: Bools = np.tril(same, k=-1).any(axis=2)
     return repeated

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from stylecore.arrays import Floats
 from stylecore.errors import Permanent
 from stylecore.popularity import Priors
 
@@ -27,7 +28,7 @@ class Factors:
     version: str
     parent: str | None
     product_ids: tuple[str, ...]
-    product_factors: NDArray[np.float32]
+    product_factors: Floats
     """[P, F]"""
     priors: Priors
     regularization: float
@@ -39,7 +40,7 @@ class Factors:
     """What shoppers did after this was not fitted to; None where that is not known."""
 
     @property
-    def fitted_factors(self) -> NDArray[np.float32]:
+    def fitted_factors(self) -> Floats:
         """[fitted, F]: what a shopper is folded in against. Nobody passed a newcomer over yet."""
         return self.product_factors[: self.fitted]
 

@@ -14,13 +14,11 @@ from pathlib import Path
 
 import numpy as np
 import onnxruntime
-from numpy.typing import NDArray
 from PIL import Image
 
+from stylecore.arrays import Floats
 from stylecore.features_manifest import FeaturesManifest, load_features_manifest
-from stylecore.imaging.photo import Floats, Pixels, to_pixels
-
-Rows = NDArray[np.float32]
+from stylecore.imaging.photo import Pixels, to_pixels
 
 INPUT, OUTPUTS = "pictures", ["embedding", "categories", "styles"]
 _ERRORS_ONLY = 3
@@ -31,11 +29,11 @@ BATCH = 64
 class Features:
     """B pictures described; the classes' names are the network's `categories` and `styles`."""
 
-    embedding: Rows
+    embedding: Floats
     """[B, E], unit length: the cosine of two is their dot product."""
-    categories: Rows
+    categories: Floats
     """[B, C], calibrated probabilities, sum 1."""
-    styles: Rows
+    styles: Floats
     """[B, S + 1], calibrated probabilities of the styles and, last, of 'photo'; sum 1."""
 
 

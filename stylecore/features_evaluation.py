@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
+from stylecore.arrays import Floats, Ints
 from stylecore.engine import Engine
 from stylecore.errors import SettingsError
 from stylecore.features import FeatureNet, squash
@@ -21,8 +21,6 @@ from stylecore.imaging.photo import LUMA, Pixels, to_floats
 from stylecore.oriented_gradients import likeness
 from stylecore.sample_renders import SampleRenders, sample_renders
 
-Integers = NDArray[np.int64]
-Singles = NDArray[np.float32]
 GRADIENTS_SIDE = 128
 """Pixels at which the oriented gradients of all pairs are compared."""
 
@@ -62,13 +60,13 @@ def evaluate_features(
     return features_report(observed)
 
 
-def spread(count: int, wanted: int) -> Integers:
+def spread(count: int, wanted: int) -> Ints:
     """At most `wanted` of `count` places, at even distances."""
     places = np.linspace(0, count - 1, min(wanted, count)).round()
     return places.astype(np.int64)
 
 
-def category_rows(photos: Sequence[LabelledPhoto], categories: Sequence[str]) -> Integers:
+def category_rows(photos: Sequence[LabelledPhoto], categories: Sequence[str]) -> Ints:
     """[N], each photo's row of `categories`. Raises SettingsError for another category."""
     rows = {name: row for row, name in enumerate(categories)}
     if other := {photo.category for photo in photos} - rows.keys():
@@ -82,7 +80,7 @@ def category_rows(photos: Sequence[LabelledPhoto], categories: Sequence[str]) ->
 def _samples(
     engine: Engine,
     photos: Sequence[LabelledPhoto],
-    places: Integers,
+    places: Ints,
     styles: Sequence[str],
     progress: Progress,
 ) -> list[SampleRenders]:
@@ -95,7 +93,7 @@ def _samples(
     return samples
 
 
-def _gradients(photos: Sequence[Pixels], renders: dict[str, list[Pixels]]) -> dict[str, Singles]:
+def _gradients(photos: Sequence[Pixels], renders: dict[str, list[Pixels]]) -> dict[str, Floats]:
     sources = [_luma(photo) for photo in photos]
     return {
         style: np.array(
@@ -106,6 +104,6 @@ def _gradients(photos: Sequence[Pixels], renders: dict[str, list[Pixels]]) -> di
     }
 
 
-def _luma(pixels: Pixels) -> Singles:
-    luma: Singles = to_floats(squash(pixels, GRADIENTS_SIDE)) @ LUMA
+def _luma(pixels: Pixels) -> Floats:
+    luma: Floats = to_floats(squash(pixels, GRADIENTS_SIDE)) @ LUMA
     return luma

@@ -10,13 +10,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from stylecore import classification
+from stylecore.arrays import Floats, Ints
 from stylecore.features import Features
-
-Integers = NDArray[np.int64]
-Singles = NDArray[np.float32]
 
 HEADLINE = (
     *("accuracy", "balanced_accuracy", "calibration_error"),
@@ -31,14 +28,14 @@ class Observed:
 
     categories: tuple[str, ...]
     styles: tuple[str, ...]
-    truth: Integers
+    truth: Ints
     """[N] rows of `categories`."""
     photos: Features
-    places: Integers
+    places: Ints
     """[M] rows of `photos`."""
     renders: Mapping[str, Features]
     """Style to M renders."""
-    gradients: Mapping[str, Singles]
+    gradients: Mapping[str, Floats]
     """Style to [M, M] likeness of render and photo by oriented gradients; may be empty."""
 
 
@@ -143,7 +140,7 @@ def _style_calibration_error(observed: Observed) -> float:
     return classification.calibration_error(np.concatenate(parts), truth)
 
 
-def _category_figures(confusion: Integers, names: tuple[str, ...]) -> dict[str, CategoryFigures]:
+def _category_figures(confusion: Ints, names: tuple[str, ...]) -> dict[str, CategoryFigures]:
     rows = zip(
         names,
         confusion.sum(axis=1),
@@ -157,12 +154,12 @@ def _category_figures(confusion: Integers, names: tuple[str, ...]) -> dict[str, 
     }
 
 
-def _named(confusion: Integers, names: tuple[str, ...]) -> dict[str, dict[str, int]]:
+def _named(confusion: Ints, names: tuple[str, ...]) -> dict[str, dict[str, int]]:
     return {
         name: dict(zip(names, map(int, row), strict=True))
         for name, row in zip(names, confusion, strict=True)
     }
 
 
-def _share(found: Integers, wanted: Integers | int) -> float:
+def _share(found: Ints, wanted: Ints | int) -> float:
     return float((found == wanted).mean())

@@ -9,8 +9,9 @@ from __future__ import annotations
 import numpy as np
 from scipy import ndimage
 
+from stylecore.arrays import Floats
 from stylecore.finish import Finish
-from stylecore.imaging.photo import LUMA, Floats
+from stylecore.imaging.photo import LUMA
 
 _RADIUS = 1.4
 """Sigma in pixels of the working size of the unsharp mask."""

@@ -15,12 +15,12 @@ from datetime import datetime
 
 import numpy as np
 from implicit.cpu.als import AlternatingLeastSquares
-from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from schemas.events import UserState
 from stylecore.alignment import with_category_means
+from stylecore.arrays import Floats, Ints
 from stylecore.artifact import encoded
 from stylecore.catalogue import Catalogue
 from stylecore.evidence import by_product, gather
@@ -28,9 +28,6 @@ from stylecore.factors import Factors
 from stylecore.foldin import Histories, fold_in, whitening
 from stylecore.popularity import Popularity
 from stylecore.preferences import DISMISSED_CONFIDENCE, Rules
-
-Singles = NDArray[np.float32]
-Integers = NDArray[np.int64]
 
 INITIAL_SCALE = 0.01
 """The size of random starting values, as implicit's own."""
@@ -107,7 +104,7 @@ def _confidences(
     settings: FitSettings,
     rules: Rules,
     now: datetime,
-) -> tuple[Integers, csr_matrix]:
+) -> tuple[Ints, csr_matrix]:
     """The rows of the products concerned, [P], and c of shoppers with a history, [U, P].
 
     A dismissed product has -c, which is how implicit is told that p is not 1.
@@ -126,9 +123,7 @@ def _width(settings: FitSettings, confidences: csr_matrix) -> int:
     return min(settings.width, max(1, min(confidences.shape) // SAMPLES_PER_FACTOR))
 
 
-def _start(
-    catalogue: Catalogue, previous: Factors | None, rows: Integers, width: int
-) -> Singles | None:
+def _start(catalogue: Catalogue, previous: Factors | None, rows: Ints, width: int) -> Floats | None:
     """The last factors of the rows, [P, width], newcomers at their category's mean.
 
     None where there are none, or more than are wanted now; new columns start small.
@@ -141,8 +136,8 @@ def _start(
 
 
 def _alternating_least_squares(
-    confidences: csr_matrix, start: Singles | None, settings: FitSettings
-) -> Singles:
+    confidences: csr_matrix, start: Floats | None, settings: FitSettings
+) -> Floats:
     with threadpool_limits(1, "blas"):
         model = AlternatingLeastSquares(
             factors=_width(settings, confidences),
@@ -159,7 +154,7 @@ def _alternating_least_squares(
     return np.asarray(model.item_factors, dtype=np.float32)
 
 
-def _shoppers(confidences: csr_matrix, start: Singles, regularization: float) -> Singles:
+def _shoppers(confidences: csr_matrix, start: Floats, regularization: float) -> Floats:
     """The shoppers' vectors against the starting factors, [U, F]."""
     values = np.asarray(confidences.data, dtype=np.float32)
     histories = Histories(

@@ -14,25 +14,22 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from stylecore.arrays import Doubles, Floats, Ints
 from stylecore.errors import Permanent
-
-Singles = NDArray[np.float32]
-Integers = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
 class Histories:
     """What B shoppers did: shopper b has the entries starts[b] to starts[b + 1] of the rest."""
 
-    starts: Integers
+    starts: Ints
     """[B + 1]"""
-    products: Integers
+    products: Ints
     """[M], rows of the product factors; a row stands once for a shopper."""
-    confidences: Singles
+    confidences: Floats
     """[M], c >= 1."""
-    preferences: Singles
+    preferences: Floats
     """[M], p: 1 wanted, -1 not wanted."""
 
 
@@ -40,9 +37,9 @@ class Histories:
 class FoldIn:
     """The solutions: whitened vectors, and each history entry's share in its shopper's vector."""
 
-    vectors: Singles
+    vectors: Floats
     """[B, F], Lt x."""
-    shares: Singles
+    shares: Floats
     """[M], z: the shopper's vector is the sum of z * w over the history."""
 
 
@@ -50,20 +47,20 @@ class FoldIn:
 class Whitening:
     """L^-1 of YtY + reg I = L Lt, [F, F]; once for a version of the factors."""
 
-    inverse: NDArray[np.float64]
+    inverse: Doubles
 
-    def whiten(self, product_factors: Singles) -> Singles:
+    def whiten(self, product_factors: Floats) -> Floats:
         """w = L^-1 y of each row, [P, F]."""
-        whitened: Singles = (product_factors @ self.inverse.T).astype(np.float32)
+        whitened: Floats = (product_factors @ self.inverse.T).astype(np.float32)
         return whitened
 
-    def unwhiten(self, vectors: Singles) -> Singles:
+    def unwhiten(self, vectors: Floats) -> Floats:
         """x of the whitened Lt x, [B, F]: what implicit's `recalculate_user` returns."""
-        unwhitened: Singles = (vectors @ self.inverse).astype(np.float32)
+        unwhitened: Floats = (vectors @ self.inverse).astype(np.float32)
         return unwhitened
 
 
-def whitening(product_factors: Singles, regularization: float) -> Whitening:
+def whitening(product_factors: Floats, regularization: float) -> Whitening:
     """The whitening of the factors [P, F]. Raises Permanent where they are not usable."""
     if not np.isfinite(product_factors).all() or not regularization > 0:
         raise Permanent("factors must be finite and the regularization above 0")
@@ -72,7 +69,7 @@ def whitening(product_factors: Singles, regularization: float) -> Whitening:
     return Whitening(inverse=np.linalg.inv(np.linalg.cholesky(gram)))
 
 
-def fold_in(whitened: Singles, histories: Histories) -> FoldIn:
+def fold_in(whitened: Floats, histories: Histories) -> FoldIn:
     """The shoppers' vectors. Raises Permanent where a confidence is below 1 or no number."""
     if not (np.isfinite(histories.confidences) & (histories.confidences >= 1)).all():
         raise Permanent("confidences must be finite and at least 1")
@@ -90,12 +87,12 @@ def fold_in(whitened: Singles, histories: Histories) -> FoldIn:
 
 
 def fold_in_one(
-    product_factors: Singles,
+    product_factors: Floats,
     regularization: float,
-    products: Integers,
-    confidences: Singles,
-    preferences: Singles,
-) -> NDArray[np.float64]:
+    products: Ints,
+    confidences: Floats,
+    preferences: Floats,
+) -> Doubles:
     """x of one shopper straight from the equation in double precision: the oracle, and slow."""
     factors = product_factors.astype(np.float64)
     own = factors[products]
@@ -106,7 +103,7 @@ def fold_in_one(
     return np.asarray(np.linalg.solve(left, right), dtype=np.float64)
 
 
-def _by_length(starts: Integers) -> Iterator[tuple[Integers, Integers]]:
+def _by_length(starts: Ints) -> Iterator[tuple[Ints, Ints]]:
     """Shoppers with equally many products: their positions [g] and their entries [g, n]."""
     lengths = np.diff(starts)
     order = np.argsort(lengths, kind="stable")
@@ -116,7 +113,7 @@ def _by_length(starts: Integers) -> Iterator[tuple[Integers, Integers]]:
             yield members, starts[members][:, None] + np.arange(size)
 
 
-def _solve(own: Singles, confidences: Singles, preferences: Singles) -> tuple[Singles, Singles]:
+def _solve(own: Floats, confidences: Floats, preferences: Floats) -> tuple[Floats, Floats]:
     """z [g, n] and the whitened vectors [g, F] of g shoppers with n products each."""
     shoppers, size = confidences.shape
     left = np.matmul(own, own.transpose(0, 2, 1))

@@ -14,7 +14,8 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
-from stylecore.features import FeatureNet, Rows
+from stylecore.arrays import Floats
+from stylecore.features import FeatureNet
 from stylecore.features_manifest import FeaturesManifest
 from stylecore.imaging.photo import decode
 from stylecore.manifest import MANIFEST, ShippedFile, encode_manifest
@@ -43,7 +44,7 @@ def write_gallery(folder: Path, photos: Sequence[Path]) -> FeaturesManifest:
     return manifest
 
 
-def load_gallery(folder: Path, manifest: FeaturesManifest) -> Rows:
+def load_gallery(folder: Path, manifest: FeaturesManifest) -> Floats:
     """[N, E] of the network's gallery, whose sha256 has been checked; no rows where it has none."""
     if manifest.gallery is None:
         return np.zeros((0, manifest.embedding_size), np.float32)

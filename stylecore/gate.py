@@ -22,22 +22,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import ndimage
 
 from schemas.events import Quality, RejectionReason
+from stylecore.arrays import Bools, Floats
 from stylecore.bounds import Bounds, blended, judge, loosest, overridden
 from stylecore.drawing import Source, Task, meant_ground
-from stylecore.features import FeatureNet, Rows
+from stylecore.features import FeatureNet
 from stylecore.gallery import load_gallery
 from stylecore.imaging.color import to_cielab
 from stylecore.imaging.foreground import View, stands_on_white
-from stylecore.imaging.photo import LUMA, Floats, Pixels, to_floats, to_pixels
+from stylecore.imaging.photo import LUMA, Pixels, to_floats, to_pixels
 from stylecore.manifest import GeneratorManifest
 from stylecore.visibility import visibility
-
-Plane = NDArray[np.float32]
-Mask = NDArray[np.bool_]
 
 STYLE_FROM = 0.7
 """Strength from which a render must show its style; below, the photo is meant to show."""
@@ -52,7 +49,7 @@ class Examiner:
     """Who looks: the feature network, and the embeddings [N, E] of its gallery; N may be 0."""
 
     net: FeatureNet
-    gallery: Rows
+    gallery: Floats
 
 
 @dataclass(frozen=True)
@@ -60,17 +57,17 @@ class Wanted:
     """What a render at the working size was to be."""
 
     photo: Floats
-    embedding: NDArray[np.float32]
+    embedding: Floats
     """[E], of the photo."""
     styles: Mapping[str, float]
     """Style to share; empty where the style is not judged."""
-    plain: Mask
+    plain: Bools
     """[H, W], where the photo has plain ground."""
     ground: Pixels
     """[n, 3], what the n pixels of `plain` were to become."""
     meant: Pixels | None = None
     """[H, W, 3], the ground that was meant all over; None where visibility is not judged."""
-    mask: Plane | None = None
+    mask: Floats | None = None
     """[H, W], where the product is."""
     notes: tuple[str, ...] = ()
     """Of the photo's reading."""
@@ -82,13 +79,13 @@ def load_examiner(folder: Path) -> Examiner:
     return Examiner(net, load_gallery(folder, net.manifest))
 
 
-def describe(examiner: Examiner, sources: Sequence[Source]) -> Rows:
+def describe(examiner: Examiner, sources: Sequence[Source]) -> Floats:
     """[B, E], the embeddings of photos."""
     squashed = [to_pixels(source.pixels) for source in sources]
     return examiner.net.describe_all(squashed).embedding
 
 
-def wanted_of(task: Task, embedding: NDArray[np.float32], manifest: GeneratorManifest) -> Wanted:
+def wanted_of(task: Task, embedding: Floats, manifest: GeneratorManifest) -> Wanted:
     """What the render of a task is held against; `embedding` [E] is its photo's."""
     plain = plain_ground(task.source)
     meant = to_pixels(meant_ground(task, manifest))
@@ -106,7 +103,7 @@ def wanted_of(task: Task, embedding: NDArray[np.float32], manifest: GeneratorMan
     )
 
 
-def plain_ground(source: Source) -> Mask:
+def plain_ground(source: Source) -> Bools:
     """[H, W]: the ground that was found, or the border where it is white and none was found."""
     ground = np.asarray(source.mask < 0.5)
     if not ground.any():
@@ -157,9 +154,7 @@ def verdict(
     return judge(quality, bounds_of(task, manifest, overrides))
 
 
-def identity(
-    render: NDArray[np.float32], source: NDArray[np.float32], gallery: Rows
-) -> float | None:
+def identity(render: Floats, source: Floats, gallery: Floats) -> float | None:
     """Cosine of render and source [E] over the best to another photo of the gallery, -2..2."""
     others = gallery[gallery @ source < SAME_PHOTO]
     if not len(others):
@@ -167,7 +162,7 @@ def identity(
     return float(render @ source - (others @ render).max())
 
 
-def structure(before: Plane, after: Plane) -> float:
+def structure(before: Floats, after: Floats) -> float:
     """Structural similarity of two luma planes, -1..1, of the render or of its negative.
 
     Wang et al., IEEE TIP 2004: gaussian window, sigma 1.5, data range 1. Windows weigh by the
@@ -187,9 +182,7 @@ def structure(before: Plane, after: Plane) -> float:
     return max(float(np.average(windows, weights=weights)) for windows in (same, turned))
 
 
-def style(
-    probabilities: NDArray[np.float32], names: Sequence[str], wanted: Mapping[str, float]
-) -> float | None:
+def style(probabilities: Floats, names: Sequence[str], wanted: Mapping[str, float]) -> float | None:
     """The probability 0..1 of the wanted styles together; None where one is not known."""
     if not wanted or not wanted.keys() <= set(names):
         return None
@@ -209,12 +202,12 @@ def _visibility(render: Pixels, wanted: Wanted) -> float | None:
     return visibility(render, wanted.meant, wanted.mask)
 
 
-def _blur(plane: Plane) -> Plane:
-    blurred: Plane = ndimage.gaussian_filter(plane, 1.5, truncate=3.5)
+def _blur(plane: Floats) -> Floats:
+    blurred: Floats = ndimage.gaussian_filter(plane, 1.5, truncate=3.5)
     return blurred
 
 
-def _similarity(before: Plane, after: Plane, variances: Plane, covariance: Plane) -> Plane:
+def _similarity(before: Floats, after: Floats, variances: Floats, covariance: Floats) -> Floats:
     """[H, W], SSIM of windows with these means, summed variances and covariance."""
     c1, c2 = 0.01**2, 0.03**2
     numerator = (2 * before * after + c1) * (2 * covariance + c2)

@@ -12,14 +12,14 @@ From a start of 0 that is ALS's own step. Where the start comes from is not know
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
-from stylecore.foldin import Histories, Singles
+from stylecore.arrays import Doubles, Floats
+from stylecore.foldin import Histories
 
 
 def fold_in_items(
-    start: Singles, shoppers: Singles, histories: Histories, regularization: float
-) -> Singles:
+    start: Floats, shoppers: Floats, histories: Histories, regularization: float
+) -> Floats:
     """The factors [N, F] of N products from their starts [N, F] and U shoppers' vectors [U, F].
 
     `histories` are the products': their `products` are rows of shoppers. Without any, a product
@@ -40,12 +40,12 @@ def fold_in_items(
 
 
 def _correction(
-    start: NDArray[np.float64],
-    acted: NDArray[np.float64],
-    confidences: NDArray[np.float64],
-    preferences: NDArray[np.float64],
-    gram: NDArray[np.float64],
-) -> NDArray[np.float64]:
+    start: Doubles,
+    acted: Doubles,
+    confidences: Doubles,
+    preferences: Doubles,
+    gram: Doubles,
+) -> Doubles:
     """d of one product, [F]; `acted` are the vectors of those who did something, [n, F]."""
     left = gram + (acted.T * (confidences - 1.0)) @ acted
     right = acted.T @ (confidences * (preferences - acted @ start))

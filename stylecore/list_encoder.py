@@ -12,8 +12,8 @@ from functools import partial
 
 import msgspec
 import numpy as np
-from numpy.typing import NDArray
 
+from stylecore.arrays import Doubles, Ints
 from stylecore.assortment import Assortment
 from stylecore.lists import Lists
 from stylecore.rank import NONE
@@ -77,7 +77,7 @@ class _Kept(dict[int, bytes]):
         made = self[code] = self._make(code)
         return made
 
-    def of(self, codes: NDArray[np.int64]) -> list[bytes]:
+    def of(self, codes: Ints) -> list[bytes]:
         """The parts of the codes [N]."""
         if len(self) > MOST_KEPT:
             self.clear()
@@ -94,6 +94,6 @@ def _reason(shelf: Assortment, code: int) -> bytes:
     return b',"reason":' + _encode(reason_of(shelf, code)) + b"}"
 
 
-def _numbers(values: NDArray[np.float64]) -> list[bytes]:
+def _numbers(values: Doubles) -> list[bytes]:
     """Each number as JSON; [N], at least one."""
     return _encode(values.tolist())[1:-1].split(b",")

@@ -9,15 +9,12 @@ from collections.abc import Collection
 from dataclasses import dataclass, fields
 
 import numpy as np
-from numpy.typing import NDArray
 
 from schemas.events import RecommendedItem
+from stylecore.arrays import Bools, Doubles, Ints
 from stylecore.assortment import Assortment
 from stylecore.rank import NONE
 from stylecore.reasons import reason_of
-
-Integers = NDArray[np.int64]
-Doubles = NDArray[np.float64]
 
 SCORE_DECIMALS = 6
 """Scores are told to so many: seventeen digits would be a fifth of a list's bytes."""
@@ -27,20 +24,20 @@ SCORE_DECIMALS = 6
 class Lists:
     """B shoppers' lists of k places, best first; a place whose row is NONE is no part of them."""
 
-    rows: Integers
+    rows: Ints
     """[B, k]"""
-    columns: Integers
+    columns: Ints
     """[B, k], the style to show."""
     scores: Doubles
     """[B, k], to SCORE_DECIMALS."""
     propensities: Doubles
     """[B, k], the style's probability."""
-    reasons: Integers
+    reasons: Ints
     """[B, k], codes for `reasons.reason_of`."""
     affinities: Doubles
     """[B, K], the shoppers' log-odds for each style."""
 
-    def of(self, shoppers: NDArray[np.bool_]) -> Lists:
+    def of(self, shoppers: Bools) -> Lists:
         """The lists of these shoppers alone, [B]."""
         return Lists(*(getattr(self, field.name)[shoppers] for field in fields(self)))
 
@@ -52,9 +49,7 @@ def empty_lists(shoppers: int, styles: int) -> Lists:
     return Lists(whole, whole, none, none, whole, np.zeros((shoppers, styles)))
 
 
-def shown_in(
-    lists: Lists, assortment: Assortment, product_ids: Collection[str]
-) -> NDArray[np.bool_]:
+def shown_in(lists: Lists, assortment: Assortment, product_ids: Collection[str]) -> Bools:
     """[B], whether a list shows any of these products."""
     rows = [assortment.row_of[name] for name in product_ids if name in assortment.row_of]
     return np.asarray(np.isin(lists.rows, rows).any(axis=1), dtype=np.bool_)

@@ -14,12 +14,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from stylecore.arrays import Floats, Ints
 from stylecore.storage.render_cache import Embedding
-
-Singles = NDArray[np.float32]
-Integers = NDArray[np.int64]
 
 NEIGHBOURS = 10
 NEIGHBOURS_SHARE = 0.5
@@ -32,13 +29,13 @@ EmbeddingOf = Callable[[str], Embedding | None]
 class Looks:
     """Photos that one feature network saw: rows of products [N], and unit vectors [N, E]."""
 
-    rows: Integers
-    vectors: Singles
+    rows: Ints
+    vectors: Floats
 
 
 def looks_of(sources: Sequence[str | None], embedding_of: EmbeddingOf) -> list[Looks]:
     """The embeddings of the photos by product row, a Looks for each network: two do not compare."""
-    found: dict[tuple[str, int], dict[int, Singles]] = {}
+    found: dict[tuple[str, int], dict[int, Floats]] = {}
     for row, source in enumerate(sources):
         embedding = None if source is None else embedding_of(source)
         if embedding is not None:
@@ -51,13 +48,13 @@ def looks_of(sources: Sequence[str | None], embedding_of: EmbeddingOf) -> list[L
 
 
 def starts(
-    factors: Singles,
-    known: Integers,
-    newcomers: Integers,
-    category_codes: Integers,
+    factors: Floats,
+    known: Ints,
+    newcomers: Ints,
+    category_codes: Ints,
     looks: Sequence[Looks],
     share: float = NEIGHBOURS_SHARE,
-) -> Singles:
+) -> Floats:
     """The starting factors of the newcomers, [N, F]; 0 where nothing is known of their like.
 
     `factors` [K, F] belong to the products with the rows `known` [K]; `share` is the neighbours'.
@@ -77,14 +74,14 @@ def starts(
     return found
 
 
-def _category_means(factors: Singles, known: Integers, codes: Integers) -> dict[int, Singles]:
+def _category_means(factors: Floats, known: Ints, codes: Ints) -> dict[int, Floats]:
     own = codes[known]
     return {int(code): factors[own == code].mean(axis=0) for code in np.unique(own)}
 
 
 def _near_means(
-    factors: Singles, place_of: Mapping[int, int], newcomers: Integers, look: Looks
-) -> list[tuple[int, Singles]]:
+    factors: Floats, place_of: Mapping[int, int], newcomers: Ints, look: Looks
+) -> list[tuple[int, Floats]]:
     """For each newcomer whose photo was seen, the mean of the K fitted products most like it."""
     places = np.array([place_of.get(row, -1) for row in look.rows.tolist()], dtype=np.int64)
     peers, new = places >= 0, np.isin(look.rows, newcomers)

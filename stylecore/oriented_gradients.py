@@ -7,15 +7,14 @@ training, and so stands beside the feature network as its baseline.
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import ndimage
 
-Plane = NDArray[np.float32]
+from stylecore.arrays import Floats
 
 ORIENTATIONS, GRID = 9, 8
 
 
-def likeness(before: Plane, after: Plane) -> float:
+def likeness(before: Floats, after: Floats) -> float:
     """Cosine of histograms of oriented gradients of two luma planes [H, W], 0..1.
 
     9 unsigned orientations on a grid of 8 x 8 cells, each cell of unit length; cells in which the
@@ -30,7 +29,7 @@ def likeness(before: Plane, after: Plane) -> float:
     return float(np.average(cosines[counted], weights=np.sqrt(energy[counted])))
 
 
-def _oriented_gradients(luma: Plane) -> Plane:
+def _oriented_gradients(luma: Floats) -> Floats:
     """[GRID, GRID, ORIENTATIONS]: gradient magnitude by cell and orientation."""
     smooth = ndimage.gaussian_filter(luma, 1.5)
     down, across = np.gradient(smooth)
@@ -44,6 +43,6 @@ def _oriented_gradients(luma: Plane) -> Plane:
     return counts.reshape(GRID, GRID, ORIENTATIONS).astype(np.float32)
 
 
-def _unit(cells: Plane) -> Plane:
-    unit: Plane = cells / np.maximum(np.linalg.norm(cells, axis=-1, keepdims=True), 1e-6)
+def _unit(cells: Floats) -> Floats:
+    unit: Floats = cells / np.maximum(np.linalg.norm(cells, axis=-1, keepdims=True), 1e-6)
     return unit

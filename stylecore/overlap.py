@@ -9,12 +9,13 @@ import numpy as np
 
 from schemas.events import UserState
 from stylecore.alignment import features_of
+from stylecore.arrays import Ints
 from stylecore.catalogue import Catalogue
 from stylecore.evidence import by_product, gather
 from stylecore.factors import Factors
 from stylecore.foldin import fold_in
 from stylecore.preferences import Rules
-from stylecore.rank import NONE, Integers, top_k
+from stylecore.rank import NONE, top_k
 from stylecore.taste import histories
 
 SHOPPERS = 500
@@ -49,7 +50,7 @@ def overlap(
 
 def _best(
     states: Sequence[UserState], catalogue: Catalogue, factors: Factors, rules: Rules, now: datetime
-) -> Integers:
+) -> Ints:
     """The rows of each shopper's best products, [B, PLACES]."""
     features = features_of(catalogue, factors)
     seen = gather(states, now, rules, catalogue.row_of, catalogue.column_of)

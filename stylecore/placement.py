@@ -11,9 +11,9 @@ from collections.abc import Sequence
 from datetime import datetime
 
 import numpy as np
-from numpy.typing import NDArray
 
 from schemas.events import UserState
+from stylecore.arrays import Bools, Floats, Ints
 from stylecore.catalogue import Catalogue
 from stylecore.evidence import ProductEvidence, by_product, gather
 from stylecore.factors import Factors
@@ -23,9 +23,6 @@ from stylecore.newcomers import EmbeddingOf, looks_of, starts
 from stylecore.popularity import Popularity
 from stylecore.preferences import Rules
 from stylecore.taste import histories
-
-Singles = NDArray[np.float32]
-Integers = NDArray[np.int64]
 
 LEAST_SHOPPERS = 3
 """A product that fewer did anything with is placed, not fitted."""
@@ -67,20 +64,20 @@ def complete(
     )
 
 
-def _well_known(rows: Integers, done: ProductEvidence, products: int) -> NDArray[np.bool_]:
+def _well_known(rows: Ints, done: ProductEvidence, products: int) -> Bools:
     """Which of the rows enough shoppers did something with; all where none has that many."""
-    kept: NDArray[np.bool_] = np.bincount(done.product, minlength=products)[rows] >= LEAST_SHOPPERS
+    kept: Bools = np.bincount(done.product, minlength=products)[rows] >= LEAST_SHOPPERS
     return kept if kept.any() else np.ones(len(rows), dtype=np.bool_)
 
 
-def _shoppers(factors: Singles, fitted: Factors, own: ProductEvidence) -> Singles:
+def _shoppers(factors: Floats, fitted: Factors, own: ProductEvidence) -> Floats:
     """The shoppers' vectors, [U, F], from what they did with the fitted products."""
     white = whitening(factors, fitted.regularization)
     solved = fold_in(white.whiten(factors), histories(own, fitted.alpha))
     return white.unwhiten(solved.vectors)
 
 
-def _only(done: ProductEvidence, rows: Integers) -> ProductEvidence:
+def _only(done: ProductEvidence, rows: Ints) -> ProductEvidence:
     """The evidence about these products, whose rows become 0, 1, 2, ..."""
     place = np.full(max(done.product.max(initial=0), rows.max(initial=0)) + 1, -1, dtype=np.int64)
     place[rows] = np.arange(len(rows))

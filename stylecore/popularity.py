@@ -14,12 +14,11 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import numpy as np
-from numpy.typing import NDArray
 
 from schemas.events import Feedback, Interaction, UserState
+from stylecore.arrays import Doubles, Floats
 from stylecore.catalogue import Catalogue
 from stylecore.decay import decay
-from stylecore.evidence import Doubles
 from stylecore.preferences import Rules, style_evidence
 
 RESCALE_AFTER = 64.0
@@ -31,10 +30,10 @@ class Priors:
     """Weights of products [P], log-odds of styles by category [C, K], and whose they are."""
 
     product_ids: tuple[str, ...]
-    product_weights: NDArray[np.float32]
+    product_weights: Floats
     categories: tuple[str, ...]
     style_ids: tuple[str, ...]
-    category_style: NDArray[np.float32]
+    category_style: Floats
 
 
 class Popularity:
@@ -142,7 +141,7 @@ class Popularity:
             self._styles = np.pad(self._styles, ((0, more), (0, wider)))
 
 
-def by_category(catalogue: Catalogue, weights: Doubles) -> NDArray[np.float32]:
+def by_category(catalogue: Catalogue, weights: Doubles) -> Floats:
     """Sums [P, K] over the products of each category to [C, K]."""
     sums = np.zeros((len(catalogue.category_code_of), weights.shape[1]), dtype=np.float64)
     sold = catalogue.present

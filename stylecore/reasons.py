@@ -8,16 +8,13 @@ and the product ids.
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from schemas.catalog import ORIGINAL
 from schemas.events import RecommendationReason
 from schemas.preferences import ReasonKind
+from stylecore.arrays import Bools, Doubles, Floats, Ints
 from stylecore.assortment import Assortment
 from stylecore.evidence import ProductEvidence
-
-Integers = NDArray[np.int64]
-Booleans = NDArray[np.bool_]
 
 KINDS: tuple[ReasonKind, ...] = ("history", "style", "popular", "explore", "new")
 HISTORY, STYLE, POPULAR, EXPLORE, NEW = range(len(KINDS))
@@ -30,13 +27,13 @@ LONGEST_TITLE = 120
 
 def kinds_of(
     assortment: Assortment,
-    rows: Integers,
-    columns: Integers,
-    parts: NDArray[np.float32],
+    rows: Ints,
+    columns: Ints,
+    parts: Floats,
     bonus: float,
-    explored: Booleans,
-    affinities: NDArray[np.float64],
-) -> Integers:
+    explored: Bools,
+    affinities: Doubles,
+) -> Ints:
     """The kind of each item [B, k]; `parts` are the largest parts that past products have."""
     popular = bonus * assortment.popularity[rows]
     new = assortment.new[rows]
@@ -52,11 +49,11 @@ def kinds_of(
 def codes_of(
     assortment: Assortment,
     done: ProductEvidence,
-    kinds: Integers,
-    pairs: Integers,
-    shares: NDArray[np.float32],
-    columns: Integers,
-) -> Integers:
+    kinds: Ints,
+    pairs: Ints,
+    shares: Floats,
+    columns: Ints,
+) -> Ints:
     """A number for each item's reason, [B, k], equal where the reason is; `reason_of` reads it.
 
     `pairs` are the positions in the evidence of the past products behind the items, `shares` their

@@ -13,13 +13,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from schemas.events import StyleDefinition
-from stylecore.imaging.color import Plane, from_oklab, gaussian_of, in_gamut, matched, to_oklab
+from stylecore.arrays import Floats
+from stylecore.imaging.color import from_oklab, gaussian_of, in_gamut, matched, to_oklab
 from stylecore.imaging.foreground import has_plain_ground
 from stylecore.imaging.palette import palette_lab, repainted, with_colour_of
-from stylecore.imaging.photo import Floats
 from stylecore.reference import Reference
 
 TRANSPORTED = 0.4
@@ -33,10 +32,10 @@ class Colouring:
     """What happens to a render's colours; nothing where all is None or False."""
 
     reference: Reference | None = None
-    palette: Plane | None = None
+    palette: Floats | None = None
     """OKLab [n,3], dark to light."""
     keep_product: bool = False
-    paper: NDArray[np.float32] | None = None
+    paper: Floats | None = None
     """[3], RGB in 0-1: what plain ground becomes; None leaves it to the style."""
 
     @property
@@ -70,7 +69,7 @@ def ground_of(photo: Floats, ground: Floats, colouring: Colouring) -> Floats:
 
 
 def recoloured(
-    render: Floats, photo: Floats, mask: Plane, ground: Floats, colouring: Colouring
+    render: Floats, photo: Floats, mask: Floats, ground: Floats, colouring: Colouring
 ) -> Floats:
     """The render [H, W, 3] in its final colours; `mask` [H, W] says where the product is.
 
@@ -89,13 +88,13 @@ def recoloured(
     return from_oklab(after)
 
 
-def _level(ground: Floats, mask: Plane) -> Plane:
+def _level(ground: Floats, mask: Floats) -> Floats:
     """The mean colour of the plain ground, OKLab [3]."""
     shares = np.broadcast_to((1 - mask)[..., None], ground.shape)
     return to_oklab(np.average(ground, axis=(0, 1), weights=shares).astype(np.float32))
 
 
-def _moved(lab: Plane, photo: Floats, mask: Plane, colouring: Colouring) -> Plane:
+def _moved(lab: Floats, photo: Floats, mask: Floats, colouring: Colouring) -> Floats:
     if colouring.reference is not None:
         lab = _like(lab, mask, colouring.reference)
     if colouring.palette is not None:
@@ -105,7 +104,7 @@ def _moved(lab: Plane, photo: Floats, mask: Plane, colouring: Colouring) -> Plan
     return lab
 
 
-def _like(lab: Plane, mask: Plane, reference: Reference) -> Plane:
+def _like(lab: Floats, mask: Floats, reference: Reference) -> Floats:
     """OKLab [...,3] in a reference's colours; lighter stays lighter."""
     painted = repainted(lab, mask, reference.palette)
     moved = matched(painted, gaussian_of(painted, mask), reference.colours)

@@ -13,10 +13,10 @@ from datetime import datetime
 from hashlib import blake2b
 
 import numpy as np
-from numpy.typing import NDArray
 
 from schemas.events import RecommendedItem, UserState
 from stylecore.affinity import by_style
+from stylecore.arrays import Bools, Doubles, Floats, Ints, Unsigned
 from stylecore.assortment import Assortment
 from stylecore.catalogue import ORIGINAL_COLUMN
 from stylecore.decay import Moment
@@ -35,10 +35,6 @@ from stylecore.style_choice import (
     uniform_noise,
 )
 from stylecore.taste import strongest_reasons, tastes
-
-Singles = NDArray[np.float32]
-Integers = NDArray[np.int64]
-Keys = NDArray[np.uint64]
 
 EVERYONE = "*"
 LEAST_SCORE = 1e-6
@@ -116,12 +112,12 @@ def recommendation_id(user_id: str, partition: int, offset: int, version: str) -
 
 def _ranked(
     assortment: Assortment,
-    vectors: Singles,
+    vectors: Floats,
     done: ProductEvidence,
-    shoppers: Keys,
+    shoppers: Unsigned,
     items: int,
     places: int,
-) -> tuple[Ranking, NDArray[np.bool_]]:
+) -> tuple[Ranking, Bools]:
     """The best products by taste, the last places explored, and which places those are.
 
     Popularity gives a bonus, which also orders what taste does not tell apart.
@@ -142,10 +138,10 @@ def _ranked(
 
 def _styled(
     assortment: Assortment,
-    rows: Integers,
-    affinities: NDArray[np.float64],
-    shoppers: Keys,
-    actions: Keys,
+    rows: Ints,
+    affinities: Doubles,
+    shoppers: Unsigned,
+    actions: Unsigned,
     rules: ChoiceRules,
 ) -> Choice:
     """A style for each product of the lists."""

@@ -12,13 +12,13 @@ from pathlib import Path
 
 import numpy as np
 import onnxruntime
-from numpy.typing import NDArray
 
-from stylecore.imaging.color import Gaussian, Plane, gaussian_of, to_oklab
+from stylecore.arrays import Bools, Floats
+from stylecore.imaging.color import Gaussian, gaussian_of, to_oklab
 from stylecore.imaging.palette import dominant_colours
-from stylecore.imaging.photo import Floats, Photo, to_floats
+from stylecore.imaging.photo import Photo, to_floats
 from stylecore.manifest import GeneratorManifest
-from stylecore.styles import NO_REFERENCES, UnknownStyle, Weights
+from stylecore.styles import NO_REFERENCES, UnknownStyle
 
 INPUT, OUTPUT = "picture", "weights"
 LONGEST = 512
@@ -36,13 +36,13 @@ _ERRORS_ONLY = 3
 class Reference:
     """What a render takes from a reference picture."""
 
-    weights: Weights
+    weights: Floats
     """[S], the shares of the generator's styles, their sum 1."""
     colours: Gaussian
     """Of the picture without its paper."""
-    palette: Plane
+    palette: Floats
     """[n,3], its dominant colours in OKLab, dark to light."""
-    paper: NDArray[np.float32] | None
+    paper: Floats | None
     """[3], RGB in 0-1, where the picture has an even border."""
     sha256: str
     """Of the picture's bytes."""
@@ -60,11 +60,11 @@ class ReferenceEncoder:
             folder / file, options, providers=["CPUExecutionProvider"]
         )
 
-    def weights(self, picture: Floats) -> Weights:
+    def weights(self, picture: Floats) -> Floats:
         """The shares [S] of the generator's styles, sum 1, for a picture [H, W, 3] in 0-1."""
         planes = np.ascontiguousarray(middle(picture).transpose(2, 0, 1)[None], np.float32)
         (found,) = self._session.run([OUTPUT], {INPUT: planes})
-        weights: Weights = found[0] / found[0].sum()
+        weights: Floats = found[0] / found[0].sum()
         return weights
 
 
@@ -97,7 +97,7 @@ def reference_of(photo: Photo, encoder: ReferenceEncoder | None) -> Reference:
     )
 
 
-def paper_of(picture: Floats) -> NDArray[np.float32] | None:
+def paper_of(picture: Floats) -> Floats | None:
     """The colour [3] of an even border, RGB in 0-1; None where there is none."""
     height, width = picture.shape[:2]
     inner = max(1, round(RING * min(height, width)))
@@ -110,7 +110,7 @@ def paper_of(picture: Floats) -> NDArray[np.float32] | None:
     return np.asarray(np.median(picture[ring][even], axis=0), np.float32)
 
 
-def trimmed(picture: Floats, inked: NDArray[np.bool_]) -> Floats:
+def trimmed(picture: Floats, inked: Bools) -> Floats:
     """The picture [H, W, 3] without its empty margins; the whole where that leaves too little."""
     rows, columns = (np.flatnonzero(inked.mean(axis=axis) > INKED) for axis in (1, 0))
     if len(rows) < len(picture) // 4 or len(columns) < picture.shape[1] // 4:

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import numpy as np
-from numpy.typing import NDArray
 
 from schemas.catalog import Style
+from stylecore.arrays import Bools, Doubles
 from stylecore.campaign import in_window, is_standing, odds_factor
 from stylecore.catalogue import EVER, Catalogue
 
@@ -65,7 +65,7 @@ def season_of(styles: Collection[Style], now: datetime, weight: float) -> Season
     )
 
 
-def offered(catalogue: Catalogue, season: Season) -> NDArray[np.bool_]:
+def offered(catalogue: Catalogue, season: Season) -> Bools:
     """In which styles each product may be shown, whether drawn or not, [P, K]."""
     offers = np.ones(catalogue.available.shape, dtype=np.bool_)
     for style_id, style in catalogue.styles.items():
@@ -80,9 +80,7 @@ def offered(catalogue: Catalogue, season: Season) -> NDArray[np.bool_]:
     return offers
 
 
-def in_season(
-    shares: NDArray[np.float64], catalogue: Catalogue, season: Season
-) -> NDArray[np.float64]:
+def in_season(shares: Doubles, catalogue: Catalogue, season: Season) -> Doubles:
     """The styles' shares [C, K] with the running campaigns': a theme's is multiplied by its factor.
 
     One that hardly anybody has seen has hardly a share to multiply: at least the average style's

@@ -16,15 +16,11 @@ from datetime import UTC, date
 from math import inf
 
 import numpy as np
-from numpy.typing import NDArray
 
+from stylecore.arrays import Bools, Doubles, Floats, Ints, Unsigned
 from stylecore.catalogue import key_of
 from stylecore.decay import Moment, each
 from stylecore.errors import SettingsError
-
-Doubles = NDArray[np.float64]
-Keys = NDArray[np.uint64]
-Booleans = NDArray[np.bool_]
 
 POLICY = "posterior-softmax-2"
 """The policy's name in events; a change of its formula is a new name."""
@@ -58,11 +54,11 @@ class ChoiceRules:
 class Choice:
     """The drawn styles and their exact probabilities, [B, k] each."""
 
-    columns: NDArray[np.int64]
+    columns: Ints
     propensities: Doubles
 
 
-def style_priors(category_style: NDArray[np.float32], rules: ChoiceRules) -> Doubles:
+def style_priors(category_style: Floats, rules: ChoiceRules) -> Doubles:
     """The share of each style in each category, [C + 1, K]; the last row is the whole shop's."""
     weights = np.maximum(category_style.astype(np.float64), 0.0)
     styles = weights.shape[1]
@@ -74,7 +70,7 @@ def style_priors(category_style: NDArray[np.float32], rules: ChoiceRules) -> Dou
 
 
 def propensities(
-    affinities: Doubles, priors: Doubles, available: Booleans, rules: ChoiceRules
+    affinities: Doubles, priors: Doubles, available: Bools, rules: ChoiceRules
 ) -> Doubles:
     """The probability of each style, [B, k, K]; 0 where there is no picture.
 
@@ -99,7 +95,7 @@ def draw(probabilities: Doubles, uniforms: Doubles) -> Choice:
     return Choice(columns=columns, propensities=drawn)
 
 
-def shopper_keys(user_ids: Sequence[str], now: Moment, version: str) -> Keys:
+def shopper_keys(user_ids: Sequence[str], now: Moment, version: str) -> Unsigned:
     """A 64-bit hash of each shopper, the shopper's day in UTC and the factor version, [B]."""
     times = each(now, len(user_ids))
     days = [at.astimezone(UTC).toordinal() for at in times]
@@ -113,7 +109,9 @@ def shopper_keys(user_ids: Sequence[str], now: Moment, version: str) -> Keys:
     )
 
 
-def uniform_noise(shoppers: Keys, actions: Keys, products: Keys, styles: Keys) -> Doubles:
+def uniform_noise(
+    shoppers: Unsigned, actions: Unsigned, products: Unsigned, styles: Unsigned
+) -> Doubles:
     """Hashed numbers in (0, 1), [B, k, K], from keys [B], [B, k] and [K].
 
     `actions` [B] counts what each shopper did of late: with each action one product in
@@ -125,12 +123,12 @@ def uniform_noise(shoppers: Keys, actions: Keys, products: Keys, styles: Keys) -
     return uniform(bits)
 
 
-def uniform(bits: Keys) -> Doubles:
+def uniform(bits: Unsigned) -> Doubles:
     """Numbers in (0, 1) from 64 random bits each; never 0 or 1."""
     return ((bits >> np.uint64(12)).astype(np.float64) + 0.5) * 2.0**-52
 
 
-def mixed_bits(keys: Keys) -> Keys:
+def mixed_bits(keys: Unsigned) -> Unsigned:
     """The finaliser of splitmix64 (Steele, Lea, Flood 2014): every bit in moves half the bits."""
     bits = keys + np.uint64(0x9E3779B97F4A7C15)
     bits = (bits ^ (bits >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)

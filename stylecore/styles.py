@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from schemas.events import StyleDefinition
+from stylecore.arrays import Floats
 from stylecore.errors import Permanent
-from stylecore.imaging.photo import Floats
 from stylecore.manifest import GeneratorManifest
 
-Weights = NDArray[np.float32]
 NO_REFERENCES = "this generator draws no reference pictures; give weights"
 
 
@@ -20,12 +18,12 @@ class UnknownStyle(Permanent):
     """The definition asks for something that this generator cannot draw."""
 
 
-def style_weights(definition: StyleDefinition, manifest: GeneratorManifest) -> Weights:
+def style_weights(definition: StyleDefinition, manifest: GeneratorManifest) -> Floats:
     """[S], the shares of the manifest's styles, their sum 1. Raises UnknownStyle."""
     if definition.weights is None:
         raise UnknownStyle(NO_REFERENCES)
     rows = {style.style_id: row for row, style in enumerate(manifest.styles)}
-    weights: Weights = np.zeros(len(rows), np.float32)
+    weights: Floats = np.zeros(len(rows), np.float32)
     for style_id, share in definition.weights.items():
         if style_id not in rows:
             raise UnknownStyle(f"no style {style_id!r}; there are: {', '.join(rows)}")
@@ -34,7 +32,7 @@ def style_weights(definition: StyleDefinition, manifest: GeneratorManifest) -> W
     return weights
 
 
-def ground_colour(photo: Floats, weights: Weights, manifest: GeneratorManifest) -> Floats:
+def ground_colour(photo: Floats, weights: Floats, manifest: GeneratorManifest) -> Floats:
     """[H, W, 3], what plain ground becomes: the style's paper, or the photo's own ground."""
     ground = np.zeros_like(photo)
     for share, style in zip(weights, manifest.styles, strict=True):

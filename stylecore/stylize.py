@@ -16,9 +16,6 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from schemas.events import (
     RejectedImage,
     RejectionReason,
@@ -27,12 +24,13 @@ from schemas.events import (
     StylizedImage,
     StylizeJob,
 )
+from stylecore.arrays import Floats
 from stylecore.bounds import Bounds, judge
 from stylecore.drawing import Source, Task, at_working_size, compose, draw, source_of, task_of
 from stylecore.engine import Engine
 from stylecore.errors import Permanent
 from stylecore.gate import Examiner, bounds_of, describe, measure, wanted_of
-from stylecore.imaging.photo import Floats, Photo, encode
+from stylecore.imaging.photo import Photo, encode
 from stylecore.reference import Reference
 from stylecore.storage.fetch import results_of, submit_each
 from stylecore.storage.render_cache import Sidecar, read_sidecar, write_embedding, write_sidecar
@@ -40,7 +38,6 @@ from stylecore.storage.store import Store
 from stylecore.styles import NO_REFERENCES, UnknownStyle
 
 Outcome = StylizedImage | RejectedImage
-Row = NDArray[np.float32]
 Plan = list[Task | Permanent] | Permanent
 """What is to be done for each style of a job, or why the whole job fails."""
 Photos = Mapping[str, Photo | Permanent]
@@ -168,7 +165,7 @@ def _draw_missing(tasks: Sequence[Task], studio: Studio) -> dict[str, Sidecar]:
     return sidecars | {key: future.result() for key, future in finishing.items()}
 
 
-def _embeddings(tasks: Sequence[Task], studio: Studio) -> dict[str, Row]:
+def _embeddings(tasks: Sequence[Task], studio: Studio) -> dict[str, Floats]:
     """The embedding of every photo that is drawn, by its sha256; kept in the store as well."""
     sources = {task.source.sha256: task.source for task in tasks}
     if not sources:
@@ -182,7 +179,7 @@ def _embeddings(tasks: Sequence[Task], studio: Studio) -> dict[str, Row]:
     return found
 
 
-def _finish(studio: Studio, task: Task, embedding: Row, render: Floats) -> Sidecar:
+def _finish(studio: Studio, task: Task, embedding: Floats, render: Floats) -> Sidecar:
     """Compose, measure, encode and store a picture; its sidecar last."""
     pixels = compose(task, render, studio.engine.manifest)
     data, media_type = encode(pixels)

@@ -10,15 +10,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from stylecore.arrays import Floats, Ints
 from stylecore.assortment import Assortment
 from stylecore.evidence import ProductEvidence
 from stylecore.foldin import Histories, fold_in
 from stylecore.preferences import DISMISSED_CONFIDENCE
-
-Singles = NDArray[np.float32]
-Integers = NDArray[np.int64]
 
 EXPLAINING = 12
 """Past products of a shopper, the weightiest, among which a reason is looked for."""
@@ -28,9 +25,9 @@ EXPLAINING = 12
 class Taste:
     """B shoppers' vectors and how the M pairs of the evidence make them."""
 
-    vectors: Singles
+    vectors: Floats
     """[B, D]"""
-    coefficients: Singles
+    coefficients: Floats
     """[M]"""
 
 
@@ -55,8 +52,8 @@ def histories(done: ProductEvidence, alpha: float) -> Histories:
 
 
 def strongest_reasons(
-    assortment: Assortment, done: ProductEvidence, taste: Taste, rows: Integers
-) -> tuple[Integers, Singles]:
+    assortment: Assortment, done: ProductEvidence, taste: Taste, rows: Ints
+) -> tuple[Ints, Floats]:
     """The past product with the largest part in each score, [B, k], and that part.
 
     The first is a position in the evidence; it has no meaning where the part is not above 0.
@@ -71,7 +68,7 @@ def strongest_reasons(
     return np.take_along_axis(position, best, axis=1), part
 
 
-def _category_shares(features: Singles, done: ProductEvidence) -> Taste:
+def _category_shares(features: Floats, done: ProductEvidence) -> Taste:
     users = len(done.starts) - 1
     signed = np.where(done.dismissed, -1.0, done.weight)
     totals = np.bincount(done.user, np.abs(signed), minlength=users)
@@ -81,7 +78,7 @@ def _category_shares(features: Singles, done: ProductEvidence) -> Taste:
     return Taste(vectors=vectors, coefficients=coefficients)
 
 
-def _weightiest(done: ProductEvidence, coefficients: Singles) -> tuple[Integers, Singles]:
+def _weightiest(done: ProductEvidence, coefficients: Floats) -> tuple[Ints, Floats]:
     """Positions [B, E] of each shopper's weightiest pairs and their coefficients, 0 where none."""
     users = len(done.starts) - 1
     order = np.lexsort((-coefficients, done.user))

@@ -7,15 +7,12 @@ along it, a line, a tone or a shadow, must differ from the ground.
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import ndimage
 
+from stylecore.arrays import Bools, Floats
 from stylecore.imaging import color
 from stylecore.imaging.color import to_cielab
-from stylecore.imaging.photo import Floats, Pixels
-
-Plane = NDArray[np.float32]
-Mask = NDArray[np.bool_]
+from stylecore.imaging.photo import Pixels
 
 _BESIDE = 3
 """Pixels at either side of the outline that belong to it."""
@@ -27,7 +24,7 @@ _DARKER, _LIGHTER, _LIGHT = 0.62, 0.4, 0.5
 """The contour's tone: a share of a light ground's levels, or so far from a dark one's to white."""
 
 
-def visibility(picture: Pixels, ground: Pixels, mask: Plane) -> float | None:
+def visibility(picture: Pixels, ground: Pixels, mask: Floats) -> float | None:
     """Mean over the outline of the greatest CIE76 difference beside it from the ground meant there.
 
     `picture` and `ground` [H, W, 3], `mask` [H, W]. None where there is no outline.
@@ -39,7 +36,7 @@ def visibility(picture: Pixels, ground: Pixels, mask: Plane) -> float | None:
     return float(_beside(apart, outline, _BESIDE)[outline].mean())
 
 
-def with_contour(picture: Floats, ground: Floats, mask: Plane) -> Floats:
+def with_contour(picture: Floats, ground: Floats, mask: Floats) -> Floats:
     """The picture [H, W, 3] with a soft contour where its product is like the ground."""
     outline = outline_of(mask)
     if not outline.any():
@@ -57,13 +54,13 @@ def with_contour(picture: Floats, ground: Floats, mask: Plane) -> Floats:
     return np.asarray(picture + share * (tone - picture), np.float32)
 
 
-def outline_of(mask: Plane) -> Mask:
+def outline_of(mask: Floats) -> Bools:
     """[H, W]: the product's own pixels beside the ground."""
     product = mask >= 0.5
     return np.asarray(product & ~ndimage.binary_erosion(product, border_value=1))
 
 
-def _beside(apart: Plane, outline: Mask, width: int) -> Plane:
+def _beside(apart: Floats, outline: Bools, width: int) -> Floats:
     """[H, W], the greatest mean of 3 x 3 pixels within `width` of the outline."""
     band = ndimage.binary_dilation(outline, iterations=width)
     even = np.where(band, ndimage.uniform_filter(apart, 3), 0)

@@ -11,13 +11,13 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 from scipy import ndimage
 
+from stylecore.arrays import Floats
 from stylecore.calibration.drawn import Drawn
 from stylecore.drawing import meant_ground
-from stylecore.imaging.photo import Floats, Pixels, to_floats, to_pixels
+from stylecore.imaging.photo import Pixels, to_floats, to_pixels
 
 GOOD = "good"
 BLUR_SHARE, NOISE, TILES = 1 / 40, 0.3, 8
@@ -121,7 +121,7 @@ def _random(drawn: Drawn, stem: str) -> np.random.Generator:
     return np.random.default_rng(drawn.stems.index(stem))
 
 
-def _clouds(picture: Floats, drawn: Drawn, stem: str) -> NDArray[np.float32]:
+def _clouds(picture: Floats, drawn: Drawn, stem: str) -> Floats:
     """[H, W, 1] of 0-1, about a dozen soft spots."""
     coarse = _random(drawn, stem).random((5, 5), np.float32)
     height, width = picture.shape[:2]

@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
+from stylecore.arrays import Floats
 from stylecore.clips.scene import SceneFrame, scene_frames
 from stylecore.clips.steady import settled
 from stylecore.drawing import Source, Task, compose, draw
 from stylecore.engine import Engine
-from stylecore.imaging.photo import Floats, Photo, Pixels, to_floats, to_pixels
+from stylecore.imaging.photo import Photo, Pixels, to_floats, to_pixels
 
 TasksOf = Callable[[Source], Mapping[str, Task]]
 """What is to be drawn of a frame, by the style's name; a style that is left out is over."""

@@ -14,10 +14,10 @@ from collections.abc import Iterable
 from itertools import pairwise
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import ndimage
 
-from stylecore.imaging.photo import LUMA, Floats
+from stylecore.arrays import Bools, Floats
+from stylecore.imaging.photo import LUMA
 
 STILL = 2 / 255
 """Change of smoothed luminance below which nothing moves."""
@@ -49,7 +49,7 @@ def flicker(sources: Iterable[Floats], renders: Iterable[Floats]) -> float:
     return render_change / source_change if source_change else float("inf")
 
 
-def stands_still(before: Floats, after: Floats) -> NDArray[np.bool_]:
+def stands_still(before: Floats, after: Floats) -> Bools:
     """[H, W], where neighbouring frames [H, W, 3] differ by no more than noise all around."""
     change = np.abs(ndimage.gaussian_filter((after - before) @ LUMA, _SMOOTH))
     return np.asarray(ndimage.maximum_filter(change, _AROUND) < STILL)

@@ -10,12 +10,10 @@ ground moves; so does a reflection.
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import ndimage
 
-from stylecore.imaging.photo import LUMA, Floats
-
-Plane = NDArray[np.float32]
+from stylecore.arrays import Floats
+from stylecore.imaging.photo import LUMA
 
 _SMOOTH = 1.5
 """Sigma in pixels of the difference in which motion is looked for."""
@@ -38,7 +36,7 @@ _BLANK = 1e-4
 """Variance by which empty frames count as alike."""
 
 
-def motion(shown: Floats, frame: Floats) -> Plane:
+def motion(shown: Floats, frame: Floats) -> Floats:
     """[H, W] in 0-1: how surely the frame has moved against what was shown, both [H, W, 3]."""
     difference = frame - shown
     smooth = ndimage.gaussian_filter(difference, (_SMOOTH, _SMOOTH, 0))
@@ -51,7 +49,7 @@ def motion(shown: Floats, frame: Floats) -> Plane:
     return np.asarray(ndimage.gaussian_filter(widened, _MARGIN_SOFTNESS), np.float32)
 
 
-def at_exposure_of(frame: Floats, shown: Floats) -> tuple[Plane, Plane]:
+def at_exposure_of(frame: Floats, shown: Floats) -> tuple[Floats, Floats]:
     """Gain and offset [3] that bring what was shown to the light of a frame, both [H, W, 3].
 
     Least squares over what differs little (Cauchy weights), so that motion does not count.
@@ -78,7 +76,7 @@ def is_cut(before: Floats, after: Floats) -> bool:
     return bool(1 - alike > _CUT)
 
 
-def _line(before: Plane, after: Plane, weights: Plane) -> tuple[Plane, Plane]:
+def _line(before: Floats, after: Floats, weights: Floats) -> tuple[Floats, Floats]:
     middle, target = (weights * before).sum(axis=0), (weights * after).sum(axis=0)
     covariance = (weights * (before - middle) * (after - target)).sum(axis=0)
     variance = (weights * (before - middle) ** 2).sum(axis=0)
@@ -96,7 +94,7 @@ def _noise(difference: Floats) -> float:
     return float(np.median(np.abs(left))) / (6 * 0.6745)
 
 
-def _block_means(frame: Floats) -> Plane:
+def _block_means(frame: Floats) -> Floats:
     height, width = (max(1, side // _BLOCKS) for side in frame.shape[:2])
     smooth = ndimage.uniform_filter(frame @ LUMA, (height, width))
     return np.asarray(smooth[height // 2 :: height, width // 2 :: width])

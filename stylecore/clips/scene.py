@@ -13,11 +13,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from stylecore.clips.motion import Plane, is_cut
+from stylecore.arrays import Floats
+from stylecore.clips.motion import is_cut
 from stylecore.clips.steady import SteadySource, first_source, next_source
 from stylecore.drawing import Source, source_of
 from stylecore.imaging.foreground import has_plain_ground, product_mask
-from stylecore.imaging.photo import Floats, Photo, to_floats, to_pixels
+from stylecore.imaging.photo import Photo, to_floats, to_pixels
 
 _PERSUADED = 8
 """Frames in a row that must say otherwise before plain ground comes or goes within a scene."""
@@ -68,7 +69,7 @@ def _next(before: SceneFrame, photo: Photo, frame: Floats) -> SceneFrame:
     return SceneFrame(source, steady, large, frame, doubts, begins=False)
 
 
-def _mask(before: SceneFrame, steady: SteadySource) -> tuple[Plane, int]:
+def _mask(before: SceneFrame, steady: SteadySource) -> tuple[Floats, int]:
     mask, found = before.source.mask, product_mask(steady.pixels)
     agrees = has_plain_ground(mask) == has_plain_ground(found)
     doubts = 0 if agrees else before.doubts + 1

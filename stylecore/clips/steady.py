@@ -15,8 +15,8 @@ import numpy as np
 from PIL import Image
 from scipy import ndimage
 
-from stylecore.clips.motion import Plane, at_exposure_of, motion
-from stylecore.imaging.photo import Floats
+from stylecore.arrays import Floats
+from stylecore.clips.motion import at_exposure_of, motion
 
 _FRESH = 0.25
 """Share of a still pixel that is taken from the new frame."""
@@ -34,16 +34,16 @@ class SteadySource:
 
     pixels: Floats
     """[H, W, 3] in 0-1."""
-    moved: Plane
+    moved: Floats
     """[H, W] in 0-1."""
-    gain: Plane
+    gain: Floats
     """[3], as `offset`: what brought the frame before it to this one's exposure."""
-    offset: Plane
-    change: Plane
+    offset: Floats
+    change: Floats
     """[H, W], the mean absolute change since the last frame, around each pixel."""
 
     @property
-    def share(self) -> Plane:
+    def share(self) -> Floats:
         """[H, W], how much of a pixel is taken from the new frame."""
         return np.asarray(_FRESH + (1 - _FRESH) * self.moved, np.float32)
 
@@ -75,14 +75,14 @@ def settled(source: SteadySource, before: Floats, render: Floats) -> Floats:
     return np.asarray(before + share * (render - before), np.float32)
 
 
-def resized(plane: Plane, size: tuple[int, int]) -> Plane:
+def resized(plane: Floats, size: tuple[int, int]) -> Floats:
     """A plane at another (height, width)."""
     if plane.shape == size:
         return plane
     return np.asarray(Image.fromarray(plane).resize(size[::-1], Image.Resampling.BILINEAR))
 
 
-def _pace(source: SteadySource, before: Floats, render: Floats) -> Plane:
+def _pace(source: SteadySource, before: Floats, render: Floats) -> Floats:
     wanted = np.abs(render - before).mean(axis=2)
     small = np.asarray(
         Image.fromarray(wanted).resize(source.moved.shape[::-1], Image.Resampling.BOX)
@@ -91,9 +91,9 @@ def _pace(source: SteadySource, before: Floats, render: Floats) -> Plane:
     return np.maximum(source.moved, np.clip(allowed, _LEAST_PACE, 1))
 
 
-def _around(change: Floats) -> Plane:
+def _around(change: Floats) -> Floats:
     return _blurred(change.mean(axis=2))
 
 
-def _blurred(plane: Plane) -> Plane:
+def _blurred(plane: Floats) -> Floats:
     return np.asarray(ndimage.gaussian_filter(plane, _NEIGHBOURHOOD), np.float32)

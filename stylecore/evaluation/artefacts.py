@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from stylecore.imaging.color import Lab
-from stylecore.imaging.foreground import Plane
+from stylecore.arrays import Floats
 from stylecore.imaging.photo import Pixels
 
 TILE = 64
@@ -14,7 +13,7 @@ EDGE = 16
 """px at each edge that a shift does not count: the repeated edge is not what lay there."""
 
 
-def checkerboard(luma: Plane) -> float:
+def checkerboard(luma: Floats) -> float:
     """The strongest peak, in dB over its neighbours, where upsampling leaves grids: 2 and 4 px.
 
     Power spectrum by Welch (1967): Hann-windowed tiles, half overlapping. At each frequency of
@@ -30,7 +29,7 @@ def checkerboard(luma: Plane) -> float:
     return max(_peak(power, row, column) for row, columns in asked.items() for column in columns)
 
 
-def border_step(lab: Lab) -> float:
+def border_step(lab: Floats) -> float:
     """How the outermost 4 px differ from the next 4 in LAB units, mean of the four sides.
 
     The Frechet distance of two Gaussians with diagonal covariance.
@@ -46,7 +45,7 @@ def shift_difference(render: Pixels, moved: Pixels, shift: int) -> float:
     return float(difference[EDGE:-EDGE, EDGE:-EDGE].mean())
 
 
-def _power(luma: Plane, side: int) -> Plane:
+def _power(luma: Floats, side: int) -> Floats:
     hann = np.hanning(side + 1)[:-1]
     window = np.outer(hann, hann).astype(np.float32)
     tiles = np.lib.stride_tricks.sliding_window_view(luma, (side, side))
@@ -56,14 +55,14 @@ def _power(luma: Plane, side: int) -> Plane:
     return np.asarray((np.abs(spectra) ** 2).mean(axis=0) + rounding)
 
 
-def _peak(power: Plane, row: int, column: int) -> float:
+def _peak(power: Floats, row: int, column: int) -> float:
     side = len(power)
     along_row = np.median(power[row, (column + _NEIGHBOURS) % side])
     along_column = np.median(power[(row + _NEIGHBOURS) % side, column])
     return float(10 * np.log10(power[row, column] / max(along_row, along_column)))
 
 
-def _step(side: Lab) -> float:
+def _step(side: Floats) -> float:
     outer, inner = side[:4].reshape(-1, 3), side[4:8].reshape(-1, 3)
     mean = outer.mean(axis=0) - inner.mean(axis=0)
     deviation = outer.std(axis=0) - inner.std(axis=0)

@@ -10,9 +10,9 @@ Few references (4 to 80) make the Frechet distance large for every row alike.
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
-from stylecore.evaluation.perceptual import Activations, Floats
+from stylecore.arrays import Doubles, Floats
+from stylecore.evaluation.perceptual import Activations
 
 
 def artfid(content: float, frechet: float) -> float:
@@ -42,7 +42,7 @@ def frechet_distance(one: Floats, other: Floats) -> float:
     return max(float(distance), 0.0)
 
 
-def _root(rows: Floats) -> NDArray[np.float64]:
+def _root(rows: Floats) -> Doubles:
     """[K, D] whose square A^T A is the covariance of [N, D], K the smaller of N and D."""
     exact = rows.astype(np.float64)
     centred = (exact - exact.mean(axis=0)) / np.sqrt(len(exact))

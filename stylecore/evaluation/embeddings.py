@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from stylecore.evaluation.perceptual import DEEP_LAYER, GRAM_LAYERS, Activations, Eye, Floats
+from stylecore.arrays import Floats
+from stylecore.evaluation.perceptual import DEEP_LAYER, GRAM_LAYERS, Activations, Eye
 from stylecore.evaluation.pictures import scaled_to_area
 
 PAIR_AREA = 256 * 256

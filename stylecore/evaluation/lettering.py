@@ -11,11 +11,10 @@ from __future__ import annotations
 from functools import cache
 
 import numpy as np
-from numpy.typing import NDArray
 
+from stylecore.arrays import Floats
 from stylecore.evaluation.structure import correlation, fine_band
 from stylecore.evaluation.typeset import ALPHABET, Glyph, Typeset, drawn_glyph, glyph_cell
-from stylecore.imaging.foreground import Plane
 from stylecore.imaging.photo import Pixels, luma_of
 
 REACH = 3
@@ -35,7 +34,7 @@ def lettering_correlation(typeset: Typeset, photo: Pixels, render: Pixels) -> fl
     return abs(correlation(*places))
 
 
-def _read(glyph: Glyph, luma: Plane) -> str:
+def _read(glyph: Glyph, luma: Floats) -> str:
     """The character whose template has the largest absolute correlation within REACH."""
     templates = _templates(glyph.size)
     height, width = _box(glyph, luma).shape
@@ -52,13 +51,13 @@ def _read(glyph: Glyph, luma: Plane) -> str:
 
 
 @cache
-def _templates(size: int) -> NDArray[np.float32]:
+def _templates(size: int) -> Floats:
     """[characters, pixels], each with mean 0 and length 1."""
     drawn = np.stack([drawn_glyph(character, size).ravel() for character in ALPHABET])
     drawn -= drawn.mean(axis=1, keepdims=True)
     return np.asarray(drawn / np.linalg.norm(drawn, axis=1, keepdims=True))
 
 
-def _box(glyph: Glyph, plane: Plane) -> Plane:
+def _box(glyph: Glyph, plane: Floats) -> Floats:
     width, height = glyph_cell(glyph)
     return plane[glyph.top : glyph.top + height, glyph.left : glyph.left + width]

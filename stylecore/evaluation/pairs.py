@@ -6,10 +6,11 @@ from collections.abc import Callable
 
 import numpy as np
 
+from stylecore.arrays import Floats
 from stylecore.evaluation.artefacts import border_step, checkerboard
 from stylecore.evaluation.artfid import content_distance
 from stylecore.evaluation.embeddings import PAIR_AREA, gram_embedding
-from stylecore.evaluation.perceptual import Activations, Eye, Floats
+from stylecore.evaluation.perceptual import Activations, Eye
 from stylecore.evaluation.pictures import scaled_to_area
 from stylecore.evaluation.structure import fine_energy, fine_luminance, ssim
 from stylecore.imaging.foreground import Colour, View, drift, stands_on_white, unevenness

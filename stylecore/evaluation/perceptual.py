@@ -12,13 +12,12 @@ from typing import Any
 
 import numpy as np
 import onnxruntime
-from numpy.typing import NDArray
 from PIL import Image
 
+from stylecore.arrays import Floats
 from stylecore.errors import SettingsError
 from stylecore.evaluation.graph import Graph
 
-Floats = NDArray[np.float32]
 Activations = dict[str, Floats]
 """Layer to [C, h, w]."""
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import numpy as np
 from scipy import ndimage
 
-from stylecore.imaging.foreground import Plane, View
+from stylecore.arrays import Floats
+from stylecore.imaging.foreground import View
 
 _SIGMA, _TRUNCATE, _MARGIN = 1.5, 3.5, 5
 FINE_SIGMA, ENERGY_SIGMA = 1.5, 3
 
 
-def ssim(before: Plane, after: Plane) -> float:
+def ssim(before: Floats, after: Floats) -> float:
     """Structural similarity of luma planes [H, W] of 0-1; a copy has 1.
 
     Wang et al., IEEE TIP 2004: gaussian window, sigma 1.5, data range 1, 5 px at the edges left
@@ -40,21 +41,21 @@ def fine_energy(photo: View, render: View) -> float:
     return correlation(*(energy[photo.product] for energy in energies))
 
 
-def correlation(a: Plane, b: Plane) -> float:
+def correlation(a: Floats, b: Floats) -> float:
     """Pearson's of two vectors, 0 where one is constant."""
     a, b = a - a.mean(), b - b.mean()
     norm = float(np.linalg.norm(a) * np.linalg.norm(b))
     return float(np.clip(a @ b / norm, -1, 1)) if norm > 1e-9 else 0.0
 
 
-def fine_band(luma: Plane) -> Plane:
+def fine_band(luma: Floats) -> Floats:
     """[H, W] luma less its blur."""
     return np.asarray(luma - ndimage.gaussian_filter(luma, FINE_SIGMA))
 
 
-def _bands(photo: View, render: View) -> list[Plane]:
+def _bands(photo: View, render: View) -> list[Floats]:
     return [fine_band(view.luma) for view in (photo, render)]
 
 
-def _blur(plane: Plane) -> Plane:
+def _blur(plane: Floats) -> Floats:
     return np.asarray(ndimage.gaussian_filter(plane, _SIGMA, truncate=_TRUNCATE))

@@ -9,9 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
+from stylecore.arrays import Doubles, Floats
 from stylecore.imaging.photo import Pixels
 
 SIDE = 1024
@@ -56,7 +56,7 @@ def glyph_cell(glyph: Glyph) -> tuple[int, int]:
     return glyph.size, round(1.1 * glyph.size)
 
 
-def drawn_glyph(character: str, size: int) -> NDArray[np.float32]:
+def drawn_glyph(character: str, size: int) -> Floats:
     """The character alone in its box [height, width], 1 ink, 0 ground."""
     picture = Image.new("L", glyph_cell(Glyph(character, size, 0, 0)), 0)
     _draw_centred(ImageDraw.Draw(picture), Glyph(character, size, 0, 0), 255)
@@ -91,7 +91,7 @@ def _laid_out(random: np.random.Generator) -> tuple[Glyph, ...]:
     return tuple(glyphs)
 
 
-def _weave(height: int, width: int, random: np.random.Generator) -> NDArray[np.float64]:
+def _weave(height: int, width: int, random: np.random.Generator) -> Doubles:
     """[height, width, 1], threads of 6 px over and under each other, and folds."""
     y, x = np.mgrid[:height, :width]
     threads = np.sin(2 * np.pi * x / 6) * np.sin(2 * np.pi * y / 6)

@@ -17,11 +17,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from stylecore.arrays import Bytes
 from stylecore.errors import SettingsError
 from stylecore.imaging.foreground import product_mask
 from stylecore.imaging.noise import noise_field
 
-Bytes = NDArray[np.uint8]
 ALIGNMENT = 8
 """Crops begin at multiples of this, as the generator's strides do on a whole photo."""
 UNTOUCHED_SHARE = 0.3

@@ -8,7 +8,8 @@ import numpy as np
 import torch
 from PIL import Image
 
-from stylecore.gan.data import Bytes, Pair, one_hot, to_tensor
+from stylecore.arrays import Bytes
+from stylecore.gan.data import Pair, one_hot, to_tensor
 from stylecore.gan.networks import SIZE_MULTIPLE, Generator
 
 GAP = 4

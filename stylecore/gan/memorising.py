@@ -12,10 +12,11 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import torch
 
+from stylecore.arrays import Bytes
 from stylecore.gan.data import to_tensor
 from stylecore.gan.networks import Discriminator
 from stylecore.gan.objective import judged
-from stylecore.gan.references import Bytes, reference_crop
+from stylecore.gan.references import reference_crop
 from stylecore.gan.settings import TrainSettings
 
 References = Mapping[int, Sequence[Bytes]]

@@ -15,8 +15,9 @@ from PIL import Image
 from torch import Tensor
 from torch.nn import functional
 
+from stylecore.arrays import Bytes
 from stylecore.gan import losses
-from stylecore.gan.data import Batch, Bytes, to_tensor
+from stylecore.gan.data import Batch, to_tensor
 from stylecore.gan.networks import Discriminator
 from stylecore.gan.perceptual import Features, SqueezeNet
 from stylecore.gan.references import reference_crop

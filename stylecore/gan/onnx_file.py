@@ -18,9 +18,9 @@ import numpy as np
 import onnx
 import onnxruntime
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
+from stylecore.arrays import Floats
 from stylecore.errors import StylecastError
 from stylecore.gan.checkpoint import load_average
 from stylecore.gan.networks import SIZE_MULTIPLE, Generator, GeneratorShape
@@ -120,13 +120,13 @@ def cpu_session(file: Path, threads: int = 2) -> Any:
 
 def run_session(
     session: Any,
-    photo: NDArray[np.float32],
-    weights: NDArray[np.float32],
-    noise: NDArray[np.float32],
-) -> NDArray[np.float32]:
+    photo: Floats,
+    weights: Floats,
+    noise: Floats,
+) -> Floats:
     """Renders [B, 3, H, W]."""
     inputs = dict(zip(INPUTS, (photo, weights, noise), strict=True))
-    render: NDArray[np.float32] = session.run([OUTPUT], inputs)[0]
+    render: Floats = session.run([OUTPUT], inputs)[0]
     return render
 
 

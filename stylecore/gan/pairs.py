@@ -23,9 +23,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
+from stylecore.arrays import Bytes, Floats
 from stylecore.errors import SettingsError
 from stylecore.evaluation.pictures import read
 from stylecore.gan.teachers import STYLES, Palette, paint, reference_palettes
@@ -33,8 +33,6 @@ from stylecore.gan.teachers.filters import blur, smoothstep, unit_noise
 from stylecore.imaging.file_kinds import PICTURE_SUFFIXES
 from stylecore.imaging.foreground import has_plain_ground, product_mask
 from stylecore.imaging.noise import noise_field
-
-Picture = NDArray[np.float32]
 
 SHORT_SIDE, LONG_SIDE = 256, 384
 WHITE_EVERY = 3
@@ -58,7 +56,7 @@ def balanced(folders: Sequence[Path], limit: int) -> list[Path]:
     return [path for turn in turns for path in turn if path is not None][:limit]
 
 
-def load(path: Path) -> Picture:
+def load(path: Path) -> Floats:
     """Upright photo [H,W,3] of [0,1], short side 256, the long one cropped to 384 pixels."""
     upright = read(path)
     scale = SHORT_SIDE / min(upright.size)
@@ -67,7 +65,7 @@ def load(path: Path) -> Picture:
     return np.asarray(fitted, np.float32) / np.float32(255)
 
 
-def on_white(photo: Picture, seed: int) -> Picture:
+def on_white(photo: Floats, seed: int) -> Floats:
     """The product on white or nearly white ground, its own silhouette where the ground is plain."""
     mask = product_mask(photo)
     if not has_plain_ground(mask):
@@ -75,7 +73,7 @@ def on_white(photo: Picture, seed: int) -> Picture:
     return np.asarray(photo * mask[..., None] + _ground(photo.shape, seed) * (1 - mask[..., None]))
 
 
-def _swatch(shape: tuple[int, ...], seed: int) -> Picture:
+def _swatch(shape: tuple[int, ...], seed: int) -> Floats:
     """A rounded shape [H,W], wavy by noise, that leaves the border free."""
     generator = np.random.default_rng(seed)
     y, x = (np.linspace(-1, 1, side, dtype=np.float32) for side in shape)
@@ -88,7 +86,7 @@ def _swatch(shape: tuple[int, ...], seed: int) -> Picture:
     return blur(smoothstep(1.0, 0.985, wavy) * (frame < 0.93), 0.6)
 
 
-def _ground(shape: tuple[int, ...], seed: int) -> Picture:
+def _ground(shape: tuple[int, ...], seed: int) -> Floats:
     """Pure white, or one time in three a sweep of light grey with a slow gradient."""
     generator = np.random.default_rng(seed + 1)
     if generator.random() > 1 / 3:
@@ -98,9 +96,7 @@ def _ground(shape: tuple[int, ...], seed: int) -> Picture:
     return np.broadcast_to(column[:, None, None], shape).astype(np.float32)
 
 
-def make_pair(
-    path: Path, index: int, palettes: Mapping[str, Palette]
-) -> dict[str, NDArray[np.uint8]]:
+def make_pair(path: Path, index: int, palettes: Mapping[str, Palette]) -> dict[str, Bytes]:
     """Photo and paintings as uint8 [H,W,3] by name; the noise field's seed is the index."""
     photo = load(path)
     if index % WHITE_EVERY == 0:
@@ -111,7 +107,7 @@ def make_pair(
     return {name: _bytes(picture) for name, picture in {"photo": photo, **painted}.items()}
 
 
-def _bytes(picture: Picture) -> NDArray[np.uint8]:
+def _bytes(picture: Floats) -> Bytes:
     return np.rint(np.clip(picture, 0, 1) * 255).astype(np.uint8)
 
 

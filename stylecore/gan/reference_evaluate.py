@@ -19,10 +19,10 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from skimage.color import rgb2lab
 
 from schemas.events import StyleDefinition
+from stylecore.arrays import Doubles, Floats
 from stylecore.drawing import Source, Task, compose, draw, source_of, task_of
 from stylecore.engine import Engine
 from stylecore.gan.pairs import balanced
@@ -30,7 +30,7 @@ from stylecore.gan.perceptual import Features, SqueezeNet, load_perceptual
 from stylecore.gan.reference_encoder import standard_grey
 from stylecore.gan.reference_fit import gram_distance
 from stylecore.imaging.contact_sheet import contact_sheet
-from stylecore.imaging.photo import Floats, Photo, Pixels, decode, to_floats
+from stylecore.imaging.photo import Photo, Pixels, decode, to_floats
 from stylecore.recolour import Colouring, recoloured
 from stylecore.reference import Reference, load_encoder, reference_of
 
@@ -42,11 +42,11 @@ Figures = dict[str, list[tuple[float, float]]]
 class Seen:
     """What is compared: quantiles of colours [QUANTILES, SLICES] and the eye's features."""
 
-    colours: NDArray[np.float64]
+    colours: Doubles
     features: Features
 
 
-def seen(picture: Floats, mask: NDArray[np.float32] | None, eye: SqueezeNet) -> Seen:
+def seen(picture: Floats, mask: Floats | None, eye: SqueezeNet) -> Seen:
     """A picture [H, W, 3], its colours where the mask [H, W] says product."""
     lab = rgb2lab(picture)[np.ones(picture.shape[:2], bool) if mask is None else mask > 0.5]
     slices = np.random.default_rng(0).normal(size=(3, SLICES))

@@ -13,13 +13,13 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
+from stylecore.arrays import Bytes, Floats
 from stylecore.gan.data import Pair, aligned_window, to_tensor
 from stylecore.gan.networks import Generator
-from stylecore.gan.references import Bytes, with_short_side
+from stylecore.gan.references import with_short_side
 
 SIDE = 192
 """Of a crop, in pixels."""
@@ -90,7 +90,7 @@ def draw_photos(
     return to_tensor(photos), torch.from_numpy(np.stack(fields)).permute(0, 3, 1, 2)
 
 
-def _blend(styles: int, random: np.random.Generator) -> NDArray[np.float32]:
+def _blend(styles: int, random: np.random.Generator) -> Floats:
     count = int(random.integers(1, min(BLENDED, styles) + 1))
     weights = np.zeros(styles, np.float32)
     weights[random.permutation(styles)[:count]] = random.dirichlet(np.ones(count))

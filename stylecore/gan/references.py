@@ -10,14 +10,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
+from stylecore.arrays import Bytes
 from stylecore.errors import SettingsError
 from stylecore.evaluation.pictures import read
 from stylecore.imaging.file_kinds import PICTURE_SUFFIXES
 
-Bytes = NDArray[np.uint8]
 REFERENCE_SIDE = 384
 """References are kept with at most this short side, in pixels."""
 

@@ -15,9 +15,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from stylecore.arrays import Bytes
 from stylecore.gan import losses
 from stylecore.gan.checkpoint import Trainee, update_average
-from stylecore.gan.data import Batch, Bytes, Pair, draw_batch
+from stylecore.gan.data import Batch, Pair, draw_batch
 from stylecore.gan.objective import ReferenceGrams, generator_terms, judged, real_pictures
 from stylecore.gan.perceptual import SqueezeNet
 from stylecore.gan.settings import TrainSettings

@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
+from stylecore.arrays import Floats
 from stylecore.detail import with_fine_luminance
 from stylecore.finishing import finished
 from stylecore.gan.onnx_file import cpu_session, run_session
@@ -39,7 +39,7 @@ def write_swatches(file: Path, styles: Sequence[StyleInfo], folder: Path) -> Non
         small.save(folder / f"{style.style_id}.png", optimize=True)
 
 
-def swatch_scene(side: int) -> NDArray[np.float32]:
+def swatch_scene(side: int) -> Floats:
     """[side, side, 3]: a lit ball with a striped band on a two-coloured ground."""
     y, x = np.mgrid[-1 : 1 : side * 1j, -1 : 1 : side * 1j].astype(np.float32)
     ground = np.where((y > 0.45)[..., None], (0.82, 0.72, 0.55), (0.62, 0.76, 0.86))

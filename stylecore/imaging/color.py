@@ -15,11 +15,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from stylecore.arrays import Bools, Floats
 from stylecore.imaging.photo import Pixels
-
-Plane = NDArray[np.float32]
 
 _TO_CONES = np.array(
     [
@@ -53,11 +51,11 @@ _GAMUT_STEPS = 7
 class Gaussian:
     """Mean [3] and covariance [3,3] of colours in OKLab."""
 
-    mean: NDArray[np.float32]
-    covariance: NDArray[np.float32]
+    mean: Floats
+    covariance: Floats
 
 
-def to_oklab(picture: Plane) -> Plane:
+def to_oklab(picture: Floats) -> Floats:
     """OKLab [...,3] (L in [0,1], a and b about -.4 to .4) of sRGB [...,3] in [0,1]."""
     linear = np.where(
         picture <= 0.04045, picture / 12.92, ((np.maximum(picture, 0) + 0.055) / 1.055) ** 2.4
@@ -65,7 +63,7 @@ def to_oklab(picture: Plane) -> Plane:
     return np.asarray(np.cbrt(linear @ _TO_CONES.T) @ _TO_LAB.T, np.float32)
 
 
-def from_oklab(lab: Plane) -> Plane:
+def from_oklab(lab: Floats) -> Floats:
     """sRGB [...,3], clipped to [0,1], of OKLab [...,3]."""
     linear = np.clip(_linear(lab), 0, 1)
     coded = np.where(
@@ -74,7 +72,7 @@ def from_oklab(lab: Plane) -> Plane:
     return np.clip(coded, 0, 1).astype(np.float32)
 
 
-def in_gamut(lab: Plane) -> Plane:
+def in_gamut(lab: Floats) -> Floats:
     """OKLab [...,3] with L in [0,1] and the most of its chroma that a screen shows, hue kept."""
     bounded = lab.copy()
     bounded[..., 0] = np.clip(bounded[..., 0], 0, 1)
@@ -89,7 +87,7 @@ def in_gamut(lab: Plane) -> Plane:
     return bounded
 
 
-def gaussian_of(lab: Plane, shares: Plane | None = None) -> Gaussian:
+def gaussian_of(lab: Floats, shares: Floats | None = None) -> Gaussian:
     """Mean and covariance of OKLab colours [...,3], each counting by its share [...] if given."""
     flat = lab.reshape(-1, 3).astype(np.float64)
     weights = np.ones(len(flat)) if shares is None else shares.reshape(-1).astype(np.float64)
@@ -100,14 +98,14 @@ def gaussian_of(lab: Plane, shares: Plane | None = None) -> Gaussian:
     return Gaussian(mean.astype(np.float32), covariance.astype(np.float32))
 
 
-def transport(lab: Plane, source: Gaussian, target: Gaussian, strength: float) -> Plane:
+def transport(lab: Floats, source: Gaussian, target: Gaussian, strength: float) -> Floats:
     """OKLab [...,3] moved from the source's Gaussian to the target's by a share `strength`."""
     matrix = transport_matrix(source.covariance, target.covariance)
     moved = (lab - source.mean) @ matrix.T + target.mean
     return np.asarray(lab + np.float32(strength) * (moved - lab), np.float32)
 
 
-def matched(lab: Plane, source: Gaussian, target: Gaussian) -> Plane:
+def matched(lab: Floats, source: Gaussian, target: Gaussian) -> Floats:
     """OKLab [...,3] of the source's Gaussian moved to the target's; order of lightness is kept.
 
     `L' = m' + g (L - m)`, and chroma's deviation from its regression on L is transported to that of
@@ -124,7 +122,7 @@ def matched(lab: Plane, source: Gaussian, target: Gaussian) -> Plane:
     return np.concatenate([lightness, chroma], axis=-1).astype(np.float32)
 
 
-def transport_matrix(source: Plane, target: Plane) -> Plane:
+def transport_matrix(source: Floats, target: Floats) -> Floats:
     """`M = S^-1/2 (S^1/2 T S^1/2)^1/2 S^-1/2` of covariances [n,n]: symmetric, `M S M = T`."""
     root, inverse = _power(source, 0.5), _power(source, -0.5)
     middle = _power(np.asarray(root @ target @ root, np.float32), 0.5)
@@ -136,7 +134,7 @@ def _lightness_gain(source: Gaussian, target: Gaussian) -> np.float32:
     return np.float32(np.clip(ratio, *LIGHTNESS_GAIN))
 
 
-def _chroma_given_lightness(colours: Gaussian, bound: float | None) -> tuple[Plane, Plane]:
+def _chroma_given_lightness(colours: Gaussian, bound: float | None) -> tuple[Floats, Floats]:
     """The regression [2] of a and b on L, and the covariance [2,2] of what it leaves."""
     variance = max(float(colours.covariance[0, 0]), 1e-6)
     slope = np.asarray(colours.covariance[1:, 0] / variance, np.float32)
@@ -144,31 +142,29 @@ def _chroma_given_lightness(colours: Gaussian, bound: float | None) -> tuple[Pla
     return slope if bound is None else slope.clip(-bound, bound), left
 
 
-def _bounded(matrix: Plane, most: float) -> Plane:
+def _bounded(matrix: Floats, most: float) -> Floats:
     values, vectors = np.linalg.eigh(matrix)
     return np.asarray((vectors * np.minimum(values, most)) @ vectors.T, np.float32)
 
 
-def _power(matrix: Plane, exponent: float) -> Plane:
+def _power(matrix: Floats, exponent: float) -> Floats:
     values, vectors = np.linalg.eigh(matrix.astype(np.float64))
     powered = (vectors * np.maximum(values, 1e-6) ** exponent) @ vectors.T
     return np.asarray(powered, np.float32)
 
 
-def _linear(lab: Plane) -> Plane:
+def _linear(lab: Floats) -> Floats:
     return np.asarray((lab @ _FROM_LAB.T) ** 3 @ _FROM_CONES.T, np.float32)
 
 
-def _is_shown(lab: Plane) -> NDArray[np.bool_]:
+def _is_shown(lab: Floats) -> Bools:
     linear = _linear(lab)
     return np.asarray(((linear > -1e-3) & (linear < 1.001)).all(axis=-1))
 
 
-def _with_chroma(lab: Plane, share: Plane) -> Plane:
+def _with_chroma(lab: Floats, share: Floats) -> Floats:
     return np.concatenate([lab[..., :1], lab[..., 1:] * share[..., None]], axis=-1)
 
-
-Lab = NDArray[np.float32]
 
 _TO_XYZ = np.array(
     [
@@ -180,7 +176,7 @@ _TO_XYZ = np.array(
 _WHITE = np.array([0.95047, 1.0, 1.08883])
 
 
-def to_cielab(pixels: Pixels) -> Lab:
+def to_cielab(pixels: Pixels) -> Floats:
     """[..., 3] of 0-255 to L 0-100, a and b about -100 to 100 (CIE 1976, IEC 61966-2-1)."""
     coded = pixels.astype(np.float32) / 255
     linear = np.where(coded > 0.04045, ((coded + 0.055) / 1.055) ** 2.4, coded / 12.92)

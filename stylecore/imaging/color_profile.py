@@ -17,8 +17,9 @@ from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image, ImageCms
+
+from stylecore.arrays import Doubles
 
 CONVERTED = "profile-converted"
 """Note: a colour profile changed what the picture looks like."""
@@ -223,7 +224,7 @@ def _of_gamma(data: bytes, gamma: bytes, chromaticities: bytes) -> Stated:
     return Stated(data, _matrix_profile(points, exponent), is_srgb=False, notes=())
 
 
-def _is_gamut(points: NDArray[np.float64]) -> bool:
+def _is_gamut(points: Doubles) -> bool:
     """Whether white, red, green and blue in CIE xy span colours."""
     if points.min() < 0 or points.max() > 1 or min(points[0]) < 0.05:
         return False
@@ -232,7 +233,7 @@ def _is_gamut(points: NDArray[np.float64]) -> bool:
     return bool(abs(area) > 1e-3)
 
 
-def _matrix_profile(points: NDArray[np.float64], exponent: float) -> bytes:
+def _matrix_profile(points: Doubles, exponent: float) -> bytes:
     """An ICC profile (ICC.1:2022) of white, red, green and blue in xy and one tone curve.
 
     The exponent is that of encoding; that of sRGB brings sRGB's whole curve.
@@ -267,7 +268,7 @@ def _matrix_profile(points: NDArray[np.float64], exponent: float) -> bytes:
     return header + struct.pack(">I", len(tags)) + table + bodies
 
 
-def _xyz(values: NDArray[np.float64]) -> bytes:
+def _xyz(values: Doubles) -> bytes:
     return struct.pack(">4sI3i", b"XYZ ", 0, *_fixed(*values))
 
 

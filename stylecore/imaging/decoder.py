@@ -22,9 +22,10 @@ from typing import BinaryIO, cast
 import msgspec
 import numpy as np
 
+from stylecore.arrays import Bytes
 from stylecore.errors import Transient
 from stylecore.imaging.decoder_process import Answer, Limits, Raster, read_frame, write_frame
-from stylecore.imaging.photo import MAX_ASPECT, NOTES, Alpha, NotAPhoto, Photo, Pixels
+from stylecore.imaging.photo import MAX_ASPECT, NOTES, NotAPhoto, Photo, Pixels
 
 TRIES = 2
 """A photo that ends the process so often is at fault itself."""
@@ -153,7 +154,7 @@ def _photo(answer: Answer, data: bytes) -> Photo:
     return Photo(pixels, digest, large, alpha, large_alpha, notes)
 
 
-def _planes(raster: Raster) -> tuple[Pixels, Alpha | None]:
+def _planes(raster: Raster) -> tuple[Pixels, Bytes | None]:
     """The pixels, and their alpha if they have one."""
     levels = np.frombuffer(raster.data, np.uint8).reshape(raster.height, raster.width, -1)
     if levels.shape[2] == 3:

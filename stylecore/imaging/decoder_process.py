@@ -17,7 +17,8 @@ from typing import BinaryIO
 import msgspec
 import numpy as np
 
-from stylecore.imaging.photo import Alpha, NotAPhoto, Pixels, decode
+from stylecore.arrays import Bytes
+from stylecore.imaging.photo import NotAPhoto, Pixels, decode
 
 LENGTH = struct.Struct(">Q")
 BASE_BYTES = 512_000_000
@@ -119,7 +120,7 @@ def write_frame(stream: BinaryIO, data: bytes) -> None:
     stream.flush()
 
 
-def _raster(pixels: Pixels, alpha: Alpha | None) -> Raster:
+def _raster(pixels: Pixels, alpha: Bytes | None) -> Raster:
     height, width = pixels.shape[:2]
     levels = pixels if alpha is None else np.dstack([pixels, alpha])
     return Raster(height, width, np.ascontiguousarray(levels).tobytes())

@@ -12,9 +12,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
+from stylecore.arrays import Bytes
 from stylecore.errors import Permanent
 
 PICTURE_SUFFIXES = frozenset(
@@ -137,7 +137,7 @@ def with_end(data: bytes) -> tuple[bytes, bool]:
 def check_whole(
     data: bytes,
     picture: Image.Image,
-    read: Callable[[bytes], NDArray[np.uint8]],
+    read: Callable[[bytes], Bytes],
     *,
     had_end: bool,
 ) -> None:

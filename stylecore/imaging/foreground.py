@@ -20,14 +20,12 @@ from __future__ import annotations
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 from scipy import ndimage
 
-from stylecore.imaging.color import Lab, to_cielab
+from stylecore.arrays import Bools, Floats
+from stylecore.imaging.color import to_cielab
 from stylecore.imaging.photo import Pixels, luma_of
-
-Plane = NDArray[np.float32]
 
 PLAIN_SHARE = 0.75
 """Share of the border that must be plain; the rest may be a product that is cut by the frame."""
@@ -47,7 +45,7 @@ CUT_OUT = 0.5
 """Share of the border that alpha must clear for alpha alone to say where the product is."""
 
 
-def product_mask(photo: Plane) -> Plane:
+def product_mask(photo: Floats) -> Floats:
     """Mask [H,W] of the product in `photo` [H,W,3] of [0,1]: 1 product, 0 plain ground.
 
     The edge is soft over about 2 px. All ones where the border is not plain or all is ground.
@@ -74,7 +72,7 @@ def product_mask(photo: Plane) -> Plane:
     return _soften(product)
 
 
-def matte_of(photo: Plane, alpha: Plane | None) -> Plane:
+def matte_of(photo: Floats, alpha: Floats | None) -> Floats:
     """The product's mask [H,W], by the photo's own alpha [H,W] of [0,1] if it has one.
 
     `photo` lies on white. An alpha that leaves most of the border, as round corners do, tells what
@@ -86,28 +84,28 @@ def matte_of(photo: Plane, alpha: Plane | None) -> Plane:
     return alpha if cleared >= CUT_OUT else np.minimum(alpha, product_mask(photo))
 
 
-def has_plain_ground(mask: Plane) -> bool:
+def has_plain_ground(mask: Floats) -> bool:
     """Whether a mask of `product_mask` found plain ground."""
     return bool(mask.min() < 0.5)
 
 
-def _neutral(smooth: Plane, light: Plane) -> NDArray[np.bool_]:
+def _neutral(smooth: Floats, light: Floats) -> Bools:
     chroma = smooth.max(axis=2) - smooth.min(axis=2)
     return np.asarray((light > _DARKEST) & (chroma < _CHROMA))
 
 
-def _steepness(light: Plane) -> Plane:
+def _steepness(light: Floats) -> Floats:
     down, across = np.gradient(light)
     return np.asarray(np.hypot(down, across), np.float32)
 
 
-def _ring(shape: tuple[int, ...]) -> NDArray[np.bool_]:
+def _ring(shape: tuple[int, ...]) -> Bools:
     ring = np.ones(shape, bool)
     ring[_RING:-_RING, _RING:-_RING] = False
     return ring
 
 
-def _surface(light: Plane, known: NDArray[np.bool_]) -> Plane:
+def _surface(light: Floats, known: Bools) -> Floats:
     """Least-squares quadratic surface through the known pixels."""
     height, width = light.shape
     y = np.linspace(-1, 1, height, dtype=np.float32)[:, None]
@@ -117,9 +115,7 @@ def _surface(light: Plane, known: NDArray[np.bool_]) -> Plane:
     return np.asarray(np.tensordot(weights, terms, axes=1), np.float32)
 
 
-def _reached(
-    candidate: NDArray[np.bool_], ring: NDArray[np.bool_], near: NDArray[np.bool_]
-) -> NDArray[np.bool_]:
+def _reached(candidate: Bools, ring: Bools, near: Bools) -> Bools:
     """The candidates that hang together with the ring, grown back over the edge's own width.
 
     The blur made the edge wide: what is `near` the ground in the sharp photo belongs to it.
@@ -130,7 +126,7 @@ def _reached(
     return np.asarray(ndimage.binary_dilation(ground, iterations=_EDGE_WIDTH, mask=near), bool)
 
 
-def _without_specks(product: NDArray[np.bool_], printed: NDArray[np.bool_]) -> NDArray[np.bool_]:
+def _without_specks(product: Bools, printed: Bools) -> Bools:
     labels, count = ndimage.label(product, np.ones((3, 3)))
     sizes = np.bincount(labels.ravel(), minlength=count + 1)
     strong = np.bincount(labels[printed], minlength=count + 1)
@@ -139,12 +135,10 @@ def _without_specks(product: NDArray[np.bool_], printed: NDArray[np.bool_]) -> N
     return np.asarray(kept[labels], bool)
 
 
-def _soften(product: NDArray[np.bool_]) -> Plane:
+def _soften(product: Bools) -> Floats:
     soft = ndimage.gaussian_filter(product.astype(np.float32), 0.8, truncate=2.0)
     return np.asarray(np.clip(soft * 1.25 - 0.125, 0, 1), np.float32)
 
-
-Mask = NDArray[np.bool_]
 
 RING_SHARE, THINNEST_RING = 0.04, 4
 TEXTURE_DEVIATION = 0.2
@@ -162,17 +156,17 @@ class View:
         return Image.fromarray(self.pixels)
 
     @cached_property
-    def luma(self) -> Plane:
+    def luma(self) -> Floats:
         """[H, W], ITU-R BT.601, 0-1."""
         return luma_of(self.pixels)
 
     @cached_property
-    def lab(self) -> Lab:
+    def lab(self) -> Floats:
         """[H, W, 3], CIE LAB."""
         return to_cielab(self.pixels)
 
     @cached_property
-    def ring(self) -> Mask:
+    def ring(self) -> Bools:
         """[H, W], the border: the outer 4 % of the short side, at least 4 px."""
         thickness = max(THINNEST_RING, round(RING_SHARE * min(self.luma.shape)))
         ring = np.ones(self.luma.shape, bool)
@@ -180,7 +174,7 @@ class View:
         return ring
 
     @cached_property
-    def product(self) -> Mask:
+    def product(self) -> Bools:
         """[H, W], where the product is."""
         return product_by_colour(self.lab, self.ring)
 
@@ -192,7 +186,7 @@ class View:
         return Image.fromarray((grey.clip(0, 1) * 255).astype(np.uint8)).convert("RGB")
 
 
-def product_by_colour(lab: Lab, ring: Mask) -> Mask:
+def product_by_colour(lab: Floats, ring: Bools) -> Bools:
     """Where the picture differs from its ring's median colour, whatever the ground.
 
     Gaps up to a fifteenth of the short side are closed, for white cartons on white. The middle 60 %

@@ -10,7 +10,8 @@ rare events in the tails of a true normal look.
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
+
+from stylecore.arrays import Floats
 
 CHANNELS = 3
 _WORDS = 3
@@ -19,7 +20,7 @@ _CENTRE = 12 * (2**16 - 1) / 2
 _SCALE = 1 / np.sqrt(12 * (2.0**32 - 1) / 12)
 
 
-def noise_field(seed: int, height: int, width: int) -> NDArray[np.float32]:
+def noise_field(seed: int, height: int, width: int) -> Floats:
     """Standard normal noise [height, width, 3], the same bytes for a seed on every machine.
 
     Fields of one seed and one width agree in the rows that they share. Raises ValueError for a

@@ -22,8 +22,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from schemas.types import COLOUR_PATTERN
+from stylecore.arrays import Doubles, Floats
 from stylecore.errors import SettingsError
-from stylecore.imaging.color import Plane, in_gamut, to_oklab
+from stylecore.imaging.color import in_gamut, to_oklab
 
 MOST = 5
 """Colours of a palette."""
@@ -50,14 +51,14 @@ def parse_palette(text: str) -> list[str]:
     return colours
 
 
-def palette_lab(colours: Sequence[str]) -> Plane:
+def palette_lab(colours: Sequence[str]) -> Floats:
     """OKLab [n,3] of '#rrggbb' colours, dark to light."""
     channels = [[int(colour[i : i + 2], 16) for i in (1, 3, 5)] for colour in colours]
     lab = to_oklab(np.asarray(channels, np.float32) / np.float32(255))
     return lab[np.argsort(lab[:, 0], kind="stable")]
 
 
-def repainted(lab: Plane, shares: Plane, palette: Plane) -> Plane:
+def repainted(lab: Floats, shares: Floats, palette: Floats) -> Floats:
     """OKLab [...,3] in the colours of a palette [n,3], which is sorted by lightness.
 
     `shares` [...] says how much each pixel counts when the tones are ranked, as a product's mask.
@@ -71,7 +72,7 @@ def repainted(lab: Plane, shares: Plane, palette: Plane) -> Plane:
     return in_gamut(np.asarray(moved, np.float32))
 
 
-def toned(lightness: Plane, shares: Plane, tones: Plane) -> Plane:
+def toned(lightness: Floats, shares: Floats, tones: Floats) -> Floats:
     """Lightness [...] in [0,1] through a curve that rises everywhere, towards rising tones [n]."""
     ranks = (np.arange(len(tones)) + 0.5) / len(tones)
     before = _quantiles(lightness, shares, ranks)
@@ -86,12 +87,12 @@ def toned(lightness: Plane, shares: Plane, tones: Plane) -> Plane:
     return np.interp(lightness, xs, np.maximum.accumulate(ys)).astype(np.float32)
 
 
-def with_colour_of(lab: Plane, photo: Plane) -> Plane:
+def with_colour_of(lab: Floats, photo: Floats) -> Floats:
     """The lightness of the one OKLab picture with hue and chroma of the other, where shown."""
     return in_gamut(np.concatenate([lab[..., :1], photo[..., 1:]], axis=-1))
 
 
-def _quantiles(lightness: Plane, shares: Plane, ranks: NDArray[np.float64]) -> Plane:
+def _quantiles(lightness: Floats, shares: Floats, ranks: Doubles) -> Floats:
     """Lightness [n] at ranks in [0,1], within [.02, .98], each pixel counting by its share."""
     order = np.argsort(lightness, axis=None)
     summed = np.cumsum(shares.reshape(-1)[order].astype(np.float64))
@@ -100,7 +101,7 @@ def _quantiles(lightness: Plane, shares: Plane, ranks: NDArray[np.float64]) -> P
     return np.asarray(values.clip(0.02, 0.98), np.float32)
 
 
-def _nearness(lab: Plane, palette: Plane) -> Plane:
+def _nearness(lab: Floats, palette: Floats) -> Floats:
     """[...,n], the softmax of minus the squared distance to each colour."""
     weight = np.array([LIGHTNESS_SHARE, 1, 1], np.float32)
     apart = ((lab[..., None, :] - palette) * weight) ** 2
@@ -118,7 +119,7 @@ OUTLIERS, VIVID = 0.985, 0.7
 """Quantiles: of the distance at which a new start is taken, of the chroma that represents."""
 
 
-def dominant_colours(lab: Plane) -> Plane:
+def dominant_colours(lab: Floats) -> Floats:
     """At most COUNT colours [n,3] of OKLab pixels [N,3], N at least 1, dark to light."""
     some = lab[:: max(1, len(lab) // SAMPLES)]
     places = some * np.array([1, CHROMA_WEIGHT, CHROMA_WEIGHT], np.float32)
@@ -132,7 +133,7 @@ def dominant_colours(lab: Plane) -> Plane:
     return colours[np.argsort(colours[:, 0])]
 
 
-def _starts(places: Plane) -> Plane:
+def _starts(places: Floats) -> Floats:
     centres = [places.mean(axis=0)]
     for _ in range(COUNT):
         apart = np.min([((places - centre) ** 2).sum(axis=1) for centre in centres], axis=0)
@@ -140,12 +141,12 @@ def _starts(places: Plane) -> Plane:
     return np.stack(centres[1:])
 
 
-def _nearest(places: Plane, centres: Plane) -> NDArray[np.intp]:
+def _nearest(places: Floats, centres: Floats) -> NDArray[np.intp]:
     nearest: NDArray[np.intp] = ((places[:, None] - centres) ** 2).sum(axis=2).argmin(axis=1)
     return nearest
 
 
-def _vivid(colours: Plane) -> Plane:
+def _vivid(colours: Floats) -> Floats:
     chroma = np.hypot(colours[:, 1], colours[:, 2])
-    mean: Plane = colours[chroma >= np.quantile(chroma, VIVID)].mean(axis=0)
+    mean: Floats = colours[chroma >= np.quantile(chroma, VIVID)].mean(axis=0)
     return mean

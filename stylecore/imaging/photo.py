@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import AvifImagePlugin, Image, ImageOps, UnidentifiedImageError
 
+from stylecore.arrays import Bytes, Floats
 from stylecore.errors import Permanent
 from stylecore.imaging.color_profile import (
     ASSUMED,
@@ -33,10 +34,6 @@ from stylecore.imaging.samples import SCALED, UnreadSamples, check_samples, eigh
 
 Pixels = NDArray[np.uint8]
 """[H, W, 3], RGB, 0-255."""
-Floats = NDArray[np.float32]
-"""[H, W, 3], RGB, 0-1."""
-Alpha = NDArray[np.uint8]
-"""[H, W], 0 clear, 255 opaque."""
 
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 """ITU-R BT.601."""
@@ -89,9 +86,9 @@ class Photo:
     sha256: str
     large: Pixels | None = None
     """The same at the size of the finished render, where that is more than the working size."""
-    alpha: Alpha | None = None
+    alpha: Bytes | None = None
     """Of `pixels`, where the photo is transparent somewhere."""
-    large_alpha: Alpha | None = None
+    large_alpha: Bytes | None = None
     notes: tuple[str, ...] = ()
     """Of NOTES."""
 

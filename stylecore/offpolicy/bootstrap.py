@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from stylecore.offpolicy.log import Doubles, Integers
+from stylecore.arrays import Doubles, Ints
 from stylecore.offpolicy.terms import Terms
 
 RESAMPLES = 1000
@@ -16,7 +16,7 @@ RESAMPLES = 1000
 
 def interval(
     terms: Terms,
-    unit: Integers,
+    unit: Ints,
     random: np.random.Generator,
     confidence: float = 0.95,
     resamples: int = RESAMPLES,
@@ -28,7 +28,7 @@ def interval(
     return low, high
 
 
-def resampled(terms: Terms, unit: Integers, random: np.random.Generator, resamples: int) -> Doubles:
+def resampled(terms: Terms, unit: Ints, random: np.random.Generator, resamples: int) -> Doubles:
     """The estimate on each resample, [resamples]; not a number where nothing is below the line."""
     sums, alike = _sums_by_unit(terms, unit)
     counts = random.multinomial(alike.sum(), alike / alike.sum(), size=resamples)
@@ -38,7 +38,7 @@ def resampled(terms: Terms, unit: Integers, random: np.random.Generator, resampl
     return values
 
 
-def _sums_by_unit(terms: Terms, unit: Integers) -> tuple[Doubles, Integers]:
+def _sums_by_unit(terms: Terms, unit: Ints) -> tuple[Doubles, Ints]:
     """The different pairs of sums that units have, [S, 2], and how many units have each, [S]."""
     _, code = np.unique(unit, return_inverse=True)
     sums = np.stack([np.bincount(code, terms.numerator), np.bincount(code, terms.denominator)], 1)

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from stylecore.offpolicy.log import Doubles, Log
+from stylecore.arrays import Doubles
+from stylecore.offpolicy.log import Log
 from stylecore.offpolicy.reward_model import cross_fitted
 from stylecore.offpolicy.terms import Terms
 

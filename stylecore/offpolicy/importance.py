@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from stylecore.offpolicy.log import Doubles, Log
+from stylecore.arrays import Doubles
+from stylecore.offpolicy.log import Log
 from stylecore.offpolicy.terms import Terms
 
 

@@ -10,13 +10,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from stylecore.arrays import Bools, Doubles, Ints
 from stylecore.errors import Permanent
-
-Doubles = NDArray[np.float64]
-Integers = NDArray[np.int64]
-Booleans = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,15 +23,15 @@ class Log:
     """C names."""
     actions: tuple[str, ...]
     """A names."""
-    context: Integers
+    context: Ints
     """[N], codes of contexts."""
-    action: Integers
+    action: Ints
     """[N], codes of actions."""
     reward: Doubles
     """[N], 1 where it was clicked, else 0; any finite number will do."""
     propensity: Doubles
     """[N], the probability with which the logging policy chose the action, above 0 to 1."""
-    unit: Integers
+    unit: Ints
     """[N], codes of what is independent of one another: shoppers, or the rows themselves."""
 
     def __len__(self) -> int:
@@ -53,7 +49,7 @@ def check(log: Log) -> Log:
     return log
 
 
-def restricted(log: Log, kept: Booleans) -> Log:
+def restricted(log: Log, kept: Bools) -> Log:
     """The rows [N] that are kept; names and codes stay as they are."""
     return Log(
         contexts=log.contexts,
@@ -66,7 +62,7 @@ def restricted(log: Log, kept: Booleans) -> Log:
     )
 
 
-def coded(names: list[str]) -> tuple[tuple[str, ...], Integers]:
+def coded(names: list[str]) -> tuple[tuple[str, ...], Ints]:
     """The different names in alphabetical order, and each name's code [N]."""
     different, codes = np.unique(np.array(names, dtype=np.str_), return_inverse=True)
     return tuple(different.tolist()), codes.astype(np.int64)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from stylecore.offpolicy.log import Doubles, Log
+from stylecore.arrays import Doubles
+from stylecore.offpolicy.log import Log
 
 
 def ips(log: Log, target: Doubles) -> float:

@@ -7,10 +7,11 @@ from collections.abc import Callable
 import numpy as np
 from msgspec import Struct
 
+from stylecore.arrays import Doubles
 from stylecore.offpolicy.bootstrap import interval
 from stylecore.offpolicy.doubly_robust import cross_fitted_doubly_robust
 from stylecore.offpolicy.importance import ips, snips
-from stylecore.offpolicy.log import Doubles, Log, check, restricted
+from stylecore.offpolicy.log import Log, check, restricted
 from stylecore.offpolicy.replay import kept, replay
 from stylecore.offpolicy.terms import Terms
 from stylecore.offpolicy.weights import effective_sample_size, importance

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from stylecore.offpolicy.log import Booleans, Doubles, Log, restricted
+from stylecore.arrays import Bools, Doubles
+from stylecore.offpolicy.log import Log, restricted
 
 CELL_PRIOR, ACTION_PRIOR = 100.0, 100.0
 """Choices that the action's mean, and the mean of all, count as against a cell's own."""
@@ -29,7 +30,7 @@ def smoothed_means(log: Log) -> Doubles:
     return means
 
 
-def cross_fitted(log: Log) -> tuple[list[Doubles], list[Booleans]]:
+def cross_fitted(log: Log) -> tuple[list[Doubles], list[Bools]]:
     """A model [C, A] for each fold, made without it, and which choices [N] the fold holds."""
     folds = [log.unit % FOLDS == fold for fold in range(FOLDS)]
     return [smoothed_means(restricted(log, ~inside)) for inside in folds], folds

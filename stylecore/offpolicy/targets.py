@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import numpy as np
 
+from stylecore.arrays import Bools, Doubles
 from stylecore.errors import Permanent
-from stylecore.offpolicy.log import Booleans, Doubles, Log
+from stylecore.offpolicy.log import Log
 
 
-def seen(log: Log) -> Booleans:
+def seen(log: Log) -> Bools:
     """Which actions the log has chosen in each context, [C, A]."""
     found = np.zeros((len(log.contexts), len(log.actions)), dtype=np.bool_)
     found[log.context, log.action] = True

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from stylecore.offpolicy.log import Doubles
+from stylecore.arrays import Doubles
 
 
 @dataclass(frozen=True, slots=True)

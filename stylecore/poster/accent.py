@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from stylecore.imaging.color import Plane, from_oklab, in_gamut, to_oklab
+from stylecore.arrays import Floats
+from stylecore.imaging.color import from_oklab, in_gamut, to_oklab
 from stylecore.imaging.palette import dominant_colours
 from stylecore.imaging.photo import Pixels, to_floats, to_pixels
 from stylecore.poster.contrast import INKS, Colour, contrast
@@ -35,6 +36,6 @@ def accent_of(pixels: Pixels) -> Colour:
     return _shown(lab)
 
 
-def _shown(lab: Plane) -> Colour:
+def _shown(lab: Floats) -> Colour:
     red, green, blue = to_pixels(from_oklab(in_gamut(lab[None, :])))[0]
     return int(red), int(green), int(blue)

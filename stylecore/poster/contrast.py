@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from stylecore.arrays import Doubles
 from stylecore.imaging.photo import Pixels
 from stylecore.poster.typeface import Unsettable
 
@@ -43,7 +44,7 @@ def readable_ink(wanted: Sequence[Colour], under: Pixels) -> Colour:
     raise Unsettable("no colour can be read everywhere on the ground under the text")
 
 
-def _luminance(colours: NDArray[np.generic]) -> NDArray[np.float64]:
+def _luminance(colours: NDArray[np.generic]) -> Doubles:
     """Relative luminance, 0 to 1, of sRGB colours [..., 3] of 0-255."""
     coded = colours.astype(np.float64) / 255
     linear = np.where(coded <= 0.04045, coded / 12.92, ((coded + 0.055) / 1.055) ** 2.4)

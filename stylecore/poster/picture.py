@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
+from stylecore.arrays import Bytes, Doubles
 from stylecore.poster.boxes import Box
 from stylecore.poster.layout import Layout
 from stylecore.poster.subject import Subject
@@ -45,9 +45,7 @@ def _on_ground(canvas: Image.Image, subject: Subject, layout: Layout) -> Box:
     )
 
 
-def _fade(
-    width: int, height: int, across: float, down: float, subject: Subject
-) -> NDArray[np.uint8]:
+def _fade(width: int, height: int, across: float, down: float, subject: Subject) -> Bytes:
     """255 over the product, falling smoothly to 0 at the picture's edge."""
     product = subject.product
     x = _ramp(width, product.left * across, width - product.right * across)
@@ -55,7 +53,7 @@ def _fade(
     return (255 * x[None, :] * y[:, None] + 0.5).astype(np.uint8)
 
 
-def _ramp(length: int, before: float, after: float) -> NDArray[np.float64]:
+def _ramp(length: int, before: float, after: float) -> Doubles:
     places = np.arange(length) + 0.5
     start = places / max(1.0, min(before, _FEATHER * length))
     end = (length - places) / max(1.0, min(after, _FEATHER * length))

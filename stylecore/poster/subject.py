@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
-from stylecore.imaging.foreground import Plane, has_plain_ground, product_mask
+from stylecore.arrays import Bools, Floats
+from stylecore.imaging.foreground import has_plain_ground, product_mask
 from stylecore.imaging.photo import Pixels, to_floats
 from stylecore.poster.accent import accent_of
 from stylecore.poster.boxes import Box
@@ -60,7 +60,7 @@ def _small(photo: Pixels) -> Pixels:
     return np.asarray(small)
 
 
-def _box_of(mask: Plane, width: int, height: int) -> Box:
+def _box_of(mask: Floats, width: int, height: int) -> Box:
     """The product's box in a picture of that size, a pixel of the mask wider at each side."""
     rows, columns = np.nonzero((mask > 0).any(axis=1))[0], np.nonzero((mask > 0).any(axis=0))[0]
     across, down = width / mask.shape[1], height / mask.shape[0]
@@ -77,7 +77,7 @@ def _is_cut(box: Box, whole: Box) -> bool:
     return not whole.inset(near).contains(box)
 
 
-def _border(shape: tuple[int, ...]) -> NDArray[np.bool_]:
+def _border(shape: tuple[int, ...]) -> Bools:
     width = max(1, round(_BORDER * min(shape)))
     border = np.ones(shape, bool)
     border[width:-width, width:-width] = False

@@ -9,15 +9,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from stylecore.arrays import Ints
 from stylecore.assortment import Assortment
 from stylecore.evidence import ProductEvidence
 from stylecore.rank import top_k
 from stylecore.recommend import POPULARITY_BONUS
 from stylecore.taste import tastes
-
-Integers = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +43,9 @@ def lists(
     learns: Learns,
     done: ProductEvidence,
     assortment: Assortment,
-    masked: tuple[Integers, Integers],
+    masked: tuple[Ints, Ints],
     k: int,
-) -> Integers:
+) -> Ints:
     """The best k rows for each shopper of the evidence, [B, k]; `masked` pairs shopper and row."""
     shoppers = len(done.starts) - 1
     vectors = np.zeros((shoppers, assortment.features.shape[1]), dtype=np.float32)

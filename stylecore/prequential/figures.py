@@ -10,14 +10,11 @@ from __future__ import annotations
 
 import numpy as np
 from msgspec import Struct
-from numpy.typing import NDArray
 
+from stylecore.arrays import Doubles, Ints
 from stylecore.offpolicy.bootstrap import interval
 from stylecore.offpolicy.terms import Terms
 from stylecore.rank import NONE
-
-Integers = NDArray[np.int64]
-Doubles = NDArray[np.float64]
 
 
 class Figures(Struct, frozen=True, kw_only=True):
@@ -38,11 +35,11 @@ class Tally:
     def __init__(self, name: str, products: int) -> None:
         self.name = name
         self._gains: list[Doubles] = []
-        self._shoppers: list[Integers] = []
+        self._shoppers: list[Ints] = []
         self._shown = np.zeros(products, dtype=np.bool_)
         self._bits, self._places = 0.0, 0
 
-    def add(self, lists: Integers, wanted: Integers, shoppers: Integers, bits: Doubles) -> None:
+    def add(self, lists: Ints, wanted: Ints, shoppers: Ints, bits: Doubles) -> None:
         """Lists [B, k] of rows, the rows [B] that came, whose they are, and -log2 p by row [P]."""
         found = lists == wanted[:, None]
         gains = found / np.log2(np.arange(lists.shape[1]) + 2.0)

@@ -11,9 +11,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from schemas.events import Feedback, UserState
+from stylecore.arrays import Ints
 from stylecore.fit import FitSettings
 from stylecore.preferences import Rules, empty
 from stylecore.prequential.contenders import CONTENDERS, lists
@@ -21,8 +21,6 @@ from stylecore.prequential.figures import Tally
 from stylecore.prequential.protocol import Prequential, Protocol
 from stylecore.prequential.shop import Shop
 from stylecore.prequential.table import Row
-
-Integers = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +128,7 @@ class Race:
             self._refits, self._since_refit = self._refits + 1, 0
 
 
-def _pairs(questions: Sequence[Question]) -> tuple[Integers, Integers]:
+def _pairs(questions: Sequence[Question]) -> tuple[Ints, Ints]:
     """Positions of questions and the rows that are masked in each."""
     counts = [len(asked.masked) for asked in questions]
     rows = [row for asked in questions for row in asked.masked]

@@ -11,9 +11,9 @@ from collections.abc import Sequence
 from datetime import datetime
 
 import numpy as np
-from numpy.typing import NDArray
 
 from schemas.events import Feedback, Product, UserState
+from stylecore.arrays import Doubles
 from stylecore.assortment import Assortment, arrange
 from stylecore.catalogue import Catalogue
 from stylecore.evidence import ProductEvidence, by_product, gather
@@ -66,9 +66,9 @@ class Shop:
         seen = gather(states, now, self.rules, catalogue.row_of, catalogue.column_of)
         return by_product(seen, len(catalogue.product_ids))
 
-    def bits(self) -> NDArray[np.float64]:
+    def bits(self) -> Doubles:
         """-log2 of each product's share of the shoppers, one more counted everywhere, [P]."""
-        bits: NDArray[np.float64] = -np.log2((self.shoppers_of + 1) / (len(self.states) + 1))
+        bits: Doubles = -np.log2((self.shoppers_of + 1) / (len(self.states) + 1))
         return bits
 
 

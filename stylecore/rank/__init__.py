@@ -4,7 +4,7 @@ What the scores mean is not known here.
 """
 
 from stylecore.rank.quantized import Prepared, prepared
-from stylecore.rank.ranking import NONE, Integers, Ranking
+from stylecore.rank.ranking import NONE, Ranking
 from stylecore.rank.top import top_k
 
-__all__ = ["NONE", "Integers", "Prepared", "Ranking", "prepared", "top_k"]
+__all__ = ["NONE", "Prepared", "Ranking", "prepared", "top_k"]

@@ -9,9 +9,10 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from stylecore.arrays import Floats
 from stylecore.rank.bounds import reached_by
 from stylecore.rank.pairs import MOST_CELLS, Pairs
-from stylecore.rank.ranking import Masks, Singles, lengths
+from stylecore.rank.ranking import Masks, lengths
 
 BLOCK = 128
 """Users whose scores stand in memory at once: few enough for the processor's cache."""
@@ -21,7 +22,7 @@ ROUNDING = 2.0**-23
 """Twice the unit of rounding of single precision."""
 
 
-def candidates(users: Singles, products: Singles, k: int, masks: Masks) -> Iterator[Pairs]:
+def candidates(users: Floats, products: Floats, k: int, masks: Masks) -> Iterator[Pairs]:
     """Pairs that hold the k best products of each user, some users at a time; 1 <= k <= P.
 
     The matrix product rounds otherwise than a single inner product does, by D roundings at most,

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
-from stylecore.rank.ranking import Booleans, Integers
+from stylecore.arrays import Bools, Ints, Unsigned
 
 WORD = 64
 ONE = np.uint64(1)
 
 
-def packed(hits: Booleans) -> NDArray[np.uint64]:
+def packed(hits: Bools) -> Unsigned:
     """Hits [B, W] as words [B, W / 64], the first hit the lowest bit; W is a multiple of 64."""
     words = np.packbits(hits, bitorder="little").view("<u8")
     return words.reshape(len(hits), -1)
 
 
-def positions(words: NDArray[np.uint64]) -> Integers:
+def positions(words: Unsigned) -> Ints:
     """The ascending numbers of the bits that are set, of all words one after another.
 
     The lowest bits of all words at once, then the next: a fraction of numpy's nonzero's time, which

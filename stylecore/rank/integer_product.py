@@ -13,6 +13,7 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
+from stylecore.arrays import Bytes
 from stylecore.rank.onnx_node import matmul_integer
 
 _ERRORS_ONLY = 3
@@ -31,7 +32,7 @@ class IntegerProduct:
             matmul_integer(table, point), options, providers=["CPUExecutionProvider"]
         )
 
-    def into(self, left: NDArray[np.uint8], out: NDArray[np.int32]) -> Callable[[], None]:
+    def into(self, left: Bytes, out: NDArray[np.int32]) -> Callable[[], None]:
         """A call that fills out [B, P] with (left [B, D] - zero point) . table as they stand then.
 
         Both are C-contiguous and outlive the call.

@@ -8,6 +8,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from stylecore.arrays import Bytes
+
 _UINT8, _INT8 = 2, 3
 _IR_VERSION, _OPERATORS = 5, 10
 """The first versions with the operator."""
@@ -32,7 +34,7 @@ def matmul_integer(table: NDArray[np.int8], zero_point: int) -> bytes:
     return _number(1, _IR_VERSION) + _field(7, graph) + _field(8, _number(2, _OPERATORS))
 
 
-def _tensor(name: bytes, kind: int, values: NDArray[np.int8] | NDArray[np.uint8]) -> bytes:
+def _tensor(name: bytes, kind: int, values: NDArray[np.int8] | Bytes) -> bytes:
     sizes = b"".join(_number(1, size) for size in values.shape)
     return sizes + _number(2, kind) + _field(8, name) + _field(9, values.tobytes())
 

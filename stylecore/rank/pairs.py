@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from stylecore.rank.ranking import NONE, Booleans, Integers
+from stylecore.arrays import Bools, Ints
+from stylecore.rank.ranking import NONE
 
 MOST_CELLS = 2**21
 """Of a table of candidates in memory at once, some 30 bytes each; one user's may be more."""
@@ -16,19 +17,19 @@ MOST_CELLS = 2**21
 class Pairs:
     """Products by user, lower ones first."""
 
-    counts: Integers
+    counts: Ints
     """[B], the number of each user's products."""
-    products: Integers
+    products: Ints
     """[sum of counts], those of the first user first."""
 
     @staticmethod
-    def of_hits(hits: Booleans, width: int) -> Pairs:
+    def of_hits(hits: Bools, width: int) -> Pairs:
         """Where hits [B, width] are true."""
         counts = np.count_nonzero(hits, axis=1)
         starts = np.repeat(np.arange(len(hits)) * width, counts)
         return Pairs(counts=counts, products=np.flatnonzero(hits) - starts)
 
-    def table(self) -> Integers:
+    def table(self) -> Ints:
         """[B, W] for the largest count W, the rest filled with NONE."""
         starts = np.cumsum(self.counts) - self.counts
         width = int(self.counts.max(initial=0))

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from stylecore.arrays import Bytes, Floats
 from stylecore.rank.integer_product import IntegerProduct, levels
-from stylecore.rank.ranking import Singles, finite, lengths
+from stylecore.rank.ranking import finite, lengths
 from stylecore.rank.ties import Ties, ties
 
 ROUNDING = 2.0**-22
@@ -24,9 +24,9 @@ PRODUCT_LEVELS = 127
 class Prepared:
     """Products ready to be ranked many times."""
 
-    vectors: Singles
+    vectors: Floats
     """[P, D]"""
-    scales: Singles
+    scales: Floats
     """[D], the largest of each dimension: vectors over them are as fine in each. A user is times
     them, so that products stay what they are."""
     product: IntegerProduct
@@ -43,7 +43,7 @@ class Prepared:
         return -(-len(self.vectors) // MULTIPLE) * MULTIPLE
 
 
-def prepared(products: Singles) -> Prepared:
+def prepared(products: Floats) -> Prepared:
     """Products [P, D] as top_k takes them; a few milliseconds for 5,000.
 
     Raises ValueError for NaN or infinity.
@@ -71,9 +71,9 @@ def prepared(products: Singles) -> Prepared:
 class QuantizedUsers:
     """Users as bytes, each in steps of its own."""
 
-    bytes: NDArray[np.uint8]
+    bytes: Bytes
     """[B, D], the integers plus the zero point."""
-    errors: NDArray[np.float32]
+    errors: Floats
     """[B], what a product of integers may differ at most from the exact score, in steps of both.
 
     For u = r + d and p = q + e, u.p - r.q = d.p + r.e, of which Cauchy and Schwarz say that it is
@@ -81,11 +81,11 @@ class QuantizedUsers:
     """
 
 
-def quantized(users: Singles, products: Prepared) -> QuantizedUsers:
+def quantized(users: Floats, products: Prepared) -> QuantizedUsers:
     """Users [B, D] for the product with the prepared ones."""
     users = users * products.scales
     highest = np.abs(np.ascontiguousarray(users.T)).max(axis=0)[:, None]  # rows are too short
-    steps: Singles = np.maximum(highest, np.finfo(np.float32).tiny) / np.float32(levels())
+    steps: Floats = np.maximum(highest, np.finfo(np.float32).tiny) / np.float32(levels())
     scaled = users / steps
     rounded = np.rint(scaled)
     left, kept = lengths(scaled - rounded), lengths(rounded)

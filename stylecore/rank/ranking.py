@@ -5,11 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-Singles = NDArray[np.float32]
-Integers = NDArray[np.int64]
-Booleans = NDArray[np.bool_]
+from stylecore.arrays import Bools, Floats, Ints
 
 NONE = -1
 """Stands for the row where a shopper has fewer than k products left; the score is then -inf."""
@@ -19,9 +16,9 @@ NONE = -1
 class Ranking:
     """Best first; what is left over at the end of a row holds NONE and -inf."""
 
-    rows: Integers
+    rows: Ints
     """[B, k]"""
-    scores: Singles
+    scores: Floats
     """[B, k]"""
 
 
@@ -39,22 +36,20 @@ def joined(parts: list[Ranking]) -> Ranking:
 class Masks:
     """What must not be shown: user users[i] does not get products[i], nobody an absent one."""
 
-    users: Integers
+    users: Ints
     """[M], ascending."""
-    products: Integers
+    products: Ints
     """[M]"""
-    absent: Integers
+    absent: Ints
     """The rows of products that nobody gets."""
 
-    def between(self, first: int, last: int) -> tuple[Integers, Integers]:
+    def between(self, first: int, last: int) -> tuple[Ints, Ints]:
         """The pairs of the users first to last - 1, those counted from 0."""
         part = slice(*np.searchsorted(self.users, (first, last)))
         return self.users[part] - first, self.products[part]
 
 
-def masks(
-    users: Integers, products: Integers, absent: Booleans | None, shape: tuple[int, int]
-) -> Masks:
+def masks(users: Ints, products: Ints, absent: Bools | None, shape: tuple[int, int]) -> Masks:
     """The pairs in the order of the users; `shape` is the number of users and of products.
 
     Raises ValueError where a pair names a user or a product outside of the shape.
@@ -71,14 +66,14 @@ def masks(
     return Masks(users=users, products=products, absent=nowhere)
 
 
-def finite(name: str, vectors: Singles) -> None:
+def finite(name: str, vectors: Floats) -> None:
     """Raises ValueError where a vector holds NaN or infinity: no order would follow from it."""
     if not np.isfinite(vectors).all():
         row = int(np.flatnonzero(~np.isfinite(vectors).all(axis=1))[0])
         raise ValueError(f"{name} {row} holds NaN or infinity; keep it out before it is ranked")
 
 
-def lengths(vectors: Singles) -> Singles:
+def lengths(vectors: Floats) -> Floats:
     """Euclid's, of vectors [N, D]."""
-    squares: Singles = np.vecdot(vectors, vectors)
+    squares: Floats = np.vecdot(vectors, vectors)
     return np.sqrt(squares)

@@ -9,7 +9,8 @@ from __future__ import annotations
 import faiss
 import numpy as np
 
-from stylecore.rank.ranking import NONE, Integers, Ranking, Singles
+from stylecore.arrays import Floats, Ints
+from stylecore.rank.ranking import NONE, Ranking
 
 _LOW = 0x7FFFFFFF
 """The lower half of a key holds this less the row, so that the lower row is the larger key."""
@@ -18,7 +19,7 @@ SORTED_WHOLE = 8
 """Times k: of more candidates the best are parted from the rest first."""
 
 
-def rescored(users: Singles, products: Singles, candidates: Integers, k: int) -> Ranking:
+def rescored(users: Floats, products: Floats, candidates: Ints, k: int) -> Ranking:
     """The k best of candidates [B, W], rows of products or NONE; equal scores by the lower row."""
     keys = _keys(_scores(users, products, candidates), candidates)
     if keys.shape[1] > SORTED_WHOLE * k > 0:
@@ -37,7 +38,7 @@ def rescored(users: Singles, products: Singles, candidates: Integers, k: int) ->
     )
 
 
-def _scores(users: Singles, products: Singles, candidates: Integers) -> Singles:
+def _scores(users: Floats, products: Floats, candidates: Ints) -> Floats:
     """[B, W], -inf at NONE."""
     scores = np.full(candidates.shape, -np.inf, dtype=np.float32)
     faiss.omp_set_num_threads(1)  # of the calling thread alone: a worker's batches are small
@@ -52,13 +53,13 @@ def _scores(users: Singles, products: Singles, candidates: Integers) -> Singles:
     return scores
 
 
-def _keys(scores: Singles, rows: Integers) -> Integers:
+def _keys(scores: Floats, rows: Ints) -> Ints:
     """Integers in the order of the scores, equal ones in the opposite order of the rows."""
     bits = (scores + np.float32(0)).view(np.int32)  # adding turns -0 into 0
     return (_ordered(bits).astype(np.int64) << 32) | (_LOW - rows)
 
 
-def _floats(ordered: np.ndarray[tuple[int, ...], np.dtype[np.int32]]) -> Singles:
+def _floats(ordered: np.ndarray[tuple[int, ...], np.dtype[np.int32]]) -> Floats:
     return _ordered(ordered).view(np.float32)
 
 

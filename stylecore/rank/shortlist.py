@@ -7,11 +7,12 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
+from stylecore.arrays import Floats, Unsigned
 from stylecore.rank.bits import WORD, packed, positions
 from stylecore.rank.bounds import reached_by
 from stylecore.rank.pairs import MOST_CELLS, Pairs
 from stylecore.rank.quantized import Prepared, QuantizedUsers, quantized
-from stylecore.rank.ranking import Masks, Singles
+from stylecore.rank.ranking import Masks
 from stylecore.rank.ties import without_surplus
 
 BLOCK_BYTES = 2**20
@@ -22,7 +23,7 @@ LOWEST = np.int32(-(2**30))
 """A masked product's; any product of bytes is above it, and sums with it stay in 32 bits."""
 
 
-def candidates(users: Singles, products: Prepared, k: int, masks: Masks) -> Iterator[Pairs]:
+def candidates(users: Floats, products: Prepared, k: int, masks: Masks) -> Iterator[Pairs]:
     """Pairs that hold the k best products of each user, some users at a time; 1 <= k <= P.
 
     At least k products reach the bound less the error; what is under that by more than the error
@@ -66,7 +67,7 @@ def _blocks(
         yield block, room[: block.stop - first]
 
 
-def _pieces(hits: NDArray[np.uint64]) -> Iterator[slice]:
+def _pieces(hits: Unsigned) -> Iterator[slice]:
     """Users one after another whose table of candidates has at most MOST_CELLS."""
     counts = np.bitwise_count(hits).sum(axis=1, dtype=np.int64).tolist()
     first, widest = 0, 0
@@ -78,7 +79,7 @@ def _pieces(hits: NDArray[np.uint64]) -> Iterator[slice]:
     yield slice(first, len(counts))
 
 
-def _pairs(hits: NDArray[np.uint64]) -> Pairs:
+def _pairs(hits: Unsigned) -> Pairs:
     """Where the words [B, columns / 64] have bits."""
     found = positions(hits)
     starts = np.arange(len(hits) + 1) * hits.shape[1] * WORD

@@ -9,9 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from stylecore.rank.ranking import Integers, Masks, Singles
+from stylecore.arrays import Floats, Ints, Unsigned
+from stylecore.rank.ranking import Masks
 
 FEWEST = 64
 """Smaller groups are ranked as they are."""
@@ -21,15 +21,15 @@ FEWEST = 64
 class Ties:
     """G groups of products with the same vector."""
 
-    rows: Integers
+    rows: Ints
     """[T], the rows of all groups, a group after the other and ascending in each."""
-    group: Integers
+    group: Ints
     """[T], 0 to G - 1."""
-    group_of: Integers
+    group_of: Ints
     """[P], -1 where a product is in no group."""
 
 
-def ties(vectors: Singles) -> Ties:
+def ties(vectors: Floats) -> Ties:
     """The groups of at least FEWEST products among vectors [P, D]."""
     keys = _hashes(vectors)
     _, first, group, counts = np.unique(
@@ -64,7 +64,7 @@ def without_surplus(masks: Masks, tied: Ties, k: int) -> Masks:
     )
 
 
-def _most_masked(masks: Masks, group_of: Integers, groups: int) -> Integers:
+def _most_masked(masks: Masks, group_of: Ints, groups: int) -> Ints:
     """[G], how many products of each group any one user must not get, at most."""
     most = np.zeros(groups, dtype=np.int64)
     group = group_of[masks.products]
@@ -74,7 +74,7 @@ def _most_masked(masks: Masks, group_of: Integers, groups: int) -> Integers:
     return most
 
 
-def _hashes(vectors: Singles) -> NDArray[np.uint64]:
+def _hashes(vectors: Floats) -> Unsigned:
     """64 bits of each vector [P, D]: equal ones for equal vectors, different ones as a rule."""
     bits = np.ascontiguousarray(vectors + np.float32(0)).view(np.uint32)  # adding turns -0 into 0
     random = np.random.default_rng(0)

@@ -4,28 +4,20 @@ from __future__ import annotations
 
 import numpy as np
 
+from stylecore.arrays import Bools, Floats, Ints
 from stylecore.rank import all_scores, shortlist
 from stylecore.rank.quantized import Prepared
-from stylecore.rank.ranking import (
-    NONE,
-    Booleans,
-    Integers,
-    Ranking,
-    Singles,
-    finite,
-    joined,
-    masks,
-)
+from stylecore.rank.ranking import NONE, Ranking, finite, joined, masks
 from stylecore.rank.rescored import rescored
 
 
 def top_k(
-    users: Singles,
-    products: Singles | Prepared,
+    users: Floats,
+    products: Floats | Prepared,
     k: int,
-    masked_users: Integers,
-    masked_products: Integers,
-    absent: Booleans | None = None,
+    masked_users: Ints,
+    masked_products: Ints,
+    absent: Bools | None = None,
 ) -> Ranking:
     """The k highest scores users [B, D] . products [P, D] of each user.
 
@@ -61,5 +53,5 @@ def top_k(
     return joined(parts)
 
 
-def _singles(vectors: Singles) -> Singles:
+def _singles(vectors: Floats) -> Floats:
     return np.ascontiguousarray(vectors, dtype=np.float32)

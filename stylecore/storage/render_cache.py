@@ -15,11 +15,11 @@ from typing import Annotated
 import msgspec
 import numpy as np
 import structlog
-from numpy.typing import NDArray
 
 from schemas.codec import encode
 from schemas.events import Quality, StyleDefinition
 from schemas.types import Label, Pixels, Sha256, Uri
+from stylecore.arrays import Floats
 from stylecore.storage.store import Store
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
@@ -88,14 +88,12 @@ class Embedding(msgspec.Struct, frozen=True, kw_only=True):
     model: Label
     vector: Annotated[list[Component], msgspec.Meta(min_length=1, max_length=10_000)]
 
-    def as_array(self) -> NDArray[np.float32]:
+    def as_array(self) -> Floats:
         """The vector as [E] float32, the very numbers that were written."""
         return np.asarray(self.vector, np.float32)
 
 
-def write_embedding(
-    store: Store, source_sha256: str, embedding: NDArray[np.float32], model: str
-) -> None:
+def write_embedding(store: Store, source_sha256: str, embedding: Floats, model: str) -> None:
     """Keep the [E] embedding of a photo, unless one is kept already. Raises Transient."""
     data = encode(Embedding(model=model, vector=embedding.tolist()))
     kept = store.put_sidecar(EMBEDDINGS_FOLDER, source_sha256, data)

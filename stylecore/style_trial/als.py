@@ -7,13 +7,11 @@ c = 1 + clicks and p = 1 where something was clicked (Hu, Koren, Volinsky 2008),
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-from stylecore.style_trial.learner import Doubles
+from stylecore.arrays import Doubles
 
-Singles = NDArray[np.float32]
 REGULARIZATION = 0.05
 ITERATIONS = 3
 INITIAL_SCALE = 0.01

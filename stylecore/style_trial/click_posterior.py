@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from stylecore.arrays import Doubles
 from stylecore.style_choice import ChoiceRules, style_priors
-from stylecore.style_trial.learner import Doubles, Impressions, softmax_with_floor
+from stylecore.style_trial.learner import Impressions, softmax_with_floor
 
 
 class ClickPosterior:

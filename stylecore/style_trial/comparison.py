@@ -12,9 +12,9 @@ from itertools import product
 
 import numpy as np
 from msgspec import Struct
-from numpy.typing import NDArray
 from scipy.special import stdtrit  # scipy.stats takes seconds to import
 
+from stylecore.arrays import Doubles
 from stylecore.preferences import Rules
 from stylecore.style_choice import ChoiceRules
 from stylecore.style_trial.click_posterior import ClickPosterior
@@ -36,7 +36,6 @@ from stylecore.style_trial.style_als import StyleALS
 from stylecore.style_trial.trial import LISTS, Outcome, trial
 
 SHIPS = "posterior of impressions and actions (ships)"
-Doubles = NDArray[np.float64]
 Settings = tuple[float, ...]
 TUNING_SEEDS = (9001, 9002)
 

@@ -11,9 +11,10 @@ from dataclasses import replace
 import numpy as np
 
 from stylecore.affinity import log_odds
+from stylecore.arrays import Doubles
 from stylecore.preferences import Rules, style_evidence
 from stylecore.style_choice import ChoiceRules, propensities, style_priors
-from stylecore.style_trial.learner import FLOOR, Doubles, Impressions
+from stylecore.style_trial.learner import FLOOR, Impressions
 
 
 class Counts:

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from stylecore.arrays import Doubles
 from stylecore.style_trial.als import Factors
-from stylecore.style_trial.learner import Doubles, Impressions, softmax_with_floor
+from stylecore.style_trial.learner import Impressions, softmax_with_floor
 
 WIDTH = 12
 

@@ -10,11 +10,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
-Integers = NDArray[np.int64]
-Booleans = NDArray[np.bool_]
-Doubles = NDArray[np.float64]
+from stylecore.arrays import Bools, Doubles, Ints
 
 FLOOR = 0.1
 """Probability spread over all styles alike, as `style_choice.ChoiceRules` has it."""
@@ -24,12 +21,12 @@ FLOOR = 0.1
 class Impressions:
     """N items that were seen, [N] each."""
 
-    shopper: Integers
-    product: Integers
-    category: Integers
-    style: Integers
+    shopper: Ints
+    product: Ints
+    category: Ints
+    style: Ints
     propensity: Doubles
-    clicked: Booleans
+    clicked: Bools
 
 
 class Learner(Protocol):

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from stylecore.style_trial.learner import Doubles, Impressions, softmax_with_floor
+from stylecore.arrays import Doubles
+from stylecore.style_trial.learner import Impressions, softmax_with_floor
 
 SHOP_PRIOR = 50.0
 """Impressions that the level above counts as for a category's and a style's rate."""

@@ -9,13 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from stylecore.arrays import Bools, Doubles, Ints
 from stylecore.simulate import INTEREST, click_chance, shopper
-
-Integers = NDArray[np.int64]
-Booleans = NDArray[np.bool_]
-Doubles = NDArray[np.float64]
 
 SHOPPERS, PRODUCTS, CATEGORIES, STYLES = 100, 60, 6, 10
 
@@ -34,16 +30,16 @@ class Tastes:
 class Scenario:
     """B shoppers, P products in C categories, K styles."""
 
-    favourite: Integers
+    favourite: Ints
     """[B]"""
-    likes: Booleans
+    likes: Bools
     """[B, C]"""
-    category: Integers
+    category: Ints
     """[P]"""
     interest: float = INTEREST
     styles: int = STYLES
 
-    def chances(self, products: Integers) -> Doubles:
+    def chances(self, products: Ints) -> Doubles:
         """The chance that each shopper clicks what is seen in each style, [B, n] to [B, n, K]."""
         liked = np.take_along_axis(self.likes, self.category[products], axis=1)
         matches = np.arange(self.styles) == self.favourite[:, None]

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from stylecore.arrays import Bools, Doubles, Ints
 from stylecore.simulate import EXAMINED
 from stylecore.style_choice import draw
-from stylecore.style_trial.learner import Booleans, Doubles, Impressions, Integers, Learner
+from stylecore.style_trial.learner import Impressions, Learner
 from stylecore.style_trial.scenario import Scenario
 
 LISTS, ITEMS = 50, 10
@@ -37,9 +38,9 @@ class Outcome:
 class Visit:
     """What is drawn for a round of lists: one of each shopper."""
 
-    products: Integers
+    products: Ints
     """[B, n]"""
-    seen: Booleans
+    seen: Bools
     """[B, n]"""
     draws: Doubles
     """[B, n, K], in (0, 1), for the choice."""

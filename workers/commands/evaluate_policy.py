@@ -20,10 +20,11 @@ from msgspec import Struct
 from schemas.codec import InvalidEvent, decode
 from schemas.events import Feedback
 from schemas.topics import FEEDBACK
+from stylecore.arrays import Doubles
 from stylecore.errors import Permanent
 from stylecore.offpolicy import open_bandit
 from stylecore.offpolicy.feedback_log import join
-from stylecore.offpolicy.log import Doubles, Log
+from stylecore.offpolicy.log import Log
 from stylecore.offpolicy.report import (
     SMALLEST_SAMPLE,
     Estimate,

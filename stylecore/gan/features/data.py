@@ -14,11 +14,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from stylecore.arrays import Bytes
 from stylecore.errors import SettingsError
 from stylecore.evaluation.pictures import read
 from stylecore.features import squash
 from stylecore.gan.pairs import on_white
-from stylecore.gan.references import Bytes, load_references, reference_crop
+from stylecore.gan.references import load_references, reference_crop
 from stylecore.imaging.contact_sheet import LabelledPhoto
 from stylecore.imaging.photo import to_floats, to_pixels
 

@@ -16,9 +16,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from stylecore.arrays import Floats
 from stylecore.gan.layers import ConditionalAffine, ConditionalConvolution
 from stylecore.gan.networks import Generator
-from stylecore.gan.precision.ranges import LAYERS_WITH_NOISE, Floats, Ranges
+from stylecore.gan.precision.ranges import LAYERS_WITH_NOISE, Ranges
 
 LEAST = 0.05
 """No channel is made more than 20 times as large: kernels have their own rounding."""

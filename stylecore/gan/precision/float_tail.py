@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 from torch import Tensor
 
+from stylecore.arrays import Floats
 from stylecore.gan.layers import (
     RESIDUAL_SCALE,
     SLOPE,
@@ -20,7 +21,6 @@ from stylecore.gan.layers import (
 )
 from stylecore.gan.networks import OVERSHOOT, Generator
 from stylecore.gan.precision.nodes import Nodes
-from stylecore.gan.precision.ranges import Floats
 
 CHANNELS_FIRST, CHANNELS_LAST = (1, -1, 1, 1), (1, 1, 1, -1)
 

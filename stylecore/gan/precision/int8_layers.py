@@ -10,9 +10,10 @@ from dataclasses import dataclass
 import numpy as np
 from torch import Tensor
 
+from stylecore.arrays import Floats
 from stylecore.gan.layers import RESIDUAL_SCALE, ConditionalConvolution
 from stylecore.gan.networks import Generator
-from stylecore.gan.precision.ranges import LAYERS_WITH_NOISE, Floats, Ranges
+from stylecore.gan.precision.ranges import LAYERS_WITH_NOISE, Ranges
 from stylecore.gan.precision.steps import Code, Kernel, code_of, kernel_of
 
 NOISE_REACH = 4.0

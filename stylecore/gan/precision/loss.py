@@ -10,9 +10,10 @@ from pathlib import Path
 
 import numpy as np
 
+from stylecore.arrays import Floats
 from stylecore.evaluation.structure import ssim
 from stylecore.gan.onnx_file import cpu_session, run_session
-from stylecore.gan.precision.ranges import Floats, Inputs
+from stylecore.gan.precision.ranges import Inputs
 from stylecore.imaging.photo import LUMA
 
 

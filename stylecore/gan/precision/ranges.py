@@ -13,22 +13,21 @@ from typing import cast
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from schemas.events import StyleDefinition
+from stylecore.arrays import Floats
 from stylecore.drawing import draw, source_of, task_of
-from stylecore.engine import Batch, Engine
+from stylecore.engine import Engine
 from stylecore.gan.layers import ConditionalConvolution
 from stylecore.gan.networks import Generator
 from stylecore.imaging.photo import Photo
 from stylecore.manifest import GeneratorManifest
 
-Floats = NDArray[np.float32]
 Ranges = dict[str, Floats]
 """`<layer>.in` and `<layer>.out`, what a convolution takes and what its FiLM gives: [2, channels],
 least and largest."""
-Inputs = tuple[Batch, Batch, Batch]
+Inputs = tuple[Floats, Floats, Floats]
 """Photo, weights and noise of one picture as `Generator.forward` takes them."""
 
 LAYERS_WITH_NOISE = {"quarter_in": "quarter_noise", "eighth_in": "eighth_noise"}
@@ -40,7 +39,7 @@ class _Recorder:
     def __init__(self, manifest: GeneratorManifest) -> None:
         self.manifest, self.inputs = manifest, list[Inputs]()
 
-    def render(self, photos: Batch, weights: Batch, noise: Batch) -> Batch:
+    def render(self, photos: Floats, weights: Floats, noise: Floats) -> Floats:
         self.inputs.append((_planes(photos), weights.astype(np.float32), _planes(noise)))
         return photos
 
@@ -118,5 +117,5 @@ def _telling(
     return told
 
 
-def _planes(pictures: Batch) -> Batch:
+def _planes(pictures: Floats) -> Floats:
     return np.ascontiguousarray(pictures.transpose(0, 3, 1, 2), np.float32)

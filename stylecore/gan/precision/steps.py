@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from stylecore.gan.precision.ranges import Floats
+from stylecore.arrays import Floats
 
 
 @dataclass(frozen=True)

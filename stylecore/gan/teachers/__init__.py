@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
+from stylecore.arrays import Floats
 from stylecore.finish import Finish
 from stylecore.gan.teachers import (
     ink_line,
@@ -82,10 +82,10 @@ STYLES: tuple[StyleInfo, ...] = (
 
 def paint(
     style_id: str,
-    photo: NDArray[np.float32],
-    noise: NDArray[np.float32],
+    photo: Floats,
+    noise: Floats,
     palettes: Mapping[str, Palette],
-) -> NDArray[np.float32]:
+) -> Floats:
     """Painting [H,W,3] of `photo` [H,W,3] of [0,1] from standard normal `noise` [H,W,3].
 
     `palettes` is that of `reference_palettes`. Raises KeyError for an unknown style or a style
@@ -100,7 +100,7 @@ def paint(
     return np.clip(ground + (painted - ground) * mask, 0, 1).astype(np.float32)
 
 
-def _on_white(photo: NDArray[np.float32], mask: NDArray[np.float32]) -> NDArray[np.float32]:
+def _on_white(photo: Floats, mask: Floats) -> Floats:
     """Plain ground turned white, and a darker rim so that pale products keep their contour."""
     rim = mask * (1 - blur(mask, 1.6)) * (mask < 1.0).any()
     return np.asarray(((photo - 1) * mask + 1) * (1 - 0.55 * rim), np.float32)
@@ -108,10 +108,10 @@ def _on_white(photo: NDArray[np.float32], mask: NDArray[np.float32]) -> NDArray[
 
 def _painted(
     style_id: str,
-    photo: NDArray[np.float32],
-    noise: NDArray[np.float32],
+    photo: Floats,
+    noise: Floats,
     palettes: Mapping[str, Palette],
-) -> NDArray[np.float32]:
+) -> Floats:
     match style_id:
         case "watercolour":
             return watercolour.paint(photo, noise)

@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from stylecore.arrays import Floats
 from stylecore.evaluation.pictures import read
-from stylecore.gan.teachers.filters import Plane
 from stylecore.imaging.color import Gaussian as Palette
 from stylecore.imaging.color import from_oklab, to_oklab, transport
 from stylecore.imaging.file_kinds import PICTURE_SUFFIXES
@@ -43,12 +43,12 @@ PHOTOS = Palette(
 """The colours of product photos in general: the training photos, 40 of each category."""
 
 
-def saturated(picture: Plane, gain: float) -> Plane:
+def saturated(picture: Floats, gain: float) -> Floats:
     """The picture [H,W,3] with its OKLab chroma multiplied."""
     return from_oklab(to_oklab(picture) * np.array([1, gain, gain], np.float32))
 
 
-def palette_of(pictures: list[Plane]) -> Palette:
+def palette_of(pictures: list[Floats]) -> Palette:
     """Statistics of colours of pictures [H,W,3] in [0,1], each picture counting the same."""
     labs = [to_oklab(picture).reshape(-1, 3) for picture in pictures]
     mean = np.mean([lab.mean(axis=0) for lab in labs], axis=0)
@@ -71,6 +71,6 @@ def reference_palettes(folder: Path) -> dict[str, Palette]:
     return palettes
 
 
-def _thumbnail(path: Path) -> Plane:
+def _thumbnail(path: Path) -> Floats:
     small = read(path).resize((96, 96), Image.Resampling.BOX)
     return np.asarray(small, np.float32) / np.float32(255)

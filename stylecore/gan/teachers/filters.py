@@ -7,14 +7,12 @@ statistics, so a crop of a painting is the painting of the crop.
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import ndimage
 
-Plane = NDArray[np.float32]
-"""[H,W], or [H,W,C] where the function says so."""
+from stylecore.arrays import Floats
 
 
-def blur(picture: Plane, sigma: float) -> Plane:
+def blur(picture: Floats, sigma: float) -> Floats:
     """Gaussian blur of a [H,W] or [H,W,C] picture over its first two axes, in pixels."""
     sigmas = (sigma, sigma) + (0.0,) * (picture.ndim - 2)
     return np.asarray(
@@ -22,40 +20,40 @@ def blur(picture: Plane, sigma: float) -> Plane:
     )
 
 
-def unit_noise(noise: Plane, sigma: float) -> Plane:
+def unit_noise(noise: Floats, sigma: float) -> Floats:
     """White noise [H,W] of variance 1, blurred and brought back to variance 1."""
     return blur(noise, sigma) * np.float32(2 * np.sqrt(np.pi) * sigma)
 
 
-def band_noise(noise: Plane, sigma: float) -> Plane:
+def band_noise(noise: Floats, sigma: float) -> Floats:
     """Noise [H,W] of one grain size: two blurs apart by 1.6, brought to about variance 1."""
     band = blur(noise, sigma) - blur(noise, 1.6 * sigma)
     return band * np.float32(2 * np.sqrt(np.pi) * sigma * 2.0)
 
 
-def gradient(picture: Plane) -> tuple[Plane, Plane]:
+def gradient(picture: Floats) -> tuple[Floats, Floats]:
     """Central differences [H,W] down and across of a plane [H,W]."""
     down, across = np.gradient(picture)
     return np.asarray(down, np.float32), np.asarray(across, np.float32)
 
 
-def smoothstep(low: float, high: float, value: Plane) -> Plane:
+def smoothstep(low: float, high: float, value: Floats) -> Floats:
     """0 below `low`, 1 above `high`, a cubic between."""
     share = np.clip((value - low) / (high - low), 0, 1)
     return np.asarray(share * share * (3 - 2 * share), np.float32)
 
 
-def luminance(picture: Plane) -> Plane:
+def luminance(picture: Floats) -> Floats:
     """Rec. 601 luma [H,W] of [H,W,3]."""
     return np.asarray(picture @ np.array([0.299, 0.587, 0.114], np.float32), np.float32)
 
 
-def mix(first: Plane, second: Plane | NDArray[np.float32], share: Plane) -> Plane:
+def mix(first: Floats, second: Floats, share: Floats) -> Floats:
     """`first` where the share [H,W] is 0, `second` where it is 1; pictures [H,W,3]."""
     return np.asarray(first + (second - first) * share[..., None], np.float32)
 
 
-def displaced(picture: Plane, down: Plane, across: Plane) -> Plane:
+def displaced(picture: Floats, down: Floats, across: Floats) -> Floats:
     """The picture [H,W] or [H,W,C] read at its own place plus a displacement, bilinearly."""
     height, width = down.shape
     y = np.clip(np.arange(height, dtype=np.float32)[:, None] + down, 0, height - 1.001)
@@ -69,7 +67,7 @@ def displaced(picture: Plane, down: Plane, across: Plane) -> Plane:
     return np.asarray(upper * (1 - v) + lower * v, np.float32)
 
 
-def local_contrast(light: Plane, sigma: float, floor: float) -> Plane:
+def local_contrast(light: Floats, sigma: float, floor: float) -> Floats:
     """Luminance [H,W] minus its local mean over its local deviation; `floor` calms flat places."""
     mean = blur(light, sigma)
     deviation = np.sqrt(np.maximum(blur(light * light, sigma) - mean * mean, 0))

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from stylecore.arrays import Floats
 from stylecore.gan.teachers.filters import (
-    Plane,
     band_noise,
     blur,
     local_contrast,
@@ -27,7 +27,7 @@ _INK = np.array((0.10, 0.09, 0.10), np.float32)
 _SLANTS = (-52.0, 38.0)
 
 
-def paint(photo: Plane, noise: Plane) -> Plane:
+def paint(photo: Floats, noise: Floats) -> Floats:
     """Ink drawing of `photo` [H,W,3] from a noise field [H,W,3]."""
     light = luminance(photo)
     lines = flow(light, 2.0)
@@ -42,7 +42,7 @@ def paint(photo: Plane, noise: Plane) -> Plane:
     return np.asarray(mix(washed, _INK, np.maximum(ink, 0.62 * hatching)), np.float32)
 
 
-def _hatching(tone: Plane, noise: Plane, slant: float) -> Plane:
+def _hatching(tone: Floats, noise: Floats, slant: float) -> Floats:
     """Coverage [H,W]: about the share `tone` of the streaks is drawn."""
     streaks = along(band_noise(noise, 0.75), straight(tone.shape, slant), 7)
     level = streaks * np.float32(2.6)

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from stylecore.gan.teachers.filters import Plane, blur
+from stylecore.arrays import Floats
+from stylecore.gan.teachers.filters import blur
 
 _SECTORS = 8
 
 
-def kuwahara(picture: Plane, radius: float, power: float = 4.0) -> Plane:
+def kuwahara(picture: Floats, radius: float, power: float = 4.0) -> Floats:
     """Flattened copy of [H,W,3]; `radius` in pixels, a higher `power` makes harder edges."""
     mean = blur(picture, radius * 0.45)
     variance = np.maximum(blur(picture * picture, radius * 0.45) - mean * mean, 0).sum(axis=2)

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from stylecore.arrays import Floats
 from stylecore.gan.teachers.colour import from_oklab, to_oklab
-from stylecore.gan.teachers.filters import Plane, blur, luminance, smoothstep
+from stylecore.gan.teachers.filters import blur, luminance, smoothstep
 from stylecore.gan.teachers.kuwahara import kuwahara
 from stylecore.gan.teachers.outlines import edge_strength
 from stylecore.gan.teachers.structure import Flow, along, flow
@@ -20,7 +21,7 @@ _SEEN = (0.22, 0.24, 0.30)
 """Share of the photo that shows in the dark: without it one product looks like another."""
 
 
-def paint(photo: Plane, noise: Plane) -> Plane:
+def paint(photo: Floats, noise: Floats) -> Floats:
     """Neon sign of `photo` [H,W,3]; the noise field makes the light flicker a little."""
     light = luminance(photo)
     lines = flow(light, 2.0)
@@ -42,7 +43,7 @@ def paint(photo: Plane, noise: Plane) -> Plane:
     return np.asarray(1 - (1 - sign) * (1 - seen), np.float32)
 
 
-def _colours(photo: Plane, lines: Flow) -> Plane:
+def _colours(photo: Floats, lines: Flow) -> Floats:
     """Bright saturated colour [H,W,3] of each place."""
     lab = to_oklab(blur(photo, 2.0))
     chroma = np.hypot(lab[..., 1], lab[..., 2])

@@ -9,21 +9,22 @@ from __future__ import annotations
 
 import numpy as np
 
-from stylecore.gan.teachers.filters import Plane, blur, gradient, local_contrast
+from stylecore.arrays import Floats
+from stylecore.gan.teachers.filters import blur, gradient, local_contrast
 from stylecore.gan.teachers.structure import Flow, along
 
 _RATIO = 1.6
 
 
 def outlines(
-    light: Plane,
+    light: Floats,
     lines: Flow,
     sigma: float = 1.0,
     threshold: float = 0.12,
     sharpness: float = 9.0,
     floor: float = 0.06,
     smooth: int = 4,
-) -> Plane:
+) -> Floats:
     """Ink coverage [H,W] in [0,1] from a luminance [H,W] in [0,1].
 
     `sigma` is the line's half width in pixels, `threshold` how much darker than its surroundings a
@@ -36,7 +37,7 @@ def outlines(
     return np.asarray(np.clip(ink, 0, 1), np.float32)
 
 
-def edge_strength(light: Plane, sigma: float, floor: float) -> Plane:
+def edge_strength(light: Floats, sigma: float, floor: float) -> Floats:
     """Gradient of the local contrast [H,W]: about 0 on flat places, 1 on a clear edge."""
     down, across = gradient(blur(local_contrast(light, 8.0, floor), sigma))
     return np.asarray(np.hypot(down, across), np.float32)

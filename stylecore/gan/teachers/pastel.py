@@ -11,9 +11,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from stylecore.arrays import Floats
 from stylecore.gan.teachers.colour import PHOTOS, Palette, from_oklab, to_oklab, transport
 from stylecore.gan.teachers.filters import (
-    Plane,
     band_noise,
     blur,
     local_contrast,
@@ -33,7 +33,7 @@ _BROKEN = np.array([0.010, 0.008, 0.014], np.float32)
 """Deviation of a stroke's colour from its place's, in OKLab."""
 
 
-def paint(photo: Plane, noise: Plane, palette: Palette) -> Plane:
+def paint(photo: Floats, noise: Floats, palette: Palette) -> Floats:
     """Chalk drawing of `photo` [H,W,3] from a noise field [H,W,3] near the references' colours."""
     light = luminance(photo)
     lines = flow(light, 3.5, noise[..., 2], weight=0.0006, lean=_SLANT)
@@ -51,7 +51,7 @@ def paint(photo: Plane, noise: Plane, palette: Palette) -> Plane:
     return from_oklab(drawn * (1 - 0.12 * contour)[..., None])
 
 
-def _chalks(photo: Plane, light: Plane, palette: Palette) -> Plane:
+def _chalks(photo: Floats, light: Floats, palette: Palette) -> Floats:
     """Colours [H,W,3] in OKLab that strokes are picked from, near the references'."""
     lab = transport(to_oklab(blur(photo, 1.0)), PHOTOS, palette, 0.6)
     lab[..., 0] += 0.04 * local_contrast(light, 8.0, 0.05)

@@ -9,15 +9,16 @@ from __future__ import annotations
 
 import numpy as np
 
+from stylecore.arrays import Floats
 from stylecore.gan.teachers.colour import PHOTOS, Palette, from_oklab, to_oklab, transport
-from stylecore.gan.teachers.filters import Plane, blur, local_contrast, luminance, mix
+from stylecore.gan.teachers.filters import blur, local_contrast, luminance, mix
 from stylecore.gan.teachers.stipple import cells, dots
 
 _LAYERS = ((4.2, 9.0), (3.7, 1.8), (3.2, 1.25))
 """Spacing and radius of each layer in pixels; the first covers all."""
 
 
-def paint(photo: Plane, noise: Plane, palette: Palette) -> Plane:
+def paint(photo: Floats, noise: Floats, palette: Palette) -> Floats:
     """Dotted painting of `photo` [H,W,3] from a noise field [H,W,3] in the references' colours."""
     lab = transport(to_oklab(blur(photo, 0.7)), PHOTOS, palette, 0.3)
     lab[..., 0] += 0.24 * (1 - lab[..., 0]) + 0.05 * local_contrast(luminance(photo), 5.0, 0.05)

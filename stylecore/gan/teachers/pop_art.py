@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from stylecore.arrays import Floats
 from stylecore.gan.teachers.colour import from_oklab, to_oklab
-from stylecore.gan.teachers.filters import Plane, local_contrast, luminance, mix, smoothstep
+from stylecore.gan.teachers.filters import local_contrast, luminance, mix, smoothstep
 from stylecore.gan.teachers.kuwahara import kuwahara
 from stylecore.gan.teachers.outlines import outlines
 from stylecore.gan.teachers.stipple import cells, dots
@@ -20,7 +21,7 @@ _BLACK = np.array((0.04, 0.03, 0.06), np.float32)
 _LEVELS = np.array([0.40, 0.62, 0.82, 0.985], np.float32)
 
 
-def paint(photo: Plane, noise: Plane) -> Plane:
+def paint(photo: Floats, noise: Floats) -> Floats:
     """Comic print of `photo` [H,W,3] from a noise field [H,W,3]."""
     light = luminance(photo)
     lab = to_oklab(kuwahara(photo, 3.2))
@@ -34,7 +35,7 @@ def paint(photo: Plane, noise: Plane) -> Plane:
     return np.clip(mix(dotted, _BLACK, ink), 0, 1).astype(np.float32)
 
 
-def _posterised(tone: Plane) -> Plane:
+def _posterised(tone: Floats) -> Floats:
     """Lightness in a few steps; the darkest is no black, so that outlines still show on it."""
     result = np.full_like(tone, _LEVELS[0])
     for low, high, start in zip(_LEVELS, _LEVELS[1:], (0.36, 0.58, 0.80), strict=False):
@@ -42,7 +43,7 @@ def _posterised(tone: Plane) -> Plane:
     return result
 
 
-def _vivid(lab: Plane, lightness: Plane) -> Plane:
+def _vivid(lab: Floats, lightness: Floats) -> Floats:
     """Chroma pushed towards a poster's; neutral tones turn to blue violet when dark."""
     chroma = np.hypot(lab[..., 1], lab[..., 2])
     gain = (0.24 * smoothstep(0.03, 0.08, chroma)) / (chroma + 0.012)

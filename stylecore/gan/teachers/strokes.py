@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from stylecore.gan.teachers.filters import Plane, band_noise
+from stylecore.arrays import Floats
+from stylecore.gan.teachers.filters import band_noise
 from stylecore.gan.teachers.structure import Flow
 
 
@@ -37,14 +38,14 @@ class Strokes:
 
     row: NDArray[np.intp]
     column: NDArray[np.intp]
-    covered: Plane
+    covered: Floats
 
-    def of(self, picture: Plane) -> Plane:
+    def of(self, picture: Floats) -> Floats:
         """A picture [H,W] or [H,W,C] as its values at the seeds, flat within each mark."""
         return np.asarray(picture[self.row, self.column], np.float32)
 
 
-def strokes(lab: Plane, noise: Plane, lines: Flow, mark: Mark) -> Strokes:
+def strokes(lab: Floats, noise: Floats, lines: Flow, mark: Mark) -> Strokes:
     """Marks along `lines` over a picture [H,W,3] in OKLab; white noise [H,W,2] strews them.
 
     The first channel of `noise` seeds, the second orders the marks and varies their size.
@@ -72,7 +73,7 @@ def strokes(lab: Plane, noise: Plane, lines: Flow, mark: Mark) -> Strokes:
 
 
 def _pixels_of_marks(
-    row: NDArray[np.intp], column: NDArray[np.intp], chance: Plane, lines: Flow, mark: Mark
+    row: NDArray[np.intp], column: NDArray[np.intp], chance: Floats, lines: Flow, mark: Mark
 ) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.intp]]:
     """Index of the mark, row and column of every pixel that some mark reaches."""
     stretch = 1 + 0.3 * np.clip(chance[:, 0] - 1.2, -1.5, 1.5)[:, None]

@@ -13,22 +13,23 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from stylecore.gan.teachers.filters import Plane, blur, gradient, unit_noise
+from stylecore.arrays import Floats
+from stylecore.gan.teachers.filters import blur, gradient, unit_noise
 
 
 @dataclass(frozen=True)
 class Flow:
     """Unit tangent (down, across) and anisotropy in [0,1], each [H,W]."""
 
-    down: Plane
-    across: Plane
-    anisotropy: Plane
+    down: Floats
+    across: Floats
+    anisotropy: Floats
 
 
 def flow(
-    light: Plane,
+    light: Floats,
     sigma: float,
-    swirl: Plane | None = None,
+    swirl: Floats | None = None,
     weight: float = 0.0,
     lean: float = 0.0,
 ) -> Flow:
@@ -65,7 +66,7 @@ def straight(shape: tuple[int, int], degrees: float) -> Flow:
     )
 
 
-def along(picture: Plane, lines: Flow, length: int, step: float = 1.0) -> Plane:
+def along(picture: Floats, lines: Flow, length: int, step: float = 1.0) -> Floats:
     """Line integral convolution of [H,W] or [H,W,C]: the mean over 2 length + 1 places each."""
     height, width = lines.down.shape
     flat = picture.reshape(height * width, -1)
@@ -76,7 +77,7 @@ def along(picture: Plane, lines: Flow, length: int, step: float = 1.0) -> Plane:
     return np.asarray(mean.reshape(picture.shape), np.float32)
 
 
-def _walk(flat: Plane, lines: Flow, step: float, length: int) -> Plane:
+def _walk(flat: Floats, lines: Flow, step: float, length: int) -> Floats:
     """Sum of the picture at `length` steps on one side, following the tangent's own sign."""
     height, width = lines.down.shape
     y = np.repeat(np.arange(height, dtype=np.float32), width)
@@ -95,5 +96,5 @@ def _walk(flat: Plane, lines: Flow, step: float, length: int) -> Plane:
     return total
 
 
-def _index(y: Plane, x: Plane, width: int) -> NDArray[np.intp]:
+def _index(y: Floats, x: Floats, width: int) -> NDArray[np.intp]:
     return (y + 0.5).astype(np.intp) * width + (x + 0.5).astype(np.intp)

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from stylecore.arrays import Floats
 from stylecore.gan.teachers.colour import from_oklab, to_oklab
-from stylecore.gan.teachers.filters import Plane, local_contrast, luminance, mix, unit_noise
+from stylecore.gan.teachers.filters import local_contrast, luminance, mix, unit_noise
 from stylecore.gan.teachers.kuwahara import kuwahara
 from stylecore.gan.teachers.outlines import outlines
 from stylecore.gan.teachers.structure import along, flow, straight
@@ -45,7 +46,7 @@ _PIGMENTS = np.array(
 )
 
 
-def paint(photo: Plane, noise: Plane) -> Plane:
+def paint(photo: Floats, noise: Floats) -> Floats:
     """Woodblock print of `photo` [H,W,3] from a noise field [H,W,3]."""
     light = luminance(photo)
     lines = flow(light, 1.5)
@@ -57,7 +58,7 @@ def paint(photo: Plane, noise: Plane) -> Plane:
     return np.clip(mix(flat, _KEY, 0.93 * ink), 0, 1).astype(np.float32)
 
 
-def _printed(flat: Plane, light: Plane) -> Plane:
+def _printed(flat: Floats, light: Floats) -> Floats:
     """Each place as its nearest pigments, with a little of its own colour left."""
     lab = to_oklab(flat)
     lightness = lab[..., 0] + 0.06 * local_contrast(light, 9.0, 0.05)

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from stylecore.arrays import Floats
 from stylecore.gan.teachers.colour import PHOTOS, Palette, from_oklab, to_oklab, transport
 from stylecore.gan.teachers.filters import (
-    Plane,
     band_noise,
     blur,
     gradient,
@@ -23,7 +23,7 @@ from stylecore.gan.teachers.outlines import outlines
 from stylecore.gan.teachers.structure import along, flow
 
 
-def paint(photo: Plane, noise: Plane, palette: Palette) -> Plane:
+def paint(photo: Floats, noise: Floats, palette: Palette) -> Floats:
     """Oil painting of `photo` [H,W,3] from a noise field [H,W,3] in the references' colours."""
     light = luminance(photo)
     lines = flow(light, 4.0, noise[..., 2], weight=0.0006)

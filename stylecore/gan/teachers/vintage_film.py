@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from stylecore.gan.teachers.filters import Plane, blur, luminance, unit_noise
+from stylecore.arrays import Floats
+from stylecore.gan.teachers.filters import blur, luminance, unit_noise
 
 _FADED = np.array((0.20, 0.15, 0.20), np.float32)
 _PEAK = np.array((0.99, 0.93, 0.78), np.float32)
@@ -17,7 +18,7 @@ TONE = (1.0, 0.95, 0.85)
 _CURVE = np.array((0.56, 0.66, 0.74), np.float32)
 
 
-def paint(photo: Plane, noise: Plane) -> Plane:
+def paint(photo: Floats, noise: Floats) -> Floats:
     """Faded print of `photo` [H,W,3] from a noise field [H,W,3]."""
     soft = 0.7 * photo + 0.3 * blur(photo, 1.5)
     grey = luminance(soft)[..., None]

@@ -11,9 +11,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from stylecore.arrays import Floats
 from stylecore.gan.teachers.colour import from_oklab, to_oklab
 from stylecore.gan.teachers.filters import (
-    Plane,
     blur,
     displaced,
     gradient,
@@ -33,7 +33,7 @@ _UMBER = (0.075, 0.105)
 """OKLab a and b that a neutral wash gains for each unit of depth."""
 
 
-def paint(photo: Plane, noise: Plane) -> Plane:
+def paint(photo: Floats, noise: Floats) -> Floats:
     """Watercolour of `photo` [H,W,3] from a noise field [H,W,3]."""
     first, second = noise[..., 0], noise[..., 1]
     wobbly = displaced(photo, 0.8 * unit_noise(first, 6.0), 0.8 * unit_noise(second, 6.0))
@@ -45,13 +45,13 @@ def paint(photo: Plane, noise: Plane) -> Plane:
     return _coloured(lab, np.asarray(0.65 * tone + 0.35 * depth, np.float32), depth)
 
 
-def _edge(light: Plane) -> Plane:
+def _edge(light: Floats) -> Floats:
     """Gradient over luminance [H,W], so that a dark edge counts as much as a light one."""
     down, across = gradient(blur(light, 0.8))
     return np.asarray(np.hypot(down, across) / (0.25 * light + 0.05), np.float32)
 
 
-def _tone(lab: Plane, light: Plane) -> Plane:
+def _tone(lab: Floats, light: Floats) -> Floats:
     """Depth of the wash below the paper's lightness [H,W], highlights eased into the paper."""
     lightness = 0.10 + 1.02 * lab[..., 0] + 0.015 * local_contrast(light, 5.0, 0.03)
     depth = _PAPER_LAB[0] - lightness
@@ -59,14 +59,14 @@ def _tone(lab: Plane, light: Plane) -> Plane:
     return np.asarray(np.where(depth < 0.08, eased, depth), np.float32)
 
 
-def _kept(lab: Plane, edge: Plane) -> Plane:
+def _kept(lab: Floats, edge: Floats) -> Floats:
     """Share of the wash [H,W] that stays: light quiet places fade, coloured ones less."""
     chroma = blur(np.hypot(lab[..., 1], lab[..., 2]), 2.0)
     quiet = smoothstep(0.24, 0.05, blur(edge, 8.0)) * smoothstep(0.42, 0.68, lab[..., 0])
     return np.asarray(1 - 0.45 * quiet * (1 - 0.85 * smoothstep(0.03, 0.10, chroma)), np.float32)
 
 
-def _pigment(depth: Plane, edge: Plane, noise: Plane) -> Plane:
+def _pigment(depth: Floats, edge: Floats, noise: Floats) -> Floats:
     """Depth [H,W] times the pigment's density (section 4.1), less slips of bare paper at edges."""
     density = (
         0.13 * unit_noise(noise[..., 2], 12.0)
@@ -80,12 +80,12 @@ def _pigment(depth: Plane, edge: Plane, noise: Plane) -> Plane:
     return np.asarray(depth * (1 + density * thin) * (1 - 0.3 * bare), np.float32)
 
 
-def _pencil(photo: Plane) -> Plane:
+def _pencil(photo: Floats) -> Floats:
     light = luminance(photo)
     return outlines(light, flow(light, 2.0), 0.8, threshold=0.10, floor=0.06)
 
 
-def _coloured(lab: Plane, tint: Plane, depth: Plane) -> Plane:
+def _coloured(lab: Floats, tint: Floats, depth: Floats) -> Floats:
     """Picture [H,W,3]: the wash's colour as strong as the `tint`, umber by the `depth` [H,W]."""
     a, b = lab[..., 1], lab[..., 2]
     gain = 1.2 / (1 + 2 * np.hypot(a, b)) * smoothstep(0.0, 0.05, tint)

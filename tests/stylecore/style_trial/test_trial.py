@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from stylecore.arrays import Doubles
 from stylecore.style_trial.comparison import WAYS, half_width, run
-from stylecore.style_trial.learner import FLOOR, Doubles, Impressions
+from stylecore.style_trial.learner import FLOOR, Impressions
 from stylecore.style_trial.scenario import (
     CATEGORIES,
     SHOPPERS,
