@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from stylecore.offpolicy.log import Log
+from stylecore.evaluation.off_policy import Log
 
 
 def draw_log(truth: np.ndarray, logging: np.ndarray, rows: int, random: np.random.Generator) -> Log:

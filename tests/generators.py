@@ -8,7 +8,7 @@ from pathlib import Path
 
 import msgspec
 
-from stylecore.manifest import MANIFEST, GeneratorManifest, encode_manifest
+from stylecore.rendering.manifest import MANIFEST, GeneratorManifest, encode_manifest
 
 FILE = b"planning reads the manifest alone"
 

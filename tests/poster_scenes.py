@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from stylecore.imaging.photo import Pixels
-from stylecore.poster.subject import Subject, subject_of
+from stylecore.poster.compose import Subject, subject_of
 
 
 def product_on(ground: str = "white", product: str = "#2d4f8e", side: int = 256) -> Pixels:

@@ -7,11 +7,11 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 
 from schemas.events import Campaign, Feedback, Product, Quality, Style, StylizedImage, UserState
-from stylecore.artifact import versioned
-from stylecore.catalogue import Catalogue
-from stylecore.factors import Factors
-from stylecore.popularity import Priors
-from stylecore.preferences import Rules, apply, empty
+from stylecore.recommender.catalog import Catalogue
+from stylecore.recommender.factors import Factors, versioned
+from stylecore.recommender.popularity import Priors
+from stylecore.recommender.rules import Rules
+from stylecore.recommender.state import apply, empty
 
 NOW = datetime(2026, 11, 23, 9, tzinfo=UTC)
 STYLES = (

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from schemas.events import Feedback
-from stylecore.apply_all import apply_all
-from stylecore.preferences import Rules, empty
+from stylecore.recommender.rules import Rules
+from stylecore.recommender.state import apply_all, empty
 from workers.forget import Forgotten
 from workers.records import Record
 from workers.shopper_outputs import Touched

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from schemas.codec import decode, require_key
 from schemas.events import ModelAnnouncement, Product, Style, StylizedImage
 from schemas.topics import PREFERENCE_MODELS, PRODUCTS, STYLES, STYLIZED
-from stylecore.catalogue import Catalogue
+from stylecore.recommender.catalog import Catalogue
 from workers.crash_guard import each
 from workers.records import Record
 from workers.settings import Settings

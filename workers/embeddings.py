@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from stylecore.newcomers import EmbeddingOf
+from stylecore.recommender.cold_start import EmbeddingOf
 from stylecore.storage.render_cache import Embedding, read_embedding
 from stylecore.storage.store import Store
 

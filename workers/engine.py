@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from stylecore.engine import Engine
+from stylecore.rendering.engine import Engine
 from workers.settings import StylizeSettings
 
 

@@ -14,8 +14,8 @@ from typing import Any
 
 from schemas.events import ModelAnnouncement
 from schemas.topics import PREFERENCE_MODELS
-from stylecore.artifact import version_of
 from stylecore.errors import Permanent
+from stylecore.recommender.factors import version_of
 from stylecore.storage.prune import FACTORS
 from stylecore.storage.store import Store
 from workers.catalogue import CatalogueFollower

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from schemas.events import ModelAnnouncement
-from stylecore import artifact
 from stylecore.errors import Permanent
-from stylecore.factors import Factors
+from stylecore.recommender import factors
+from stylecore.recommender.factors import Factors
 from stylecore.storage.store import Store
 from workers.settings import Settings
 from workers.telemetry import FACTORS_REJECTED, log
@@ -30,7 +30,7 @@ def factors_loader(settings: Settings, worker: str) -> LoadFactors:
     def load(announced: ModelAnnouncement) -> Factors | None:
         try:
             path = store.local_file(announced.uri, settings.store.cache.expanduser())
-            return artifact.load(path, announced.sha256)
+            return factors.load(path, announced.sha256)
         except Permanent as problem:
             rejected.inc()
             log.error("factors refused", version=announced.version, why=str(problem))

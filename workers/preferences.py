@@ -19,16 +19,14 @@ from confluent_kafka import TopicPartition
 
 from schemas.events import Feedback, UserState
 from schemas.topics import DEMAND, FEEDBACK, RECOMMENDATIONS, USER_STATES
-from stylecore.assortment import Assortment
-from stylecore.decay import Moment
-from stylecore.demand import Demand
 from stylecore.errors import Permanent
-from stylecore.list_encoder import ListEncoder
-from stylecore.lists import Lists, shown_in
-from stylecore.popularity import Popularity
-from stylecore.preferences import Rules
-from stylecore.recommend import EVERYONE, list_for_everyone, rank
-from stylecore.style_choice import ChoiceRules
+from stylecore.recommender.demand import Demand
+from stylecore.recommender.encode import ListEncoder
+from stylecore.recommender.popularity import Popularity
+from stylecore.recommender.recommend import EVERYONE, Lists, list_for_everyone, rank, shown_in
+from stylecore.recommender.rules import Moment, Rules
+from stylecore.recommender.snapshot import Assortment
+from stylecore.recommender.style_policy import ChoiceRules
 from stylecore.times import TimeOutOfRange, check_times
 from workers.apply_feedback import Taken, apply_feedback
 from workers.catalogue import CatalogueFollower

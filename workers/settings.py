@@ -16,9 +16,9 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, IPvAnyNetwork, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from stylecore.bounds import Bounds
 from stylecore.errors import SettingsError
 from stylecore.models import GENERATOR
+from stylecore.rendering.manifest import Bounds
 
 PART = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 OPEN_PART = ConfigDict(extra="allow", frozen=True, use_attribute_docstrings=True)

@@ -12,12 +12,12 @@ from collections.abc import Callable
 from datetime import datetime
 
 from schemas.events import ModelAnnouncement
-from stylecore.assortment import Assortment, arrange
-from stylecore.catalogue import Catalogue
 from stylecore.errors import Transient
-from stylecore.factors import Factors
-from stylecore.popularity import Popularity, Priors
-from stylecore.style_choice import ChoiceRules
+from stylecore.recommender.catalog import Catalogue
+from stylecore.recommender.factors import Factors
+from stylecore.recommender.popularity import Popularity, Priors
+from stylecore.recommender.snapshot import Assortment, arrange
+from stylecore.recommender.style_policy import ChoiceRules
 from workers.catalogue import CatalogueFollower
 from workers.factors import LoadFactors
 from workers.telemetry import FACTORS_INFO, FACTORS_MADE, FACTORS_VERSION, log

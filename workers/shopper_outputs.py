@@ -17,9 +17,9 @@ from schemas.cloudevents import Headers, shared_headers
 from schemas.codec import encode
 from schemas.events import Feedback, Recommendations, RecommendedItem, UserState
 from schemas.topics import RECOMMENDATIONS, USER_STATES, Topic
-from stylecore.assortment import Assortment
-from stylecore.recommend import recommendation_id
-from stylecore.style_choice import POLICY
+from stylecore.recommender.recommend import recommendation_id
+from stylecore.recommender.snapshot import Assortment
+from stylecore.recommender.style_policy import POLICY
 from workers.records import Output, Record, caused_headers
 from workers.settings import Settings
 from workers.topics import topic_name

@@ -1,7 +1,8 @@
 """The stylize worker: jobs in, renders out.
 
-stylize.jobs.v1 -> decode -> draw (stylecore.stylize) -> images.stylized.v1 or images.rejected.v1,
-offsets in the same transaction. A job whose photo cannot be had goes to the dead letters whole.
+stylize.jobs.v1 -> decode -> draw (stylecore.rendering.stylize) -> images.stylized.v1 or
+images.rejected.v1, offsets in the same transaction. A job whose photo cannot be had goes to the
+dead letters whole.
 """
 
 from __future__ import annotations
@@ -18,17 +19,17 @@ from confluent_kafka import TopicPartition
 
 from schemas.events import ModelAnnouncement, RejectedImage, StylizeJob
 from schemas.topics import GENERATOR_MODELS, JOBS, REJECTED, STYLIZED
-from stylecore.engine import Engine
 from stylecore.errors import Permanent, Transient
-from stylecore.gate import load_examiner
 from stylecore.imaging.decoder import Decoder
 from stylecore.imaging.decoder_process import Limits
 from stylecore.imaging.photo import Photo
-from stylecore.manifest import load_manifest
 from stylecore.models import FEATURES
-from stylecore.reference import load_encoder, reference_of
+from stylecore.rendering.engine import Engine
+from stylecore.rendering.gate import load_examiner
+from stylecore.rendering.manifest import load_manifest
+from stylecore.rendering.style import load_encoder, reference_of
+from stylecore.rendering.stylize import Outcome, Studio, stylize
 from stylecore.storage.store import Store
-from stylecore.stylize import Outcome, Studio, stylize
 from workers.crash_guard import Suspects
 from workers.dead_letter import dead_letter
 from workers.decode import decode_records

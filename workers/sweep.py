@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 
 from schemas.events import UserState
-from stylecore.catalogue import EVER
+from stylecore.recommender.catalog import EVER
 from workers.telemetry import log
 from workers.user_states import UserStates
 

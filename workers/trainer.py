@@ -1,11 +1,11 @@
 """The trainer: all shoppers' states in, a versioned artifact and its announcement out.
 
 preferences.users.v1 and the catalogue, followed as tables -> a refit from the last factors
-(stylecore.refit) -> the artifact in the store -> models.preferences.v1. A refit that foresees the
-last hour worse than its parent is told and counted, and not announced; the next one starts from the
-parent again. While the version in use is pinned (`stylecast factors use`), nothing is fitted; the
-next refit starts from the version in use, whoever announced it. It is in no group: it reads
-everything, and one instance is enough.
+(stylecore.recommender.refit) -> the artifact in the store -> models.preferences.v1. A refit that
+foresees the last hour worse than its parent is told and counted, and not announced; the next one
+starts from the parent again. While the version in use is pinned (`stylecast factors use`), nothing
+is fitted; the next refit starts from the version in use, whoever announced it. It is in no group:
+it reads everything, and one instance is enough.
 """
 
 from __future__ import annotations
@@ -20,11 +20,10 @@ from confluent_kafka import KafkaException
 
 from schemas.events import ModelAnnouncement, UserState
 from schemas.topics import PREFERENCE_MODELS, USER_STATES
-from stylecore.artifact import SUFFIX, Encoded
 from stylecore.errors import Permanent, StylecastError, Transient
-from stylecore.factors import Factors
-from stylecore.fit import FitSettings
-from stylecore.refit import Refit, refit
+from stylecore.recommender.als import FitSettings
+from stylecore.recommender.factors import SUFFIX, Encoded, Factors
+from stylecore.recommender.refit import Refit, refit
 from stylecore.storage.store import Store
 from workers.admin import Refused
 from workers.catalogue import CatalogueFollower

@@ -19,7 +19,7 @@ from schemas.cloudevents import Headers
 from schemas.codec import InvalidEvent, decode
 from schemas.events import UserState
 from schemas.topics import USER_STATES
-from stylecore.preferences import empty
+from stylecore.recommender.state import empty
 from workers.records import Record
 from workers.settings import Settings
 from workers.table import TableReader

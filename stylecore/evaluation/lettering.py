@@ -1,4 +1,9 @@
-"""Is lettering still readable at full size: characters at known places, read by templates.
+"""Packshots with lettering of which every character's place is known: the test of full size.
+
+Codes in capitals and figures, several sizes, dark on light and light on dark, on a carton and on
+cloth, each product on white ground. It does not know how they are drawn or read.
+
+Is lettering still readable at full size: characters at known places, read by templates.
 
 No text recogniser is at hand that we may ship, so the reader is the simplest one: of all characters
 of the alphabet, set in the same type, the one that correlates best with the place. A character
@@ -8,14 +13,107 @@ ugly; what it cannot know is any type but its own.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
+from PIL import Image, ImageDraw, ImageFont
 
-from stylecore.arrays import Floats
-from stylecore.evaluation.structure import correlation, fine_band
-from stylecore.evaluation.typeset import ALPHABET, Glyph, Typeset, drawn_glyph, glyph_cell
+from stylecore.arrays import Doubles, Floats
+from stylecore.evaluation.image_metrics import correlation, fine_band
 from stylecore.imaging.photo import Pixels, luma_of
+
+SIDE = 1024
+SIZES = (20, 28, 40, 72)
+"""Of the font in px, at a side of 1,024: capitals are about .7 of it high."""
+ALPHABET = "ABCDEFGHJKLMNPRSTUVWXYZ23456789"
+"""Without I, O, Q, 0 and 1, which a shop leaves out of codes for their likeness."""
+MOST_IN_A_LINE = 18
+BOX = (152, 132, 872, 892)
+"""left, top, right, bottom of the product."""
+DARK, LIGHT = (34, 38, 52), (238, 232, 218)
+
+
+@dataclass(frozen=True)
+class Glyph:
+    """A character: its font size and where its box is, in px."""
+
+    character: str
+    size: int
+    left: int
+    top: int
+
+
+@dataclass(frozen=True)
+class Typeset:
+    """A picture [1024, 1024, 3] and its characters."""
+
+    name: str
+    pixels: Pixels
+    glyphs: tuple[Glyph, ...]
+
+
+def typeset_pictures(seed: int = 1) -> list[Typeset]:
+    """Carton and cloth, each dark on light and light on dark; the same at every call."""
+    random = np.random.default_rng(seed)
+    kinds = [(ground, dark) for ground in ("carton", "cloth") for dark in (True, False)]
+    return [_typeset(ground, dark, random) for ground, dark in kinds]
+
+
+def glyph_cell(glyph: Glyph) -> tuple[int, int]:
+    """(width, height) of the box in which a size's characters stand, the widest one's."""
+    return glyph.size, round(1.1 * glyph.size)
+
+
+def drawn_glyph(character: str, size: int) -> Floats:
+    """The character alone in its box [height, width], 1 ink, 0 ground."""
+    picture = Image.new("L", glyph_cell(Glyph(character, size, 0, 0)), 0)
+    _draw_centred(ImageDraw.Draw(picture), Glyph(character, size, 0, 0), 255)
+    return np.asarray(picture, np.float32) / np.float32(255)
+
+
+def _typeset(ground: str, dark_ink: bool, random: np.random.Generator) -> Typeset:
+    ink, surface = (DARK, LIGHT) if dark_ink else (LIGHT, DARK)
+    pixels = np.full((SIDE, SIDE, 3), 255, np.uint8)
+    left, top, right, bottom = BOX
+    weave = _weave(bottom - top, right - left, random) if ground == "cloth" else 0.0
+    pixels[top:bottom, left:right] = (np.array(surface) + weave).clip(0, 255)
+    picture = Image.fromarray(pixels)
+    glyphs = _laid_out(random)
+    draw = ImageDraw.Draw(picture)
+    for glyph in glyphs:
+        _draw_centred(draw, glyph, ink)
+    name = f"{'dark' if dark_ink else 'light'} ink on {ground}"
+    return Typeset(name, np.asarray(picture), glyphs)
+
+
+def _laid_out(random: np.random.Generator) -> tuple[Glyph, ...]:
+    """Two lines of every size, largest first, each as wide as the product allows."""
+    glyphs, top = [], BOX[1] + 40
+    for size in reversed(SIZES):
+        count = min(MOST_IN_A_LINE, (BOX[2] - BOX[0] - 60) // size)
+        for _ in range(2):
+            for place in range(count):
+                character = ALPHABET[int(random.integers(len(ALPHABET)))]
+                glyphs.append(Glyph(character, size, BOX[0] + 30 + place * size, top))
+            top += round(1.5 * size)
+    return tuple(glyphs)
+
+
+def _weave(height: int, width: int, random: np.random.Generator) -> Doubles:
+    """[height, width, 1], threads of 6 px over and under each other, and folds."""
+    y, x = np.mgrid[:height, :width]
+    threads = np.sin(2 * np.pi * x / 6) * np.sin(2 * np.pi * y / 6)
+    folds = np.sin(x / 90 + np.sin(y / 130)) * np.cos(y / 170)
+    return np.asarray(8 * threads + 10 * folds + random.normal(0, 3, (height, width)))[..., None]
+
+
+def _draw_centred(draw: ImageDraw.ImageDraw, glyph: Glyph, ink: int | tuple[int, ...]) -> None:
+    width, height = glyph_cell(glyph)
+    centre = (glyph.left + width / 2, glyph.top + height / 2)
+    font = ImageFont.load_default(glyph.size)
+    draw.text(centre, glyph.character, ink, font, anchor="mm")
+
 
 REACH = 3
 """px by which a render may have moved a character."""

@@ -16,13 +16,13 @@ from PIL import Image
 
 from schemas.events import StyleDefinition
 from stylecore.arrays import Floats
-from stylecore.drawing import compose, draw, source_of, task_of
-from stylecore.engine import Engine
 from stylecore.errors import SettingsError
-from stylecore.evaluation.pictures import pictures_under, read
+from stylecore.evaluation.inputs import pictures_under, read
 from stylecore.gan.teachers import STYLES, paint, reference_palettes
 from stylecore.imaging.noise import noise_field
 from stylecore.imaging.photo import Photo, Pixels, to_floats, to_pixels, working_size
+from stylecore.rendering.draw import compose, draw, source_of, task_of
+from stylecore.rendering.engine import Engine
 
 Painter = Callable[[Sequence[Photo], str], list[Pixels]]
 

@@ -27,8 +27,8 @@ from PIL import Image, ImageOps
 
 from stylecore.arrays import Bytes, Floats
 from stylecore.errors import SettingsError
-from stylecore.evaluation.pictures import read
-from stylecore.gan.teachers import STYLES, Palette, paint, reference_palettes
+from stylecore.evaluation.inputs import read
+from stylecore.gan.teachers import STYLES, Gaussian, paint, reference_palettes
 from stylecore.gan.teachers.filters import blur, smoothstep, unit_noise
 from stylecore.imaging.file_kinds import PICTURE_SUFFIXES
 from stylecore.imaging.foreground import has_plain_ground, product_mask
@@ -96,7 +96,7 @@ def _ground(shape: tuple[int, ...], seed: int) -> Floats:
     return np.broadcast_to(column[:, None, None], shape).astype(np.float32)
 
 
-def make_pair(path: Path, index: int, palettes: Mapping[str, Palette]) -> dict[str, Bytes]:
+def make_pair(path: Path, index: int, palettes: Mapping[str, Gaussian]) -> dict[str, Bytes]:
     """Photo and paintings as uint8 [H,W,3] by name; the noise field's seed is the index."""
     photo = load(path)
     if index % WHITE_EVERY == 0:
@@ -111,7 +111,7 @@ def _bytes(picture: Floats) -> Bytes:
     return np.rint(np.clip(picture, 0, 1) * 255).astype(np.uint8)
 
 
-def write_pair(job: tuple[int, Path], output: Path, palettes: Mapping[str, Palette]) -> bool:
+def write_pair(job: tuple[int, Path], output: Path, palettes: Mapping[str, Gaussian]) -> bool:
     """Write one pair under its index unless it is there; whether it was written."""
     index, path = job
     target = output / f"{index:05d}.npz"

@@ -1,4 +1,12 @@
-"""A poster: the places laid out, the picture, the text and the logo drawn into them.
+"""A panel's colour where no brand names one: the product's own hue, deep enough for white text.
+
+A light vivid colour, such as yellow, stays as it is and bears near-black: darkened it turns muddy.
+
+What a poster shows: the render, where its product is, and on what ground it stands.
+
+The picture on the canvas: the product as large as its place allows, its ground going on.
+
+A poster: the places laid out, the picture, the text and the logo drawn into them.
 
 The canvas is one flat colour, the panel: the brand's first, or a deep one of the product's hue. The
 picture fills its own part of it. Text stands on the panel only, so it is never over the product,
@@ -14,15 +22,205 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image, ImageDraw
 
-from stylecore.imaging.photo import Pixels
-from stylecore.poster.boxes import Box
-from stylecore.poster.contrast import Colour, readable_ink, worst_contrast
+from stylecore.arrays import Bools, Bytes, Doubles, Floats
+from stylecore.imaging.color import from_oklab, in_gamut, to_oklab
+from stylecore.imaging.foreground import has_plain_ground, product_mask
+from stylecore.imaging.palette import dominant_colours
+from stylecore.imaging.photo import Pixels, to_floats, to_pixels
+from stylecore.poster.canvas import (
+    INKS,
+    Box,
+    Colour,
+    cleaned,
+    contrast,
+    readable_ink,
+    worst_contrast,
+)
 from stylecore.poster.layout import Layout, layout_of
 from stylecore.poster.logo import Logo, place_logo
-from stylecore.poster.picture import place_picture
-from stylecore.poster.setting import Setting, largest_setting
-from stylecore.poster.subject import Subject
-from stylecore.poster.typeface import cleaned
+from stylecore.poster.text import Setting, largest_setting
+
+WANTED = 5.0
+"""Contrast with white, so that off-white grounds can be its ink, too."""
+_LIGHT = 0.76
+"""OKLab lightness from which on a vivid colour stays light."""
+_GREY, _CHARCOAL = 0.035, 0.24
+"""Chroma below which a product has no hue, and the lightness of the panel that it gets."""
+_STEP = 0.01
+
+
+def accent_of(pixels: Pixels) -> Colour:
+    """A strong colour of the product's pixels [N, 3], N at least 1."""
+    colours = dominant_colours(to_oklab(to_floats(pixels)))
+    chroma = np.hypot(colours[:, 1], colours[:, 2])
+    lab = colours[int(chroma.argmax())].copy()
+    if chroma.max() < _GREY:
+        lab[0] = _CHARCOAL
+    elif lab[0] >= _LIGHT and contrast(_shown(lab), INKS[1]) >= WANTED:
+        return _shown(lab)
+    while contrast(_shown(lab), INKS[0]) < WANTED:
+        lab[0] -= _STEP
+    return _shown(lab)
+
+
+def _shown(lab: Floats) -> Colour:
+    red, green, blue = to_pixels(from_oklab(in_gamut(lab[None, :])))[0]
+    return int(red), int(green), int(blue)
+
+
+MASK_SIDE = 384
+"""Longest side at which the product is looked for, px."""
+GROUND_SHARE, BORDER_SHARE = 0.7, 0.9
+"""Ground, or a picture's border, is even where such a share is within _CALM levels of its median:
+shadows lie on grounds, and a border goes on over the canvas."""
+_CALM = 14
+_BORDER = 0.03
+"""Width of a picture's border, of its shorter side."""
+_ON_EDGE = 0.012
+"""Of a side: a product so near to the frame is taken to be cut by it."""
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A picture [H, W, 3] and what is known of it."""
+
+    pixels: Pixels
+    product: Box
+    """In the picture; all of it where the product does not stand free on even ground."""
+    ground: Colour | None
+    """The even colour around the product, None where there is none."""
+    accent: Colour
+    """A strong colour of the product's own hue, on which white or near-black text can be read."""
+
+
+def subject_of(picture: Pixels, photo: Pixels) -> Subject:
+    """The subject in a render, found by the photo that it was drawn from; any two sizes."""
+    height, width = picture.shape[:2]
+    whole = Box(0, 0, width, height)
+    mask = product_mask(to_floats(_small(photo)))
+    size = (mask.shape[1], mask.shape[0])
+    small = np.asarray(Image.fromarray(picture).resize(size, Image.Resampling.BOX))
+    accent = accent_of(small[mask > 0.9] if (mask > 0.9).any() else small.reshape(-1, 3))
+    box = _box_of(mask, width, height)
+    if has_plain_ground(mask) and not _is_cut(box, whole):
+        ground = _even_ground(small[mask == 0], GROUND_SHARE)
+        return Subject(picture, whole if ground is None else box, ground, accent)
+    return Subject(picture, whole, _even_ground(small[_border(mask.shape)], BORDER_SHARE), accent)
+
+
+def _small(photo: Pixels) -> Pixels:
+    small = Image.fromarray(photo)
+    small.thumbnail((MASK_SIDE, MASK_SIDE), Image.Resampling.BOX)
+    return np.asarray(small)
+
+
+def _box_of(mask: Floats, width: int, height: int) -> Box:
+    """The product's box in a picture of that size, a pixel of the mask wider at each side."""
+    rows, columns = np.nonzero((mask > 0).any(axis=1))[0], np.nonzero((mask > 0).any(axis=0))[0]
+    across, down = width / mask.shape[1], height / mask.shape[0]
+    return Box(
+        max(0, int((columns[0] - 1) * across)),
+        max(0, int((rows[0] - 1) * down)),
+        min(width, int(np.ceil((columns[-1] + 2) * across))),
+        min(height, int(np.ceil((rows[-1] + 2) * down))),
+    )
+
+
+def _is_cut(box: Box, whole: Box) -> bool:
+    near = round(_ON_EDGE * min(whole.width, whole.height))
+    return not whole.inset(near).contains(box)
+
+
+def _border(shape: tuple[int, ...]) -> Bools:
+    width = max(1, round(_BORDER * min(shape)))
+    border = np.ones(shape, bool)
+    border[width:-width, width:-width] = False
+    return border
+
+
+def _even_ground(pixels: Pixels, share: float) -> Colour | None:
+    median = np.median(pixels, axis=0)
+    apart = np.abs(pixels - median).max(axis=1)
+    if (apart <= _CALM).mean() < share:
+        return None
+    red, green, blue = (int(value + 0.5) for value in median)
+    return red, green, blue
+
+
+MOST_ENLARGED = 3.0
+"""Strokes that are larger look coarse."""
+_CROPPED = 0.08
+"""Of a side: so much of a picture without even ground may be left out to fill its place."""
+_FEATHER = 0.12
+"""Of the picture's side: over which its own edge fades into the ground at most."""
+
+
+def place_picture(canvas: Image.Image, subject: Subject, layout: Layout) -> Box:
+    """Draw the picture into its place; where the product's box has come to lie."""
+    if subject.ground is not None:
+        return _on_ground(canvas, subject, layout)
+    return _whole(canvas, subject, layout)
+
+
+def _on_ground(canvas: Image.Image, subject: Subject, layout: Layout) -> Box:
+    place, focus, product = layout.picture, layout.focus, subject.product
+    scale = min(focus.width / product.width, focus.height / product.height, MOST_ENLARGED)
+    height, width = (max(1, int(side * scale)) for side in subject.pixels.shape[:2])
+    across, down = width / subject.pixels.shape[1], height / subject.pixels.shape[0]
+    left = round((focus.left + focus.right - (product.left + product.right) * across) / 2)
+    top = round((focus.top + focus.bottom - (product.top + product.bottom) * down) / 2)
+    picture = Image.fromarray(subject.pixels).resize((width, height), Image.Resampling.LANCZOS)
+    fade = Image.fromarray(_fade(width, height, across, down, subject))
+    area = Image.new("RGB", (place.width, place.height), subject.ground)
+    area.paste(picture, (left - place.left, top - place.top), fade)
+    canvas.paste(area, (place.left, place.top))
+    return Box(
+        left + int(product.left * across),
+        top + int(product.top * down),
+        left + int(np.ceil(product.right * across)),
+        top + int(np.ceil(product.bottom * down)),
+    )
+
+
+def _fade(width: int, height: int, across: float, down: float, subject: Subject) -> Bytes:
+    """255 over the product, falling smoothly to 0 at the picture's edge."""
+    product = subject.product
+    x = _ramp(width, product.left * across, width - product.right * across)
+    y = _ramp(height, product.top * down, height - product.bottom * down)
+    return (255 * x[None, :] * y[:, None] + 0.5).astype(np.uint8)
+
+
+def _ramp(length: int, before: float, after: float) -> Doubles:
+    places = np.arange(length) + 0.5
+    start = places / max(1.0, min(before, _FEATHER * length))
+    end = (length - places) / max(1.0, min(after, _FEATHER * length))
+    share = np.minimum(np.minimum(start, end), 1.0)
+    return np.asarray(share**2 * (3 - 2 * share))
+
+
+def _whole(canvas: Image.Image, subject: Subject, layout: Layout) -> Box:
+    """From edge to edge where hardly anything is lost, else whole, as a card on the panel."""
+    place = layout.picture
+    height, width = subject.pixels.shape[:2]
+    picture = Image.fromarray(subject.pixels)
+    cover = max(place.width / width, place.height / height)
+    kept = min(place.width / (width * cover), place.height / (height * cover))
+    if kept >= 1 - _CROPPED:
+        box = place
+        half = place.width / cover / 2, place.height / cover / 2
+        source = (width / 2 - half[0], height / 2 - half[1])
+        crop = (*source, width / 2 + half[0], height / 2 + half[1])
+        size = (place.width, place.height)
+        canvas.paste(picture.resize(size, Image.Resampling.LANCZOS, crop), (box.left, box.top))
+        return box
+    card = place.inset(layout.margin)
+    scale = min(card.width / width, card.height / height)
+    size = (int(width * scale), int(height * scale))
+    left = card.left + (card.width - size[0]) // 2
+    top = card.top + (card.height - size[1]) // 2
+    canvas.paste(picture.resize(size, Image.Resampling.LANCZOS), (left, top))
+    return Box(left, top, left + size[0], top + size[1])
+
 
 MEDIA_TYPE = "image/png"
 """Without loss: a brand's colours and logo arrive as they are."""

@@ -10,8 +10,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from stylecore.poster.boxes import Box
-from stylecore.poster.typeface import Unsettable
+from stylecore.poster.canvas import Box, Unsettable
 
 SIDES = (200, 4096)
 """Least and most of a canvas's side, px."""

@@ -12,9 +12,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from stylecore.imaging.photo import NotAPhoto, read_picture
-from stylecore.poster.boxes import Box
-from stylecore.poster.contrast import INKS, Colour, contrast
-from stylecore.poster.typeface import Unsettable
+from stylecore.poster.canvas import INKS, Box, Colour, Unsettable, contrast
 
 FORMATS = ("PNG", "WEBP", "JPEG")
 MAX_PIXELS = 4_000_000

@@ -11,11 +11,18 @@ from schemas.catalog import ORIGINAL
 from schemas.events import PosterRendered, PosterRequest
 from stylecore.errors import Permanent
 from stylecore.imaging.photo import Photo, Pixels
-from stylecore.poster.compose import MEDIA_TYPE, Brand, Words, compose_poster, encode_poster
-from stylecore.poster.contrast import colour_of
+from stylecore.poster.canvas import colour_of
+from stylecore.poster.compose import (
+    MEDIA_TYPE,
+    Brand,
+    Subject,
+    Words,
+    compose_poster,
+    encode_poster,
+    subject_of,
+)
 from stylecore.poster.layout import parse_size
 from stylecore.poster.logo import Logo
-from stylecore.poster.subject import Subject, subject_of
 from stylecore.storage.prune import POSTERS
 from stylecore.storage.store import Store
 

@@ -1,7 +1,8 @@
 """Factors of shoppers and things from clicks: implicit's ALS with the product's confidences.
 
 c = 1 + clicks and p = 1 where something was clicked (Hu, Koren, Volinsky 2008), regularized as
-`stylecore.fit` does. Each fit starts from the last one; who clicked nothing has the zero vector.
+`stylecore.recommender.als` does. Each fit starts from the last one; who clicked nothing has the
+zero vector.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ from __future__ import annotations
 import numpy as np
 
 from stylecore.arrays import Doubles
-from stylecore.style_choice import ChoiceRules, style_priors
+from stylecore.recommender.style_policy import ChoiceRules, style_priors
 from stylecore.style_trial.learner import Impressions, softmax_with_floor
 
 

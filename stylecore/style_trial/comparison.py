@@ -15,8 +15,8 @@ from msgspec import Struct
 from scipy.special import stdtrit  # scipy.stats takes seconds to import
 
 from stylecore.arrays import Doubles
-from stylecore.preferences import Rules
-from stylecore.style_choice import ChoiceRules
+from stylecore.recommender.rules import Rules
+from stylecore.recommender.style_policy import ChoiceRules
 from stylecore.style_trial.click_posterior import ClickPosterior
 from stylecore.style_trial.counts import Counts
 from stylecore.style_trial.joint_als import JointALS

@@ -10,10 +10,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from stylecore.affinity import log_odds
 from stylecore.arrays import Doubles
-from stylecore.preferences import Rules, style_evidence
-from stylecore.style_choice import ChoiceRules, propensities, style_priors
+from stylecore.recommender.rules import Rules
+from stylecore.recommender.state import style_evidence
+from stylecore.recommender.style_policy import ChoiceRules, log_odds, propensities, style_priors
 from stylecore.style_trial.learner import FLOOR, Impressions
 
 
@@ -31,7 +31,7 @@ class Counts:
         self._due = np.ones(shoppers, dtype=np.bool_)
 
     def probabilities(self) -> Doubles:
-        """As `stylecore.recommend` draws with, every picture there; anew for those who acted."""
+        """As recommend() draws with, every picture there; anew for those who acted."""
         affinities = log_odds(self._seen, self._acted, self._first, self._rules)[self._due]
         priors = style_priors(self._category_style.astype(np.float32), self._choice_rules)[:-1]
         shape = (len(affinities), *priors.shape)

@@ -11,8 +11,9 @@ from dataclasses import replace
 import numpy as np
 
 from stylecore.arrays import Doubles
-from stylecore.preferences import Rules, style_evidence
-from stylecore.style_choice import ChoiceRules, propensities, style_priors
+from stylecore.recommender.rules import Rules
+from stylecore.recommender.state import style_evidence
+from stylecore.recommender.style_policy import ChoiceRules, propensities, style_priors
 from stylecore.style_trial.learner import FLOOR, Impressions
 
 
@@ -33,7 +34,7 @@ class LogOdds:
         self._category_style = np.zeros((categories, styles))
 
     def probabilities(self) -> Doubles:
-        """As `stylecore.recommend` draws with, every picture there."""
+        """As `stylecore.recommender.recommend` draws with, every picture there."""
         affinities = self._evidence.sum(axis=1)
         priors = style_priors(self._category_style.astype(np.float32), self._choice_rules)[:-1]
         shape = (len(affinities), *priors.shape)

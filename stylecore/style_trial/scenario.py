@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from stylecore.arrays import Bools, Doubles, Ints
-from stylecore.simulate import INTEREST, click_chance, shopper
+from stylecore.recommender.simulator import INTEREST, click_chance, shopper
 
 SHOPPERS, PRODUCTS, CATEGORIES, STYLES = 100, 60, 6, 10
 

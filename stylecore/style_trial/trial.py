@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from stylecore.arrays import Bools, Doubles, Ints
-from stylecore.simulate import EXAMINED
-from stylecore.style_choice import draw
+from stylecore.recommender.simulator import EXAMINED
+from stylecore.recommender.style_policy import draw
 from stylecore.style_trial.learner import Impressions, Learner
 from stylecore.style_trial.scenario import Scenario
 

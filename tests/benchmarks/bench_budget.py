@@ -13,9 +13,7 @@ from pathlib import Path
 sys.path[:0] = [str(Path(__file__).parents[2])]
 
 import numpy as np  # noqa: E402
-
-from stylecore.budget_scene import Shop, scene_of  # noqa: E402
-from stylecore.budget_trial import ORDERS, clicks  # noqa: E402
+from render_queue_trial import ORDERS, Shop, clicks, scene_of  # noqa: E402  # noqa: E402
 
 BASELINE = "first come"
 

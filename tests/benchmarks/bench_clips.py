@@ -16,15 +16,15 @@ from stylecore.arrays import Floats
 sys.path[:0] = [str(Path(__file__).parents[2])]
 
 import numpy as np  # noqa: E402
+from flicker import flicker  # noqa: E402
 
 from schemas.events import StyleDefinition  # noqa: E402
-from stylecore.clips.drawing import draw_clip  # noqa: E402
-from stylecore.clips.flicker import flicker  # noqa: E402
-from stylecore.drawing import Source, Task, task_of  # noqa: E402
-from stylecore.engine import Engine  # noqa: E402
 from stylecore.imaging.foreground import product_mask  # noqa: E402
 from stylecore.imaging.photo import Photo, decode, to_floats, to_pixels  # noqa: E402
 from stylecore.models import GENERATOR  # noqa: E402
+from stylecore.rendering.draw import Source, Task, task_of  # noqa: E402
+from stylecore.rendering.engine import Engine  # noqa: E402
+from stylecore.video.stabilize import draw_clip  # noqa: E402
 from workers.demo.products import sample_products  # noqa: E402
 
 FRAMES, SPEED = 12, 4

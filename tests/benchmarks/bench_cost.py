@@ -28,11 +28,10 @@ from schemas.batch import decode_all
 from schemas.codec import decode, encode
 from schemas.events import Feedback, UserState
 from schemas.topics import FEEDBACK, RECOMMENDATIONS, USER_STATES
-from stylecore.apply_all import apply_all
-from stylecore.assortment import arrange
-from stylecore.list_encoder import ListEncoder
-from stylecore.preferences import empty
-from stylecore.recommend import rank
+from stylecore.recommender.encode import ListEncoder
+from stylecore.recommender.recommend import rank
+from stylecore.recommender.snapshot import arrange
+from stylecore.recommender.state import apply_all, empty
 from workers.broker import local_broker
 from workers.clients import group_consumer, transactional_producer
 from workers.garbage import collect_seldom, settled

@@ -12,9 +12,9 @@ from pathlib import Path
 
 sys.path[:0] = [str(Path(__file__).parents[2])]
 
-from stylecore.engine import Engine  # noqa: E402
-from stylecore.evaluation.timing import Times, measure_times  # noqa: E402
+from stylecore.evaluation.latency import Times, measure_times  # noqa: E402
 from stylecore.models import GENERATOR  # noqa: E402
+from stylecore.rendering.engine import Engine  # noqa: E402
 
 ROUNDS, GOAL = 15, 0.30
 THREADS = (1, 2)

@@ -31,12 +31,16 @@ import worlds  # noqa: E402
 from numpy.typing import NDArray  # noqa: E402
 from rows import Row, row  # noqa: E402
 
-from stylecore.catalogue import Catalogue  # noqa: E402
-from stylecore.fit import FitSettings, fit  # noqa: E402
-from stylecore.foldin import Histories, fold_in, whitening  # noqa: E402
-from stylecore.item_foldin import fold_in_items  # noqa: E402
-from stylecore.newcomers import looks_of, starts  # noqa: E402
-from stylecore.preferences import Rules  # noqa: E402
+from stylecore.recommender.als import FitSettings, fit  # noqa: E402
+from stylecore.recommender.catalog import Catalogue  # noqa: E402
+from stylecore.recommender.cold_start import looks_of, starts  # noqa: E402
+from stylecore.recommender.foldin import (  # noqa: E402
+    Histories,
+    fold_in,
+    fold_in_items,
+    whitening,
+)
+from stylecore.recommender.rules import Rules  # noqa: E402
 from stylecore.storage.render_cache import Embedding  # noqa: E402
 
 Doubles = NDArray[np.float64]
@@ -69,8 +73,8 @@ def of_photos(folder: Path, random: np.random.Generator) -> World:
     """Hidden vectors are categories and colours of photos, turned by chance to eight dimensions."""
     from PIL import Image
 
-    from stylecore.features import FeatureNet, squash
     from stylecore.models import FEATURES
+    from stylecore.rendering.features import FeatureNet, squash
 
     net = FeatureNet(FEATURES)
     folders = sorted(path for path in folder.iterdir() if path.is_dir())

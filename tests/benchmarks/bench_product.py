@@ -22,8 +22,8 @@ from rows import Row, row
 
 from schemas.events import Product
 from schemas.topics import PRODUCTS, REJECTED, STYLIZED
-from stylecore.engine import Engine
 from stylecore.models import GENERATOR
+from stylecore.rendering.engine import Engine
 from workers.broker import local_broker
 from workers.demo.fleet import fleet
 from workers.demo.products import sample_products

@@ -23,12 +23,14 @@ import worlds  # noqa: E402
 from implicit.cpu.als import AlternatingLeastSquares  # noqa: E402
 from scipy.sparse import csr_matrix  # noqa: E402
 
-from stylecore.assortment import arrange  # noqa: E402
-from stylecore.foldin import Histories, fold_in, whitening  # noqa: E402
-from stylecore.preferences import Rules, apply  # noqa: E402
-from stylecore.rank import prepared, top_k  # noqa: E402
-from stylecore.recommend import recommend  # noqa: E402
-from stylecore.style_choice import ChoiceRules  # noqa: E402
+from stylecore.recommender.foldin import Histories, fold_in, whitening  # noqa: E402
+from stylecore.recommender.recommend import recommend  # noqa: E402
+from stylecore.recommender.rules import Rules  # noqa: E402
+from stylecore.recommender.snapshot import arrange  # noqa: E402
+from stylecore.recommender.state import apply  # noqa: E402
+from stylecore.recommender.style_policy import ChoiceRules  # noqa: E402
+from stylecore.recommender.top_k import top_k  # noqa: E402
+from stylecore.recommender.top_k_int8 import prepared  # noqa: E402
 
 PRODUCTS, FACTORS = 5000, 64
 COMMAND = "python tests/benchmarks/bench_recommender.py"

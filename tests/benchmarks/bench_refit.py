@@ -43,10 +43,9 @@ from rows import Row, row  # noqa: E402
 
 from schemas.codec import decode, encode  # noqa: E402
 from schemas.events import Interaction, SeenEvent, UserState  # noqa: E402
-from stylecore.fit import FitSettings  # noqa: E402
-from stylecore.held_out import hold_out  # noqa: E402
-from stylecore.preferences import Rules  # noqa: E402
-from stylecore.refit import refit  # noqa: E402
+from stylecore.recommender.als import FitSettings  # noqa: E402
+from stylecore.recommender.refit import hold_out, refit  # noqa: E402
+from stylecore.recommender.rules import Rules  # noqa: E402
 
 TASTES = 64
 GOAL_SECONDS = 60

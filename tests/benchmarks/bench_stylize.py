@@ -19,14 +19,14 @@ sys.path[:0] = [str(Path(__file__).parents[2])]
 import numpy as np  # noqa: E402
 
 from schemas.events import Product, StyleDefinition, StyleRequest, StylizeJob  # noqa: E402
-from stylecore.bounds import Bounds  # noqa: E402
-from stylecore.drawing import batches_by_shape, source_of, task_of  # noqa: E402
-from stylecore.engine import Engine  # noqa: E402
-from stylecore.gate import load_examiner  # noqa: E402
 from stylecore.imaging.photo import Photo, decode  # noqa: E402
 from stylecore.models import FEATURES, GENERATOR  # noqa: E402
+from stylecore.rendering.draw import batches_by_shape, source_of, task_of  # noqa: E402
+from stylecore.rendering.engine import Engine  # noqa: E402
+from stylecore.rendering.gate import load_examiner  # noqa: E402
+from stylecore.rendering.manifest import Bounds  # noqa: E402
+from stylecore.rendering.stylize import Studio, stylize  # noqa: E402
 from stylecore.storage.store import Store  # noqa: E402
-from stylecore.stylize import Studio, stylize  # noqa: E402
 from workers.demo.products import sample_products  # noqa: E402
 
 PHOTOS, BATCH = 8, 8

@@ -23,7 +23,7 @@ import worlds  # noqa: E402
 
 from schemas.catalog import ORIGINAL  # noqa: E402
 from schemas.topics import PREFERENCE_MODELS, PRODUCTS, RECOMMENDATIONS, STYLIZED  # noqa: E402
-from stylecore.simulate import hit_rates, shopper  # noqa: E402
+from stylecore.recommender.simulator import hit_rates, shopper  # noqa: E402
 from workers.broker import local_broker  # noqa: E402
 from workers.demo.fleet import fleet  # noqa: E402
 from workers.demo.shopping import Shopping, Visit  # noqa: E402

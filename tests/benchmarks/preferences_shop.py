@@ -30,11 +30,12 @@ from schemas.topics import (  # noqa: E402
     STYLIZED,
     USER_STATES,
 )
-from stylecore import artifact  # noqa: E402
-from stylecore.factors import Factors  # noqa: E402
-from stylecore.preferences import Rules, counts_of  # noqa: E402
+from stylecore.recommender import factors as artifact  # noqa: E402
+from stylecore.recommender.factors import Factors  # noqa: E402
+from stylecore.recommender.rules import Rules  # noqa: E402
+from stylecore.recommender.state import counts_of  # noqa: E402
+from stylecore.recommender.style_policy import POLICY  # noqa: E402
 from stylecore.storage.store import Store  # noqa: E402
-from stylecore.style_choice import POLICY  # noqa: E402
 from workers.publisher import Publisher  # noqa: E402
 from workers.records import Output  # noqa: E402
 from workers.settings import Settings, load_settings  # noqa: E402

@@ -9,7 +9,8 @@ from msgspec import Struct
 
 from schemas.codec import InvalidEvent, decode, encode
 from schemas.events import Feedback, UserState
-from stylecore.preferences import Rules, apply, empty
+from stylecore.recommender.rules import Rules
+from stylecore.recommender.state import apply, empty
 from workers.records import Record
 
 Place = tuple[int, int]

@@ -23,7 +23,7 @@ def watch(worker: str) -> None:
     loop.Session._handle = watched_handle(points, loop.Session._handle)  # type: ignore[method-assign]
     clients.Producer = watched_producer(points)  # type: ignore[misc]
     if worker == "stylize":
-        from stylecore import stylize
+        from stylecore.rendering import stylize
 
         stylize.read_sidecar, stylize.write_sidecar = watched_sidecars(points)
     if worker == "preferences":

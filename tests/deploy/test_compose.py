@@ -14,8 +14,8 @@ from integration.shop import latest, read_all
 from schemas.codec import decode
 from schemas.events import Recommendations, StylizedImage
 from schemas.topics import RECOMMENDATIONS, REJECTED, STYLIZED
-from stylecore.manifest import load_manifest
 from stylecore.models import GENERATOR
+from stylecore.rendering.manifest import load_manifest
 from workers.ports import free_port
 from workers.settings import load_settings
 

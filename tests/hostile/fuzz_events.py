@@ -19,8 +19,8 @@ from schemas.codec import InvalidEvent, decode, encode
 from schemas.events import Feedback, StylizeJob
 from schemas.topics import DEMAND, PRODUCTS, STYLES, Topic
 from schemas.types import ID_PATTERN
-from stylecore.manifest import load_manifest
-from stylecore.preferences import apply, empty
+from stylecore.recommender.state import apply, empty
+from stylecore.rendering.manifest import load_manifest
 from workers.dead_letter import PREFIX, dead_letter, is_letter
 from workers.decode import decode_records
 from workers.forget import wanted_forgotten

@@ -10,14 +10,14 @@ import pytest
 from hostile.test_worker_pictures import job
 
 from schemas.events import StylizedImage
-from stylecore.bounds import Bounds
-from stylecore.engine import Engine
 from stylecore.errors import Transient
-from stylecore.gate import load_examiner
 from stylecore.imaging.photo import decode
 from stylecore.models import FEATURES, GENERATOR
+from stylecore.rendering.engine import Engine
+from stylecore.rendering.gate import load_examiner
+from stylecore.rendering.manifest import Bounds
+from stylecore.rendering.stylize import Studio
 from stylecore.storage.store import Store
-from stylecore.stylize import Studio
 from workers.demo.products import sample_products
 from workers.stylize import stylize_in_memory
 
@@ -28,7 +28,7 @@ ANYTHING = Bounds(identity=-2, structure=-1, style=0, background=1000)
 SHORT = """
 import resource
 import numpy as np
-from stylecore.engine import Engine
+from stylecore.rendering.engine import Engine
 from stylecore.models import GENERATOR
 
 engine = Engine(GENERATOR, provider="cpu", threads=1)

@@ -22,7 +22,7 @@ from schemas.events import (
     StylizeJob,
 )
 from schemas.topics import PREFERENCE_MODELS, PRODUCTS, Topic, dead_letter_topic
-from stylecore import artifact
+from stylecore.recommender import factors as artifact
 from stylecore.storage.store import Store
 from workers.demo.fleet import Fleet, fleet
 from workers.demo.products import sample_products

@@ -15,10 +15,10 @@ from integration.shop import announce_factors, click, latest, read_all, shop_fle
 from schemas.codec import decode
 from schemas.events import Recommendations, Style, UserState
 from schemas.topics import FEEDBACK, PRODUCTS, RECOMMENDATIONS, STYLES, STYLIZED, USER_STATES
-from stylecore.assortment import arrange
-from stylecore.preferences import empty
-from stylecore.recommend import EVERYONE, recommend
-from stylecore.style_choice import POLICY
+from stylecore.recommender.recommend import EVERYONE, recommend
+from stylecore.recommender.snapshot import arrange
+from stylecore.recommender.state import empty
+from stylecore.recommender.style_policy import POLICY
 from workers.preferences import rules_of
 from workers.publisher import Publisher
 from workers.settings import Settings

@@ -32,7 +32,7 @@ from schemas.topics import (
     USER_STATES,
     dead_letter_topic,
 )
-from stylecore.preferences import apply, empty
+from stylecore.recommender.state import apply, empty
 from workers.clients import table_consumer, transactional_producer
 from workers.dead_letter import PREFIX
 from workers.lag import collect_lag

@@ -16,8 +16,8 @@ from planner_driver import OWN_STYLES, product, styles_of
 
 from schemas.events import Campaign, Style, StyleDemand
 from schemas.topics import DEMAND, PRODUCTS, STYLES, STYLIZED
-from stylecore.artifact import versioned
-from stylecore.popularity import Priors
+from stylecore.recommender.factors import versioned
+from stylecore.recommender.popularity import Priors
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
 

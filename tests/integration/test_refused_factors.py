@@ -13,7 +13,7 @@ from integration.shop import click, latest, publish_products, read_all, shop_fle
 from schemas.codec import decode
 from schemas.events import ModelAnnouncement, Recommendations
 from schemas.topics import FEEDBACK, PREFERENCE_MODELS, RECOMMENDATIONS
-from stylecore import artifact
+from stylecore.recommender import factors as artifact
 from stylecore.storage.store import Store
 from workers.publisher import Publisher
 

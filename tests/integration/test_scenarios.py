@@ -12,7 +12,7 @@ from PIL import Image, ImageColor
 from schemas.codec import decode
 from schemas.events import ORIGINAL, StylizedImage
 from schemas.topics import RECOMMENDATIONS, STYLIZED
-from stylecore.simulate import shopper
+from stylecore.recommender.simulator import shopper
 from workers.demo import scenes
 from workers.demo.gallery import Gallery
 from workers.demo.products import sample_products

@@ -15,8 +15,9 @@ from integration.shop import announce_factors, click, latest, read_all, shop_fle
 from schemas.codec import decode
 from schemas.events import Recommendations
 from schemas.topics import FEEDBACK, PRODUCTS, RECOMMENDATIONS, STYLIZED, USER_STATES
-from stylecore.preferences import Rules, apply, empty
-from stylecore.recommend import EVERYONE
+from stylecore.recommender.recommend import EVERYONE
+from stylecore.recommender.rules import Rules
+from stylecore.recommender.state import apply, empty
 from workers.preferences import PreferencesHandler
 from workers.publisher import Publisher
 from workers.settings import Settings

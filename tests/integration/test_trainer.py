@@ -12,10 +12,11 @@ from integration.shop import read_all
 from schemas.codec import decode
 from schemas.events import ModelAnnouncement, UserState
 from schemas.topics import PREFERENCE_MODELS, PRODUCTS, USER_STATES
-from stylecore import artifact
-from stylecore.fit import FitSettings
-from stylecore.preferences import Rules, apply, empty
-from stylecore.refit import refit
+from stylecore.recommender import factors as artifact
+from stylecore.recommender.als import FitSettings
+from stylecore.recommender.refit import refit
+from stylecore.recommender.rules import Rules
+from stylecore.recommender.state import apply, empty
 from stylecore.storage.store import Store
 from workers.factor_versions import announce as use
 from workers.factor_versions import factor_versions, latest_version, version_in_use

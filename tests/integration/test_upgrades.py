@@ -35,8 +35,8 @@ from schemas.topics import (
     USER_STATES,
     dead_letter_topic,
 )
-from stylecore import artifact
 from stylecore.models import GENERATOR
+from stylecore.recommender import factors as artifact
 from stylecore.storage.prune import FACTORS
 from stylecore.storage.store import Store
 from workers.admin import admin_client

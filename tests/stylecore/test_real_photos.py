@@ -8,13 +8,12 @@ import numpy as np
 import pytest
 
 from schemas.events import StyleDefinition
-from stylecore.bounds import Bounds
-from stylecore.drawing import compose, draw, source_of, task_of
-from stylecore.engine import Engine
-from stylecore.gate import load_examiner, verdict
 from stylecore.imaging.photo import decode, to_floats
-from stylecore.manifest import load_manifest
 from stylecore.models import FEATURES, GENERATOR
+from stylecore.rendering.draw import compose, draw, source_of, task_of
+from stylecore.rendering.engine import Engine
+from stylecore.rendering.gate import load_examiner, verdict
+from stylecore.rendering.manifest import Bounds, load_manifest
 
 DATA = os.environ.get("STYLECAST_DATA")
 

@@ -10,7 +10,7 @@ from web.shop import NOW
 from schemas.codec import encode
 from schemas.events import Style, StyleDemand
 from schemas.topics import DEMAND, FEEDBACK, RECOMMENDATIONS
-from stylecore.recommend import EVERYONE
+from stylecore.recommender.recommend import EVERYONE
 from workers.records import Record
 from workers.web.journal import NO_STYLE, STRANGE_KEPT, Journal
 from workers.web.lists import Lists, ShownItem, ShownList, ShownReason

@@ -8,7 +8,7 @@ from PIL import Image
 
 from schemas.events import Product, RejectedImage, RejectionReason
 from stylecore.errors import Permanent
-from stylecore.simulate import Shopper
+from stylecore.recommender.simulator import Shopper
 from workers.demo.products import folder_products, sample_products
 from workers.demo.report import write_report
 from workers.demo.shopping import Visit

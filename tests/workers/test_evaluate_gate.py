@@ -6,10 +6,9 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
-from stylecore.bounds import FIGURES
 from stylecore.errors import SettingsError
-from stylecore.manifest import load_manifest
 from stylecore.models import GENERATOR
+from stylecore.rendering.manifest import FIGURES, load_manifest
 from workers.commands.evaluate import app
 from workers.demo.products import sample_products
 

@@ -10,7 +10,7 @@ from PIL import Image, ImageDraw
 from typer.testing import CliRunner
 
 from stylecore.errors import Permanent, SettingsError
-from stylecore.styles import UnknownStyle
+from stylecore.rendering.style import UnknownStyle
 from workers.commands.evaluate import app
 
 STYLES = ["ink-line", "neon"]

@@ -10,7 +10,7 @@ import worlds
 from msgspec.structs import replace
 
 from schemas.events import ModelAnnouncement
-from stylecore import artifact
+from stylecore.recommender import factors as artifact
 from stylecore.storage.render_cache import write_embedding
 from stylecore.storage.store import Store
 from workers.embeddings import embedding_reader

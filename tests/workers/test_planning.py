@@ -13,8 +13,7 @@ import pytest
 from schemas.codec import decode, encode
 from schemas.events import Campaign, Product, Style, StyleDemand, StylizeJob
 from schemas.topics import JOBS, PRODUCTS, STYLIZED
-from stylecore.liking import NO_PRIORS, Liking
-from stylecore.plan import UnknownStyle, generator_styles
+from stylecore.recommender.render_plan import NO_PRIORS, Liking, UnknownStyle, generator_styles
 from stylecore.times import TimeOutOfRange
 from workers.planner.planning import TOGETHER, Planning
 from workers.planner.shop import Shop

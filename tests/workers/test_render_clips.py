@@ -8,8 +8,8 @@ from fractions import Fraction
 import numpy as np
 from PIL import Image
 
-from stylecore.clips.files import ClipFile, open_clip
-from stylecore.clips.frames import Bounds, Clip
+from stylecore.video.read import Bounds, Clip
+from stylecore.video.write import ClipFile, open_clip
 from workers.demo.products import sample_products
 
 BOUNDS = Bounds(10**7, 600)

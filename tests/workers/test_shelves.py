@@ -8,11 +8,10 @@ import worlds
 from worlds import NOW
 
 from schemas.events import ModelAnnouncement
-from stylecore.catalogue import Catalogue
-from stylecore.popularity import Popularity
-from stylecore.preferences import Rules
-from stylecore.season import EVER
-from stylecore.style_choice import ChoiceRules
+from stylecore.recommender.catalog import EVER, Catalogue
+from stylecore.recommender.popularity import Popularity
+from stylecore.recommender.rules import Rules
+from stylecore.recommender.style_policy import ChoiceRules
 from workers.shelves import REARRANGE_SECONDS, Shelves
 
 HOUR, MOMENT = timedelta(hours=1), timedelta(microseconds=1)

@@ -16,14 +16,14 @@ import typer
 from rich.progress import track
 
 from schemas.catalog import StyleDefinition
-from stylecore.clips.drawing import DrawnFrame, TasksOf, draw_clip
-from stylecore.clips.files import ClipFile, open_clip
-from stylecore.clips.frames import Bounds, Clip, Frame, NotAClip
-from stylecore.drawing import Source, Task, at_working_size, task_of
-from stylecore.engine import Engine
-from stylecore.gate import Verdict
 from stylecore.imaging.photo import EARLY_FRAMES, FULL, Photo, Pixels, fullness, photo_of, to_pixels
-from stylecore.reference import Reference
+from stylecore.rendering.draw import Source, Task, at_working_size, task_of
+from stylecore.rendering.engine import Engine
+from stylecore.rendering.gate import Verdict
+from stylecore.rendering.style import Reference
+from stylecore.video.read import Bounds, Clip, Frame, NotAClip
+from stylecore.video.stabilize import DrawnFrame, TasksOf, draw_clip
+from stylecore.video.write import ClipFile, open_clip
 from workers.commands.printing import reasons_in_words
 from workers.settings import Settings
 

@@ -9,10 +9,10 @@ import msgspec
 import typer
 
 from schemas.topics import dead_letter_topic
-from stylecore.engine import has_cuda_device
 from stylecore.errors import StylecastError
-from stylecore.gate import load_examiner
 from stylecore.models import FEATURES
+from stylecore.rendering.engine import has_cuda_device
+from stylecore.rendering.gate import load_examiner
 from stylecore.storage.store import Store
 from workers.commands.printing import JsonFlag, print_json
 from workers.engine import load_engine

@@ -7,12 +7,11 @@ from typing import Annotated
 
 import typer
 
-from stylecore.engine import Engine
-from stylecore.features import FeatureNet
-from stylecore.features_evaluation import evaluate_features
-from stylecore.features_report import HEADLINE, FeaturesReport
+from stylecore.evaluation.features import HEADLINE, FeaturesReport, evaluate_features
 from stylecore.imaging.contact_sheet import labelled_photos
 from stylecore.models import FEATURES, GENERATOR
+from stylecore.rendering.engine import Engine
+from stylecore.rendering.features import FeatureNet
 from workers.commands.evaluate_gate import evaluate_gate
 from workers.commands.evaluate_generator import evaluate_generator
 from workers.commands.evaluate_policy import evaluate_policy

@@ -10,18 +10,23 @@ import msgspec
 import numpy as np
 import typer
 
-from stylecore.bounds import Bounds
-from stylecore.calibration.choice import Table, bounds_of_tables, tables_of
-from stylecore.calibration.drawn import Drawn, draw_all, photos_of
-from stylecore.calibration.report import report
-from stylecore.calibration.sheets import bound_sheet
-from stylecore.calibration.specimens import Specimen, specimens
-from stylecore.engine import Engine
-from stylecore.evaluation.pictures import write
-from stylecore.gallery import GALLERY_PHOTOS, write_gallery
-from stylecore.gate import load_examiner
-from stylecore.manifest import MANIFEST, encode_manifest, load_manifest
+from stylecore.evaluation.gate import (
+    Drawn,
+    Specimen,
+    Table,
+    bounds_of_tables,
+    draw_all,
+    photos_of,
+    specimens,
+    tables_of,
+)
+from stylecore.evaluation.gate_report import bound_sheet, report
+from stylecore.evaluation.inputs import write
 from stylecore.models import FEATURES
+from stylecore.rendering.engine import Engine
+from stylecore.rendering.features import GALLERY_PHOTOS, write_gallery
+from stylecore.rendering.gate import load_examiner
+from stylecore.rendering.manifest import MANIFEST, Bounds, encode_manifest, load_manifest
 from workers.settings import load_settings
 
 REPORT, SHEETS = "report.md", "sheets"

@@ -9,10 +9,9 @@ import msgspec
 import typer
 from rich.console import Console
 
-from stylecore.engine import Engine
-from stylecore.evaluation.report import Evaluation, Wanted, evaluate
-from stylecore.evaluation.sheets import sheets
-from stylecore.evaluation.table import footnotes, mean_rows, table
+from stylecore.evaluation.generator import Evaluation, Wanted, evaluate
+from stylecore.evaluation.table import footnotes, mean_rows, sheets, table
+from stylecore.rendering.engine import Engine
 from workers.commands.printing import JsonFlag
 from workers.settings import load_settings
 

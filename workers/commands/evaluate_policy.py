@@ -22,17 +22,20 @@ from schemas.events import Feedback
 from schemas.topics import FEEDBACK
 from stylecore.arrays import Doubles
 from stylecore.errors import Permanent
-from stylecore.offpolicy import open_bandit
-from stylecore.offpolicy.feedback_log import join
-from stylecore.offpolicy.log import Log
-from stylecore.offpolicy.report import (
+from stylecore.evaluation import feedback_log
+from stylecore.evaluation.feedback_log import join
+from stylecore.evaluation.off_policy import Log
+from stylecore.evaluation.off_policy_report import (
     SMALLEST_SAMPLE,
     Estimate,
     TargetReport,
+    always,
+    averaged,
+    counted,
     evaluate_target,
+    even,
     own_value,
 )
-from stylecore.offpolicy.targets import always, averaged, counted, even
 from workers.commands.printing import JsonFlag, print_json, print_table
 
 EVEN = "even"
@@ -119,7 +122,7 @@ def _targets(log: Log, names: list[str] | None, other: Log | None) -> Iterator[N
 def _file(path: Path, reward: Reward, policy: str | None) -> Source:
     """Raises Permanent where the file cannot be read or a line is wrong."""
     if path.name.endswith((".csv", ".csv.gz")):
-        return Source(open_bandit.read(path))
+        return Source(feedback_log.read(path))
     try:
         lines = path.read_text(encoding="utf-8").split("\n")
     except (OSError, UnicodeDecodeError) as problem:

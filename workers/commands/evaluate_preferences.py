@@ -7,10 +7,9 @@ from typing import Annotated
 
 import typer
 
-from stylecore.preferences import Rules
-from stylecore.prequential.protocol import Prequential, Protocol
-from stylecore.prequential.simulated import stream
-from stylecore.prequential.table import Ratings, Row, read
+from stylecore.evaluation.prequential import Prequential, Protocol
+from stylecore.evaluation.prequential_data import Ratings, Row, read, stream
+from stylecore.recommender.rules import Rules
 from workers.commands.printing import JsonFlag, print_json, print_table
 
 Column = Annotated[str | None, typer.Option(help="Name of the column; guessed when left out.")]
@@ -79,8 +78,8 @@ def evaluate_preferences(
 
 
 def _run(rows: list[Row], protocol: Protocol, seed: int) -> Prequential:
-    from stylecore.fit import FitSettings
-    from stylecore.prequential.run import run
+    from stylecore.evaluation.prequential import run
+    from stylecore.recommender.als import FitSettings
 
     err = typer.get_text_stream("stderr")
     with typer.progressbar(length=len(rows), label="events", file=err) as bar:

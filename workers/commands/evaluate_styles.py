@@ -8,7 +8,7 @@ from typing import Annotated
 import msgspec
 import typer
 
-from stylecore.simulate import INTEREST
+from stylecore.recommender.simulator import INTEREST
 from stylecore.style_trial.comparison import WayFigures, compare
 from stylecore.style_trial.scenario import Tastes
 from stylecore.style_trial.trial import CURVE, LISTS

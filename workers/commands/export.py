@@ -63,7 +63,7 @@ def _export_run(run: Path, output: Path, version: str | None) -> None:
 
 def _add_precisions(output: Path, calibration: Path, precisions: list[Smaller]) -> None:
     with torch_needed():
-        from stylecore.gan.precision.variants import add_variants
+        from stylecore.gan.quantize.variants import add_variants
     manifest = add_variants(output, calibration, [_NAMES[one] for one in precisions])
     for name, variant in manifest.variants.items():
         figures = ", ".join(f"{figure} {value}" for figure, value in variant.figures.items())

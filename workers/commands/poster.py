@@ -8,16 +8,15 @@ from typing import Annotated
 import typer
 
 from schemas.catalog import ORIGINAL, StyleDefinition
-from stylecore.drawing import compose, draw, source_of, task_of
 from stylecore.errors import Permanent
 from stylecore.imaging.palette import parse_palette
 from stylecore.imaging.photo import Photo, Pixels, decode
-from stylecore.poster.compose import Brand, Words, compose_poster, encode_poster
-from stylecore.poster.contrast import colour_of
+from stylecore.poster.canvas import colour_of
+from stylecore.poster.compose import Brand, Words, compose_poster, encode_poster, subject_of
 from stylecore.poster.layout import parse_size
 from stylecore.poster.logo import decode_logo
-from stylecore.poster.subject import subject_of
-from stylecore.styles import parse_style
+from stylecore.rendering.draw import compose, draw, source_of, task_of
+from stylecore.rendering.style import parse_style
 from workers.commands.printing import JsonFlag, print_json
 from workers.engine import load_engine
 from workers.settings import Settings, load_settings

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from schemas.events import RejectionReason
-from stylecore.bounds import SMALLER_IS_BETTER, rounded_apart
+from stylecore.rendering.manifest import SMALLER_IS_BETTER, rounded_apart
 from workers.telemetry import escaped
 
 JsonFlag = Annotated[bool, typer.Option("--json", help="JSON for programs.")]

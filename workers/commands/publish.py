@@ -16,8 +16,8 @@ from schemas.codec import InvalidEvent, decode
 from schemas.events import Style
 from schemas.topics import FEEDBACK, JOBS, POSTER_REQUESTS, PRODUCTS, STYLES, Topic
 from stylecore.errors import Permanent
-from stylecore.manifest import load_manifest
-from stylecore.plan import UnknownStyle, require_known
+from stylecore.recommender.render_plan import UnknownStyle, require_known
+from stylecore.rendering.manifest import load_manifest
 from stylecore.times import check_times
 from workers.settings import load_settings
 

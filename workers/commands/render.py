@@ -19,19 +19,19 @@ from PIL import Image
 from rich.progress import track
 
 from schemas.catalog import StyleDefinition
-from stylecore.clips.files import is_clip
-from stylecore.clips.frames import NotAClip
-from stylecore.drawing import Source, Task, at_working_size, compose, draw, source_of
-from stylecore.engine import Engine
 from stylecore.errors import Permanent, SettingsError, StylecastError
-from stylecore.gate import Verdict, load_examiner, verdict
 from stylecore.imaging.contact_sheet import contact_sheets
 from stylecore.imaging.decoder import Decoder
 from stylecore.imaging.decoder_process import Limits
 from stylecore.imaging.palette import parse_palette
 from stylecore.imaging.photo import Photo, Pixels, encode, to_pixels
 from stylecore.models import FEATURES
-from stylecore.reference import Reference, load_encoder, reference_of
+from stylecore.rendering.draw import Source, Task, at_working_size, compose, draw, source_of
+from stylecore.rendering.engine import Engine
+from stylecore.rendering.gate import Verdict, load_examiner, verdict
+from stylecore.rendering.style import Reference, load_encoder, reference_of
+from stylecore.video.read import NotAClip
+from stylecore.video.write import is_clip
 from workers.commands.clips import render_clip, style_tasks
 from workers.commands.printing import reasons_in_words
 from workers.commands.wanted_styles import wanted_styles

@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from stylecore.manifest import ManifestStyle, load_manifest
+from stylecore.rendering.manifest import ManifestStyle, load_manifest
 from workers.commands.printing import JsonFlag, print_json
 from workers.settings import load_settings
 

@@ -10,13 +10,13 @@ from typing import Annotated
 
 import typer
 
-from stylecore.calibration.drawn import photos_of
-from stylecore.engine import Engine
 from stylecore.errors import SettingsError
+from stylecore.evaluation.gate import photos_of
+from stylecore.evaluation.generator import Wanted, evaluate
 from stylecore.evaluation.painters import OURS
-from stylecore.evaluation.report import Wanted, evaluate
-from stylecore.gallery import GALLERY_PHOTOS, write_gallery
 from stylecore.models import GENERATOR
+from stylecore.rendering.engine import Engine
+from stylecore.rendering.features import GALLERY_PHOTOS, write_gallery
 from workers.commands.evaluate_gate import evaluate_gate
 
 app = typer.Typer(help="Train; needs the extra 'train'.", no_args_is_help=True)
@@ -55,9 +55,9 @@ def train_generator(
     the gate's bounds, measure it, write its card; resumes a run.
     """
     with torch_needed():
-        from stylecore.gan.card import write_card
+        from stylecore.gan.build import make_generator
         from stylecore.gan.export import add_figures
-        from stylecore.gan.make import make_generator
+        from stylecore.gan.model_card import write_card
         from stylecore.gan.settings import TrainSettings
     now = datetime.now(UTC)
     settings = TrainSettings(
@@ -121,8 +121,8 @@ def train_reference(
 ) -> None:
     """Fit the network that turns a picture into a style; a generator's training does it too."""
     with torch_needed():
-        from stylecore.gan.reference_export import add_encoder
-        from stylecore.gan.reference_fit import ReferenceSettings
+        from stylecore.gan.reference.export import add_encoder
+        from stylecore.gan.reference.fit import ReferenceSettings
     settings = ReferenceSettings(examples=examples, render_steps=steps, seed=seed, threads=threads)
     manifest = add_encoder(
         generator, styles, perceptual, pairs, settings, print_figures, checkpoint=checkpoint
@@ -148,7 +148,7 @@ def train_features_command(
     """Draw renders, train the feature network on photos and renders, export and measure it."""
     with torch_needed():
         from stylecore.gan.features.export import add_figures, export_features
-        from stylecore.gan.features.settings import FeaturesSettings
+        from stylecore.gan.features.network import FeaturesSettings
         from stylecore.gan.features.train import train_features
     now = datetime.now(UTC)
     settings = FeaturesSettings(

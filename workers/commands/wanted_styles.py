@@ -12,7 +12,7 @@ import msgspec
 
 from schemas.catalog import StyleDefinition
 from stylecore.errors import SettingsError
-from stylecore.styles import parse_style
+from stylecore.rendering.style import parse_style
 
 PALETTE = "palette"
 """Folder of a palette that stands alone; it is laid on the generator's first style."""

@@ -21,8 +21,8 @@ import numpy as np
 from schemas.events import Product, Style
 from schemas.topics import PREFERENCE_MODELS, PRODUCTS, RECOMMENDATIONS, STYLES
 from stylecore.errors import StylecastError
-from stylecore.manifest import load_manifest
-from stylecore.simulate import shopper
+from stylecore.recommender.simulator import shopper
+from stylecore.rendering.manifest import load_manifest
 from workers.broker import local_broker
 from workers.demo.bad_inputs import (
     BAD_PRODUCTS,

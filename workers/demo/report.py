@@ -18,7 +18,7 @@ from PIL import ImageOps
 
 from schemas.events import Recommendations
 from stylecore.imaging.photo import on_white, read_picture
-from stylecore.simulate import hit_curve
+from stylecore.recommender.simulator import hit_curve
 from stylecore.storage.local_file import local_path
 from workers.commands.printing import reasons_in_words
 from workers.demo.shopping import Visit

@@ -17,8 +17,8 @@ from schemas.codec import decode
 from schemas.events import Feedback, Recommendations
 from schemas.topics import FEEDBACK
 from stylecore.errors import StylecastError
-from stylecore.recommend import EVERYONE
-from stylecore.simulate import Action, Shopper, act
+from stylecore.recommender.recommend import EVERYONE
+from stylecore.recommender.simulator import Action, Shopper, act
 from workers.publisher import Publisher
 from workers.table import TableReader
 

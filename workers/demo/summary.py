@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from schemas.events import Product, RejectedImage, StylizedImage
-from stylecore.simulate import hit_rates
+from stylecore.recommender.simulator import hit_rates
 from stylecore.storage.local_file import local_path
 from workers.demo.shopping import Visit
 from workers.demo.stage import Scene

@@ -24,7 +24,7 @@ from aiokafka.errors import KafkaError, MessageSizeTooLargeError
 
 from schemas.codec import InvalidEvent
 from stylecore.errors import Permanent, Transient
-from stylecore.liking import Liking
+from stylecore.recommender.render_plan import Liking
 from workers.crash_guard import count_crash
 from workers.dead_letter import DeadLetters, crash_letter, dead_letter
 from workers.planner.app import raw_topic, record_of

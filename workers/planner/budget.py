@@ -13,10 +13,10 @@ from typing import NamedTuple, Self
 
 from schemas.events import Product, Style, StyleDemand
 from schemas.renders import Reason
-from stylecore.budget import Bucket, Missing, Queue, Waiting
-from stylecore.campaign import in_window
-from stylecore.liking import Liking
-from stylecore.preferences import Rules
+from stylecore.recommender.catalog import in_window
+from stylecore.recommender.render_plan import Liking
+from stylecore.recommender.render_queue import Bucket, Missing, Queue, Waiting
+from stylecore.recommender.rules import Rules
 from workers.settings import Settings
 
 BURST = timedelta(seconds=5)

@@ -12,7 +12,7 @@ from schemas.codec import InvalidEvent, decode
 from schemas.events import ModelAnnouncement
 from schemas.topics import PREFERENCE_MODELS
 from stylecore.errors import Transient
-from stylecore.factors import Factors
+from stylecore.recommender.factors import Factors
 from workers.decode import tell_passed_over
 from workers.factors import factors_loader
 from workers.settings import Settings

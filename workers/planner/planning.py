@@ -20,8 +20,15 @@ from schemas.codec import decode, decode_id, require_key
 from schemas.events import Product, Style, StyleDemand, StylizeJob
 from schemas.renders import Reason
 from schemas.topics import JOBS, PRODUCTS, REJECTED, STYLES, STYLIZED
-from stylecore.liking import Liking
-from stylecore.plan import OfferedStyle, jobs_of, plan, require_known, variant_of, without_jobs
+from stylecore.recommender.render_plan import (
+    Liking,
+    OfferedStyle,
+    jobs_of,
+    plan,
+    require_known,
+    variant_of,
+    without_jobs,
+)
 from stylecore.times import check_times
 from workers.planner.budget import Budget, Order
 from workers.planner.shop import Shop

@@ -29,8 +29,8 @@ from schemas.topics import (
     dead_letter_topic,
 )
 from stylecore.errors import SettingsError, Transient
-from stylecore.manifest import GeneratorManifest, load_manifest
-from stylecore.plan import generator_styles
+from stylecore.recommender.render_plan import generator_styles
+from stylecore.rendering.manifest import GeneratorManifest, load_manifest
 from stylecore.storage.store import Store
 from workers.admin import admin_client, cluster
 from workers.dead_letter import DeadLetters

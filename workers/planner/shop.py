@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 import msgspec
 
 from schemas.events import Product, Style
-from stylecore.plan import OfferedStyle, on_offer
+from stylecore.recommender.render_plan import OfferedStyle, on_offer
 
 Bytes = MutableMapping[bytes, bytes]
 

@@ -15,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
-from stylecore.recommend import EVERYONE
+from stylecore.recommender.recommend import EVERYONE
 from workers.web.site import Site, id_of, site_of
 
 STILL_HERE_SECONDS = 15.0

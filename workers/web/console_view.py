@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from schemas.events import RejectedImage, RejectionReason
-from stylecore.bounds import rounded_apart
+from stylecore.rendering.manifest import rounded_apart
 from workers.web.journal import Demanded, Journal
 from workers.web.shelf import picture_uri, style_label
 from workers.web.tables import Tables

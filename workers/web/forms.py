@@ -15,7 +15,7 @@ from starlette.datastructures import FormData, UploadFile
 
 from schemas.codec import InvalidEvent, decode
 from stylecore.imaging.photo import NotAPhoto
-from stylecore.poster.typeface import Unsettable
+from stylecore.poster.canvas import Unsettable
 from stylecore.storage.store import Store
 from stylecore.times import check_times
 from workers.web.problems import WrongInput

@@ -15,7 +15,7 @@ from msgspec import Struct
 
 from schemas.codec import InvalidEvent, decode
 from schemas.topics import RECOMMENDATIONS
-from stylecore.recommend import EVERYONE
+from stylecore.recommender.recommend import EVERYONE
 from workers.telemetry import OncePerMinute, log
 
 LISTS_KEPT = 250_000

@@ -18,7 +18,7 @@ import uvicorn
 from stylecore.errors import SettingsError
 from stylecore.imaging.decoder import Decoder
 from stylecore.imaging.decoder_process import Limits
-from stylecore.manifest import load_manifest
+from stylecore.rendering.manifest import load_manifest
 from workers.patience import until_topics
 from workers.settings import Settings, WebSettings
 from workers.telemetry import Health, log

@@ -11,7 +11,7 @@ import msgspec
 from starlette.requests import Request
 
 from schemas.types import Id
-from stylecore.manifest import GeneratorManifest
+from stylecore.rendering.manifest import GeneratorManifest
 from workers.settings import Settings
 from workers.telemetry import Health
 from workers.web.attempts import Attempts

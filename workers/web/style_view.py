@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Literal
 
 from schemas.events import ORIGINAL, Style
-from stylecore.campaign import in_window
+from stylecore.recommender.catalog import in_window
 from workers.web.addresses import swatch
 from workers.web.journal import Journal
 from workers.web.rates import Rate, wilson

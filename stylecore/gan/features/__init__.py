@@ -1,1 +1,1 @@
-"""Trains the product's own feature network (stylecore/features.py serves it)."""
+"""Trains the product's own feature network (stylecore/rendering/features.py serves it)."""

@@ -2,26 +2,44 @@
 
 Pictures are kept somewhat larger than the network sees them, squashed as for serving, so that views
 can be cut from them. A part of the photos of every category is set aside for calibration.
+
+Views of a batch of pictures: turned, zoomed, mirrored, lighter, darker, another white.
+
+The same geometry is given to a photo and to its render, but for a few pixels, so that they stay a
+pair whose parts lie where they lay. Colours move little: they belong to the style.
+
+Renders of the training photos by a given generator, made once and kept as files.
+
+They lie in `RUN/renders-<generator>/<style>/<category>/<photo>.webp`, encoded as they would be
+published; what is there is kept, so a stopped run goes on and another generator gets a folder of
+its own. Each photo is drawn in a few styles, in turn, so that every style sees every category; of
+every second photo the product is put on white ground first, for most of a shop's photos are
+packshots, and every style is faint there. Those lie in `RUN/renders-<generator>/on-white`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
+from PIL import Image
 from torch import Tensor
+from torch.nn import functional
 
 from stylecore.arrays import Bytes
 from stylecore.errors import SettingsError
-from stylecore.evaluation.pictures import read
-from stylecore.features import squash
-from stylecore.gan.pairs import on_white
-from stylecore.gan.references import load_references, reference_crop
+from stylecore.evaluation.inputs import read
+from stylecore.gan.data import load_references, reference_crop
+from stylecore.gan.pairs import load, on_white
 from stylecore.imaging.contact_sheet import LabelledPhoto
-from stylecore.imaging.photo import to_floats, to_pixels
+from stylecore.imaging.photo import encode, to_floats, to_pixels
+from stylecore.rendering.draw import sample_renders
+from stylecore.rendering.engine import Engine
+from stylecore.rendering.features import squash
 
 STORED_SHARE = 1.25
 """Sides of the pictures in memory, in sides of the network's input."""
@@ -130,3 +148,125 @@ def _on_white(picture: Tensor, seed: int) -> Tensor:
 
 def _planes(picture: Bytes, side: int) -> Tensor:
     return torch.from_numpy(np.array(squash(picture, side))).permute(2, 0, 1)
+
+
+ZOOM = (0.72, 1.05)
+"""Share of the picture's sides that a view shows."""
+ASPECT, TURN, ALONE = 0.12, math.radians(10), 0.03
+LIGHT, CONTRAST, WHITE = 0.12, 0.2, 0.06
+
+
+def random_geometry(count: int, random: torch.Generator) -> Tensor:
+    """[count, 2, 3], affine maps from view to picture, in the terms of `affine_grid`."""
+
+    def between(low: float, high: float) -> Tensor:
+        return low + (high - low) * torch.rand(count, generator=random)
+
+    zoom, aspect, turn = between(*ZOOM), between(-ASPECT, ASPECT).exp(), between(-TURN, TURN)
+    mirror = (torch.rand(count, generator=random) < 0.5).float() * 2 - 1
+    across, down = zoom * aspect, zoom / aspect
+    room = (1 - zoom).clamp_min(0)
+    right, lower = between(-1, 1) * room, between(-1, 1) * room
+    cos, sin = turn.cos(), turn.sin()
+    rows = (across * cos * mirror, -down * sin, right, across * sin * mirror, down * cos, lower)
+    return torch.stack(rows, dim=1).view(count, 2, 3)
+
+
+def moved_a_little(geometry: Tensor, random: torch.Generator) -> Tensor:
+    """The same maps, each shifted by up to 3 % of half a side."""
+    shift = (torch.rand(len(geometry), 2, generator=random) * 2 - 1) * ALONE
+    return torch.cat([geometry[:, :, :2], geometry[:, :, 2:] + shift[:, :, None]], dim=2)
+
+
+def views(pictures: Tensor, geometry: Tensor, side: int) -> Tensor:
+    """[B, 3, H, W] uint8 through the maps -> [B, 3, side, side] of 0-1; edges are mirrored."""
+    grid = functional.affine_grid(geometry, [len(pictures), 3, side, side], align_corners=False)
+    return functional.grid_sample(
+        pictures.float() / 255, grid, padding_mode="reflection", align_corners=False
+    )
+
+
+def recoloured(pictures: Tensor, random: torch.Generator, strength: float = 1.0) -> Tensor:
+    """Contrast, light and white point moved at random, each picture its own way."""
+
+    def around(*shape: int) -> Tensor:
+        return (torch.rand(len(pictures), *shape, generator=random) * 2 - 1) * strength
+
+    contrast = 1 + CONTRAST * around(1, 1, 1)
+    white = 1 + WHITE * around(3, 1, 1)
+    return ((pictures - 0.5) * contrast * white + 0.5 + LIGHT * around(1, 1, 1)).clamp(0, 1)
+
+
+NOISES = 16
+"""Photos take turns with as many noise fields."""
+WHITE_EVERY = 2
+"""One photo in so many is drawn on white ground; no divisor of the number of styles."""
+ON_WHITE = "on-white"
+
+Progress = Callable[[int, int], None]
+"""Gets the number of photos done and of all."""
+
+
+def renders_folder(run: Path, engine: Engine) -> Path:
+    """Where the renders of this very generator lie; its version counts, too, for the finishes."""
+    return run / f"renders-{engine.manifest.version}-{engine.manifest.sha256[:12]}"
+
+
+def styles_in_turn(index: int, styles: Sequence[str], count: int) -> list[str]:
+    """The `count` styles of the photo at `index`; neighbours get others."""
+    return [styles[(index + turn) % len(styles)] for turn in range(min(count, len(styles)))]
+
+
+def white_photo(photo: LabelledPhoto, index: int, folder: Path) -> Path | None:
+    """The photo on white ground, written where it lacks; None where it is drawn as it is."""
+    if index % WHITE_EVERY:
+        return None
+    file = folder / ON_WHITE / photo.category / f"{photo.path.stem}.png"
+    if not file.is_file():
+        file.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(to_pixels(on_white(load(photo.path), index))).save(file)
+    return file
+
+
+def make_renders(
+    engine: Engine,
+    photos: Sequence[LabelledPhoto],
+    folder: Path,
+    count: int,
+    progress: Progress,
+) -> list[dict[str, Path]]:
+    """For each photo its styles' files, drawn where they lack.
+
+    Raises SettingsError when two photos of a category have one stem.
+    """
+    styles = [style.style_id for style in engine.manifest.styles]
+    wanted = [
+        {
+            style: folder / style / photo.category / f"{photo.path.stem}.webp"
+            for style in styles_in_turn(index, styles, count)
+        }
+        for index, photo in enumerate(photos)
+    ]
+    _check_distinct(wanted)
+    for index, (photo, files) in enumerate(zip(photos, wanted, strict=True)):
+        missing = {style: file for style, file in files.items() if not file.is_file()}
+        if missing:
+            source = white_photo(photo, index, folder) or photo.path
+            drawn = sample_renders(engine, source, list(missing), seed=index % NOISES)
+            for style, file in missing.items():
+                _write(file, encode(drawn.renders[style])[0])
+        progress(index + 1, len(photos))
+    return wanted
+
+
+def _check_distinct(wanted: Sequence[dict[str, Path]]) -> None:
+    files = [file for by_style in wanted for file in by_style.values()]
+    if len(set(files)) < len(files):
+        raise SettingsError("photos: two of one category have the same name but for the suffix")
+
+
+def _write(file: Path, data: bytes) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    part = file.with_suffix(".part")
+    part.write_bytes(data)
+    part.replace(file)

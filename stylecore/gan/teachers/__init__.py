@@ -14,23 +14,14 @@ from typing import Literal
 import numpy as np
 
 from stylecore.arrays import Floats
-from stylecore.finish import Finish
-from stylecore.gan.teachers import (
-    ink_line,
-    neon,
-    pastel,
-    pointillism,
-    pop_art,
-    ukiyo_e,
-    van_gogh,
-    vintage_film,
-    watercolour,
-)
-from stylecore.gan.teachers.colour import Palette, reference_palettes
+from stylecore.gan.teachers import paintings, prints
+from stylecore.gan.teachers.color import reference_palettes
 from stylecore.gan.teachers.filters import blur
+from stylecore.imaging.color import Gaussian
 from stylecore.imaging.foreground import product_mask
+from stylecore.rendering.manifest import Finish
 
-__all__ = ["STYLES", "Palette", "StyleInfo", "paint", "reference_palettes"]
+__all__ = ["STYLES", "Gaussian", "StyleInfo", "paint", "reference_palettes"]
 
 WHITE = (1.0, 1.0, 1.0)
 AS_DRAWN = Finish()
@@ -50,13 +41,13 @@ class StyleInfo:
 
 
 STYLES: tuple[StyleInfo, ...] = (
-    StyleInfo("watercolour", "Watercolour", "reference", watercolour.PAPER, False,
+    StyleInfo("watercolour", "Watercolour", "reference", paintings.WATERCOLOUR_PAPER, False,
               "Pale washes with dark rims on cream paper",
-              Finish(sharpness=-1.0, colour=0.7, tint=watercolour.PAPER)),
-    StyleInfo("ukiyo-e", "Ukiyo-e", "reference", ukiyo_e.PAPER, False,
+              Finish(sharpness=-1.0, colour=0.7, tint=paintings.WATERCOLOUR_PAPER)),
+    StyleInfo("ukiyo-e", "Ukiyo-e", "reference", prints.UKIYO_E_PAPER, False,
               "Flat woodblock pigments and a key line on buff paper",
-              Finish(sharpness=0.5, detail=0.3, colour=0.65, tint=ukiyo_e.PAPER)),
-    StyleInfo("ink-line", "Ink line", "reference", ink_line.PAPER, False,
+              Finish(sharpness=0.5, detail=0.3, colour=0.65, tint=prints.UKIYO_E_PAPER)),
+    StyleInfo("ink-line", "Ink line", "reference", prints.INK_LINE_PAPER, False,
               "Black lines and hatching on paper",
               Finish(detail=0.4)),
     StyleInfo("van-gogh", "Van Gogh", "reference", None, False,
@@ -65,18 +56,18 @@ STYLES: tuple[StyleInfo, ...] = (
     StyleInfo("pop-art", "Pop art", "procedural", None, False,
               "Poster colours, bold outlines and dots",
               Finish(sharpness=0.2, detail=0.3, colour=1.2)),
-    StyleInfo("neon", "Neon", "procedural", neon.PAPER, False,
+    StyleInfo("neon", "Neon", "procedural", prints.NEON_PAPER, False,
               "Glowing edges on night blue",
               Finish(sharpness=-0.3, detail=0.7)),
     StyleInfo("pointillism", "Pointillism", "reference", None, False,
               "Dots of clear colour side by side",
               Finish(sharpness=0.3, detail=0.4)),
-    StyleInfo("pastel", "Pastel", "reference", pastel.PAPER, False,
+    StyleInfo("pastel", "Pastel", "reference", paintings.PASTEL_PAPER, False,
               "Chalk strokes of broken colour on buff paper",
               Finish(sharpness=0.4, detail=0.4)),
     StyleInfo("vintage-film", "Vintage film", "procedural", None, True,
               "A faded warm print with grain, its colours all but gone",
-              Finish(colour=0.25, tint=vintage_film.TONE)),
+              Finish(colour=0.25, tint=prints.TONE)),
 )  # fmt: skip
 
 
@@ -84,7 +75,7 @@ def paint(
     style_id: str,
     photo: Floats,
     noise: Floats,
-    palettes: Mapping[str, Palette],
+    palettes: Mapping[str, Gaussian],
 ) -> Floats:
     """Painting [H,W,3] of `photo` [H,W,3] of [0,1] from standard normal `noise` [H,W,3].
 
@@ -110,27 +101,27 @@ def _painted(
     style_id: str,
     photo: Floats,
     noise: Floats,
-    palettes: Mapping[str, Palette],
+    palettes: Mapping[str, Gaussian],
 ) -> Floats:
     match style_id:
         case "watercolour":
-            return watercolour.paint(photo, noise)
+            return paintings.paint_watercolour(photo, noise)
         case "ukiyo-e":
-            return ukiyo_e.paint(photo, noise)
+            return prints.paint_ukiyo_e(photo, noise)
         case "ink-line":
-            return ink_line.paint(photo, noise)
+            return prints.paint_ink_line(photo, noise)
         case "van-gogh":
-            return van_gogh.paint(photo, noise, palettes[style_id])
+            return paintings.paint_van_gogh(photo, noise, palettes[style_id])
         case "pop-art":
-            return pop_art.paint(photo, noise)
+            return prints.paint_pop_art(photo, noise)
         case "neon":
-            return neon.paint(photo, noise)
+            return prints.paint_neon(photo, noise)
         case "pointillism":
-            return pointillism.paint(photo, noise, palettes[style_id])
+            return paintings.paint_pointillism(photo, noise, palettes[style_id])
         case "pastel":
-            return pastel.paint(photo, noise, palettes[style_id])
+            return paintings.paint_pastel(photo, noise, palettes[style_id])
         case "vintage-film":
-            return vintage_film.paint(photo, noise)
+            return prints.paint_vintage_film(photo, noise)
         case _:
             known = ", ".join(info.style_id for info in STYLES)
             raise KeyError(f"no teacher paints the style {style_id!r}; known are {known}")

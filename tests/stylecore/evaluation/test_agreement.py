@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from stylecore.engine import Engine
-from stylecore.evaluation.report import Wanted, evaluate
+from stylecore.evaluation.generator import Wanted, evaluate
 from stylecore.models import GENERATOR
+from stylecore.rendering.engine import Engine
 
 DATA = os.environ.get("STYLECAST_DATA")
 TOOL = Path(DATA or ".").resolve().parent / "tools" / "taste.py"

@@ -4,8 +4,13 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from stylecore.evaluation.lettering import lettering_correlation, read_share
-from stylecore.evaluation.typeset import ALPHABET, SIDE, typeset_pictures
+from stylecore.evaluation.lettering import (
+    ALPHABET,
+    SIDE,
+    lettering_correlation,
+    read_share,
+    typeset_pictures,
+)
 
 
 @pytest.fixture(scope="module")

@@ -6,13 +6,12 @@ import pytest
 from onnx import TensorProto, helper
 from PIL import Image
 
-from stylecore.engine import Engine
 from stylecore.errors import SettingsError
-from stylecore.evaluation.instance_norm import instance_norm_network
+from stylecore.evaluation.latency import instance_norm_network, medians
 from stylecore.evaluation.painters import full_size, has_teacher, served, taught, two_pictures
-from stylecore.evaluation.timing import medians
 from stylecore.imaging.photo import Photo
 from stylecore.models import GENERATOR
+from stylecore.rendering.engine import Engine
 
 
 def photo(seed: int, height: int = 96, width: int = 128) -> Photo:

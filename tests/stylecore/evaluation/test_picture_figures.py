@@ -6,10 +6,14 @@ from scipy import ndimage
 from skimage.color import rgb2lab
 from skimage.metrics import structural_similarity
 
-from stylecore.evaluation.artefacts import border_step, checkerboard, shift_difference
-from stylecore.evaluation.pairs import photo_figures
-from stylecore.evaluation.pictures import shifted
-from stylecore.evaluation.structure import ssim
+from stylecore.evaluation.image_metrics import (
+    border_step,
+    checkerboard,
+    photo_figures,
+    shift_difference,
+    ssim,
+)
+from stylecore.evaluation.inputs import shifted
 from stylecore.imaging.color import to_cielab
 from stylecore.imaging.foreground import View, drift, stands_on_white, unevenness
 

@@ -4,8 +4,7 @@ import io
 
 from rich.console import Console
 
-from stylecore.evaluation.figures import FIGURES, won_by_copy
-from stylecore.evaluation.table import footnotes, marks_of, mean_rows, table
+from stylecore.evaluation.table import FIGURES, footnotes, marks_of, mean_rows, table, won_by_copy
 
 STYLES = {
     "neon": {

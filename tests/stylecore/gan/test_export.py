@@ -12,18 +12,19 @@ from PIL import Image
 from synthetic_pairs import TINY, tiny_settings
 
 from stylecore.errors import SettingsError
-from stylecore.gan.export import add_figures, export
-from stylecore.gan.networks import Generator
-from stylecore.gan.onnx_file import (
+from stylecore.gan.export import (
+    add_figures,
     cpu_session,
     example_inputs,
+    export,
     export_onnx,
     largest_difference,
     run_session,
     with_styles_kept,
 )
+from stylecore.gan.networks import Generator
 from stylecore.gan.train import train
-from stylecore.manifest import load_manifest
+from stylecore.rendering.manifest import load_manifest
 
 pytestmark = pytest.mark.training
 

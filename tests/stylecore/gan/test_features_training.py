@@ -17,18 +17,18 @@ from scipy import ndimage
 from synthetic_pairs import SQUEEZENET
 
 from stylecore.errors import SettingsError
-from stylecore.features import FeatureNet
-from stylecore.features_manifest import PHOTO
-from stylecore.gan.features.augment import random_geometry, recoloured, views
-from stylecore.gan.features.calibrate import fitted_temperature
-from stylecore.gan.features.data import split
+from stylecore.gan.features.data import random_geometry, recoloured, split, styles_in_turn, views
 from stylecore.gan.features.export import Calibrated, add_figures, export_features, load_checkpoint
-from stylecore.gan.features.losses import class_weights, pair_contrast
-from stylecore.gan.features.renders import styles_in_turn
-from stylecore.gan.features.settings import FeaturesSettings, FeaturesShape
-from stylecore.gan.features.train import train_features
+from stylecore.gan.features.network import FeaturesSettings, FeaturesShape
+from stylecore.gan.features.train import (
+    class_weights,
+    fitted_temperature,
+    pair_contrast,
+    train_features,
+)
 from stylecore.imaging.contact_sheet import LabelledPhoto, labelled_photos
 from stylecore.models import GENERATOR
+from stylecore.rendering.features import PHOTO, FeatureNet
 
 pytestmark = pytest.mark.training
 

@@ -5,8 +5,7 @@ import pytest
 import torch
 from synthetic_pairs import STYLES, tiny_settings
 
-from stylecore.gan.memorising import FEWEST, kept_back, memorising_gap
-from stylecore.gan.train import with_styles
+from stylecore.gan.train import FEWEST, kept_back, memorising_gap, with_styles
 
 PLAIN = [np.full((64, 64, 3), value, np.uint8) for value in (40, 90, 140, 190, 240)]
 

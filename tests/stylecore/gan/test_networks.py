@@ -7,6 +7,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from stylecore.gan.export import example_inputs
 from stylecore.gan.networks import (
     SIZE_MULTIPLE,
     Discriminator,
@@ -14,7 +15,6 @@ from stylecore.gan.networks import (
     GeneratorShape,
     parameter_groups,
 )
-from stylecore.gan.onnx_file import example_inputs
 
 pytestmark = pytest.mark.training
 

@@ -10,18 +10,16 @@ import pytest
 import torch
 from synthetic_pairs import STYLES, TINY, tiny_settings
 
-from stylecore.gan.data import load_pairs
+from stylecore.gan.data import load_pairs, load_references
 from stylecore.gan.export import export
 from stylecore.gan.networks import Generator
-from stylecore.gan.perceptual import load_perceptual
-from stylecore.gan.reference_encoder import standard_grey
-from stylecore.gan.reference_examples import SIDE, Sources, draw_example
-from stylecore.gan.reference_export import add_encoder
-from stylecore.gan.reference_fit import ReferenceSettings, fit_encoder
-from stylecore.gan.references import load_references
+from stylecore.gan.reference.export import add_encoder
+from stylecore.gan.reference.fit import SIDE, ReferenceSettings, Sources, draw_example, fit_encoder
+from stylecore.gan.reference.network import standard_grey
+from stylecore.gan.squeezenet import load_perceptual
 from stylecore.gan.train import train
-from stylecore.manifest import load_manifest
-from stylecore.reference import load_encoder
+from stylecore.rendering.manifest import load_manifest
+from stylecore.rendering.style import load_encoder
 
 pytestmark = pytest.mark.training
 

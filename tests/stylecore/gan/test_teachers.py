@@ -11,15 +11,16 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from stylecore.gan.pairs import balanced, make_pair, on_white, write_pair
-from stylecore.gan.teachers import STYLES, Palette, StyleInfo, paint, reference_palettes
-from stylecore.gan.teachers.colour import PHOTOS, from_oklab, to_oklab, transport
+from stylecore.gan.teachers import STYLES, Gaussian, StyleInfo, paint, reference_palettes
+from stylecore.gan.teachers.color import PHOTOS
+from stylecore.imaging.color import from_oklab, to_oklab, transport
 from stylecore.imaging.foreground import product_mask
 from stylecore.imaging.noise import noise_field
 
 Picture = NDArray[np.float32]
 IDS = [info.style_id for info in STYLES]
 PALETTES = {
-    style: Palette(np.array([0.6, 0.0, 0.04], np.float32), np.diag([0.02, 0.001, 0.005]))
+    style: Gaussian(np.array([0.6, 0.0, 0.04], np.float32), np.diag([0.02, 0.001, 0.005]))
     for style in ("van-gogh", "pointillism", "pastel")
 }
 HEIGHT, WIDTH = 192, 176

@@ -13,13 +13,11 @@ from PIL import Image
 from synthetic_pairs import STYLES, tiny_settings
 
 from stylecore.errors import SettingsError
-from stylecore.gan.checkpoint import new_trainee
+from stylecore.gan.checkpoint import load_onnx_generator, new_trainee
 from stylecore.gan.networks import GeneratorShape
-from stylecore.gan.step import adversarial_pull
-from stylecore.gan.train import start_from, train
-from stylecore.gan.warm_start import load_onnx_generator
-from stylecore.manifest import load_manifest
+from stylecore.gan.train import adversarial_pull, start_from, train
 from stylecore.models import GENERATOR
+from stylecore.rendering.manifest import load_manifest
 
 pytestmark = pytest.mark.training
 

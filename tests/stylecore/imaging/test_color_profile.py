@@ -19,14 +19,13 @@ from colour_profiles import (
 from hostile.pictures import chunk, file_of
 from PIL import Image, ImageCms
 
-from stylecore.clips.animations import read_animation
-from stylecore.clips.frames import Bounds
-from stylecore.evaluation.pictures import read
+from stylecore.evaluation.inputs import read
 from stylecore.imaging.color_profile import ASSUMED, CONVERTED, IGNORED, MAX_PROFILE_BYTES
 from stylecore.imaging.decoder import Decoder
 from stylecore.imaging.decoder_process import Limits
 from stylecore.imaging.photo import Photo, decode
 from stylecore.poster.logo import decode_logo
+from stylecore.video.read import Bounds, read_animation
 
 CHERRY, MOSS, SLATE, PAPER = (190, 30, 60), (90, 140, 70), (70, 80, 110), (235, 225, 210)
 SAVED = {

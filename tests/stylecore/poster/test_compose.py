@@ -11,12 +11,9 @@ from hypothesis import strategies as st
 from PIL import Image
 from poster_scenes import logo_file, plain_subject, product_on, scene
 
-from stylecore.poster.boxes import Box
-from stylecore.poster.compose import Brand, Poster, Words, compose_poster, encode_poster
-from stylecore.poster.contrast import MINIMUM, worst_contrast
+from stylecore.poster.canvas import MINIMUM, Box, Unsettable, worst_contrast
+from stylecore.poster.compose import Brand, Poster, Words, compose_poster, encode_poster, subject_of
 from stylecore.poster.logo import CLEAR, decode_logo
-from stylecore.poster.subject import subject_of
-from stylecore.poster.typeface import Unsettable
 
 SIZES = [(540, 540), (540, 960), (600, 314)]
 """Half of the usual ones; all lengths go with the shorter side."""

@@ -1,1 +1,0 @@
-"""Chooses the gate's bounds from good renders and from renders that were broken on purpose."""

@@ -1,0 +1,370 @@
+"""Photos drawn in every style by the path that serves, kept in memory to be measured and broken.
+
+Renders broken on purpose, each in a way that the gate should see; and which figure should.
+
+Every breakage is made from good renders and depends on the photo's place alone, so that a picture
+can be made again for a sheet without being kept. They stand for what goes wrong: pictures mixed up,
+a network that says nothing, a network gone wild, ground that is not kept clean, a pale product that
+is drawn as paper.
+
+What the gate says of good and of broken renders.
+
+From figures to bounds: what passes and what fails at each of nine candidates, and which is best.
+
+The rule. Of the candidates that let at least KEPT of the good renders pass, the one with the best
+balanced accuracy is taken: the mean of the share of good renders that pass and of the mean share,
+over the breakages that this figure answers for, of broken renders that fail. Where several are
+equal, the middle one, as far from the good as from the broken; where none lets enough pass, the one
+that lets most. Pure: no picture is seen here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+from scipy import ndimage
+
+from schemas.events import Quality, StyleDefinition
+from stylecore.arrays import Floats
+from stylecore.errors import SettingsError
+from stylecore.evaluation.inputs import spread
+from stylecore.imaging.photo import Pixels, decode, to_floats, to_pixels
+from stylecore.rendering.draw import Source, Task, compose, draw, meant_ground, source_of, task_of
+from stylecore.rendering.engine import Engine
+from stylecore.rendering.gate import Examiner, describe, measure, wanted_of
+from stylecore.rendering.manifest import (
+    FIGURES,
+    SMALLER_IS_BETTER,
+    Bounds,
+    GeneratorManifest,
+    misses,
+)
+
+MAX_PIXELS, BATCH = 50_000_000, 8
+
+Key = tuple[str, str]
+"""Photo's name and style."""
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """Photos and their renders at the working size; every photo has every style."""
+
+    stems: tuple[str, ...]
+    styles: tuple[str, ...]
+    tasks: Mapping[Key, Task]
+    pictures: Mapping[Key, Pixels]
+    manifest: GeneratorManifest
+    """Of what drew them."""
+
+    def source(self, stem: str) -> Source:
+        """A photo."""
+        return self.tasks[stem, self.styles[0]].source
+
+
+def photos_of(folders: Sequence[Path], limit: int) -> dict[str, Path]:
+    """Name to file of about `limit` photos, as many of each folder, at even distances.
+
+    Raises Permanent where a folder has fewer than three, or two photos share a name.
+    """
+    share = max(3, limit // len(folders))
+    chosen = [path for folder in folders for path in spread([folder], share).values()]
+    return spread_names(chosen)
+
+
+def spread_names(paths: Sequence[Path]) -> dict[str, Path]:
+    """The paths by folder and stem, such as 'mugs/mug-harbour'."""
+    return {f"{path.parent.name}/{path.stem}": path for path in paths}
+
+
+def draw_all(
+    engine: Engine,
+    photos: Mapping[str, Path],
+    styles: Sequence[str],
+    seed: int,
+    progress: Callable[[str], None],
+) -> Drawn:
+    """Draw every photo in every one of the styles, two at least. Raises NotAPhoto, UnknownStyle."""
+    if len(styles) < 2:
+        raise SettingsError("a style is broken by showing another one: give two styles or more")
+    side = engine.manifest.working_size
+    tasks: dict[Key, Task] = {}
+    pictures: dict[Key, Pixels] = {}
+    for number, (stem, path) in enumerate(photos.items(), start=1):
+        photo = decode(path.read_bytes(), short_side=side, max_pixels=MAX_PIXELS)
+        mine = _tasks(engine, source_of(photo), styles, seed)
+        tasks |= {(stem, style): task for style, task in mine.items()}
+        names = {id(task): style for style, task in mine.items()}
+        for task, render in draw(engine, mine.values(), BATCH):
+            pictures[stem, names[id(task)]] = compose(task, render, engine.manifest)
+        if number % 8 == 0:
+            progress(f"{number} of {len(photos)} photos drawn")
+    return Drawn(tuple(photos), tuple(styles), tasks, pictures, engine.manifest)
+
+
+def _tasks(engine: Engine, source: Source, styles: Sequence[str], seed: int) -> dict[str, Task]:
+    return {
+        style: task_of(source, StyleDefinition(weights={style: 1.0}, seed=seed), engine.manifest)
+        for style in styles
+    }
+
+
+GOOD = "good"
+BLUR_SHARE, NOISE, TILES = 1 / 40, 0.3, 8
+"""Sigma of the blur by the short side; deviation of the noise; tiles a side that are shuffled."""
+DIRT, FADED, VANISHED = 0.12, 0.5, 0.95
+"""How much darker the dirt is at most; the share of white in a faded render, of ground in one whose
+product has vanished."""
+
+
+def other_product(drawn: Drawn, stem: str, style: str) -> Pixels:
+    """The next photo's render in the same style."""
+    place = drawn.stems.index(stem)
+    picture = drawn.pictures[drawn.stems[(place + 1) % len(drawn.stems)], style]
+    height, width = drawn.pictures[stem, style].shape[:2]
+    return np.asarray(Image.fromarray(picture).resize((width, height)))
+
+
+def other_style(drawn: Drawn, stem: str, style: str) -> Pixels:
+    """The same photo in another style, each photo in another one in turn."""
+    steps = 1 + drawn.stems.index(stem) % (len(drawn.styles) - 1)
+    place = (drawn.styles.index(style) + steps) % len(drawn.styles)
+    return drawn.pictures[stem, drawn.styles[place]]
+
+
+def copy(drawn: Drawn, stem: str, style: str) -> Pixels:  # noqa: ARG001 (as the others)
+    """The photo as it is."""
+    return to_pixels(drawn.source(stem).pixels)
+
+
+def blurred(drawn: Drawn, stem: str, style: str) -> Pixels:
+    """Mush."""
+    picture = to_floats(drawn.pictures[stem, style])
+    sigma = BLUR_SHARE * min(picture.shape[:2])
+    return to_pixels(ndimage.gaussian_filter(picture, (sigma, sigma, 0)))
+
+
+def noisy(drawn: Drawn, stem: str, style: str) -> Pixels:
+    """Heavy noise on every pixel."""
+    picture = to_floats(drawn.pictures[stem, style])
+    noise = _random(drawn, stem).normal(0, NOISE, picture.shape).astype(np.float32)
+    return to_pixels(picture + noise)
+
+
+def shuffled(drawn: Drawn, stem: str, style: str) -> Pixels:
+    """The render's tiles in another order."""
+    picture = drawn.pictures[stem, style].copy()
+    height, width = (side // TILES for side in picture.shape[:2])
+    places = [(row * height, column * width) for row in range(TILES) for column in range(TILES)]
+    tiles = [picture[top : top + height, left : left + width].copy() for top, left in places]
+    for place, (top, left) in zip(
+        _random(drawn, stem).permutation(len(tiles)), places, strict=True
+    ):
+        picture[top : top + height, left : left + width] = tiles[place]
+    return picture
+
+
+def dirty(drawn: Drawn, stem: str, style: str) -> Pixels:
+    """Grey clouds over picture and ground."""
+    picture = to_floats(drawn.pictures[stem, style])
+    return to_pixels(picture * (1 - DIRT * _clouds(picture, drawn, stem)))
+
+
+def faded(drawn: Drawn, stem: str, style: str) -> Pixels:
+    """Half of it gone to white."""
+    return to_pixels(1 + (1 - FADED) * (to_floats(drawn.pictures[stem, style]) - 1))
+
+
+def vanished(drawn: Drawn, stem: str, style: str) -> Pixels:
+    """The product hardly differs from its ground."""
+    ground = meant_ground(drawn.tasks[stem, style], drawn.manifest)
+    return to_pixels(ground + (1 - VANISHED) * (to_floats(drawn.pictures[stem, style]) - ground))
+
+
+BREAKAGES: dict[str, Callable[[Drawn, str, str], Pixels]] = {
+    "other product": other_product,
+    "other style": other_style,
+    "copy": copy,
+    "blurred": blurred,
+    "noisy": noisy,
+    "shuffled": shuffled,
+    "dirty": dirty,
+    "faded": faded,
+    "vanished": vanished,
+}
+ANSWERABLE = {
+    "identity": ("other product", "shuffled"),
+    "structure": ("blurred", "noisy", "shuffled"),
+    "style": ("other style", "copy", "faded"),
+    "background": ("dirty",),
+    "visibility": ("vanished",),
+}
+"""The breakages that each figure has to see; what it sees beside is welcome."""
+
+
+def picture_of(kind: str, drawn: Drawn, stem: str, style: str) -> Pixels:
+    """The good render of a photo in a style, or a broken one."""
+    return drawn.pictures[stem, style] if kind == GOOD else BREAKAGES[kind](drawn, stem, style)
+
+
+def _random(drawn: Drawn, stem: str) -> np.random.Generator:
+    return np.random.default_rng(drawn.stems.index(stem))
+
+
+def _clouds(picture: Floats, drawn: Drawn, stem: str) -> Floats:
+    """[H, W, 1] of 0-1, about a dozen soft spots."""
+    coarse = _random(drawn, stem).random((5, 5), np.float32)
+    height, width = picture.shape[:2]
+    wide = Image.fromarray(coarse).resize((width, height), Image.Resampling.BICUBIC)
+    return np.asarray(wide, np.float32).clip(0, 1)[..., None]
+
+
+KINDS = (GOOD, *BREAKAGES)
+
+
+@dataclass(frozen=True)
+class Specimen:
+    """One render, good or broken in a known way, and its figures."""
+
+    stem: str
+    style: str
+    kind: str
+    quality: Quality
+
+
+def specimens(
+    drawn: Drawn,
+    examiner: Examiner,
+    manifest: GeneratorManifest,
+    threads: int,
+    progress: Callable[[str], None],
+) -> list[Specimen]:
+    """Every photo in every style, good and broken in every way, photo by photo."""
+
+    def of(stem: str) -> list[Specimen]:
+        return list(_specimens(drawn, examiner, manifest, stem))
+
+    found: list[Specimen] = []
+    with ThreadPoolExecutor(threads) as pool:
+        for number, more in enumerate(pool.map(of, drawn.stems), start=1):
+            found += more
+            if number % 8 == 0:
+                progress(f"{number} of {len(drawn.stems)} photos measured")
+    return found
+
+
+def _specimens(
+    drawn: Drawn, examiner: Examiner, manifest: GeneratorManifest, stem: str
+) -> Iterator[Specimen]:
+    (embedding,) = describe(examiner, [drawn.source(stem)])
+    for style in drawn.styles:
+        wanted = wanted_of(drawn.tasks[stem, style], embedding, manifest)
+        pictures = [picture_of(kind, drawn, stem, style) for kind in KINDS]
+        for kind, quality in zip(
+            KINDS, measure(examiner, [wanted] * len(KINDS), pictures), strict=True
+        ):
+            yield Specimen(stem, style, kind, quality)
+
+
+CANDIDATES = 9
+KEPT = 0.97
+DECIMALS = {"identity": 3, "structure": 3, "style": 4, "background": 2, "visibility": 1}
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A bound, the share of good renders that pass, and of each breakage the share that fails."""
+
+    bound: float
+    passed: float
+    failed: Mapping[str, float]
+    accuracy: float
+    """Balanced, over the breakages that the figure answers for."""
+
+
+@dataclass(frozen=True)
+class Table:
+    """The candidates of a figure in one style, from loose to strict, and the one that was taken."""
+
+    style: str
+    figure: str
+    good: int
+    """Good renders that have the figure."""
+    candidates: tuple[Candidate, ...]
+    chosen: Candidate
+
+
+def tables_of(found: Sequence[Specimen], style: str) -> list[Table]:
+    """A table a figure, for the figures that the style's good renders have."""
+    return [
+        _table(style, figure, values)
+        for figure in FIGURES
+        if GOOD in (values := _values(found, style, figure))
+    ]
+
+
+def bounds_of_tables(tables: Sequence[Table]) -> Bounds:
+    """The bounds that one style's tables chose."""
+    return Bounds(**{table.figure: table.chosen.bound for table in tables})
+
+
+def choose(candidates: Sequence[Candidate]) -> Candidate:
+    """The candidate that the rule above takes."""
+    kept = [candidate for candidate in candidates if candidate.passed >= KEPT]
+    if not kept:
+        return max(candidates, key=lambda candidate: candidate.passed)
+    best = max(candidate.accuracy for candidate in kept)
+    equal = [candidate for candidate in kept if candidate.accuracy > best - 1e-9]
+    return equal[(len(equal) - 1) // 2]
+
+
+def _values(found: Sequence[Specimen], style: str, figure: str) -> dict[str, list[float]]:
+    """Kind to the values of the figure, where it was measured."""
+    values: dict[str, list[float]] = {}
+    for specimen in found:
+        value = getattr(specimen.quality, figure)
+        if specimen.style == style and value is not None:
+            values.setdefault(specimen.kind, []).append(value)
+    return values
+
+
+def _table(style: str, figure: str, values: Mapping[str, Sequence[float]]) -> Table:
+    bounds = candidate_bounds(figure, values)
+    candidates = tuple(_candidate(figure, bound, values) for bound in bounds)
+    return Table(style, figure, len(values[GOOD]), candidates, choose(candidates))
+
+
+def candidate_bounds(figure: str, values: Mapping[str, Sequence[float]]) -> list[float]:
+    """Nine bounds from loose to strict, even between broken and good renders; of style, whose
+    probabilities crowd at 0, even in their logarithms.
+
+    The loosest is the worst good value, or the middle of the broken ones where that is worse; the
+    strictest fails a tenth of the good.
+    """
+    sign = -1 if figure in SMALLER_IS_BETTER else 1
+    good = sign * np.array(values[GOOD])
+    broken = sign * np.concatenate([values[kind] for kind in ANSWERABLE[figure]])
+    unit = 10.0 ** -DECIMALS[figure]
+    loosest = min(good.min(), np.median(broken)) - unit
+    strictest = max(np.quantile(good, 0.1), loosest + CANDIDATES * unit)
+    if figure == "style":
+        even = np.geomspace(max(loosest, unit), strictest, CANDIDATES)
+        even[0] = max(loosest, 0)
+    else:
+        even = np.linspace(loosest, strictest, CANDIDATES)
+    return [float(sign * bound) + 0.0 for bound in np.round(even, DECIMALS[figure])]
+
+
+def _candidate(figure: str, bound: float, values: Mapping[str, Sequence[float]]) -> Candidate:
+    failed = {
+        kind: float(np.mean([misses(figure, value, bound) for value in given]))
+        for kind, given in values.items()
+    }
+    passed = 1 - failed.pop(GOOD)
+    caught = float(np.mean([failed[kind] for kind in ANSWERABLE[figure]]))
+    return Candidate(bound, passed, failed, (passed + caught) / 2)

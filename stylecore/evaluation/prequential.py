@@ -1,0 +1,338 @@
+"""The four that are compared; each is what it scores with and whose past it looks at.
+
+All rank as serving does: a shopper's vector against the assortment's features, and the bonus for
+popularity. They differ in what they are allowed to learn after the warm-up.
+
+How good top-10 lists were: hits, their ranks, what was ever shown and how unheard-of it was.
+
+Recall@10 is the share of events whose product was in the list that was made just before; nDCG@10
+counts a hit at place r as 1 / log2(r + 1) (Jarvelin, Kekalainen 2002, with one relevant product).
+Coverage is the share of the catalogue that any list held, novelty the mean of -log2 of the share of
+shoppers who had touched a listed product (Vargas, Castells 2011). Intervals draw whole shoppers.
+
+How a stream is run, and what comes of it.
+
+The shop as a stream has made it so far, by the product's own rules.
+
+Every product of the stream is on sale from the start. Which of it a contender may look at is not
+known here.
+
+The loop: a block of events is predicted from what stood before each, then learnt.
+
+A state is what the product's rules make of a shopper's events up to then, so predictions of one
+block are exact for every shopper; factors and popularity are as the block found them. The warm-up
+is learnt and not predicted.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+from msgspec import Struct
+
+from schemas.events import Feedback, Product, UserState
+from stylecore.arrays import Doubles, Ints
+from stylecore.evaluation.off_policy import Terms, interval
+from stylecore.evaluation.prequential_data import Row
+from stylecore.recommender.als import FitSettings, fit
+from stylecore.recommender.catalog import Catalogue
+from stylecore.recommender.factors import Factors
+from stylecore.recommender.interactions import ProductEvidence, by_product, gather
+from stylecore.recommender.popularity import Popularity
+from stylecore.recommender.recommend import POPULARITY_BONUS
+from stylecore.recommender.rules import Rules
+from stylecore.recommender.shopper_vectors import tastes
+from stylecore.recommender.snapshot import Assortment, arrange
+from stylecore.recommender.state import apply, empty
+from stylecore.recommender.style_policy import ChoiceRules
+from stylecore.recommender.top_k import top_k
+from stylecore.recommender.top_k_exact import NONE
+
+
+@dataclass(frozen=True, slots=True)
+class Learns:
+    """What a contender learns as the stream goes on."""
+
+    name: str
+    personal: bool = True
+    """Whether it looks at the shopper at all."""
+    events: bool = True
+    """Shoppers' states and popularity; else both stay as the warm-up left them."""
+    factors: bool = False
+    """The factors of products, by refits."""
+
+
+CONTENDERS = (
+    Learns("popularity", personal=False),
+    Learns("static factors", events=False),
+    Learns("fold-in"),
+    Learns("fold-in, refits", factors=True),
+)
+
+
+def lists(
+    learns: Learns,
+    done: ProductEvidence,
+    assortment: Assortment,
+    masked: tuple[Ints, Ints],
+    k: int,
+) -> Ints:
+    """The best k rows for each shopper of the evidence, [B, k]; `masked` pairs shopper and row."""
+    shoppers = len(done.starts) - 1
+    vectors = np.zeros((shoppers, assortment.features.shape[1]), dtype=np.float32)
+    if learns.personal:
+        vectors = tastes(assortment, done).vectors
+    bonus = np.full((shoppers, 1), POPULARITY_BONUS, dtype=np.float32)
+    return top_k(np.hstack([vectors, bonus]), assortment.ranked, k, *masked).rows
+
+
+class Figures(Struct, frozen=True, kw_only=True):
+    """One contender's row."""
+
+    name: str
+    recall: float
+    recall_low: float
+    recall_high: float
+    ndcg: float
+    coverage: float
+    novelty: float
+
+
+class Tally:
+    """Collects one contender's lists block by block."""
+
+    def __init__(self, name: str, products: int) -> None:
+        self.name = name
+        self._gains: list[Doubles] = []
+        self._shoppers: list[Ints] = []
+        self._shown = np.zeros(products, dtype=np.bool_)
+        self._bits, self._places = 0.0, 0
+
+    def add(self, lists: Ints, wanted: Ints, shoppers: Ints, bits: Doubles) -> None:
+        """Lists [B, k] of rows, the rows [B] that came, whose they are, and -log2 p by row [P]."""
+        found = lists == wanted[:, None]
+        gains = found / np.log2(np.arange(lists.shape[1]) + 2.0)
+        self._gains.append(gains.sum(axis=1))
+        self._shoppers.append(shoppers)
+        listed = lists[lists != NONE]
+        self._shown[listed] = True
+        self._bits += float(bits[listed].sum())
+        self._places += len(listed)
+
+    def figures(self, random: np.random.Generator) -> Figures:
+        """The row; of no events it is 0 throughout."""
+        gains = np.concatenate([np.zeros(0), *self._gains])
+        shoppers = np.concatenate([np.zeros(0, np.int64), *self._shoppers])
+        hits = Terms((gains > 0).astype(np.float64), np.ones(len(gains)))
+        low, high = interval(hits, shoppers, random) if len(gains) else (0.0, 0.0)
+        return Figures(
+            name=self.name,
+            recall=hits.value if len(gains) else 0.0,
+            recall_low=low,
+            recall_high=high,
+            ndcg=float(gains.mean()) if len(gains) else 0.0,
+            coverage=float(self._shown.mean()),
+            novelty=self._bits / max(self._places, 1),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Protocol:
+    """How the stream is run."""
+
+    warm_up: float = 0.5
+    """Share of the events that are learnt before the first prediction."""
+    refit_events: int = 5000
+    every: int = 1
+    """Of so many events one is predicted; all are learnt."""
+    block: int = 256
+    k: int = 10
+    repeats: bool = False
+    """Whether a product that a shopper has touched may be predicted again."""
+    seed: int = 0
+
+
+class Prequential(Struct, frozen=True, kw_only=True):
+    """The table and what it was made of."""
+
+    events: int
+    predicted: int
+    shoppers: int
+    products: int
+    refits: int
+    rows: tuple[Figures, ...]
+
+
+class Shop:
+    """States, popularity and who touched what; learns event by event."""
+
+    def __init__(self, rows: Sequence[Row], rules: Rules, settings: FitSettings) -> None:
+        self.rules, self.settings = rules, settings
+        self.catalogue = _catalogue(rows)
+        self.states: dict[str, UserState] = {}
+        self.touched: dict[str, dict[int, None]] = defaultdict(dict)
+        """By shopper, the rows of products; a dictionary keeps their order."""
+        self.shoppers_of = np.zeros(len(self.catalogue.product_ids))
+        """By row, how many shoppers have touched the product."""
+        self.popularity = Popularity(self.catalogue, rules, rows[0].event.occurred_at)
+
+    def state_of(self, user_id: str) -> UserState:
+        """The shopper's state, empty where nothing is known."""
+        return self.states.get(user_id) or empty(user_id)
+
+    def learn(self, event: Feedback) -> None:
+        """Take an event into the state, popularity and what counts as touched."""
+        now, user = event.occurred_at, event.user_id
+        self.states[user] = apply(self.state_of(user), event, now, self.rules)
+        self.popularity.count(event, now)
+        row = self.catalogue.row_of[event.product_id]
+        self.shoppers_of[row] += row not in self.touched[user]
+        self.touched[user][row] = None
+
+    def refit(self, previous: Factors | None, now: datetime) -> Factors | None:
+        """Factors of all that has been learnt, begun from the previous ones."""
+        states = list(self.states.values())
+        return fit(states, self.catalogue, previous, self.settings, self.rules, now)
+
+    def assortment(self, factors: Factors | None, now: datetime) -> Assortment:
+        """What can be recommended now."""
+        return arrange(self.catalogue, factors, self.popularity.priors(now), ChoiceRules(), now)
+
+    def evidence(self, states: Sequence[UserState], now: datetime) -> ProductEvidence:
+        """What these states say of products, by the catalogue's rows."""
+        catalogue = self.catalogue
+        seen = gather(states, now, self.rules, catalogue.row_of, catalogue.column_of)
+        return by_product(seen, len(catalogue.product_ids))
+
+    def bits(self) -> Doubles:
+        """-log2 of each product's share of the shoppers, one more counted everywhere, [P]."""
+        bits: Doubles = -np.log2((self.shoppers_of + 1) / (len(self.states) + 1))
+        return bits
+
+
+def _catalogue(rows: Sequence[Row]) -> Catalogue:
+    catalogue = Catalogue()
+    category_of = {row.event.product_id: row.category for row in rows}
+    for product_id, category in category_of.items():
+        catalogue.put_product(
+            Product(
+                product_id=product_id, title=product_id, category=category, image_uri=product_id
+            )
+        )
+    return catalogue
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """An event that is to be predicted, and what was known of its shopper just before."""
+
+    state: UserState
+    frozen: UserState
+    """As the warm-up left it."""
+    wanted: int
+    masked: tuple[int, ...]
+    shopper: int
+    """Of which shopper, by number."""
+
+
+def run(
+    rows: Sequence[Row],
+    protocol: Protocol,
+    rules: Rules,
+    settings: FitSettings,
+    progress: Callable[[int], None] = lambda _: None,
+) -> Prequential:
+    """The table of all contenders; the same input gives the same table."""
+    events = [row.event for row in rows]
+    shop = Shop(rows, rules, settings)
+    first = max(1, round(len(events) * protocol.warm_up))
+    for event in events[:first]:
+        shop.learn(event)
+    race = Race(shop, protocol, events[first - 1])
+    for start in range(first, len(events), protocol.block):
+        block = events[start : start + protocol.block]
+        race.predict_and_learn(block)
+        progress(len(block))
+    return race.result(len(events))
+
+
+class Race:
+    """All contenders on one shop, from the end of the warm-up on."""
+
+    def __init__(self, shop: Shop, protocol: Protocol, last: Feedback) -> None:
+        self._shop, self._protocol = shop, protocol
+        self._factors = self._refitted = shop.refit(None, last.occurred_at)
+        self._frozen = dict(shop.states)
+        self._at_warm_up = shop.assortment(self._factors, last.occurred_at)
+        self._tallies = [Tally(learns.name, len(shop.shoppers_of)) for learns in CONTENDERS]
+        self._numbers: dict[str, int] = {}
+        self._candidates = self._predicted = self._refits = self._since_refit = 0
+
+    def predict_and_learn(self, block: Sequence[Feedback]) -> None:
+        """Every contender's lists before each event, then the events, then a refit if due."""
+        shop, now = self._shop, block[0].occurred_at
+        live = shop.assortment(self._factors, now), shop.assortment(self._refitted, now)
+        bits = shop.bits()
+        questions = [asked for event in block for asked in self._ask(event)]
+        wanted = np.array([asked.wanted for asked in questions], dtype=np.int64)
+        shoppers = np.array([asked.shopper for asked in questions], dtype=np.int64)
+        known = shop.evidence([asked.state for asked in questions], now)
+        frozen = shop.evidence([asked.frozen for asked in questions], now)
+        masked, k = _pairs(questions), self._protocol.k
+        for learns, tally in zip(CONTENDERS, self._tallies, strict=True):
+            assortment = live[learns.factors] if learns.events else self._at_warm_up
+            done = known if learns.events else frozen
+            found = lists(learns, done, assortment, masked, k)
+            tally.add(found, wanted, shoppers, bits)
+        self._predicted += len(questions)
+        self._refit_if_due(block)
+
+    def result(self, events: int) -> Prequential:
+        """The table."""
+        return Prequential(
+            events=events,
+            predicted=self._predicted,
+            shoppers=len(self._shop.states),
+            products=len(self._shop.shoppers_of),
+            refits=self._refits,
+            rows=tuple(
+                tally.figures(np.random.default_rng(self._protocol.seed)) for tally in self._tallies
+            ),
+        )
+
+    def _ask(self, event: Feedback) -> list[Question]:
+        """The question of an event, if it is one, and the event is learnt.
+
+        Learnt only: dismissals, what the protocol passes over, and products that the shopper had
+        touched unless these may be predicted again.
+        """
+        shop, user, repeats = self._shop, event.user_id, self._protocol.repeats
+        row, known = shop.catalogue.row_of[event.product_id], shop.touched[event.user_id]
+        question = Question(
+            state=shop.state_of(user),
+            frozen=self._frozen.get(user) or empty(user),
+            wanted=row,
+            masked=() if repeats else tuple(known),
+            shopper=self._numbers.setdefault(user, len(self._numbers)),
+        )
+        asked = event.kind != "dismiss" and (repeats or row not in known)
+        shop.learn(event)
+        self._candidates += asked
+        return [question] if asked and self._candidates % self._protocol.every == 0 else []
+
+    def _refit_if_due(self, block: Sequence[Feedback]) -> None:
+        self._since_refit += len(block)
+        if self._since_refit >= self._protocol.refit_events:
+            self._refitted = self._shop.refit(self._refitted, block[-1].occurred_at)
+            self._refits, self._since_refit = self._refits + 1, 0
+
+
+def _pairs(questions: Sequence[Question]) -> tuple[Ints, Ints]:
+    """Positions of questions and the rows that are masked in each."""
+    counts = [len(asked.masked) for asked in questions]
+    rows = [row for asked in questions for row in asked.masked]
+    return np.repeat(np.arange(len(questions)), counts), np.array(rows, dtype=np.int64)

@@ -1,0 +1,193 @@
+"""Where a product stands that hardly anybody has done anything with yet.
+
+Its start is half the mean of its category and half the mean of the products whose photos look most
+alike to the feature network, weighted by the cosine; either alone where the other is missing. Only
+fitted products count as neighbours. Half and half was better than either alone wherever looks had
+anything to do with taste, and worse than the category where they had nothing
+(`tests/benchmarks/bench_newcomers.py`): which of the two a shop is, only its log can tell. The
+start is a prior, which the item fold-in moves as soon as there is feedback.
+
+Fitted factors, completed by a row for every product on sale.
+
+A product that hardly anybody touched starts among its like (`newcomers`) and is folded in with
+what feedback there is (`item_foldin`), whatever the fit made of it: from one or two shoppers ALS
+learns chance by heart. Popularity and style priors are counted from the same feedback.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+
+from schemas.events import UserState
+from stylecore.arrays import Bools, Floats, Ints
+from stylecore.recommender.catalog import Catalogue
+from stylecore.recommender.factors import Factors
+from stylecore.recommender.foldin import Histories, fold_in, fold_in_items, whitening
+from stylecore.recommender.interactions import ProductEvidence, by_product, gather
+from stylecore.recommender.popularity import Popularity
+from stylecore.recommender.rules import Rules
+from stylecore.recommender.shopper_vectors import histories
+from stylecore.storage.render_cache import Embedding
+
+NEIGHBOURS = 10
+NEIGHBOURS_SHARE = 0.5
+
+EmbeddingOf = Callable[[str], Embedding | None]
+"""sha256 of a photo to what the feature network saw in it, if it saw it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Looks:
+    """Photos that one feature network saw: rows of products [N], and unit vectors [N, E]."""
+
+    rows: Ints
+    vectors: Floats
+
+
+def looks_of(sources: Sequence[str | None], embedding_of: EmbeddingOf) -> list[Looks]:
+    """The embeddings of the photos by product row, a Looks for each network: two do not compare."""
+    found: dict[tuple[str, int], dict[int, Floats]] = {}
+    for row, source in enumerate(sources):
+        embedding = None if source is None else embedding_of(source)
+        if embedding is not None:
+            network = embedding.model, len(embedding.vector)
+            found.setdefault(network, {})[row] = embedding.as_array()
+    return [
+        Looks(np.array(list(vectors), dtype=np.int64), np.stack(list(vectors.values())))
+        for vectors in found.values()
+    ]
+
+
+def starts(
+    factors: Floats,
+    known: Ints,
+    newcomers: Ints,
+    category_codes: Ints,
+    looks: Sequence[Looks],
+    share: float = NEIGHBOURS_SHARE,
+) -> Floats:
+    """The starting factors of the newcomers, [N, F]; 0 where nothing is known of their like.
+
+    `factors` [K, F] belong to the products with the rows `known` [K]; `share` is the neighbours'.
+    """
+    means = _category_means(factors, known, category_codes)
+    place_of = {row: place for place, row in enumerate(known.tolist())}
+    near = {
+        row: mean for look in looks for row, mean in _near_means(factors, place_of, newcomers, look)
+    }
+    found = np.zeros((len(newcomers), factors.shape[1]), dtype=np.float32)
+    for place, row in enumerate(newcomers.tolist()):
+        mean, alike = means.get(int(category_codes[row])), near.get(row)
+        if mean is not None and alike is not None:
+            found[place] = (1.0 - share) * mean + share * alike
+        elif mean is not None or alike is not None:
+            found[place] = alike if mean is None else mean
+    return found
+
+
+def _category_means(factors: Floats, known: Ints, codes: Ints) -> dict[int, Floats]:
+    own = codes[known]
+    return {int(code): factors[own == code].mean(axis=0) for code in np.unique(own)}
+
+
+def _near_means(
+    factors: Floats, place_of: Mapping[int, int], newcomers: Ints, look: Looks
+) -> list[tuple[int, Floats]]:
+    """For each newcomer whose photo was seen, the mean of the K fitted products most like it."""
+    places = np.array([place_of.get(row, -1) for row in look.rows.tolist()], dtype=np.int64)
+    peers, new = places >= 0, np.isin(look.rows, newcomers)
+    if not peers.any() or not new.any():
+        return []
+    cosines = look.vectors[new] @ look.vectors[peers].T
+    count = min(NEIGHBOURS, cosines.shape[1])
+    nearest = np.argpartition(-cosines, count - 1, axis=1)[:, :count]
+    weights = np.maximum(np.take_along_axis(cosines, nearest, axis=1), 1e-6)
+    weights /= weights.sum(axis=1, keepdims=True)
+    means = np.einsum("nk,nkf->nf", weights, factors[places[peers][nearest]])
+    return list(zip(look.rows[new].tolist(), means, strict=True))
+
+
+LEAST_SHOPPERS = 3
+"""A product that fewer did anything with is placed, not fitted."""
+
+
+def complete(
+    fitted: Factors,
+    states: Sequence[UserState],
+    catalogue: Catalogue,
+    embedding_of: EmbeddingOf,
+    rules: Rules,
+    learned_until: datetime,
+    now: datetime,
+) -> Factors:
+    """The factors with all products on sale, those that are fitted first; without a version."""
+    seen = gather(states, now, rules, catalogue.row_of, catalogue.column_of)
+    done = by_product(seen, len(catalogue.product_ids))
+    rows = np.array([catalogue.row_of[product] for product in fitted.product_ids], dtype=np.int64)
+    kept = _well_known(rows, done, len(catalogue.product_ids))
+    known, factors = rows[kept], fitted.product_factors[kept]
+    newcomers = np.setdiff1d(np.flatnonzero(catalogue.present), known)
+    looks = looks_of(catalogue.source_sha256, embedding_of) if len(newcomers) else []
+    start = starts(factors, known, newcomers, catalogue.category_codes, looks)
+    shoppers = _shoppers(factors, fitted, _only(done, known))
+    clicked = _by_item(_only(done, newcomers), len(newcomers), fitted.alpha)
+    placed = fold_in_items(start, shoppers, clicked, fitted.regularization)
+    popularity = Popularity(catalogue, rules, now)
+    popularity.count_states(states, now)
+    return Factors(
+        version="",
+        parent=fitted.parent,
+        product_ids=tuple(catalogue.product_ids[row] for row in (*known, *newcomers)),
+        product_factors=np.vstack([factors, placed], dtype=np.float32),
+        priors=popularity.priors(now),
+        regularization=fitted.regularization,
+        alpha=fitted.alpha,
+        fitted=len(known),
+        learned_until=learned_until,
+    )
+
+
+def _well_known(rows: Ints, done: ProductEvidence, products: int) -> Bools:
+    """Which of the rows enough shoppers did something with; all where none has that many."""
+    kept: Bools = np.bincount(done.product, minlength=products)[rows] >= LEAST_SHOPPERS
+    return kept if kept.any() else np.ones(len(rows), dtype=np.bool_)
+
+
+def _shoppers(factors: Floats, fitted: Factors, own: ProductEvidence) -> Floats:
+    """The shoppers' vectors, [U, F], from what they did with the fitted products."""
+    white = whitening(factors, fitted.regularization)
+    solved = fold_in(white.whiten(factors), histories(own, fitted.alpha))
+    return white.unwhiten(solved.vectors)
+
+
+def _only(done: ProductEvidence, rows: Ints) -> ProductEvidence:
+    """The evidence about these products, whose rows become 0, 1, 2, ..."""
+    place = np.full(max(done.product.max(initial=0), rows.max(initial=0)) + 1, -1, dtype=np.int64)
+    place[rows] = np.arange(len(rows))
+    kept = place[done.product] >= 0
+    return ProductEvidence(
+        starts=np.searchsorted(done.user[kept], np.arange(len(done.starts))),
+        user=done.user[kept],
+        product=place[done.product][kept],
+        weight=done.weight[kept],
+        style=done.style[kept],
+        dismissed=done.dismissed[kept],
+        resting=done.resting[kept],
+        bought=done.bought[kept],
+    )
+
+
+def _by_item(own: ProductEvidence, items: int, alpha: float) -> Histories:
+    """Who did what with each product: the evidence turned around, products for shoppers."""
+    order = np.argsort(own.product, kind="stable")
+    turned = histories(own, alpha)
+    return Histories(
+        starts=np.searchsorted(own.product[order], np.arange(items + 1)),
+        products=own.user[order],
+        confidences=turned.confidences[order],
+        preferences=turned.preferences[order],
+    )

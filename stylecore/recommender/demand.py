@@ -1,0 +1,61 @@
+"""Which renders shoppers would want that do not exist: counted over a window, as advice.
+
+Distinct shoppers count; what is not flushed before an instance ends is forgotten.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+import numpy as np
+
+from schemas.events import StyleDemand
+from stylecore.recommender.recommend import Lists
+from stylecore.recommender.snapshot import Assortment
+from stylecore.recommender.top_k_exact import NONE
+
+MOST_PAIRS = 200
+
+
+class Demand:
+    """The pairs of product and style that were wanted since `since`, and by whom."""
+
+    def __init__(self, since: datetime) -> None:
+        self._since = since
+        self._wanted: dict[tuple[str, str], set[str]] = defaultdict(set)
+
+    def want(self, user_id: str, product_ids: Iterable[str], style_id: str) -> None:
+        """A shopper would like these products in the style."""
+        for product_id in product_ids:
+            self._wanted[product_id, style_id].add(user_id)
+
+    def want_lacking(self, user_ids: Sequence[str], assortment: Assortment, lists: Lists) -> None:
+        """The favourite style of each shopper is wanted for the products of the list without it,
+        where it may be shown.
+        """
+        favourites = lists.affinities.argmax(axis=1)
+        likes = lists.affinities.max(axis=1) > 0
+        lacking = assortment.lacking[lists.rows, favourites[:, None]]
+        places = np.nonzero(lacking & (lists.rows != NONE) & likes[:, None])
+        rows = lists.rows[places].tolist()
+        for shopper, row in zip(places[0].tolist(), rows, strict=True):
+            style_id = assortment.style_ids[favourites[shopper]]
+            self.want(user_ids[shopper], (assortment.product_ids[row],), style_id)
+
+    def flush(self, now: datetime) -> list[StyleDemand]:
+        """The pairs wanted most, at most MOST_PAIRS; counting starts anew."""
+        most = sorted(self._wanted.items(), key=lambda pair: (-len(pair[1]), pair[0]))[:MOST_PAIRS]
+        window_start, self._since = self._since, now
+        self._wanted.clear()
+        return [
+            StyleDemand(
+                product_id=product_id,
+                style_id=style_id,
+                wanted=len(shoppers),
+                window_start=window_start,
+                window_end=now,
+            )
+            for (product_id, style_id), shoppers in most
+        ]

@@ -1,0 +1,112 @@
+"""Why an item is in a list, in words, from the same sums that put it there.
+
+A past product is named when it has the largest part in the score; otherwise popularity, the
+shopper's style, or that the place was drawn. The words are English; who needs others has the kind
+and the product ids.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from schemas.catalog import ORIGINAL
+from schemas.events import RecommendationReason
+from schemas.preferences import ReasonKind
+from stylecore.arrays import Bools, Doubles, Floats, Ints
+from stylecore.recommender.interactions import ProductEvidence
+from stylecore.recommender.snapshot import Assortment
+
+KINDS: tuple[ReasonKind, ...] = ("history", "style", "popular", "explore", "new")
+HISTORY, STYLE, POPULAR, EXPLORE, NEW = range(len(KINDS))
+LIKED = 1.5
+"""Log-odds from which a style counts as liked: about two clicks."""
+TENTHS = 10
+LONGEST_TITLE = 120
+"""Characters of a title in a sentence; the sentence itself may have 500."""
+
+
+def kinds_of(
+    assortment: Assortment,
+    rows: Ints,
+    columns: Ints,
+    parts: Floats,
+    bonus: float,
+    explored: Bools,
+    affinities: Doubles,
+) -> Ints:
+    """The kind of each item [B, k]; `parts` are the largest parts that past products have."""
+    popular = bonus * assortment.popularity[rows]
+    new = assortment.new[rows]
+    in_liked_style = np.take_along_axis(affinities, columns, axis=1) >= LIKED
+    kinds = np.full(rows.shape, POPULAR, dtype=np.int64)
+    kinds[in_liked_style] = STYLE
+    kinds[new] = NEW
+    kinds[parts > np.maximum(popular, 1e-6)] = HISTORY
+    kinds[explored] = np.where(new[explored], NEW, EXPLORE)
+    return kinds
+
+
+def codes_of(
+    assortment: Assortment,
+    done: ProductEvidence,
+    kinds: Ints,
+    pairs: Ints,
+    shares: Floats,
+    columns: Ints,
+) -> Ints:
+    """A number for each item's reason, [B, k], equal where the reason is; `reason_of` reads it.
+
+    `pairs` are the positions in the evidence of the past products behind the items, `shares` their
+    parts in the scores, `columns` the items' styles. Shares are told in tenths, so that equal
+    reasons stay few.
+    """
+    styles = len(assortment.style_ids)
+    codes = np.array([0, 0, POPULAR, EXPLORE, NEW])[kinds]
+    liked = kinds == STYLE
+    codes[liked] = len(KINDS) + columns[liked]
+    known = kinds == HISTORY
+    behind = pairs[known]
+    told = done.product[behind] * (styles + 1) + done.style[behind] + 1
+    tenths = np.clip(np.rint(TENTHS * shares[known]), 1, TENTHS).astype(np.int64) - 1
+    codes[known] = len(KINDS) + styles + TENTHS * (2 * told + done.bought[behind]) + tenths
+    return codes
+
+
+def reason_of(assortment: Assortment, code: int) -> RecommendationReason:
+    """The reason that a code stands for."""
+    if code < len(KINDS):
+        return _FIXED[code]
+    code -= len(KINDS)
+    if code < len(assortment.style_ids):
+        return _of_style(assortment.style_ids[code])
+    told, tenths = divmod(code - len(assortment.style_ids), TENTHS)
+    told, bought = divmod(told, 2)
+    row, style = divmod(told, len(assortment.style_ids) + 1)
+    return _of_history(assortment, row, style - 1, bool(bought), (tenths + 1) / TENTHS)
+
+
+def _of_history(
+    assortment: Assortment, row: int, column: int, bought: bool, share: float
+) -> RecommendationReason:
+    done = "bought" if bought else "looked at"
+    title = assortment.titles[row][:LONGEST_TITLE] or assortment.product_ids[row]
+    style = assortment.style_ids[column] if column >= 0 else ORIGINAL
+    return RecommendationReason(
+        kind="history",
+        text=f"because you {done} {title}" + ("" if style == ORIGINAL else f" in {style}"),
+        because=[assortment.product_ids[row]],
+        style_id=style,
+        share=share,
+    )
+
+
+def _of_style(style_id: str) -> RecommendationReason:
+    text = "as the photo, which you like" if style_id == ORIGINAL else f"in {style_id}, as you like"
+    return RecommendationReason(kind="style", text=text)
+
+
+_FIXED = {
+    POPULAR: RecommendationReason(kind="popular", text="popular now"),
+    EXPLORE: RecommendationReason(kind="explore", text="something different"),
+    NEW: RecommendationReason(kind="new", text="new here"),
+}

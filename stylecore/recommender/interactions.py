@@ -1,0 +1,139 @@
+"""A batch of shoppers' histories as flat arrays in the catalogue's rows and columns.
+
+The step from events to linear algebra: one pass over the histories, everything after it is
+vectorised. What a shopper did with products that the catalogue does not hold is left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import chain, repeat
+
+import numpy as np
+
+from schemas.events import Interaction, UserState
+from stylecore.arrays import Bools, Doubles, Ints
+from stylecore.recommender.rules import Moment, Rules, each
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """N interactions of `users` shoppers, in the order of shoppers and of their histories."""
+
+    users: int
+    user: Ints
+    """[N], the shopper's position in the batch."""
+    product: Ints
+    """[N], the product's row."""
+    style: Ints
+    """[N], the style's column; -1 where it is not known."""
+    weight: Doubles
+    """[N], decayed to `now`."""
+    style_evidence: Doubles
+    """[N], log-odds for the style, decayed to `now`."""
+    dismissed: Bools
+    """[N], dismissed and in the cool-down."""
+    resting: Bools
+    """[N], dismissed or purchased, and in the cool-down: not to be offered."""
+    bought: Bools
+    """[N], purchased at any time."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProductEvidence:
+    """The same by product: M pairs of shopper and product, sorted by both."""
+
+    starts: Ints
+    """[B + 1]: shopper b has the pairs starts[b] to starts[b + 1]."""
+    user: Ints
+    product: Ints
+    weight: Doubles
+    """[M], over all styles."""
+    style: Ints
+    """[M], the style with the most weight; -1 where it is not known."""
+    dismissed: Bools
+    resting: Bools
+    bought: Bools
+
+
+def gather(
+    states: Sequence[UserState],
+    now: Moment,
+    rules: Rules,
+    row_of: Mapping[str, int],
+    column_of: Mapping[str, int],
+) -> Evidence:
+    """The histories of the shoppers as arrays, weights decayed to `now`."""
+    counts = [len(state.interactions) for state in states]
+    times = list(chain.from_iterable(map(repeat, each(now, len(states)), counts)))
+    seen = [interaction for state in states for interaction in state.interactions]
+    product = np.array([row_of.get(item.product_id, -1) for item in seen], dtype=np.int64)
+    style = np.array([column_of.get(item.style_id or "", -1) for item in seen], dtype=np.int64)
+    known = product >= 0
+    shares = _decays(seen, times, rules)
+    dismissed = _resting([item.dismissed_at for item in seen], times, rules)
+    purchases = [item.purchased_at for item in seen]
+    return Evidence(
+        users=len(states),
+        user=np.repeat(np.arange(len(states)), counts)[known],
+        product=product[known],
+        style=style[known],
+        weight=(shares * np.array([item.weight for item in seen]))[known],
+        style_evidence=(shares * np.array([item.style_evidence for item in seen]))[known],
+        dismissed=dismissed[known],
+        resting=(dismissed | _resting(purchases, times, rules))[known],
+        bought=np.array([at is not None for at in purchases], dtype=np.bool_)[known],
+    )
+
+
+def by_product(evidence: Evidence, products: int) -> ProductEvidence:
+    """The evidence summed over styles; `products` is the number of rows."""
+    cells = evidence.user * products + evidence.product
+    keys, pair = np.unique(cells, return_inverse=True)
+    user, product = np.divmod(keys, max(products, 1))
+    style = np.full(len(keys), -1, dtype=np.int64)
+    lightest_first = np.argsort(evidence.weight, kind="stable")
+    style[pair[lightest_first]] = evidence.style[lightest_first]
+    return ProductEvidence(
+        starts=np.searchsorted(user, np.arange(evidence.users + 1)),
+        user=user,
+        product=product,
+        weight=_sums(pair, evidence.weight, len(keys)),
+        style=style,
+        dismissed=_any(pair, evidence.dismissed, len(keys)),
+        resting=_any(pair, evidence.resting, len(keys)),
+        bought=_any(pair, evidence.bought, len(keys)),
+    )
+
+
+def _sums(cells: Ints, weights: Doubles, size: int) -> Doubles:
+    return np.asarray(np.bincount(cells, weights, minlength=size), dtype=np.float64)
+
+
+def _any(cells: Ints, flags: Bools, size: int) -> Bools:
+    found = np.zeros(size, dtype=np.bool_)
+    found[cells[flags]] = True
+    return found
+
+
+def _decays(seen: Sequence[Interaction], times: Sequence[datetime], rules: Rules) -> Doubles:
+    """What is left of each interaction at its shopper's time: 2^(-age / half-life)."""
+    ages = np.array(
+        [(now - item.updated_at).total_seconds() for item, now in zip(seen, times, strict=True)],
+        dtype=np.float64,
+    )
+    half_lives = np.maximum(ages, 0.0) / rules.half_life.total_seconds()
+    left: Doubles = np.exp2(-half_lives)
+    return left
+
+
+def _resting(since: Sequence[datetime | None], times: Sequence[datetime], rules: Rules) -> Bools:
+    """Whether each dismissal or purchase is in its cool-down at its shopper's time."""
+    # As a difference: a time less a cool-down may lie before year 1.
+    cool_down = rules.cool_down
+    return np.array(
+        [at is not None and now - at < cool_down for at, now in zip(since, times, strict=True)],
+        dtype=np.bool_,
+    )

@@ -1,0 +1,218 @@
+"""A batch of shoppers' lists as arrays, and as the events that people and tests read.
+
+How the lists come about is not known here; `list_encoder` writes the same as JSON, faster.
+
+A batch of shoppers' lists: the best products for what each did, in which style, and why.
+
+Pure: the same states, assortment and time give the same lists. A share of each list, two products
+of twenty, is drawn at random, one of them from the new products while there are any, so that what
+nobody has seen can be found. An item's propensity is that of its style; the product's chance of its
+place is no part of it. Where a list goes and what caused it is not known here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, fields
+from datetime import datetime
+from hashlib import blake2b
+
+import numpy as np
+
+from schemas.events import RecommendedItem, UserState
+from stylecore.arrays import Bools, Doubles, Floats, Ints, Unsigned
+from stylecore.recommender.catalog import ORIGINAL_COLUMN
+from stylecore.recommender.explanations import codes_of, kinds_of, reason_of
+from stylecore.recommender.interactions import ProductEvidence, by_product, gather
+from stylecore.recommender.rules import Moment, Rules
+from stylecore.recommender.shopper_vectors import strongest_reasons, tastes
+from stylecore.recommender.snapshot import Assortment
+from stylecore.recommender.state import empty
+from stylecore.recommender.style_policy import (
+    Choice,
+    ChoiceRules,
+    by_style,
+    draw,
+    explore,
+    propensities,
+    shopper_keys,
+    uniform_noise,
+)
+from stylecore.recommender.top_k import top_k
+from stylecore.recommender.top_k_exact import NONE, Ranking
+
+SCORE_DECIMALS = 6
+"""Scores are told to so many: seventeen digits would be a fifth of a list's bytes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lists:
+    """B shoppers' lists of k places, best first; a place whose row is NONE is no part of them."""
+
+    rows: Ints
+    """[B, k]"""
+    columns: Ints
+    """[B, k], the style to show."""
+    scores: Doubles
+    """[B, k], to SCORE_DECIMALS."""
+    propensities: Doubles
+    """[B, k], the style's probability."""
+    reasons: Ints
+    """[B, k], codes for `reasons.reason_of`."""
+    affinities: Doubles
+    """[B, K], the shoppers' log-odds for each style."""
+
+    def of(self, shoppers: Bools) -> Lists:
+        """The lists of these shoppers alone, [B]."""
+        return Lists(*(getattr(self, field.name)[shoppers] for field in fields(self)))
+
+
+def empty_lists(shoppers: int, styles: int) -> Lists:
+    """Lists without a place."""
+    whole = np.zeros((shoppers, 0), dtype=np.int64)
+    none = np.zeros((shoppers, 0))
+    return Lists(whole, whole, none, none, whole, np.zeros((shoppers, styles)))
+
+
+def shown_in(lists: Lists, assortment: Assortment, product_ids: Collection[str]) -> Bools:
+    """[B], whether a list shows any of these products."""
+    rows = [assortment.row_of[name] for name in product_ids if name in assortment.row_of]
+    return np.asarray(np.isin(lists.rows, rows).any(axis=1), dtype=np.bool_)
+
+
+def items_of(assortment: Assortment, lists: Lists) -> list[list[RecommendedItem]]:
+    """The lists as events; places that hold no product are cut off."""
+
+    def item(
+        row: int, column: int, score: float, propensity: float, reason: int
+    ) -> RecommendedItem:
+        return RecommendedItem(
+            product_id=assortment.product_ids[row],
+            style_id=assortment.style_ids[column],
+            image_uri=assortment.images[row][column],
+            score=score,
+            propensity=propensity,
+            reason=reason_of(assortment, reason),
+        )
+
+    arrays = (lists.rows, lists.columns, lists.scores, lists.propensities, lists.reasons)
+    return [
+        [item(*place) for place in zip(*shopper, strict=True) if place[0] != NONE]
+        for shopper in zip(*(array.tolist() for array in arrays), strict=True)
+    ]
+
+
+EVERYONE = "*"
+LEAST_SCORE = 1e-6
+POPULARITY_BONUS = 0.05
+"""What the most popular product gains over one that nobody looked at; scores run to about 1."""
+
+
+def recommend(
+    states: Sequence[UserState],
+    assortment: Assortment,
+    now: datetime,
+    rules: Rules,
+    choice_rules: ChoiceRules,
+    items: int = 20,
+) -> list[list[RecommendedItem]]:
+    """A list for each shopper, best first, in the order of the states.
+
+    Shorter than `items` where there is less to show. Products in a cool-down are left out.
+    """
+    return items_of(assortment, rank(states, assortment, now, rules, choice_rules, items))
+
+
+def rank(
+    states: Sequence[UserState],
+    assortment: Assortment,
+    now: Moment,
+    rules: Rules,
+    choice_rules: ChoiceRules,
+    items: int = 20,
+) -> Lists:
+    """The lists that `recommend` gives, as arrays; each shopper may have a time of its own."""
+    if not states or not assortment.present.any():
+        return empty_lists(len(states), len(assortment.style_ids))
+    seen = gather(states, now, rules, assortment.row_of, assortment.column_of)
+    done = by_product(seen, len(assortment.product_ids))
+    taste = tastes(assortment, done)
+    shoppers = shopper_keys([state.user_id for state in states], now, assortment.version)
+    places = round(choice_rules.exploration * items)
+    ranking, explored = _ranked(assortment, taste.vectors, done, shoppers, items, places)
+    affinities = by_style(states, now, rules, assortment.column_of)
+    actions = np.array([len(state.recent_events) for state in states], dtype=np.uint64)
+    choice = _styled(assortment, ranking.rows, affinities, shoppers, actions, choice_rules)
+    pairs, parts = strongest_reasons(assortment, done, taste, ranking.rows)
+    kinds = kinds_of(
+        assortment, ranking.rows, choice.columns, parts, POPULARITY_BONUS, explored, affinities
+    )
+    whole = np.maximum(np.maximum(ranking.scores, parts), LEAST_SCORE)
+    shares = (parts / whole).astype(np.float32)
+    return Lists(
+        rows=ranking.rows,
+        columns=choice.columns,
+        scores=ranking.scores.astype(np.float64).round(SCORE_DECIMALS),
+        propensities=choice.propensities,
+        reasons=codes_of(assortment, done, kinds, pairs, shares, choice.columns),
+        affinities=affinities,
+    )
+
+
+def list_for_everyone(
+    assortment: Assortment,
+    now: datetime,
+    rules: Rules,
+    choice_rules: ChoiceRules,
+    items: int = 20,
+) -> list[RecommendedItem]:
+    """The list under `*`, for a shopper whom nobody knows: popular products, affinities styles."""
+    return recommend([empty(EVERYONE)], assortment, now, rules, choice_rules, items)[0]
+
+
+def recommendation_id(user_id: str, partition: int, offset: int, version: str) -> str:
+    """The id of the list that the feedback record at the offset caused: a replay repeats it."""
+    text = f"{user_id}/{partition}/{offset}/{version}"
+    return blake2b(text.encode(), digest_size=12).hexdigest()
+
+
+def _ranked(
+    assortment: Assortment,
+    vectors: Floats,
+    done: ProductEvidence,
+    shoppers: Unsigned,
+    items: int,
+    places: int,
+) -> tuple[Ranking, Bools]:
+    """The best products by taste, the last places explored, and which places those are.
+
+    Popularity gives a bonus, which also orders what taste does not tell apart.
+    """
+    bonus = np.full((len(vectors), 1), POPULARITY_BONUS, dtype=np.float32)
+    users = np.hstack([vectors, bonus])
+    products = assortment.ranked.vectors
+    user, product = done.user[done.resting], done.product[done.resting]
+    best = top_k(users, assortment.ranked, items, user, product, ~assortment.present)
+    resting = user * len(products) + product
+    rows, explored = explore(
+        best.rows, places, shoppers, assortment.present, assortment.newcomers, resting
+    )
+    scores = best.scores.copy()
+    scores[explored] = (users[np.nonzero(explored)[0]] * products[rows[explored]]).sum(axis=1)
+    return Ranking(rows=rows, scores=scores), explored
+
+
+def _styled(
+    assortment: Assortment,
+    rows: Ints,
+    affinities: Doubles,
+    shoppers: Unsigned,
+    actions: Unsigned,
+    rules: ChoiceRules,
+) -> Choice:
+    """A style for each product of the lists."""
+    available = assortment.available[rows]
+    available[rows == NONE, ORIGINAL_COLUMN] = True  # some arm, for the place is cut off later
+    priors = assortment.style_priors[assortment.category_codes[rows]]
+    noise = uniform_noise(shoppers, actions, assortment.product_keys[rows], assortment.style_keys)
+    return draw(propensities(affinities, priors, available, rules), noise)

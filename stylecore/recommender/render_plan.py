@@ -1,0 +1,250 @@
+"""What shoppers are likely to do with a picture that does not exist yet, from the priors.
+
+A product is clicked as its weight tells, and in a style as its category's shoppers like that style.
+Made from one version of the priors; who the shoppers are is not known here.
+
+Which pictures of a product are missing: from product, styles and what is planned to jobs.
+
+Every picture has a variant, a hash of photo, style definition and model, and of the versions of
+photo and reference picture where they are known; it is ordered once for each. The same input gives
+the same jobs with the same ids, so that an order which is sent twice is one order. Whether a
+picture was drawn in the end is not known here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from hashlib import sha256
+from math import log
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from schemas.events import Product, Style, StyleRequest, StylizeJob
+from schemas.renders import Reason
+from stylecore.errors import Permanent
+from stylecore.recommender.catalog import in_window, is_standing
+from stylecore.recommender.popularity import Priors
+from stylecore.recommender.rules import Rules
+from stylecore.recommender.style_policy import ChoiceRules, style_priors
+
+NO_PRIORS = Priors(
+    product_ids=(),
+    product_weights=np.zeros(0, dtype=np.float32),
+    categories=(),
+    style_ids=(),
+    category_style=np.zeros((0, 0), dtype=np.float32),
+)
+FIRST = 3
+"""Styles in which a new product is drawn before the others."""
+
+
+class Liking:
+    """The expected clicks of products, and the shares of styles in categories."""
+
+    def __init__(self, priors: Priors = NO_PRIORS, rules: Rules | None = None) -> None:
+        rules = rules or Rules()
+        weights = np.maximum(priors.product_weights.astype(np.float64), 0.0)
+        a_day = log(2) / (rules.half_life.total_seconds() / 86_400)
+        touched = weights[weights > 0]
+        self._usual_clicks = float(touched.mean() * a_day) if len(touched) else 1.0
+        self._clicks = dict(zip(priors.product_ids, (weights * a_day).tolist(), strict=True))
+        self._row_of = {category: row for row, category in enumerate(priors.categories)}
+        self._column_of = {style_id: column for column, style_id in enumerate(priors.style_ids)}
+        self._shares = _shares(priors).tolist()
+        self.is_known = bool((priors.category_style > 0).any())
+        """Whether any style has been liked yet."""
+
+    def clicks_a_day(self, product_id: str) -> float:
+        """As its decayed weight stands for; the mean where nobody has done anything with it yet."""
+        return self._clicks.get(product_id) or self._usual_clicks
+
+    def share(self, category: str, style_id: str) -> float:
+        """Of a category's clicks, 0 to 1: the whole shop's for a category that is not known, an
+        equal one for a style that is not.
+        """
+        column = self._column_of.get(style_id)
+        if column is None:
+            return 1.0 / (len(self._column_of) + 1)
+        share: float = self._shares[self._row_of.get(category, -1)][column]
+        return share
+
+    def favourites(self, category: str, style_ids: Iterable[str], most: int = FIRST) -> list[str]:
+        """The few of these styles that a category likes most; none while nothing is known."""
+        if not self.is_known:
+            return []
+        return sorted(style_ids, key=lambda style_id: (-self.share(category, style_id), style_id))[
+            :most
+        ]
+
+
+def _shares(priors: Priors) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
+    if not priors.style_ids:
+        return np.zeros((1, 0))
+    return style_priors(priors.category_style, ChoiceRules())
+
+
+MAX_STYLES = 64
+"""Styles of one job, by its contract."""
+
+
+class OfferedStyle(Style, frozen=True, kw_only=True, omit_defaults=True):
+    """A style, and the version of its reference picture's bytes; empty where that is not known."""
+
+    reference_version: str = ""
+
+
+class Plan(msgspec.Struct, frozen=True):
+    """Jobs to send, styles whose pictures go, and what is planned then: style_id to variant."""
+
+    jobs: list[StylizeJob]
+    withdrawn: list[str]
+    planned: dict[str, str]
+
+    @property
+    def missing(self) -> list[str]:
+        """The styles that the jobs order."""
+        return [request.style_id for job in self.jobs for request in job.styles]
+
+
+class UnknownStyle(Permanent):
+    """A style is a blend of generator styles that the generator does not have."""
+
+
+def require_known(style: Style, generator_styles: Collection[str]) -> None:
+    """Raises UnknownStyle where the style's weights name others than these."""
+    unknown = sorted(set(style.weights or ()) - set(generator_styles))
+    if unknown:
+        raise UnknownStyle(
+            f"weights: the generator has no style {', '.join(unknown)}; "
+            f"it has {', '.join(sorted(generator_styles))}"
+        )
+
+
+def plan(
+    product: Product | None,
+    styles: Iterable[Style],
+    planned: Mapping[str, str],
+    *,
+    model: str,
+    reason: Reason,
+    at: datetime,
+    liking: Liking | None = None,
+    photo: str = "",
+) -> Plan:
+    """Orders the variants of a product that `planned` does not have yet; None removes it.
+
+    `photo` is the version of the photo's bytes, empty where it is not known.
+    `styles` are all that the shop offers, each style_id once. Styles are ordered by id; those that
+    the product's category likes most come first, in a job of their own.
+    """
+    if product is None:
+        return Plan([], sorted(planned), {})
+    wanted = sorted(
+        (style for style in styles if is_offered(style, product.category)),
+        key=lambda style: style.style_id,
+    )
+    variants = {style.style_id: variant_of(product, style, model, photo) for style in wanted}
+    missing = [style for style in wanted if planned.get(style.style_id) != variants[style.style_id]]
+    jobs = [
+        job
+        for group in _liked_first(missing, product.category, liking)
+        for job in jobs_of(product, group, model, reason, at, photo)
+    ]
+    return Plan(jobs, sorted(planned.keys() - variants.keys()), variants)
+
+
+def without_jobs(full: Plan, planned: Mapping[str, str]) -> Plan:
+    """The plan with nothing ordered yet: what was planned before stays so, also as it was before,
+    for that picture is there until another takes its place.
+    """
+    kept = {style_id: planned[style_id] for style_id in full.planned if style_id in planned}
+    return Plan([], full.withdrawn, kept)
+
+
+def _liked_first(
+    missing: Sequence[Style], category: str, liking: Liking | None
+) -> Sequence[Sequence[Style]]:
+    if liking is None:
+        return [missing]
+    first = set(liking.favourites(category, (style.style_id for style in missing)))
+    return [
+        [style for style in missing if style.style_id in first],
+        [style for style in missing if style.style_id not in first],
+    ]
+
+
+def on_offer(
+    generator: Mapping[str, Style], catalogue: Iterable[Style], now: datetime, lead: timedelta
+) -> dict[str, Style]:
+    """The shop's styles at `now`, by id; one of the generator's gives way to its namesake.
+
+    A style made for a campaign is on offer from `lead` before its start until its end.
+    """
+    shown = (style for style in catalogue if is_standing(style) or in_window(style, now, lead))
+    return {**generator, **{style.style_id: style for style in shown}}
+
+
+def is_offered(style: Style, category: str) -> bool:
+    """Whether products of this category are shown in the style."""
+    return not style.categories or category in style.categories
+
+
+def generator_styles(labels: Mapping[str, str]) -> dict[str, Style]:
+    """Each of the generator's own styles as a style of the same name, by id; from id to label."""
+    return {
+        style_id: Style(style_id=style_id, label=label, weights={style_id: 1.0})
+        for style_id, label in labels.items()
+    }
+
+
+def variant_of(product: Product, style: Style, model: str, photo: str = "") -> str:
+    """Identity of one picture as it is ordered; 32 hexadecimal digits."""
+    return _digest([product.image_uri, style.definition, model, *_versions(photo, [style])])[:32]
+
+
+def jobs_of(
+    product: Product,
+    styles: Sequence[Style],
+    model: str,
+    reason: Reason,
+    at: datetime,
+    photo: str = "",
+) -> list[StylizeJob]:
+    """The orders for a product in these styles, as many in a job as it may have."""
+    return [
+        _job(product, styles[first : first + MAX_STYLES], model, reason, at, photo)
+        for first in range(0, len(styles), MAX_STYLES)
+    ]
+
+
+def _job(
+    product: Product,
+    styles: Sequence[Style],
+    model: str,
+    reason: Reason,
+    at: datetime,
+    photo: str,
+) -> StylizeJob:
+    requests = [StyleRequest(style_id=s.style_id, definition=s.definition) for s in styles]
+    identity = [product.product_id, product.image_uri, requests, model, *_versions(photo, styles)]
+    return StylizeJob(
+        job_id=_digest(identity),
+        product_id=product.product_id,
+        image_uri=product.image_uri,
+        styles=requests,
+        reason=reason,
+        requested_at=at,
+    )
+
+
+def _versions(photo: str, styles: Sequence[Style]) -> list[str]:
+    """Of the pictures' bytes; none where none is known, as in orders of before they were asked."""
+    references = [style.reference_version for style in styles if isinstance(style, OfferedStyle)]
+    return [photo, *references] if photo or any(references) else []
+
+
+def _digest(parts: Any) -> str:
+    return sha256(msgspec.json.encode(parts, order="deterministic")).hexdigest()

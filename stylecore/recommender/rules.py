@@ -1,0 +1,69 @@
+"""The rules of preferences: how feedback counts, and how long.
+
+How much of something is left after a time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from types import MappingProxyType
+
+from stylecore.errors import SettingsError
+
+KIND_WEIGHTS = MappingProxyType({"click": 1.0, "cart": 3.0, "purchase": 5.0})
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """How feedback counts and how long."""
+
+    half_life: timedelta = timedelta(days=30)
+    """After this time a weight counts half."""
+    cool_down: timedelta = timedelta(days=14)
+    """How long a dismissed or purchased product is not offered again."""
+    history: int = 200
+    """Products, each in a style, that a state keeps at most."""
+    repeat_events: int = 256
+    repeat_window: timedelta = timedelta(hours=24)
+    """An event_id seen within both bounds is a repetition."""
+    weight_cap: float = 100.0
+    """What any number of events can bring one product to: twenty purchases."""
+    style_odds: float = 10.0
+    """How many times likelier a click in the favourite style is taken to be than in another."""
+    usual_rate: float = 0.05
+    """The share of impressions that is taken for granted to be acted on (`affinity`)."""
+    kind_weights: Mapping[str, float] = field(default_factory=lambda: KIND_WEIGHTS)
+
+    def __post_init__(self) -> None:
+        if self.half_life <= timedelta(0):
+            raise SettingsError(f"half_life must be longer than nothing, not {self.half_life}")
+        if not self.style_odds > 1:
+            raise SettingsError(f"style_odds must be above 1, not {self.style_odds}")
+        if not 0 < self.usual_rate <= 1:
+            raise SettingsError(f"usual_rate must be above 0 and at most 1, not {self.usual_rate}")
+        if not 1 <= self.history <= 1000:
+            raise SettingsError(f"history must be 1 to 1000 products, not {self.history}")
+        if not 1 <= self.repeat_events <= 256:
+            raise SettingsError(f"repeat_events must be 1 to 256, not {self.repeat_events}")
+
+
+Moment = datetime | Sequence[datetime]
+"""The present of a batch: one time for all of its shoppers, or one for each."""
+
+
+def each(now: Moment, count: int) -> Sequence[datetime]:
+    """The time of each of `count` shoppers. Raises ValueError where there are fewer or more."""
+    if isinstance(now, datetime):
+        return [now] * count
+    if len(now) != count:
+        raise ValueError(f"{count} shoppers have {len(now)} times")
+    return now
+
+
+def decay(since: datetime, now: datetime, half_life: timedelta) -> float:
+    """2^(-age / half-life), and 1 where `since` is in the future."""
+    age: float = (now - since).total_seconds()
+    share: float = 2.0 ** (-age / half_life.total_seconds()) if age > 0 else 1.0
+    return share

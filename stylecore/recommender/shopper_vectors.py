@@ -1,0 +1,93 @@
+"""What a batch of shoppers wants, as vectors in the assortment's features, and why.
+
+With factors it is the fold-in; without, the share of each category in what a shopper did. Either
+way a shopper's vector is the sum of a coefficient times the features over the shopper's products,
+so that every score falls into the parts that past products have in it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from stylecore.arrays import Floats, Ints
+from stylecore.recommender.foldin import Histories, fold_in
+from stylecore.recommender.interactions import ProductEvidence
+from stylecore.recommender.snapshot import Assortment
+from stylecore.recommender.state import DISMISSED_CONFIDENCE
+
+EXPLAINING = 12
+"""Past products of a shopper, the weightiest, among which a reason is looked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Taste:
+    """B shoppers' vectors and how the M pairs of the evidence make them."""
+
+    vectors: Floats
+    """[B, D]"""
+    coefficients: Floats
+    """[M]"""
+
+
+def tastes(assortment: Assortment, done: ProductEvidence) -> Taste:
+    """The shoppers' vectors against the assortment's features."""
+    if assortment.factors is None:
+        return _category_shares(assortment.features, done)
+    solved = fold_in(assortment.features, histories(done, assortment.factors.alpha))
+    return Taste(vectors=solved.vectors, coefficients=solved.shares)
+
+
+def histories(done: ProductEvidence, alpha: float) -> Histories:
+    """What the shoppers did, for the fold-in: c = 1 + alpha * weight, or p = -1 where dismissed."""
+    confidences = 1.0 + alpha * done.weight
+    confidences[done.dismissed] = DISMISSED_CONFIDENCE
+    return Histories(
+        starts=done.starts,
+        products=done.product,
+        confidences=confidences.astype(np.float32),
+        preferences=np.where(done.dismissed, -1.0, 1.0).astype(np.float32),
+    )
+
+
+def strongest_reasons(
+    assortment: Assortment, done: ProductEvidence, taste: Taste, rows: Ints
+) -> tuple[Ints, Floats]:
+    """The past product with the largest part in each score, [B, k], and that part.
+
+    The first is a position in the evidence; it has no meaning where the part is not above 0.
+    """
+    position, coefficients = _weightiest(done, taste.coefficients)
+    if not len(done.product):
+        return np.zeros(rows.shape, np.int64), np.zeros(rows.shape, np.float32)
+    past = assortment.features[done.product[position]] * coefficients[:, :, None]
+    parts = np.matmul(assortment.features[rows], past.transpose(0, 2, 1))
+    best = parts.argmax(axis=2)
+    part = np.take_along_axis(parts, best[:, :, None], axis=2)[:, :, 0]
+    return np.take_along_axis(position, best, axis=1), part
+
+
+def _category_shares(features: Floats, done: ProductEvidence) -> Taste:
+    users = len(done.starts) - 1
+    signed = np.where(done.dismissed, -1.0, done.weight)
+    totals = np.bincount(done.user, np.abs(signed), minlength=users)
+    coefficients = (signed / np.maximum(totals, 1e-9)[done.user]).astype(np.float32)
+    vectors = np.zeros((users, features.shape[1]), dtype=np.float32)
+    np.add.at(vectors, done.user, features[done.product] * coefficients[:, None])
+    return Taste(vectors=vectors, coefficients=coefficients)
+
+
+def _weightiest(done: ProductEvidence, coefficients: Floats) -> tuple[Ints, Floats]:
+    """Positions [B, E] of each shopper's weightiest pairs and their coefficients, 0 where none."""
+    users = len(done.starts) - 1
+    order = np.lexsort((-coefficients, done.user))
+    place = np.arange(len(order)) - done.starts[done.user]
+    widest = min(EXPLAINING, int(np.diff(done.starts).max(initial=0)))
+    position = np.zeros((users, widest), dtype=np.int64)
+    kept = np.zeros((users, widest), dtype=np.float32)
+    near = place < widest
+    cells = (done.user[near], place[near])
+    position[cells] = order[near]
+    kept[cells] = coefficients[order[near]]
+    return position, kept

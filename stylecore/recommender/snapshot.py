@@ -1,0 +1,203 @@
+"""What is told by id, brought into the rows, codes and columns of a catalogue.
+
+What the catalogue does not know is left out, and what only the catalogue knows gets what is usual:
+a newcomer the mean of its category, everything else 0. The time is not known here.
+
+What can be recommended now: the catalogue, one version of the factors and the priors, aligned.
+
+A frozen view in the catalogue's rows and columns, made anew when one of the three has changed or a
+campaign begins or ends, and cheap to make: factors are aligned again only when products or the
+version have changed. A product that the factors do not know stands at the mean of its category.
+Until there are factors, a product is described by its category alone. Shoppers are not known here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache, cached_property
+
+import numpy as np
+
+from stylecore.arrays import Bools, Doubles, Floats, Ints, Unsigned
+from stylecore.recommender.catalog import Catalogue, Season, in_season, key_of, offered, season_of
+from stylecore.recommender.factors import Factors
+from stylecore.recommender.foldin import whitening
+from stylecore.recommender.popularity import Priors
+from stylecore.recommender.style_policy import ChoiceRules, style_priors
+from stylecore.recommender.top_k_int8 import Prepared, prepared
+
+
+def features_of(catalogue: Catalogue, factors: Factors) -> Floats:
+    """The whitened factors [P, F] in the catalogue's rows."""
+    white = whitening(factors.fitted_factors, factors.regularization)
+    return white.whiten(with_category_means(catalogue, factors))
+
+
+def with_category_means(catalogue: Catalogue, factors: Factors) -> Floats:
+    """The factors [P, F] in the catalogue's rows; newcomers at their category's mean."""
+    rows = _positions(factors.product_ids, catalogue.row_of)
+    known = rows >= 0
+    aligned = np.zeros((len(catalogue.product_ids), factors.product_factors.shape[1]), np.float32)
+    aligned[rows[known]] = factors.product_factors[known]
+    newcomer = catalogue.present.copy()
+    newcomer[rows[known]] = False
+    codes, fitted = catalogue.category_codes, np.arange(len(rows)) < factors.fitted
+    for code in np.unique(codes[newcomer]):
+        peers = rows[known & fitted & (codes[rows] == code)]
+        if len(peers):
+            aligned[newcomer & (codes == code)] = aligned[peers].mean(axis=0)
+    return aligned
+
+
+def weights_by_row(ids: tuple[str, ...], weights: Floats, row_of: dict[str, int]) -> Floats:
+    """The weights by row, at least 0; 0 where there is none."""
+    rows = _positions(ids, row_of)
+    weight_of = np.zeros(len(row_of), dtype=np.float32)
+    weight_of[rows[rows >= 0]] = np.maximum(weights[rows >= 0], 0.0)
+    return weight_of
+
+
+def category_style(catalogue: Catalogue, priors: Priors) -> Floats:
+    """The priors [C, K] in the catalogue's codes and columns; 0 where they know nothing."""
+    codes = _positions(priors.categories, catalogue.category_code_of)
+    columns = _positions(priors.style_ids, catalogue.column_of)
+    shape = (len(catalogue.category_code_of) + 1, len(catalogue.column_of) + 1)
+    aligned = np.zeros(shape, dtype=np.float32)
+    aligned[np.ix_(codes, columns)] = priors.category_style
+    return aligned[:-1, :-1]
+
+
+def _positions(names: Sequence[str], position_of: Mapping[str, int]) -> Ints:
+    """The position of each name; -1 where it has none."""
+    return np.array([position_of.get(name, -1) for name in names], dtype=np.int64)
+
+
+NO_FACTORS = "popularity"
+"""The factor version of recommendations that were made without factors."""
+
+
+@dataclass(frozen=True)
+class Assortment:
+    """P products by row, K styles by column, C categories by code."""
+
+    changes: int
+    """The catalogue's count of changes when this was made."""
+    factors: Factors | None
+    season: Season
+    row_of: dict[str, int]
+    column_of: dict[str, int]
+    product_ids: list[str]
+    style_ids: list[str]
+    titles: list[str]
+    images: list[dict[int, str]]
+    present: Bools
+    """[P], on sale."""
+    available: Bools
+    """[P, K], pictures that exist and may be shown in this season."""
+    lacking: Bools
+    """[P, K], pictures that could be shown in this season and do not exist."""
+    category_codes: Ints
+    """[P]"""
+    product_keys: Unsigned
+    style_keys: Unsigned
+    features: Floats
+    """[P, D], whitened factors, or categories as unit vectors while there are no factors."""
+    popularity: Floats
+    """[P], 0 to 1."""
+    new: Bools
+    """[P], nobody has done anything with it yet."""
+    prepare: Callable[[], Prepared]
+    """Makes `ranked`, once for all assortments with the same features and popularity."""
+    style_priors: Doubles
+    """[C + 1, K], the share of each style in each category and in the shop, times the odds that its
+    campaign gives it in this season."""
+
+    @property
+    def version(self) -> str:
+        """The factors' version, or NO_FACTORS."""
+        return NO_FACTORS if self.factors is None else self.factors.version
+
+    @property
+    def edition(self) -> str:
+        """Factor version and campaigns that run: lists of another edition are old ones."""
+        themes = "".join(f" {style_id}*{factor:g}" for style_id, factor in self.season.running)
+        return self.version + themes
+
+    @cached_property
+    def newcomers(self) -> Ints:
+        """The rows of new products on sale."""
+        return np.flatnonzero(self.new & self.present)
+
+    @property
+    def ranked(self) -> Prepared:
+        """The features and the popularity [P, D + 1] ready to be ranked, made when first asked."""
+        return self.prepare()
+
+
+def arrange(
+    catalogue: Catalogue,
+    factors: Factors | None,
+    priors: Priors,
+    rules: ChoiceRules,
+    now: datetime,
+    previous: Assortment | None = None,
+) -> Assortment:
+    """The assortment at `now`; what `previous` has aligned already is taken over."""
+    popularity = weights_by_row(priors.product_ids, priors.product_weights, catalogue.row_of)
+    most = popularity.max(initial=0.0)
+    season = season_of(catalogue.styles.values(), now, rules.campaign_weight)
+    offers, exists = offered(catalogue, season), catalogue.available
+    shares = style_priors(category_style(catalogue, priors), rules)
+    features = _features(catalogue, factors, previous)
+    popularity = np.log1p(popularity) / np.log1p(most) if most > 0 else popularity
+    return Assortment(
+        changes=catalogue.changes,
+        factors=factors,
+        season=season,
+        row_of=dict(catalogue.row_of),
+        column_of=dict(catalogue.column_of),
+        product_ids=list(catalogue.product_ids),
+        style_ids=catalogue.style_ids,
+        titles=list(catalogue.titles),
+        images=list(catalogue.images),
+        present=catalogue.present.copy(),
+        available=offers & exists,
+        lacking=offers & ~exists,
+        category_codes=catalogue.category_codes.copy(),
+        product_keys=catalogue.product_keys.copy(),
+        style_keys=np.array([key_of(style) for style in catalogue.style_ids], dtype=np.uint64),
+        features=features,
+        popularity=popularity,
+        prepare=_preparation(features, popularity, previous),
+        new=popularity <= 0,
+        style_priors=in_season(shares, catalogue, season),
+    )
+
+
+def _preparation(
+    features: Floats, popularity: Floats, previous: Assortment | None
+) -> Callable[[], Prepared]:
+    """What prepares the vectors for ranking; a picture that comes or goes changes none of them."""
+    if (
+        previous is not None
+        and previous.features is features
+        and np.array_equal(previous.popularity, popularity)
+    ):
+        return previous.prepare
+    return cache(lambda: prepared(np.hstack([features, popularity[:, None]])))
+
+
+def _features(catalogue: Catalogue, factors: Factors | None, previous: Assortment | None) -> Floats:
+    if (
+        previous is not None
+        and previous.factors is factors
+        and np.array_equal(previous.category_codes, catalogue.category_codes)
+        and np.array_equal(previous.present, catalogue.present)
+    ):
+        return previous.features
+    if factors is None:
+        units = np.eye(max(len(catalogue.category_code_of), 1), dtype=np.float32)
+        return units[catalogue.category_codes] * catalogue.present[:, None]
+    return features_of(catalogue, factors)

@@ -1,0 +1,177 @@
+"""How often a shopper saw each style and acted on it: pure functions of counts, event and time.
+
+An impression or action counts in full when its place in the shopper's latest list is known, and
+each place once: who reloads a page has not seen ten pictures. An action without that (an older
+list, a storefront that publishes no impressions) brings the log-odds that its propensity gives.
+Counts age in whole steps of a 32nd of the half-life, so that between two steps only what has
+happened is written anew, and stand with three digits. What they say is told by `affinity`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
+from functools import cache
+
+from schemas.events import Feedback, Look, StyleCount, StyleCounts
+from stylecore.recommender.rules import decay
+
+PLACES = 62
+"""Places of a list that are told apart; further ones are not counted."""
+MOST_STYLES = 64
+STEPS = 32
+DIGITS = 3
+
+Impression = tuple[Feedback, datetime]
+"""An impression and its `now`."""
+
+
+def first_counts(log_odds: Mapping[str, float], now: datetime) -> StyleCounts:
+    """Counts that begin with these log-odds."""
+    styles = tuple(StyleCount(style, 0.0, 0.0, odds) for style, odds in log_odds.items())
+    return StyleCounts(at=now, styles=styles[-MOST_STYLES:])
+
+
+def with_impression(
+    counts: StyleCounts, event: Feedback, now: datetime, half_life: timedelta
+) -> StyleCounts:
+    """The counts after an impression; the same object where it does not count."""
+    bit = _bit(event)
+    if bit is None or event.style_id is None or event.recommendation_id is None:
+        return counts
+    look = counts.look
+    if look is None or look.recommendation_id != event.recommendation_id:
+        look = Look(event.recommendation_id, 0, 0)
+    if look.seen & bit:
+        return counts
+    seen = Look(look.recommendation_id, look.seen | bit, look.acted)
+    added = StyleCount(event.style_id, decay(event.occurred_at, now, half_life), 0.0)
+    return _added(_aged(counts, now, half_life), added, seen)
+
+
+def with_impressions(
+    counts: StyleCounts, impressions: Sequence[Impression], half_life: timedelta
+) -> StyleCounts:
+    """What `with_impression` gives for one after the other, each with its `now`; built once."""
+    rest = iter(impressions)
+    while True:
+        counts, unlike = _while_alike(counts, rest, half_life)
+        if unlike is None:
+            return counts
+        counts = with_impression(counts, *unlike, half_life)
+
+
+def _while_alike(
+    counts: StyleCounts, rest: Iterator[Impression], half_life: timedelta
+) -> tuple[StyleCounts, Impression | None]:
+    """The counts after the impressions up to the first that ages them or takes a style out, and
+    that impression, which is not counted yet; None at the end.
+    """
+    look = counts.look or Look("", 0, 0)
+    known = {one.style_id: one.seen for one in counts.styles}
+    before = known.copy()
+    step = _step(half_life)
+    for event, now in rest:
+        bit, style_id, shown = _bit(event), event.style_id, event.recommendation_id
+        if bit is None or style_id is None or shown is None:
+            continue
+        if now - counts.at >= step or (style_id not in known and len(known) >= MOST_STYLES):
+            return _seen(counts, known, before, look), (event, now)
+        if shown != look.recommendation_id:
+            look = Look(shown, bit, 0)
+        elif look.seen & bit:
+            continue
+        else:
+            look = Look(shown, look.seen | bit, look.acted)
+        added = decay(event.occurred_at, now, half_life)
+        known[style_id] = round(known.get(style_id, 0.0) + added, DIGITS)
+    return _seen(counts, known, before, look), None
+
+
+def _seen(
+    counts: StyleCounts, known: Mapping[str, float], before: Mapping[str, float], look: Look
+) -> StyleCounts:
+    """The counts with what was seen by style; the same object where no place was new."""
+    if look is counts.look or not look.seen:
+        return counts
+    styles = [
+        one
+        if known[one.style_id] == one.seen
+        else StyleCount(one.style_id, known[one.style_id], one.acted, one.log_odds)
+        for one in counts.styles
+    ]
+    styles += [StyleCount(style, known[style], 0.0) for style in known if style not in before]
+    return StyleCounts(at=counts.at, styles=tuple(styles), look=look)
+
+
+def with_action(
+    counts: StyleCounts, event: Feedback, log_odds: float, now: datetime, half_life: timedelta
+) -> StyleCounts:
+    """The counts after a click, cart or purchase that by its propensity alone gives `log_odds`."""
+    if event.kind == "dismiss" or event.style_id is None:
+        return counts
+    bit, look = _bit(event), counts.look
+    in_look = look is not None and look.recommendation_id == event.recommendation_id
+    if look is not None and bit is not None and in_look and look.seen & bit:
+        if look.acted & bit:
+            return counts
+        look = Look(look.recommendation_id, look.seen, look.acted | bit)
+        added = StyleCount(event.style_id, 0.0, decay(event.occurred_at, now, half_life))
+    elif log_odds > 0:
+        added = StyleCount(event.style_id, 0.0, 0.0, log_odds)
+    else:
+        return counts
+    return _added(_aged(counts, now, half_life), added, look)
+
+
+def _bit(event: Feedback) -> int | None:
+    known = event.position is not None and event.position < PLACES
+    return 1 << event.position if known and event.position is not None else None
+
+
+@cache
+def _step(half_life: timedelta) -> timedelta:
+    return max(half_life / STEPS, timedelta.resolution)
+
+
+def _aged(counts: StyleCounts, now: datetime, half_life: timedelta) -> StyleCounts:
+    step = _step(half_life)
+    if now - counts.at < step:
+        return counts
+    steps = (now - counts.at) // step
+    at = counts.at + steps * step
+    left = decay(counts.at, at, half_life)
+    styles = (
+        StyleCount(
+            one.style_id,
+            round(one.seen * left, DIGITS),
+            round(one.acted * left, DIGITS),
+            round(one.log_odds * left, DIGITS),
+        )
+        for one in counts.styles
+    )
+    kept = tuple(one for one in styles if one.seen or one.acted or one.log_odds)
+    return StyleCounts(at=at, styles=kept, look=counts.look)
+
+
+def _added(counts: StyleCounts, added: StyleCount, look: Look | None) -> StyleCounts:
+    """The sum; of too many styles the one that says least goes, and the older of equals."""
+    styles = list(counts.styles)
+    for place, one in enumerate(styles):
+        if one.style_id == added.style_id:
+            styles[place] = _sum(one, added)
+            break
+    else:
+        if len(styles) >= MOST_STYLES:
+            styles.remove(min(styles, key=lambda one: one.seen + one.acted + one.log_odds))
+        styles.append(_sum(StyleCount(added.style_id, 0.0, 0.0), added))
+    return StyleCounts(at=counts.at, styles=tuple(styles), look=look)
+
+
+def _sum(one: StyleCount, added: StyleCount) -> StyleCount:
+    return StyleCount(
+        one.style_id,
+        round(one.seen + added.seen, DIGITS) if added.seen else one.seen,
+        round(one.acted + added.acted, DIGITS) if added.acted else one.acted,
+        round(one.log_odds + added.log_odds, DIGITS) if added.log_odds else one.log_odds,
+    )

@@ -1,0 +1,287 @@
+"""How much a shopper is for a style: the posterior log-odds of its being the favourite.
+
+If f is the favourite, actions on what is seen come at the rate r q in f and q in every other style
+(Poisson, with the odds r); of q only a Gamma prior is taken for granted, and it is integrated out.
+With a of A actions and n of N impressions in f that leaves, against a style that was not seen yet,
+
+    a log r - (A + a0) log(1 + (r - 1) n / (N + n0)),
+
+where a0 of n0 impressions are the prior. So what was seen and left speaks against its style, by as
+much as the shopper's own rate of actions makes it tell. Why something was shown does not matter
+then; actions whose impression is not known add what their propensity gave
+(`preferences.style_evidence`).
+
+In which style to show a product to a shopper: drawn, with the probability of the draw known.
+
+The logit of a style is the shopper's affinity, the log-odds that what the shopper saw and acted on
+gave it (`affinity`), plus the logarithm of its share in the product's category, smoothed by its
+share in the shop (Dirichlet priors), and, while its campaign runs, of the campaign's weight. The
+policy is the softmax over the pictures that may be shown, mixed with a uniform floor. The draw is
+Gumbel-max with noise hashed from shopper, product, style, day and factor version, so that a click
+moves probabilities and does not reshuffle the shelf. Which products are shown is not known here.
+
+Places of a list that go to products drawn at random, so that the unseen can be found.
+
+Half of them, rounded up, are drawn uniformly from the new products while there are any, the others
+uniformly from all. The draw is a hash of shopper, day and factor version: it does not change from
+click to click. A drawn product that is masked or in the list already leaves its place to the next
+draw. A product's chance of such a place is told nowhere: the propensity of an item is that of its
+style, given the product. Scores and styles are not known here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from math import inf
+
+import numpy as np
+
+from schemas.events import UserState
+from stylecore.arrays import Bools, Doubles, Floats, Ints, Unsigned
+from stylecore.errors import SettingsError
+from stylecore.recommender.catalog import key_of
+from stylecore.recommender.rules import Moment, Rules, decay, each
+from stylecore.recommender.state import counts_of
+from stylecore.recommender.top_k_exact import NONE
+
+USUAL_ACTIONS = 3.0
+"""The weight of the prior, a0; n0 is this over the shop's usual rate of actions."""
+
+
+def by_style(
+    states: Sequence[UserState], now: Moment, rules: Rules, column_of: Mapping[str, int]
+) -> Doubles:
+    """The log-odds of each shopper for each style, [B, K]; 0 where nothing is known."""
+    times = each(now, len(states))
+    all_counts = [counts_of(state, at, rules) for state, at in zip(states, times, strict=True)]
+    lengths = [len(counts.styles) for counts in all_counts]
+    told = [one for counts in all_counts for one in counts.styles]
+    user = np.repeat(np.arange(len(states)), lengths)
+    column = np.array([column_of.get(one.style_id, -1) for one in told], dtype=np.int64)
+    decays = [
+        decay(counts.at, at, rules.half_life) for counts, at in zip(all_counts, times, strict=True)
+    ]
+    left = np.repeat(decays, lengths)
+
+    def table(numbers: list[float]) -> Doubles:
+        """[B, K]; a style that the shop does not have takes the last column, which is cut off."""
+        sums = np.zeros((len(states), max(column_of.values(), default=-1) + 2))
+        np.add.at(sums, (user, column), left * np.array(numbers))
+        return sums
+
+    seen = table([one.seen for one in told])
+    acted = table([one.acted for one in told])
+    other = table([one.log_odds for one in told])
+    return log_odds(seen, acted, other, rules)[:, :-1]
+
+
+def log_odds(seen: Doubles, acted: Doubles, other: Doubles, rules: Rules) -> Doubles:
+    """The formula above on decayed counts [B, K], plus the other log-odds [B, K]."""
+    impressions = seen.sum(axis=1, keepdims=True) + USUAL_ACTIONS / rules.usual_rate
+    actions = acted.sum(axis=1, keepdims=True) + USUAL_ACTIONS
+    against = actions * np.log1p((rules.style_odds - 1.0) * seen / impressions)
+    found: Doubles = acted * np.log(rules.style_odds) - against + other
+    return found
+
+
+def style_weights(state: UserState, now: datetime, rules: Rules) -> dict[str, float]:
+    """The log-odds of one shopper by style: the readable form of `by_style`."""
+    counts = counts_of(state, now, rules)
+    left = decay(counts.at, now, rules.half_life)
+    rows = [(left * one.seen, left * one.acted, left * one.log_odds) for one in counts.styles]
+    seen, acted, other = np.array(rows).reshape(-1, 3).T[:, None]
+    (found,) = log_odds(seen, acted, other, rules).tolist()
+    return {one.style_id: odds for one, odds in zip(counts.styles, found, strict=True)}
+
+
+POLICY = "posterior-softmax-2"
+"""The policy's name in events; a change of its formula is a new name."""
+RENEWED = np.uint64(4)
+"""One in this many products draws its style anew at an action of the shopper."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChoiceRules:
+    """The policy's settings."""
+
+    exploration: float = 0.1
+    """Probability spread over all of a product's styles alike: the floor is this over K."""
+    most_affinity: float = 12.0
+    """Log-odds, for or against, beyond which a shopper's affinity does not grow: tastes change."""
+    category_prior: float = 100.0
+    """Weight, in log-odds, of the shop's shares against a category's, and of equal shares against
+    the shop's."""
+    campaign_weight: float = 4.0
+    """What a campaign of priority 0 multiplies its style's odds by, at least 1; its square is that
+    of priority 100."""
+
+    def __post_init__(self) -> None:
+        if not 0 < self.exploration <= 1:
+            raise SettingsError(f"exploration must be above 0 and at most 1: {self.exploration}")
+        if not 1 <= self.campaign_weight < inf:
+            raise SettingsError(f"campaign_weight must be at least 1: {self.campaign_weight}")
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The drawn styles and their exact probabilities, [B, k] each."""
+
+    columns: Ints
+    propensities: Doubles
+
+
+def style_priors(category_style: Floats, rules: ChoiceRules) -> Doubles:
+    """The share of each style in each category, [C + 1, K]; the last row is the whole shop's."""
+    weights = np.maximum(category_style.astype(np.float64), 0.0)
+    styles = weights.shape[1]
+    shop = weights.sum(axis=0) + rules.category_prior / styles
+    shop = shop / shop.sum()
+    shares = weights + rules.category_prior * shop
+    shares = shares / shares.sum(axis=1, keepdims=True)
+    return np.concatenate([shares, shop[None]])
+
+
+def propensities(
+    affinities: Doubles, priors: Doubles, available: Bools, rules: ChoiceRules
+) -> Doubles:
+    """The probability of each style, [B, k, K]; 0 where there is no picture.
+
+    `affinities` [B, K] are the shoppers' log-odds, `priors` [B, k, K] the shares in the products'
+    categories, brought to sum 1 here, `available` [B, k, K] the pictures that may be shown, at
+    least one a product.
+    """
+    odds = np.exp(np.clip(affinities, -rules.most_affinity, rules.most_affinity))
+    powers = odds[:, None, :] * priors * available
+    softmax = powers / powers.sum(axis=2, keepdims=True)
+    floor = available / available.sum(axis=2, keepdims=True)
+    mixed: Doubles = (1.0 - rules.exploration) * softmax + rules.exploration * floor
+    return mixed
+
+
+def draw(probabilities: Doubles, uniforms: Doubles) -> Choice:
+    """One style a product by Gumbel-max: exactly with the probabilities, [B, k, K] each."""
+    with np.errstate(divide="ignore"):
+        perturbed = np.log(probabilities) - np.log(-np.log(uniforms))
+    columns = perturbed.argmax(axis=2)
+    drawn = np.take_along_axis(probabilities, columns[:, :, None], axis=2)[:, :, 0]
+    return Choice(columns=columns, propensities=drawn)
+
+
+def shopper_keys(user_ids: Sequence[str], now: Moment, version: str) -> Unsigned:
+    """A 64-bit hash of each shopper, the shopper's day in UTC and the factor version, [B]."""
+    times = each(now, len(user_ids))
+    days = [at.astimezone(UTC).toordinal() for at in times]
+    text_of = {day: date.fromordinal(day).isoformat() for day in set(days)}
+    return np.array(
+        [
+            key_of(user_id, text_of[day], version)
+            for user_id, day in zip(user_ids, days, strict=True)
+        ],
+        dtype=np.uint64,
+    )
+
+
+def uniform_noise(
+    shoppers: Unsigned, actions: Unsigned, products: Unsigned, styles: Unsigned
+) -> Doubles:
+    """Hashed numbers in (0, 1), [B, k, K], from keys [B], [B, k] and [K].
+
+    `actions` [B] counts what each shopper did of late: with each action one product in
+    `RENEWED` draws anew, so that a shelf changes by and by and a shopper is not stuck with a draw.
+    """
+    pairs = mixed_bits(shoppers[:, None] ^ products)
+    pairs = mixed_bits(pairs + (pairs % RENEWED + actions[:, None]) // RENEWED)
+    bits = mixed_bits(pairs[:, :, None] ^ styles)
+    return uniform(bits)
+
+
+def uniform(bits: Unsigned) -> Doubles:
+    """Numbers in (0, 1) from 64 random bits each; never 0 or 1."""
+    return ((bits >> np.uint64(12)).astype(np.float64) + 0.5) * 2.0**-52
+
+
+def mixed_bits(keys: Unsigned) -> Unsigned:
+    """The finaliser of splitmix64 (Steele, Lea, Flood 2014): every bit in moves half the bits."""
+    bits = keys + np.uint64(0x9E3779B97F4A7C15)
+    bits = (bits ^ (bits >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    bits = (bits ^ (bits >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return bits ^ (bits >> np.uint64(31))
+
+
+TRIES = 4
+"""Products drawn for each place, and for each place of a new product."""
+
+
+def explore(
+    rows: Ints,
+    places: int,
+    shoppers: Unsigned,
+    present: Bools,
+    newcomers: Ints,
+    resting: Ints,
+) -> tuple[Ints, Bools]:
+    """The lists [B, k] with their last places redrawn, and which places those are.
+
+    `newcomers` are the rows of new products on sale. `resting` holds position * P + row for each
+    product that a shopper must not get. A place keeps what it has where no draw can be used or
+    where the list is shorter.
+    """
+    kept = rows.shape[1] - min(places, rows.shape[1])
+    tail = rows[:, kept:]
+    if not tail.size:
+        return rows, np.zeros(rows.shape, dtype=np.bool_)
+    drawn, of_new = _drawn(shoppers, tail.shape[1], len(present), newcomers)
+    usable = present[drawn] & ~_contains(rows, drawn)
+    usable &= ~np.isin(np.arange(len(rows))[:, None] * len(present) + drawn, resting)
+    drawn = _without_surplus(drawn, usable, of_new, _half(tail.shape[1]))
+    usable &= (drawn != NONE) & ~_repeats(drawn)
+    first = np.argsort(~usable, axis=1, kind="stable")[:, : tail.shape[1]]
+    taken = np.take_along_axis(usable, first, axis=1) & (tail != NONE).all(axis=1, keepdims=True)
+    tail = np.where(taken, np.take_along_axis(drawn, first, axis=1), tail)
+    explored = np.zeros(rows.shape, dtype=np.bool_)
+    explored[:, kept:] = taken
+    return np.hstack([rows[:, :kept], tail]), explored
+
+
+def _drawn(shoppers: Unsigned, places: int, products: int, newcomers: Ints) -> tuple[Ints, int]:
+    """Draws [B, d] from the newcomers and then from all products, and how many are of the first."""
+    of_all = TRIES * places
+    of_new = TRIES * _half(places) if len(newcomers) else 0
+    counters = np.arange(1, of_all + of_new + 1, dtype=np.uint64)
+    bits = mixed_bits(mixed_bits(shoppers)[:, None] + counters)
+    drawn = (bits[:, :of_all] % np.uint64(products)).astype(np.int64)
+    if not of_new:
+        return drawn, 0
+    young = newcomers[(bits[:, of_all:] % np.uint64(len(newcomers))).astype(np.int64)]
+    return np.hstack([young, drawn]), of_new
+
+
+def _without_surplus(drawn: Ints, usable: Bools, of_new: int, most: int) -> Ints:
+    """The draws, NONE for those of newcomers after so many usable ones: what is not taken as new
+    must not count as a repeat among the draws from all.
+    """
+    if not of_new:
+        return drawn
+    fresh = usable[:, :of_new] & ~_repeats(drawn[:, :of_new])
+    young = np.where(fresh.cumsum(axis=1) > most, NONE, drawn[:, :of_new])
+    return np.hstack([young, drawn[:, of_new:]])
+
+
+def _half(places: int) -> int:
+    """Rounded up."""
+    return (places + 1) // 2
+
+
+def _contains(rows: Ints, drawn: Ints) -> Bools:
+    """Which of the drawn [B, d] stand in the rows [B, j] of the same shopper."""
+    found: Bools = (drawn[:, :, None] == rows[:, None, :]).any(axis=2)
+    return found
+
+
+def _repeats(drawn: Ints) -> Bools:
+    """Which of the drawn [B, d] stand further left already."""
+    same = drawn[:, :, None] == drawn[:, None, :]
+    repeated: Bools = np.tril(same, k=-1).any(axis=2)
+    return repeated

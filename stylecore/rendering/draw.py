@@ -1,0 +1,261 @@
+"""Pictures to draw and how they are drawn: sources, tasks, batches of one shape, composition.
+
+The network draws at the working size, its grid and its noise laid through the photo's anchor; what
+it drew gets its final colours and is put on its ground at the size of the finished picture, with
+the photo's detail.
+Whether a render is good is the gate's business, and where it is kept the store's.
+
+A photo as it is, and drawn in styles as the product does, for training and for measuring.
+
+Every step is the one that serves: decoding, mask, engine, composition. Nothing is judged here.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from schemas.events import StyleDefinition
+from stylecore.arrays import Floats
+from stylecore.imaging.foreground import matte_of
+from stylecore.imaging.noise import noise_field
+from stylecore.imaging.photo import Photo, Pixels, decode, to_floats, to_pixels
+from stylecore.rendering.engine import Engine
+from stylecore.rendering.grid import Anchor, anchor_of, anchored, frame_of, framed, unframed
+from stylecore.rendering.manifest import GeneratorManifest, blended_finish
+from stylecore.rendering.postprocess import (
+    Colouring,
+    colouring_of,
+    enlarged,
+    enlarged_mask,
+    finished,
+    ground_of,
+    recoloured,
+    with_fine_luminance,
+)
+from stylecore.rendering.style import Reference, ground_colour, style_weights
+from stylecore.rendering.visibility import with_contour
+from stylecore.storage.render_cache import render_key, style_sha256
+
+
+@dataclass(frozen=True)
+class Source:
+    """A photo in the network's terms, where its product is, and what its strokes hang on."""
+
+    pixels: Floats
+    mask: Floats
+    sha256: str
+    anchor: Anchor
+    large: Pixels | None
+    """The photo at the size of the finished picture, where that is larger."""
+    large_mask: Floats | None = None
+    """The mask at the size of `large`, where the photo has an alpha of its own."""
+    is_cut_out: bool = False
+    """Whether the photo has an alpha of its own, so that its outline is sure."""
+    notes: tuple[str, ...] = ()
+    """What was put right or passed over when the photo was read."""
+
+    @property
+    def output_size(self) -> tuple[int, int]:
+        """(height, width) of the finished picture."""
+        picture = self.pixels if self.large is None else self.large
+        return picture.shape[0], picture.shape[1]
+
+
+@dataclass(frozen=True)
+class Task:
+    """One picture to draw; its key names it before it exists."""
+
+    source: Source
+    weights: Floats
+    colouring: Colouring
+    strength: float
+    seed: int
+    style_sha256: str
+    key: str
+
+
+def source_of(photo: Photo) -> Source:
+    """The photo with its product mask: its own alpha, or what stands on plain ground."""
+    floats = to_floats(photo.pixels)
+    mask = matte_of(floats, None if photo.alpha is None else to_floats(photo.alpha))
+    return Source(
+        pixels=floats,
+        mask=mask,
+        sha256=photo.sha256,
+        anchor=anchor_of(floats),
+        large=photo.large,
+        large_mask=_large_mask(photo, mask),
+        is_cut_out=photo.alpha is not None,
+        notes=photo.notes,
+    )
+
+
+def _large_mask(photo: Photo, mask: Floats) -> Floats | None:
+    if photo.alpha is None or photo.large is None or photo.large_alpha is None:
+        return None
+    alpha, large_alpha = to_floats(photo.alpha), to_floats(photo.large_alpha)
+    if np.array_equal(mask, alpha):
+        return large_alpha
+    return np.minimum(large_alpha, enlarged_mask(mask, photo.large))
+
+
+def task_of(
+    source: Source,
+    definition: StyleDefinition,
+    manifest: GeneratorManifest,
+    reference: Reference | None = None,
+) -> Task:
+    """The picture of a source in a style, given the reference picture that it names, if any.
+
+    Raises UnknownStyle.
+    """
+    style = style_sha256(definition, reference.sha256 if reference else None)
+    return Task(
+        source=source,
+        weights=reference.weights if reference else style_weights(definition, manifest),
+        colouring=colouring_of(definition, reference),
+        strength=definition.strength,
+        seed=definition.seed,
+        style_sha256=style,
+        key=render_key(
+            source=_read_as(source),
+            style=style,
+            model=_model(manifest, reference),
+            size=min(source.output_size),
+            seed=definition.seed,
+        ),
+    )
+
+
+def _read_as(source: Source) -> str:
+    """The photo's bytes, and what of them earlier versions did not heed: profile and alpha."""
+    heeded = [*source.notes, *(["alpha"] if source.is_cut_out else [])]
+    return " ".join([source.sha256, *heeded])
+
+
+def _model(manifest: GeneratorManifest, reference: Reference | None) -> str:
+    """The version of what draws; under a reference the encoder, which can be fitted anew, too."""
+    if reference is None or manifest.reference is None:
+        return manifest.version
+    return f"{manifest.version} {manifest.reference.sha256}"
+
+
+def draw(engine: Engine, tasks: Iterable[Task], batch_images: int) -> Iterator[tuple[Task, Floats]]:
+    """Each task with what the network drew for it, [H, W, 3]; pictures of one shape together."""
+    for batch in batches_by_shape(tasks, batch_images):
+        yield from zip(batch, _render(engine, batch), strict=True)
+
+
+def batches_by_shape(tasks: Iterable[Task], size: int) -> Iterator[list[Task]]:
+    """The tasks in lists of at most `size` pictures of one shape."""
+    shapes: dict[tuple[int, ...], list[Task]] = defaultdict(list)
+    for task in tasks:
+        shapes[task.source.pixels.shape].append(task)
+    for alike in shapes.values():
+        for start in range(0, len(alike), size):
+            yield alike[start : start + size]
+
+
+def compose(task: Task, render: Floats, manifest: GeneratorManifest) -> Pixels:
+    """The finished picture: the render, on even ground where the photo's is plain.
+
+    It has the size of the large photo where there is one. A product that was cut out keeps a
+    contour where it is like its ground. Strength 0 gives the photo back.
+    """
+    source = task.source
+    finish = blended_finish([style.finish for style in manifest.styles], task.weights.tolist())
+    ground = ground_colour(source.pixels, task.weights, manifest)
+    drawn = finished(render, source.pixels, finish)
+    drawn = recoloured(drawn, source.pixels, source.mask, ground, task.colouring)
+    drawn = with_fine_luminance(drawn, source.pixels, finish.detail)
+    photo, mask = source.pixels, source.mask
+    if source.large is not None:
+        drawn = enlarged(drawn, photo, source.large, finish.detail)
+        photo = to_floats(source.large)
+        mask = enlarged_mask(mask, source.large) if source.large_mask is None else source.large_mask
+    ground = _ground(photo, task, manifest)
+    whole = ground + mask[..., None] * (drawn - ground)
+    if source.is_cut_out:
+        whole = with_contour(whole, ground, mask)
+    return to_pixels(photo + np.float32(task.strength) * (whole - photo))
+
+
+def meant_ground(task: Task, manifest: GeneratorManifest) -> Floats:
+    """[H, W, 3] at the working size: what plain ground becomes in the finished picture."""
+    photo = task.source.pixels
+    return photo + np.float32(task.strength) * (_ground(photo, task, manifest) - photo)
+
+
+def at_working_size(pixels: Pixels, source: Source) -> Pixels:
+    """A finished picture as small as the network's, for figures and contact sheets."""
+    if source.large is None:
+        return pixels
+    height, width = source.pixels.shape[:2]
+    picture = Image.fromarray(pixels)
+    return np.asarray(picture.resize((width, height), Image.Resampling.LANCZOS, reducing_gap=2.0))
+
+
+def _render(engine: Engine, batch: Sequence[Task]) -> list[Floats]:
+    multiple = engine.manifest.size_multiple
+    height, width = batch[0].source.pixels.shape[:2]
+    frames = [frame_of(task.source.anchor, multiple) for task in batch]
+    framed_photos = [
+        framed(task.source.pixels, frame, multiple)
+        for task, frame in zip(batch, frames, strict=True)
+    ]
+    size = framed_photos[0].shape[:2]
+    noise = [
+        anchored(_noise(task.seed, *size), task.source.anchor, frame)
+        for task, frame in zip(batch, frames, strict=True)
+    ]
+    weights = np.stack([task.weights for task in batch])
+    renders = engine.render(np.stack(framed_photos), weights, np.stack(noise))
+    return [
+        unframed(render, frame, height, width)
+        for render, frame in zip(renders, frames, strict=True)
+    ]
+
+
+def _ground(photo: Floats, task: Task, manifest: GeneratorManifest) -> Floats:
+    return ground_of(photo, ground_colour(photo, task.weights, manifest), task.colouring)
+
+
+@lru_cache(maxsize=32)
+def _noise(seed: int, height: int, width: int) -> Floats:
+    return noise_field(seed, height, width)
+
+
+MAX_PIXELS = 50_000_000
+BATCH_IMAGES = 4
+
+
+@dataclass(frozen=True)
+class SampleRenders:
+    """A photo at the generator's working size, and style id to render, all [H, W, 3] of 0-255."""
+
+    photo: Pixels
+    renders: dict[str, Pixels]
+
+
+def sample_renders(
+    engine: Engine, photo: Path, styles: Sequence[str], seed: int = 0
+) -> SampleRenders:
+    """Draw one photo. Raises NotAPhoto, UnknownStyle."""
+    side = engine.manifest.working_size
+    decoded = decode(photo.read_bytes(), short_side=side, max_pixels=MAX_PIXELS)
+    source = source_of(decoded)
+    tasks = [
+        task_of(source, StyleDefinition(weights={style: 1.0}, seed=seed), engine.manifest)
+        for style in styles
+    ]
+    names = {task.key: style for task, style in zip(tasks, styles, strict=True)}
+    drawn = draw(engine, tasks, BATCH_IMAGES)
+    renders = {names[task.key]: compose(task, render, engine.manifest) for task, render in drawn}
+    return SampleRenders(decoded.pixels, renders)

@@ -1,0 +1,220 @@
+"""The gate: is a render still the product, in the style that was asked for, on clean ground?
+
+Five figures, each by a way of its own:
+- identity: how much nearer the render is to its photo than to any photo of a gallery, by the
+  feature network's embedding; above 0 the photo is found again among them.
+- structure: structural similarity of luminance where the photo has structure, of the render or of
+  its negative.
+- style: the probability that the feature network's style head gives the wanted style.
+- background: how far plain ground is from what was meant, the photo's own or the style's paper.
+- visibility: how far what lies along the product's outline is from the ground that was meant.
+
+A figure that has nothing to say is None and rejects nothing: style under a reference picture, a
+palette or the product's own colour; style and visibility below STYLE_FROM of strength; background
+and visibility without plain ground; identity without a gallery. It does not know whether a picture
+is beautiful, nor goods and styles on which the feature network was not trained.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from scipy import ndimage
+
+from schemas.events import Quality, RejectionReason
+from stylecore.arrays import Bools, Floats
+from stylecore.imaging.color import to_cielab
+from stylecore.imaging.foreground import View, stands_on_white
+from stylecore.imaging.photo import LUMA, Pixels, to_floats, to_pixels
+from stylecore.rendering.draw import Source, Task, meant_ground
+from stylecore.rendering.features import FeatureNet, load_gallery
+from stylecore.rendering.manifest import (
+    Bounds,
+    GeneratorManifest,
+    blended_bounds,
+    judge,
+    loosest,
+    overridden,
+)
+from stylecore.rendering.visibility import visibility
+
+STYLE_FROM = 0.7
+"""Strength from which a render must show its style; below, the photo is meant to show."""
+Verdict = Callable[[Task, Pixels], list[RejectionReason]]
+"""Why a finished picture at the working size is rejected; nothing where it is not."""
+SAME_PHOTO = 0.99
+"""Cosine from which a photo of the gallery is the source itself."""
+
+
+@dataclass(frozen=True)
+class Examiner:
+    """Who looks: the feature network, and the embeddings [N, E] of its gallery; N may be 0."""
+
+    net: FeatureNet
+    gallery: Floats
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a render at the working size was to be."""
+
+    photo: Floats
+    embedding: Floats
+    """[E], of the photo."""
+    styles: Mapping[str, float]
+    """Style to share; empty where the style is not judged."""
+    plain: Bools
+    """[H, W], where the photo has plain ground."""
+    ground: Pixels
+    """[n, 3], what the n pixels of `plain` were to become."""
+    meant: Pixels | None = None
+    """[H, W, 3], the ground that was meant all over; None where visibility is not judged."""
+    mask: Floats | None = None
+    """[H, W], where the product is."""
+    notes: tuple[str, ...] = ()
+    """Of the photo's reading."""
+
+
+def load_examiner(folder: Path) -> Examiner:
+    """The feature network of a folder with its gallery. Raises Permanent."""
+    net = FeatureNet(folder)
+    return Examiner(net, load_gallery(folder, net.manifest))
+
+
+def describe(examiner: Examiner, sources: Sequence[Source]) -> Floats:
+    """[B, E], the embeddings of photos."""
+    squashed = [to_pixels(source.pixels) for source in sources]
+    return examiner.net.describe_all(squashed).embedding
+
+
+def wanted_of(task: Task, embedding: Floats, manifest: GeneratorManifest) -> Wanted:
+    """What the render of a task is held against; `embedding` [E] is its photo's."""
+    plain = plain_ground(task.source)
+    meant = to_pixels(meant_ground(task, manifest))
+    shares = zip(task.weights.tolist(), manifest.styles, strict=True)
+    judged = task.strength >= STYLE_FROM and not task.colouring.changes
+    return Wanted(
+        photo=task.source.pixels,
+        embedding=embedding,
+        styles={style.style_id: share for share, style in shares if share > 0} if judged else {},
+        plain=plain,
+        ground=meant[plain],
+        meant=meant if task.strength >= STYLE_FROM else None,
+        mask=task.source.mask,
+        notes=task.source.notes,
+    )
+
+
+def plain_ground(source: Source) -> Bools:
+    """[H, W]: the ground that was found, or the border where it is white and none was found."""
+    ground = np.asarray(source.mask < 0.5)
+    if not ground.any():
+        photo = View(to_pixels(source.pixels))
+        return photo.ring if stands_on_white(photo) else ground
+    return ground
+
+
+def bounds_of(task: Task, manifest: GeneratorManifest, overrides: Bounds) -> Bounds:
+    """The bounds for a task: its styles' by their shares, a reference's the loosest of all."""
+    styles = manifest.styles
+    if task.colouring.reference is not None:
+        return overridden(loosest(style.bounds for style in styles), overrides)
+    shares = zip(task.weights.tolist(), styles, strict=True)
+    return overridden(blended_bounds([(share, style.bounds) for share, style in shares]), overrides)
+
+
+def measure(
+    examiner: Examiner, wanted: Sequence[Wanted], renders: Sequence[Pixels]
+) -> list[Quality]:
+    """The figures of B renders, each [H, W, 3] as its photo is, in their order."""
+    found = examiner.net.describe_all(renders)
+    return [
+        Quality(
+            identity=identity(embedding, one.embedding, examiner.gallery),
+            structure=structure(one.photo @ LUMA, to_floats(render) @ LUMA),
+            style=style(styles, examiner.net.styles, one.styles),
+            background=background(render[one.plain], one.ground),
+            visibility=_visibility(render, one),
+            notes=list(one.notes),
+        )
+        for one, render, embedding, styles in zip(
+            wanted, renders, found.embedding, found.styles, strict=True
+        )
+    ]
+
+
+def verdict(
+    examiner: Examiner,
+    manifest: GeneratorManifest,
+    overrides: Bounds,
+    task: Task,
+    render: Pixels,
+) -> list[RejectionReason]:
+    """Why a render at the working size misses the gate; for one that nobody measured before."""
+    (embedding,) = describe(examiner, [task.source])
+    (quality,) = measure(examiner, [wanted_of(task, embedding, manifest)], [render])
+    return judge(quality, bounds_of(task, manifest, overrides))
+
+
+def identity(render: Floats, source: Floats, gallery: Floats) -> float | None:
+    """Cosine of render and source [E] over the best to another photo of the gallery, -2..2."""
+    others = gallery[gallery @ source < SAME_PHOTO]
+    if not len(others):
+        return None
+    return float(render @ source - (others @ render).max())
+
+
+def structure(before: Floats, after: Floats) -> float:
+    """Structural similarity of two luma planes, -1..1, of the render or of its negative.
+
+    Wang et al., IEEE TIP 2004: gaussian window, sigma 1.5, data range 1. Windows weigh by the
+    photo's own deviation: the plain mean is led by flat ground, and mush has more of it than a
+    painting. A style on dark ground turns light and shade round, which keeps the structure; so the
+    better of both counts. 1 for a photo without any structure.
+    """
+    mean_before, mean_after = _blur(before), _blur(after)
+    variance = _blur(before * before) - mean_before**2
+    variances = variance + _blur(after * after) - mean_after**2
+    covariance = _blur(before * after) - mean_before * mean_after
+    weights = np.sqrt(np.maximum(variance, 0))
+    if not weights.any():
+        return 1.0
+    same = _similarity(mean_before, mean_after, variances, covariance)
+    turned = _similarity(mean_before, 1 - mean_after, variances, -covariance)
+    return max(float(np.average(windows, weights=weights)) for windows in (same, turned))
+
+
+def style(probabilities: Floats, names: Sequence[str], wanted: Mapping[str, float]) -> float | None:
+    """The probability 0..1 of the wanted styles together; None where one is not known."""
+    if not wanted or not wanted.keys() <= set(names):
+        return None
+    return float(sum(probabilities[names.index(name)] for name in wanted))
+
+
+def background(found: Pixels, meant: Pixels) -> float | None:
+    """Mean CIE76 difference of two [n, 3]; about 1 is the least that an eye sees."""
+    if not len(found):
+        return None
+    return float(np.linalg.norm(to_cielab(found) - to_cielab(meant), axis=-1).mean())
+
+
+def _visibility(render: Pixels, wanted: Wanted) -> float | None:
+    if wanted.meant is None or wanted.mask is None:
+        return None
+    return visibility(render, wanted.meant, wanted.mask)
+
+
+def _blur(plane: Floats) -> Floats:
+    blurred: Floats = ndimage.gaussian_filter(plane, 1.5, truncate=3.5)
+    return blurred
+
+
+def _similarity(before: Floats, after: Floats, variances: Floats, covariance: Floats) -> Floats:
+    """[H, W], SSIM of windows with these means, summed variances and covariance."""
+    c1, c2 = 0.01**2, 0.03**2
+    numerator = (2 * before * after + c1) * (2 * covariance + c2)
+    denominator = (before**2 + after**2 + c1) * (variances + c2)
+    return np.asarray(numerator / denominator, np.float32)

@@ -1,0 +1,248 @@
+"""From jobs to renders: load, draw, judge, store. Knows no Kafka.
+
+A render that exists is not drawn again: its key is known before the work, and the sidecar under
+that key, written last, holds what was drawn. Pictures of one shape are drawn together, whichever
+job they belong to; while the network draws a batch, the ones before it are judged and stored by
+other threads. Photos and reference pictures are fetched at the same time, each address once for all
+jobs of a call: what lies there may change between calls.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from typing import Any
+
+from schemas.events import (
+    RejectedImage,
+    RejectionReason,
+    StyleDefinition,
+    StyleRequest,
+    StylizedImage,
+    StylizeJob,
+)
+from stylecore.arrays import Floats
+from stylecore.errors import Permanent
+from stylecore.imaging.photo import Photo, encode
+from stylecore.rendering.draw import (
+    Source,
+    Task,
+    at_working_size,
+    compose,
+    draw,
+    source_of,
+    task_of,
+)
+from stylecore.rendering.engine import Engine
+from stylecore.rendering.gate import Examiner, bounds_of, describe, measure, wanted_of
+from stylecore.rendering.manifest import Bounds, judge
+from stylecore.rendering.style import NO_REFERENCES, Reference, UnknownStyle
+from stylecore.storage.fetch import results_of, submit_each
+from stylecore.storage.render_cache import Sidecar, read_sidecar, write_embedding, write_sidecar
+from stylecore.storage.store import Store
+
+Outcome = StylizedImage | RejectedImage
+Plan = list[Task | Permanent] | Permanent
+"""What is to be done for each style of a job, or why the whole job fails."""
+Photos = Mapping[str, Photo | Permanent]
+References = Mapping[str, Reference | Permanent]
+
+FETCHING_THREADS = 32
+"""They wait for hosts; one that does not answer must not keep others waiting."""
+
+
+def no_references(uri: str) -> Reference:
+    """Where there is no encoder: raises UnknownStyle."""
+    raise UnknownStyle(f"{uri}: {NO_REFERENCES}")
+
+
+@dataclass(frozen=True)
+class Studio:
+    """What drawing needs: a way to photos, the networks, the gate, the store, threads."""
+
+    load_photo: Callable[[str], Photo]
+    """Address to photo at the engine's working size, and large; raises Permanent."""
+    engine: Engine
+    examiner: Examiner
+    bounds: Bounds
+    """Of all styles, in place of the manifest's where there are any."""
+    store: Store
+    executor: Executor
+    batch_images: int
+    load_reference: Callable[[str], Reference] = no_references
+    """Address to what the picture there says as a style; raises Permanent."""
+    timed: Callable[[Iterator[tuple[Task, Floats]]], Iterator[tuple[Task, Floats]]] = iter
+    """Takes the time of the network as it draws; changes nothing."""
+
+
+def stylize(
+    jobs: Sequence[StylizeJob], studio: Studio, now: datetime
+) -> list[list[Outcome] | Permanent]:
+    """Draw jobs; the result has their length and order.
+
+    An outcome a style, in the job's order, or the error for which the whole job failed. Raises
+    Transient where the store is away; the call can then be repeated, and draws what is missing.
+    """
+    plan_of = partial(_plan, studio, *_pictures(jobs, studio))
+    plans = list(studio.executor.map(plan_of, jobs))
+    drawn = _draw_missing(_tasks(plans), studio)
+    return [
+        plan
+        if isinstance(plan, Permanent)
+        else [
+            _outcome(studio, job, request, task, drawn, now)
+            for request, task in zip(job.styles, plan, strict=True)
+        ]
+        for job, plan in zip(jobs, plans, strict=True)
+    ]
+
+
+def _pictures(jobs: Sequence[StylizeJob], studio: Studio) -> tuple[Photos, References]:
+    """Every photo and reference picture of the jobs by address, or why it cannot be had."""
+    photos = {job.image_uri for job in jobs}
+    references = {
+        uri
+        for job in jobs
+        for request in job.styles
+        if (uri := request.definition.reference_uri) is not None
+    }
+    with ThreadPoolExecutor(FETCHING_THREADS, "fetch") as fetchers:
+        found = submit_each(studio.load_photo, photos, fetchers)
+        named = submit_each(studio.load_reference, references, fetchers)
+        return results_of(found), results_of(named)
+
+
+def _plan(studio: Studio, photos: Photos, references: References, job: StylizeJob) -> Plan:
+    photo = photos[job.image_uri]
+    if isinstance(photo, Permanent):
+        return photo
+    source = source_of(photo)
+    return [
+        _task(
+            studio,
+            source,
+            request.definition,
+            references.get(request.definition.reference_uri or ""),
+        )
+        for request in job.styles
+    ]
+
+
+def _task(
+    studio: Studio,
+    source: Source,
+    definition: StyleDefinition,
+    reference: Reference | Permanent | None,
+) -> Task | Permanent:
+    if isinstance(reference, Permanent):
+        return reference
+    try:
+        return task_of(source, definition, studio.engine.manifest, reference)
+    except UnknownStyle as problem:
+        return problem
+
+
+def _tasks(plans: Iterable[Plan]) -> list[Task]:
+    """What is to be drawn, each render once."""
+    tasks = {
+        task.key: task
+        for plan in plans
+        if not isinstance(plan, Permanent)
+        for task in plan
+        if isinstance(task, Task)
+    }
+    return list(tasks.values())
+
+
+def _draw_missing(tasks: Sequence[Task], studio: Studio) -> dict[str, Sidecar]:
+    """The sidecar of every task, by key."""
+    found = studio.executor.map(lambda task: read_sidecar(studio.store, task.key), tasks)
+    sidecars = {task.key: sidecar for task, sidecar in zip(tasks, found, strict=True) if sidecar}
+    missing = [task for task in tasks if task.key not in sidecars]
+    embeddings = _embeddings(missing, studio)
+    finishing = {
+        task.key: studio.executor.submit(
+            _finish, studio, task, embeddings[task.source.sha256], render
+        )
+        for task, render in studio.timed(draw(studio.engine, missing, studio.batch_images))
+    }
+    return sidecars | {key: future.result() for key, future in finishing.items()}
+
+
+def _embeddings(tasks: Sequence[Task], studio: Studio) -> dict[str, Floats]:
+    """The embedding of every photo that is drawn, by its sha256; kept in the store as well."""
+    sources = {task.source.sha256: task.source for task in tasks}
+    if not sources:
+        return {}
+    found = dict(zip(sources, describe(studio.examiner, list(sources.values())), strict=True))
+    model = studio.examiner.net.manifest.version
+    kept = studio.executor.map(
+        lambda sha256: write_embedding(studio.store, sha256, found[sha256], model), found
+    )
+    list(kept)
+    return found
+
+
+def _finish(studio: Studio, task: Task, embedding: Floats, render: Floats) -> Sidecar:
+    """Compose, measure, encode and store a picture; its sidecar last."""
+    pixels = compose(task, render, studio.engine.manifest)
+    data, media_type = encode(pixels)
+    address, digest = studio.store.put_blob("images", data, ".webp")
+    height, width = pixels.shape[:2]
+    wanted = wanted_of(task, embedding, studio.engine.manifest)
+    (quality,) = measure(studio.examiner, [wanted], [at_working_size(pixels, task.source)])
+    sidecar = Sidecar(
+        image_uri=address,
+        sha256=digest,
+        width=width,
+        height=height,
+        media_type=media_type,
+        quality=quality,
+    )
+    return write_sidecar(studio.store, task.key, sidecar)
+
+
+def _outcome(
+    studio: Studio,
+    job: StylizeJob,
+    request: StyleRequest,
+    task: Task | Permanent,
+    drawn: dict[str, Sidecar],
+    now: datetime,
+) -> Outcome:
+    model = studio.engine.manifest.version
+    if isinstance(task, Permanent):
+        figure = "definition" if isinstance(task, UnknownStyle) else "reference"
+        return RejectedImage(
+            product_id=job.product_id,
+            style_id=request.style_id,
+            kind="error",
+            reasons=[RejectionReason(figure=figure, text=str(task)[:500])],
+            model=model,
+            rendered_at=now,
+            job_id=job.job_id,
+        )
+    sidecar = drawn[task.key]
+    picture: dict[str, Any] = {
+        "product_id": job.product_id,
+        "style_id": request.style_id,
+        "image_uri": sidecar.image_uri,
+        "width": sidecar.width,
+        "height": sidecar.height,
+        "media_type": sidecar.media_type,
+        "sha256": sidecar.sha256,
+        "source_sha256": task.source.sha256,
+        "style_sha256": task.style_sha256,
+        "model": model,
+        "quality": sidecar.quality,
+        "seed": task.seed,
+        "rendered_at": now,
+        "job_id": job.job_id,
+    }
+    reasons = judge(sidecar.quality, bounds_of(task, studio.engine.manifest, studio.bounds))
+    if reasons:
+        return RejectedImage(kind="gate", reasons=reasons, **picture)
+    return StylizedImage(**picture)
