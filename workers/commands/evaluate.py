@@ -16,7 +16,6 @@ from workers.commands.evaluate_gate import evaluate_gate
 from workers.commands.evaluate_generator import evaluate_generator
 from workers.commands.evaluate_policy import evaluate_policy
 from workers.commands.evaluate_preferences import evaluate_preferences
-from workers.commands.evaluate_styles import evaluate_styles
 from workers.commands.printing import JsonFlag, print_json, print_table
 
 app = typer.Typer(help="Measure the models on photos.", no_args_is_help=True)
@@ -24,7 +23,6 @@ app.command("gate")(evaluate_gate)
 app.command("generator")(evaluate_generator)
 app.command("policy")(evaluate_policy)
 app.command("preferences")(evaluate_preferences)
-app.command("styles")(evaluate_styles)
 
 
 @app.command("features")

@@ -1,28 +1,34 @@
-"""The trial of learners: exact propensities, fair streams, regret that is what it says."""
+"""Learners of styles: exact propensities, the same shoppers for all, regret as it is defined."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
-
-from stylecore.arrays import Doubles
-from stylecore.style_trial.comparison import WAYS, half_width, run
-from stylecore.style_trial.learner import FLOOR, Impressions
-from stylecore.style_trial.scenario import (
+from style_learners import (
     CATEGORIES,
+    FLOOR,
+    LEARNERS,
     SHOPPERS,
     STYLES,
+    Impressions,
     Scenario,
     Tastes,
     scenario,
+    trial,
+    visit,
 )
-from stylecore.style_trial.trial import trial, visit
 
-NAMES = [way.name for way in WAYS]
+from stylecore.arrays import Doubles
+
+
+@pytest.fixture(params=LEARNERS)
+def learner(request):
+    kind, grid = LEARNERS[request.param]
+    return kind(*grid[0])
 
 
 class Even:
-    """Knows nothing and learns nothing."""
+    """Shows every style with the same probability."""
 
     def probabilities(self) -> Doubles:
         return np.full((SHOPPERS, CATEGORIES, STYLES), 1 / STYLES)
@@ -31,8 +37,8 @@ class Even:
         self.seen = seen
 
 
-class Told:
-    """Was told every favourite."""
+class Oracle:
+    """Shows every shopper's favourite."""
 
     def __init__(self, shop: Scenario) -> None:
         self.shares = np.eye(STYLES)[shop.favourite][:, None].repeat(CATEGORIES, axis=1)
@@ -44,13 +50,13 @@ class Told:
         self.seen = seen
 
 
-def test_who_is_told_the_favourites_loses_nothing_and_who_draws_evenly_the_mean() -> None:
+def test_the_oracle_loses_nothing_and_even_chances_have_the_mean() -> None:
     shop = scenario(0)
-    told, even = (trial(learner, shop, 0, lists=5) for learner in (Told(shop), Even()))
-    assert told.clicks == pytest.approx(told.oracle)
+    oracle, even = (trial(learner, shop, 0, lists=5) for learner in (Oracle(shop), Even()))
+    assert oracle.clicks == pytest.approx(oracle.oracle)
     assert even.clicks < even.fixed < even.oracle
-    assert told.oracle == even.oracle
-    assert told.fixed == even.fixed
+    assert oracle.oracle == even.oracle
+    assert oracle.fixed == even.fixed
     np.testing.assert_allclose(even.curve[~np.isnan(even.curve)], 1 / STYLES)
 
 
@@ -63,9 +69,7 @@ def test_every_learner_meets_the_same_lists() -> None:
     assert first.seen.mean() < 0.9
 
 
-@pytest.mark.parametrize("way", WAYS, ids=NAMES)
-def test_probabilities_are_exact_and_none_is_under_the_floor(way) -> None:
-    learner = way.make(*way.grid[0])
+def test_probabilities_are_exact_and_none_is_under_the_floor(learner) -> None:
     shop = scenario(2)
     trial(learner, shop, 2, lists=3)
     shares = learner.probabilities()
@@ -74,10 +78,8 @@ def test_probabilities_are_exact_and_none_is_under_the_floor(way) -> None:
     assert shares.min() >= FLOOR / STYLES * (1 - 1e-9)
 
 
-@pytest.mark.parametrize("way", WAYS, ids=NAMES)
-def test_every_learner_learns(way) -> None:
-    (found,) = run(way, way.grid[0], [3], Tastes(), lists=12)
-    (even,) = [trial(Even(), scenario(3), 3, lists=12)]
+def test_every_learner_learns(learner) -> None:
+    found, even = (trial(some, scenario(3), 3, lists=12) for some in (learner, Even()))
     assert found.clicks > even.clicks
     assert found.curve[-2] > found.curve[0]
 
@@ -94,10 +96,3 @@ def test_where_clicks_are_rare_they_are_as_much_likelier_in_the_favourite() -> N
     usual, rare = scenario(4), scenario(4, Tastes(interest=0.004))
     products = np.zeros((SHOPPERS, 1), dtype=np.int64)
     np.testing.assert_allclose(rare.chances(products) * 10, usual.chances(products))
-
-
-def test_a_half_width_is_students() -> None:
-    assert half_width(np.array([1.0, 2, 3, 4])) == pytest.approx(
-        3.182 * np.sqrt(5 / 3 / 4), rel=1e-3
-    )
-    assert half_width(np.array([1.0])) == float("inf")
