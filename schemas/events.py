@@ -1,7 +1,17 @@
 """All events, by one import; the data's way: catalogue, renders, preferences, posters."""
 
 from schemas.catalog import ORIGINAL, Campaign, Product, Style, StyleDefinition
-from schemas.posters import PosterRendered, PosterRequest
+from schemas.images import (
+    PosterRendered,
+    PosterRequest,
+    Quality,
+    RejectedImage,
+    RejectionReason,
+    StyleDemand,
+    StyleRequest,
+    StylizedImage,
+    StylizeJob,
+)
 from schemas.preferences import (
     Feedback,
     FeedbackKind,
@@ -15,15 +25,6 @@ from schemas.preferences import (
     StyleCount,
     StyleCounts,
     UserState,
-)
-from schemas.renders import (
-    Quality,
-    RejectedImage,
-    RejectionReason,
-    StyleDemand,
-    StyleRequest,
-    StylizedImage,
-    StylizeJob,
 )
 
 __all__ = [

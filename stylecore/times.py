@@ -13,8 +13,8 @@ import msgspec
 
 from schemas.catalog import Campaign, Style
 from schemas.codec import InvalidEvent
+from schemas.images import StylizeJob
 from schemas.preferences import Feedback
-from schemas.renders import StylizeJob
 
 EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 AHEAD = timedelta(days=1)

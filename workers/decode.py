@@ -7,8 +7,7 @@ from typing import TypeVar
 
 import msgspec
 
-from schemas.batch import decode_all
-from schemas.codec import InvalidEvent
+from schemas.codec import InvalidEvent, decode_all
 from workers.dead_letter import dead_letter
 from workers.records import Output, Record
 from workers.telemetry import log

@@ -23,7 +23,7 @@ import msgspec
 import numpy as np
 
 from schemas.events import Product, Style, StyleRequest, StylizeJob
-from schemas.renders import Reason
+from schemas.images import Reason
 from stylecore.errors import Permanent
 from stylecore.recommender.catalog import in_window, is_standing
 from stylecore.recommender.popularity import Priors

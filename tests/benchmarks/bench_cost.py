@@ -24,8 +24,7 @@ from confluent_kafka import Consumer
 from preferences_shop import LOOK, Shop, open_shop
 from rows import Row, row
 
-from schemas.batch import decode_all
-from schemas.codec import decode, encode
+from schemas.codec import decode, decode_all, encode
 from schemas.events import Feedback, UserState
 from schemas.topics import FEEDBACK, RECOMMENDATIONS, USER_STATES
 from stylecore.recommender.encode import ListEncoder

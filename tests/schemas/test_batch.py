@@ -8,8 +8,7 @@ from event_strategies import EVENTS, events
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from schemas.batch import decode_all
-from schemas.codec import MAX_BYTES, InvalidEvent, decode, encode
+from schemas.codec import MAX_BYTES, InvalidEvent, decode, decode_all, encode
 from schemas.events import Feedback
 from schemas.types import EPOCH
 

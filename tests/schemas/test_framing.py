@@ -8,8 +8,7 @@ from event_strategies import EVENTS
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.batch import decode_all
-from schemas.codec import InvalidEvent, decode
+from schemas.codec import InvalidEvent, decode, decode_all
 from schemas.events import Feedback, Product
 from schemas.framing import unframe
 from schemas.generate import FOLDER

@@ -9,7 +9,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 
 from schemas.codec import decode
-from schemas.renders import StylizedImage
+from schemas.images import StylizedImage
 
 sys.setswitchinterval(1e-6)
 sums = b'"sha256":"%s","source_sha256":"%s","style_sha256":"%s",' % ((b"0" * 64,) * 3)

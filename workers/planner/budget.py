@@ -12,7 +12,7 @@ from math import isfinite
 from typing import NamedTuple, Self
 
 from schemas.events import Product, Style, StyleDemand
-from schemas.renders import Reason
+from schemas.images import Reason
 from stylecore.recommender.catalog import in_window
 from stylecore.recommender.render_plan import Liking
 from stylecore.recommender.render_queue import Bucket, Missing, Queue, Waiting

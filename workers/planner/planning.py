@@ -18,7 +18,7 @@ from msgspec.structs import replace
 
 from schemas.codec import decode, decode_id, require_key
 from schemas.events import Product, Style, StyleDemand, StylizeJob
-from schemas.renders import Reason
+from schemas.images import Reason
 from schemas.topics import JOBS, PRODUCTS, REJECTED, STYLES, STYLIZED
 from stylecore.recommender.render_plan import (
     Liking,
