@@ -81,8 +81,8 @@ def settings(bootstrap_servers: str, prefix: str, tmp_path: Path):
 @pytest.fixture
 def topics(settings, prefix: str) -> Iterator[list[str]]:
     """All topics of the table, created for this test and deleted after it."""
-    from workers.admin import admin_client
-    from workers.topics import apply_topics
+    from workers.kafka.admin import admin_client
+    from workers.kafka.topics import apply_topics
 
     names = apply_topics(settings, PARTITIONS)
     yield names

@@ -17,11 +17,11 @@ from helpers import wait_until
 from schemas.codec import decode
 from schemas.events import Product, StylizeJob
 from schemas.topics import JOBS
-from workers.clients import producer, table_consumer
+from workers.kafka.clients import producer, table_consumer
+from workers.kafka.records import Record, output_of, record_of
+from workers.kafka.topics import group_id, topic_name
+from workers.kafka.transaction import produce
 from workers.lag import collect_lag
-from workers.records import Record, output_of, record_of
-from workers.topics import group_id, topic_name
-from workers.transaction import produce
 
 OWN_STYLES = ["ink-line", "neon"]
 NOW = datetime(2026, 1, 1, tzinfo=UTC)

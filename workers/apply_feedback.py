@@ -8,7 +8,7 @@ from schemas.events import Feedback
 from stylecore.recommender.rules import Rules
 from stylecore.recommender.state import apply_all, empty
 from workers.forget import Forgotten
-from workers.records import Record
+from workers.kafka.records import Record
 from workers.shopper_outputs import Touched
 from workers.user_states import UserStates
 

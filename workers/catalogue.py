@@ -13,11 +13,11 @@ from schemas.codec import decode, require_key
 from schemas.events import ModelAnnouncement, Product, Style, StylizedImage
 from schemas.topics import PREFERENCE_MODELS, PRODUCTS, STYLES, STYLIZED
 from stylecore.recommender.catalog import Catalogue
-from workers.crash_guard import each
-from workers.records import Record
+from workers.kafka.crash_guard import each
+from workers.kafka.records import Record
+from workers.kafka.table import NewestByKey, TableReader, partitions_of
+from workers.kafka.topics import topic_name
 from workers.settings import Settings
-from workers.table import NewestByKey, TableReader, partitions_of
-from workers.topics import topic_name
 
 
 class CatalogueFollower:

@@ -19,7 +19,7 @@ from stylecore.recommender.factors import version_of
 from stylecore.storage.prune import FACTORS
 from stylecore.storage.store import Store
 from workers.catalogue import CatalogueFollower
-from workers.publisher import Publisher
+from workers.kafka.producer import Publisher
 from workers.settings import Settings
 
 SOURCE = "/stylecast/factors"

@@ -14,9 +14,8 @@ from msgspec.structs import replace
 from schemas.cloudevents import Headers
 from schemas.codec import InvalidEvent, decode_id
 from schemas.topics import RECOMMENDATIONS, USER_STATES
-from workers.dead_letter import dead_letter
-from workers.placement import Misplaced, forwarded
-from workers.records import Output, Record, tombstone
+from workers.kafka.dead_letters import dead_letter
+from workers.kafka.records import Misplaced, Output, Record, forwarded, tombstone
 from workers.settings import Settings
 
 Forgotten = tuple[Record, str]

@@ -22,7 +22,7 @@ LAST_TRY_SECONDS = 1.0
 
 class FetchBudget:
     """The time in which all pictures of a batch must come. A handler that takes PROCESS_SECONDS
-    of workers.loop is taken for one that hangs, and its batch would be begun again, for ever.
+    of workers.kafka.loop is taken for one that hangs, and its batch would be begun again, for ever.
     """
 
     def __init__(self, seconds: float) -> None:

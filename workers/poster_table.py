@@ -8,11 +8,11 @@ from collections.abc import Iterable
 from schemas.codec import decode
 from schemas.events import Product, StylizedImage
 from schemas.topics import PRODUCTS, STYLIZED
-from workers.crash_guard import each
-from workers.records import Record
+from workers.kafka.crash_guard import each
+from workers.kafka.records import Record
+from workers.kafka.table import NewestByKey, TableReader, partitions_of
+from workers.kafka.topics import topic_name
 from workers.settings import Settings
-from workers.table import NewestByKey, TableReader, partitions_of
-from workers.topics import topic_name
 
 
 class PosterTable:

@@ -26,16 +26,15 @@ from stylecore.imaging.decoder_process import Limits
 from stylecore.poster.logo import decode_logo
 from stylecore.poster.order import Desk, pictures_of
 from stylecore.storage.store import Store
-from workers.dead_letter import dead_letter
-from workers.decode import decode_records
+from workers.kafka.dead_letters import dead_letter, decode_records
+from workers.kafka.loop import run_worker
+from workers.kafka.records import Output, Record, output_of, tombstone
+from workers.kafka.retry import require_going, until_topics
+from workers.kafka.topics import topic_name
 from workers.loading import FetchBudget, loader
-from workers.loop import run_worker
-from workers.patience import require_going, until_topics
 from workers.poster_table import PosterTable
-from workers.records import Output, Record, output_of, tombstone
 from workers.settings import Settings
 from workers.telemetry import Health
-from workers.topics import topic_name
 
 WORKER = "posters"
 SOURCE = "/stylecast/posters"

@@ -30,15 +30,15 @@ from stylecore.recommender.style_policy import ChoiceRules
 from stylecore.times import TimeOutOfRange, check_times
 from workers.apply_feedback import Taken, apply_feedback
 from workers.catalogue import CatalogueFollower
-from workers.dead_letter import dead_letter
-from workers.decode import decode_records
 from workers.factors import factors_loader
 from workers.forget import forgetting, wanted_forgotten
 from workers.garbage import collect_seldom, settled
-from workers.loop import run_worker
-from workers.patience import until_topics
-from workers.placement import Misplaced, forwarded
-from workers.records import Output, Record, output_of
+from workers.kafka.dead_letters import dead_letter, decode_records
+from workers.kafka.loop import run_worker
+from workers.kafka.records import Misplaced, Output, Record, forwarded, output_of
+from workers.kafka.retry import until_topics
+from workers.kafka.table import partitions_of
+from workers.kafka.topics import require_user_partitions, topic_id, topic_name
 from workers.settings import PreferencesSettings, Settings
 from workers.shelves import Shelves
 from workers.shopper_outputs import (
@@ -50,9 +50,7 @@ from workers.shopper_outputs import (
     swept_outputs,
 )
 from workers.sweep import AT_REST, BESIDE_FEEDBACK, Sweep
-from workers.table import partitions_of
 from workers.telemetry import Health, log, stage
-from workers.topics import require_user_partitions, topic_id, topic_name
 from workers.user_states import UserStates
 
 WORKER = "preferences"

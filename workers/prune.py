@@ -24,10 +24,10 @@ from schemas.topics import JOBS, RECOMMENDATIONS, TOPICS, USER_STATES, dead_lett
 from schemas.types import Time
 from stylecore.storage.prune import Unneeded, find_unneeded, remove_if_old
 from stylecore.storage.store import Store, StoredFile
-from workers.records import Record
+from workers.kafka.records import Record
+from workers.kafka.table import TableReader, partitions_of_names
+from workers.kafka.topics import topic_name
 from workers.settings import Settings
-from workers.table import TableReader, partitions_of_names
-from workers.topics import topic_name
 
 SHA256 = re.compile(rb"(?<![0-9a-f])[0-9a-f]{64}(?![0-9a-f])")
 NAMING = [

@@ -20,9 +20,9 @@ from schemas.topics import RECOMMENDATIONS, USER_STATES, Topic
 from stylecore.recommender.recommend import recommendation_id
 from stylecore.recommender.snapshot import Assortment
 from stylecore.recommender.style_policy import POLICY
-from workers.records import Output, Record, caused_headers
+from workers.kafka.records import Output, Record, caused_headers
+from workers.kafka.topics import topic_name
 from workers.settings import Settings
-from workers.topics import topic_name
 
 SOURCE = "/stylecast/preferences"
 

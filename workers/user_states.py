@@ -20,11 +20,11 @@ from schemas.codec import InvalidEvent, decode
 from schemas.events import UserState
 from schemas.topics import USER_STATES
 from stylecore.recommender.state import empty
-from workers.records import Record
+from workers.kafka.records import Record
+from workers.kafka.table import TableReader
+from workers.kafka.topics import topic_name
 from workers.settings import Settings
-from workers.table import TableReader
 from workers.telemetry import log
-from workers.topics import topic_name
 
 APPLIED_TOPIC = "stylecast.applied.topic.id"
 APPLIED_OFFSET = "stylecast.applied.offset"

@@ -43,7 +43,7 @@ from rows import Row, row
 from schemas.events import Feedback
 from schemas.topics import RECOMMENDATIONS
 from workers.broker import local_broker
-from workers.table import TableReader, partitions_of
+from workers.kafka.table import TableReader, partitions_of
 
 SECONDS, WARM_SECONDS, GOAL_SECONDS = 20, 4, 1.0
 START_SECONDS = 1.0

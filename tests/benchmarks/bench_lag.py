@@ -16,12 +16,12 @@ from confluent_kafka.admin import NewPartitions, OffsetSpec
 from helpers import wait_until
 
 from schemas.topics import FEEDBACK
-from workers.admin import admin_client
 from workers.broker import local_broker
-from workers.clients import producer
+from workers.kafka.admin import admin_client
+from workers.kafka.clients import producer
+from workers.kafka.topics import apply_topics, topic_name
 from workers.lag.lookout import Lookout, collect_lag
 from workers.settings import load_settings
-from workers.topics import apply_topics, topic_name
 
 PARTITIONS = 1000
 LOOKS = 15

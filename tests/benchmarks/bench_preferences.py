@@ -30,10 +30,10 @@ from rows import Row, row
 
 from schemas.topics import FEEDBACK
 from workers.broker import local_broker
-from workers.clients import commit_consumer
-from workers.patience import until_answered
-from workers.table import partitions_of
-from workers.topics import group_id
+from workers.kafka.clients import commit_consumer
+from workers.kafka.retry import until_answered
+from workers.kafka.table import partitions_of
+from workers.kafka.topics import group_id
 
 SHOPPERS, PRODUCTS = 100_000, 5_000
 WARM_UP, EVENTS, FAUST_EVENTS = 10_000, 100_000, 30_000

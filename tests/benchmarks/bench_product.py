@@ -27,10 +27,10 @@ from stylecore.rendering.engine import Engine
 from workers.broker import local_broker
 from workers.demo.fleet import fleet
 from workers.demo.products import sample_products
-from workers.publisher import Publisher
+from workers.kafka.producer import Publisher
+from workers.kafka.table import TableReader, partitions_of
+from workers.kafka.topics import apply_topics
 from workers.settings import Settings, load_settings
-from workers.table import TableReader, partitions_of
-from workers.topics import apply_topics
 
 WARM_PRODUCTS, COUNTED_PRODUCTS = 2, 12
 PATIENCE_SECONDS = 600

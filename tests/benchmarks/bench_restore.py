@@ -23,11 +23,11 @@ from rows import Row, row
 
 from schemas.topics import USER_STATES
 from workers.broker import local_broker
-from workers.clients import table_consumer
 from workers.garbage import settled
+from workers.kafka.clients import table_consumer
+from workers.kafka.table import partitions_of
+from workers.kafka.topics import topic_name
 from workers.settings import load_settings
-from workers.table import partitions_of
-from workers.topics import topic_name
 from workers.user_states import read_states
 
 SHOPPERS = 1_000_000

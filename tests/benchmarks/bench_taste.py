@@ -27,10 +27,10 @@ from stylecore.recommender.simulator import hit_rates, shopper  # noqa: E402
 from workers.broker import local_broker  # noqa: E402
 from workers.demo.fleet import fleet  # noqa: E402
 from workers.demo.shopping import Shopping, Visit  # noqa: E402
-from workers.publisher import Publisher  # noqa: E402
+from workers.kafka.producer import Publisher  # noqa: E402
+from workers.kafka.table import TableReader, partitions_of  # noqa: E402
+from workers.kafka.topics import apply_topics  # noqa: E402
 from workers.settings import load_settings  # noqa: E402
-from workers.table import TableReader, partitions_of  # noqa: E402
-from workers.topics import apply_topics  # noqa: E402
 
 GOODS, SHOPPERS, LOOKS = 48, 40, 10
 STYLES = (ORIGINAL, *worlds.STYLES)

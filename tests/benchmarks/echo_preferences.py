@@ -15,9 +15,9 @@ import msgspec  # noqa: E402
 
 from schemas.events import Feedback  # noqa: E402
 from schemas.topics import FEEDBACK, RECOMMENDATIONS  # noqa: E402
-from workers.clients import group_consumer, transactional_producer  # noqa: E402
+from workers.kafka.clients import group_consumer, transactional_producer  # noqa: E402
+from workers.kafka.topics import topic_name  # noqa: E402
 from workers.settings import load_settings  # noqa: E402
-from workers.topics import topic_name  # noqa: E402
 
 GROUP = "preferences-echo"
 WAIT_SECONDS, GATHER_SECONDS = 0.1, 0.002

@@ -36,10 +36,10 @@ from stylecore.recommender.rules import Rules  # noqa: E402
 from stylecore.recommender.state import counts_of  # noqa: E402
 from stylecore.recommender.style_policy import POLICY  # noqa: E402
 from stylecore.storage.store import Store  # noqa: E402
-from workers.publisher import Publisher  # noqa: E402
-from workers.records import Output  # noqa: E402
+from workers.kafka.producer import Publisher  # noqa: E402
+from workers.kafka.records import Output  # noqa: E402
+from workers.kafka.topics import apply_topics, topic_name  # noqa: E402
 from workers.settings import Settings, load_settings  # noqa: E402
-from workers.topics import apply_topics, topic_name  # noqa: E402
 
 FACTORS = 64
 SOURCE = "/benchmark"

@@ -19,7 +19,7 @@ import preferences_shop as shops
 from preferences_shop import LOOK, SOURCE, Shop
 
 from schemas.topics import FEEDBACK
-from workers.records import Output, output_of
+from workers.kafka.records import Output, output_of
 from workers.settings import load_settings
 
 SLEEP_SECONDS = 0.002

@@ -21,8 +21,8 @@ from rows import row  # noqa: E402
 from schemas.codec import decode  # noqa: E402
 from schemas.events import UserState  # noqa: E402
 from schemas.topics import RECOMMENDATIONS, USER_STATES  # noqa: E402
+from workers.kafka.topics import topic_name  # noqa: E402
 from workers.settings import load_settings  # noqa: E402
-from workers.topics import topic_name  # noqa: E402
 
 AGREED = {
     "preferences_events_per_second",

@@ -22,14 +22,14 @@ from helpers import wait_until
 from integration.shop import publish_products
 
 from schemas.topics import FEEDBACK, USER_STATES
-from workers.admin import admin_client, cluster
 from workers.broker import Broker
 from workers.broker.properties import HOST
+from workers.kafka.admin import admin_client, cluster
+from workers.kafka.table import TableReader, partitions_of
+from workers.kafka.topics import apply_topics, topic_name
 from workers.ports import free_port
 from workers.settings import LogSettings, Settings, load_settings
-from workers.table import TableReader, partitions_of
 from workers.telemetry import configure_logging
-from workers.topics import apply_topics, topic_name
 
 NODES = 3
 PARTITIONS = 4

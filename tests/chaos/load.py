@@ -18,8 +18,8 @@ from schemas.events import Feedback, Product, Style, StyleDefinition, StyleReque
 from schemas.topics import FEEDBACK, JOBS, PRODUCTS, STYLES
 from stylecore.errors import Transient
 from workers.demo.products import sample_products
-from workers.publisher import Publisher
-from workers.records import Output
+from workers.kafka.producer import Publisher
+from workers.kafka.records import Output
 from workers.settings import Settings
 
 GENERATOR_STYLES = ("watercolour", "ink-line")

@@ -1,6 +1,6 @@
 """Ways to break the commit, each one rule: put into a worker's process, the storm must notice.
 
-Each is a mistake that a person could make in workers.transaction, workers.loop or
+Each is a mistake that a person could make in workers.kafka.transaction, workers.kafka.loop or
 workers.user_states, and that no single run without trouble would show.
 """
 
@@ -12,10 +12,11 @@ from typing import Any
 
 from confluent_kafka import Producer, TopicPartition
 
-from workers import loop, transaction, user_states
-from workers.records import Output, Record
-from workers.table import TableReader
-from workers.transaction import Aborted
+from workers import user_states
+from workers.kafka import loop, transaction
+from workers.kafka.records import Output, Record
+from workers.kafka.table import TableReader
+from workers.kafka.transaction import Aborted
 
 _commit_batch = transaction.commit_batch
 
@@ -47,7 +48,7 @@ def produce_outside() -> None:
     make = loop.transactional_producer
 
     def make_both(settings: Any, worker: str, told: Any) -> Producer:
-        from workers.clients import producer
+        from workers.kafka.clients import producer
 
         plain[:] = [producer(settings)]
         return make(settings, worker, told)

@@ -14,9 +14,9 @@ from integration.shop import click, latest, read_all
 
 from schemas.events import Product
 from schemas.topics import FEEDBACK, USER_STATES
+from workers.kafka.producer import Publisher
 from workers.lag import collect_lag
 from workers.preferences import rules_of
-from workers.publisher import Publisher
 from workers.settings import Settings
 
 SESSION_SECONDS, TRANSACTION_SECONDS = 6, 5

@@ -19,7 +19,7 @@ from helpers import is_ready, wait_until
 
 from schemas.topics import USER_STATES
 from workers.broker import local_broker
-from workers.table import TableReader, partitions_of
+from workers.kafka.table import TableReader, partitions_of
 
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 SIZES = (0, 10_000, 100_000, 300_000)

@@ -11,7 +11,7 @@ from schemas.codec import InvalidEvent, decode, encode
 from schemas.events import Feedback, UserState
 from stylecore.recommender.rules import Rules
 from stylecore.recommender.state import apply, empty
-from workers.records import Record
+from workers.kafka.records import Record
 
 Place = tuple[int, int]
 """Partition and offset of a feedback record."""

@@ -11,9 +11,9 @@ from helpers import wait_until
 from integration.shop import input_of, publish_products, read_all
 
 from schemas.topics import FEEDBACK, RECOMMENDATIONS
-from workers.loop import run_worker
+from workers.kafka.loop import run_worker
+from workers.kafka.topics import topic_name
 from workers.telemetry import Health
-from workers.topics import topic_name
 
 RESTORE_SECONDS = 10
 

@@ -19,9 +19,9 @@ from msgspec import Struct
 from schemas.codec import decode
 from schemas.events import Recommendations, RejectedImage, StylizedImage, StylizeJob
 from schemas.topics import FEEDBACK, JOBS, RECOMMENDATIONS, REJECTED, STYLIZED, USER_STATES
-from workers.crash_guard import Crashed
+from workers.kafka.crash_guard import Crashed
+from workers.kafka.records import Record
 from workers.preferences import rules_of
-from workers.records import Record
 from workers.settings import Settings
 
 SHOWN = 5

@@ -13,8 +13,8 @@ from pathlib import Path
 from chaos.mutations import MUTATIONS
 from chaos.points import Points, watched_handle, watched_producer, watched_reader, watched_sidecars
 
-from workers import clients, loop
 from workers.__main__ import main
+from workers.kafka import clients, loop
 
 
 def watch(worker: str) -> None:

@@ -40,10 +40,10 @@ from workers.broker import local_broker
 from workers.broker.process import Broker
 from workers.demo.fleet import Fleet
 from workers.demo.products import sample_products
-from workers.publisher import Publisher
-from workers.records import Output
+from workers.kafka.producer import Publisher
+from workers.kafka.records import Output
+from workers.kafka.topics import apply_topics
 from workers.settings import Settings, load_settings
-from workers.topics import apply_topics
 
 pytestmark = [pytest.mark.deploy, pytest.mark.integration]
 

@@ -21,9 +21,9 @@ from hostile.fuzz_handlers import HANDLED, fuzz_handler
 from hostile.fuzz_pictures import fuzz_pictures
 
 from workers.broker import local_broker
+from workers.kafka.topics import apply_topics
 from workers.settings import LogSettings, load_settings
 from workers.telemetry import configure_logging
-from workers.topics import apply_topics
 
 
 def main() -> int:

@@ -12,7 +12,7 @@ from hostile.mutants import mutant
 
 from schemas.generate import FOLDER
 from schemas.topics import DEMAND, FEEDBACK, JOBS, POSTER_REQUESTS, PRODUCTS, STYLES, Topic
-from workers.records import Record
+from workers.kafka.records import Record
 
 INPUTS = (JOBS, FEEDBACK, PRODUCTS, STYLES, DEMAND, POSTER_REQUESTS)
 NOW_MS = 1_790_000_000_000

@@ -21,15 +21,21 @@ from schemas.topics import DEMAND, PRODUCTS, STYLES, Topic
 from schemas.types import ID_PATTERN
 from stylecore.recommender.state import apply, empty
 from stylecore.rendering.manifest import load_manifest
-from workers.dead_letter import PREFIX, dead_letter, is_letter
-from workers.decode import decode_records
 from workers.forget import wanted_forgotten
-from workers.placement import Misplaced, forwarded
+from workers.kafka.dead_letters import PREFIX, dead_letter, decode_records, is_letter
+from workers.kafka.records import (
+    Misplaced,
+    Output,
+    Record,
+    caused_headers,
+    forwarded,
+    output_of,
+    timestamp_problem,
+)
 from workers.planner.planning import Planning
 from workers.planner.run import styles_of
 from workers.planner.shop import Shop
 from workers.preferences import rules_of
-from workers.records import Output, Record, caused_headers, output_of, timestamp_problem
 from workers.settings import Settings
 
 PARTITIONS = 4

@@ -24,17 +24,16 @@ from schemas.events import Feedback, Product
 from schemas.generate import FOLDER
 from schemas.topics import FEEDBACK, JOBS, POSTER_REQUESTS, PRODUCTS, STYLES, STYLIZED, Topic
 from stylecore.storage.store import Store
-from workers.dead_letter import PREFIX, TOPIC_BYTES, DeadLetters, is_letter
-from workers.handler import Handler
-from workers.loop import checked_times
-from workers.partitioner import partition_of
+from workers.kafka.assignment import Handler
+from workers.kafka.dead_letters import PREFIX, TOPIC_BYTES, DeadLetters, is_letter
+from workers.kafka.loop import checked_times
+from workers.kafka.producer import Publisher
+from workers.kafka.records import Output, Record, partition_of
+from workers.kafka.topics import topic_name
 from workers.posters import BATCH_REQUESTS, posters_handlers
 from workers.preferences import PreferencesHandler
-from workers.publisher import Publisher
-from workers.records import Output, Record
 from workers.settings import Settings
 from workers.stylize import stylize_handlers
-from workers.topics import topic_name
 
 HANDLED = (FEEDBACK, JOBS, POSTER_REQUESTS)
 FOLLOWED = (PRODUCTS, STYLES, STYLIZED)

@@ -18,13 +18,13 @@ from schemas.codec import InvalidEvent
 from schemas.topics import JOBS
 from stylecore.errors import Transient
 from stylecore.storage.store import Store
-from workers.admin import Refused
-from workers.crash_guard import DEATHS, Crashed, Suspects, bisect, each
-from workers.dead_letter import PREFIX
 from workers.demo.products import sample_products
-from workers.publisher import Publisher
-from workers.records import Output, Record
-from workers.transaction import Aborted, Fenced
+from workers.kafka.admin import Refused
+from workers.kafka.crash_guard import DEATHS, Crashed, Suspects, bisect, each
+from workers.kafka.dead_letters import PREFIX
+from workers.kafka.producer import Publisher
+from workers.kafka.records import Output, Record
+from workers.kafka.transaction import Aborted, Fenced
 
 POISON = 3
 

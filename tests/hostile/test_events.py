@@ -11,7 +11,7 @@ from prometheus_client import REGISTRY
 from schemas.codec import InvalidEvent, decode
 from schemas.topics import FEEDBACK
 from stylecore.storage.store import Store
-from workers.dead_letter import PREFIX, DeadLetters, dead_letter
+from workers.kafka.dead_letters import PREFIX, DeadLetters, dead_letter
 from workers.settings import LogSettings
 from workers.telemetry import configure_logging
 

@@ -17,8 +17,8 @@ from integration.shop import read_dead_letters_of, shop_fleet
 from schemas.topics import DEMAND, JOBS
 from stylecore.models import GENERATOR
 from workers.demo.products import sample_products
-from workers.publisher import Publisher
-from workers.topics import topic_name
+from workers.kafka.producer import Publisher
+from workers.kafka.topics import topic_name
 
 pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("topics")]
 

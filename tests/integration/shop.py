@@ -26,11 +26,11 @@ from stylecore.recommender import factors as artifact
 from stylecore.storage.store import Store
 from workers.demo.fleet import Fleet, fleet
 from workers.demo.products import sample_products
-from workers.publisher import Publisher
-from workers.records import Record
+from workers.kafka.producer import Publisher
+from workers.kafka.records import Record
+from workers.kafka.table import TableReader, partitions_of_names
+from workers.kafka.topics import topic_name
 from workers.settings import Settings
-from workers.table import TableReader, partitions_of_names
-from workers.topics import topic_name
 
 PARTITIONS = 4
 

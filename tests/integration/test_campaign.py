@@ -19,8 +19,8 @@ from stylecore.recommender.recommend import EVERYONE, recommend
 from stylecore.recommender.snapshot import arrange
 from stylecore.recommender.state import empty
 from stylecore.recommender.style_policy import POLICY
+from workers.kafka.producer import Publisher
 from workers.preferences import rules_of
-from workers.publisher import Publisher
 from workers.settings import Settings
 
 pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("topics")]

@@ -9,11 +9,11 @@ import pytest
 
 from schemas.events import RecommendationReason, Recommendations, RecommendedItem
 from schemas.topics import FEEDBACK, PRODUCTS, RECOMMENDATIONS
-from workers.clients import transactional_producer
-from workers.dead_letter import dead_letter
-from workers.publisher import Publisher
-from workers.records import Record
-from workers.topics import topic_name
+from workers.kafka.clients import transactional_producer
+from workers.kafka.dead_letters import dead_letter
+from workers.kafka.producer import Publisher
+from workers.kafka.records import Record
+from workers.kafka.topics import topic_name
 
 pytestmark = pytest.mark.integration
 

@@ -20,10 +20,10 @@ from helpers import wait_until
 
 from schemas.topics import FEEDBACK, JOBS, dead_letter_topic
 from stylecore.errors import StylecastError
-from workers.admin import admin_client
-from workers.clients import producer
 from workers.commands import doctor
-from workers.topics import group_id, largest_records, topic_name
+from workers.kafka.admin import admin_client
+from workers.kafka.clients import producer
+from workers.kafka.topics import group_id, largest_records, topic_name
 
 pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("topics")]
 

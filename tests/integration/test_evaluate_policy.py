@@ -10,7 +10,7 @@ import pytest
 
 from schemas.events import Feedback
 from schemas.topics import FEEDBACK
-from workers.publisher import Publisher
+from workers.kafka.producer import Publisher
 
 pytestmark = pytest.mark.integration
 

@@ -33,15 +33,15 @@ from schemas.topics import (
     dead_letter_topic,
 )
 from stylecore.recommender.state import apply, empty
-from workers.clients import table_consumer, transactional_producer
-from workers.dead_letter import PREFIX
+from workers.kafka.clients import table_consumer, transactional_producer
+from workers.kafka.dead_letters import PREFIX
+from workers.kafka.producer import Publisher
+from workers.kafka.records import Output, Record
+from workers.kafka.topics import topic_name
+from workers.kafka.transaction import Aborted, commit_batch
 from workers.lag import collect_lag
 from workers.preferences import rules_of
-from workers.publisher import Publisher
-from workers.records import Output, Record
 from workers.settings import Settings
-from workers.topics import topic_name
-from workers.transaction import Aborted, commit_batch
 
 pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("topics")]
 

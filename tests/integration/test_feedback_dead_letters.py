@@ -19,10 +19,8 @@ from msgspec.structs import replace
 from schemas.codec import decode, encode
 from schemas.events import UserState
 from schemas.topics import FEEDBACK, USER_STATES
-from workers.partitioner import partition_of
-from workers.placement import FORWARDED_FROM
-from workers.publisher import Publisher
-from workers.records import Output
+from workers.kafka.producer import Publisher
+from workers.kafka.records import FORWARDED_FROM, Output, partition_of
 
 pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("topics")]
 

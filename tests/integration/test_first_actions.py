@@ -10,8 +10,8 @@ from msgspec.structs import replace
 from schemas.codec import decode
 from schemas.events import Recommendations, UserState
 from schemas.topics import FEEDBACK, RECOMMENDATIONS, USER_STATES
-from workers.publisher import Publisher
-from workers.records import output_of
+from workers.kafka.producer import Publisher
+from workers.kafka.records import output_of
 
 pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("topics")]
 

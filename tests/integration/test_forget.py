@@ -21,9 +21,9 @@ from integration.shop import (
 from schemas.codec import decode
 from schemas.events import ModelAnnouncement, UserState
 from schemas.topics import FEEDBACK, PREFERENCE_MODELS, RECOMMENDATIONS, USER_STATES
-from workers.publisher import Publisher
-from workers.records import tombstone
-from workers.topics import topic_name
+from workers.kafka.producer import Publisher
+from workers.kafka.records import tombstone
+from workers.kafka.topics import topic_name
 from workers.user_states import read_states
 
 pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("topics")]

@@ -15,11 +15,11 @@ from structlog.testing import capture_logs
 
 from schemas.topics import JOBS
 from stylecore.errors import Transient
-from workers.clients import producer, transactional_producer
+from workers.kafka.clients import producer, transactional_producer
+from workers.kafka.topics import group_id, topic_name
 from workers.lag import Lookout, collect_lag, run_lag
 from workers.settings import load_settings
 from workers.telemetry import Health, probes
-from workers.topics import group_id, topic_name
 
 pytestmark = pytest.mark.integration
 
@@ -112,7 +112,7 @@ def test_the_worker_serves_kafka_exporters_metrics(settings, topics):
 
 
 def test_a_broker_that_is_away_makes_it_not_ready_and_is_told_once(monkeypatch):
-    monkeypatch.setattr("workers.admin.TIMEOUT_SECONDS", 0.2)
+    monkeypatch.setattr("workers.kafka.admin.TIMEOUT_SECONDS", 0.2)
     away = load_settings(kafka={"bootstrap_servers": "127.0.0.1:1"}, lag={"interval_seconds": 0.1})
     health, stop = Health(ready=True), threading.Event()
     worker = threading.Thread(target=run_lag, args=(away, health, stop))
@@ -130,7 +130,7 @@ def test_a_broker_that_is_away_makes_it_not_ready_and_is_told_once(monkeypatch):
 
 
 def test_an_outage_leaves_no_clients_behind_even_if_no_garbage_is_collected(monkeypatch):
-    monkeypatch.setattr("workers.admin.TIMEOUT_SECONDS", 0.2)
+    monkeypatch.setattr("workers.kafka.admin.TIMEOUT_SECONDS", 0.2)
     away = load_settings(kafka={"bootstrap_servers": "127.0.0.1:1"})
 
     def threads() -> int:

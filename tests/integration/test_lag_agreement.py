@@ -18,13 +18,13 @@ from kafka_tools import kafkas_lag
 
 from schemas.topics import JOBS
 from stylecore.errors import Transient
-from workers.admin import admin_client
-from workers.clients import producer, transactional_producer
+from workers.kafka.admin import admin_client
+from workers.kafka.clients import producer, transactional_producer
+from workers.kafka.topics import group_id, topic_name
 from workers.lag.group_lag import Place
 from workers.lag.history import History
 from workers.lag.lookout import Lookout
 from workers.lag.status import Status
-from workers.topics import group_id, topic_name
 
 pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("topics")]
 

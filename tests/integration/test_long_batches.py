@@ -14,13 +14,13 @@ from helpers import wait_until
 from integration.shop import publish_products, read_all
 
 from schemas.topics import FEEDBACK, RECOMMENDATIONS
-from workers import ownership
-from workers.clients import group_consumer
-from workers.loop import run_worker
-from workers.ownership import Ownership
-from workers.records import Output
+from workers.kafka import assignment
+from workers.kafka.assignment import Ownership
+from workers.kafka.clients import group_consumer
+from workers.kafka.loop import run_worker
+from workers.kafka.records import Output
+from workers.kafka.topics import topic_name
 from workers.telemetry import Health
-from workers.topics import topic_name
 
 pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("topics")]
 
@@ -126,7 +126,7 @@ def test_a_rebalance_goes_on_while_a_batch_is_worked_on_and_voids_it(settings):
 
 
 def test_a_handler_that_hangs_is_let_go_by_its_group(settings, impatient, monkeypatch):
-    monkeypatch.setattr("workers.loop.PROCESS_SECONDS", 1.0)
+    monkeypatch.setattr("workers.kafka.loop.PROCESS_SECONDS", 1.0)
     send_clicks(settings, publish_products(settings, 1), range(RECORDS))
     let_go = threading.Event()
     hanging, other = Echo(settings, lambda: let_go.wait(60)), Echo(settings)
@@ -139,12 +139,12 @@ def test_a_handler_that_hangs_is_let_go_by_its_group(settings, impatient, monkey
 
 
 def test_a_record_that_comes_in_spite_of_the_pause_is_read_again(settings, monkeypatch):
-    monkeypatch.setattr(ownership, "PAUSE_SECONDS", 0.05)
+    monkeypatch.setattr(assignment, "PAUSE_SECONDS", 0.05)
     send_clicks(settings, publish_products(settings, 1), range(RECORDS))
     polled: list[Message] = []
-    is_event = ownership.is_event
+    is_event = assignment.is_event
     monkeypatch.setattr(
-        ownership, "is_event", lambda found: polled.append(found) or is_event(found)
+        assignment, "is_event", lambda found: polled.append(found) or is_event(found)
     )
     with closing(group_consumer(settings, "preferences")) as consumer:
         owned = Ownership("preferences", consumer, Echo(settings), threading.Event())

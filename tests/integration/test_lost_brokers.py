@@ -21,16 +21,16 @@ from structlog.testing import capture_logs
 from schemas.codec import decode
 from schemas.events import Product
 from schemas.topics import PRODUCTS
-from workers import loop, silence
 from workers.broker import local_broker
 from workers.demo.products import sample_products
-from workers.loop import run_worker
-from workers.publisher import Publisher
-from workers.records import Output, Record
+from workers.kafka import loop, retry
+from workers.kafka.loop import run_worker
+from workers.kafka.producer import Publisher
+from workers.kafka.records import Output, Record
+from workers.kafka.table import TableReader, partitions_of
+from workers.kafka.topics import apply_topics, topic_name
 from workers.settings import Settings, load_settings
-from workers.table import TableReader, partitions_of
 from workers.telemetry import Health
-from workers.topics import apply_topics, topic_name
 
 pytestmark = pytest.mark.integration
 
@@ -44,7 +44,7 @@ Move = Callable[[Callable[[], object]], None]
 @pytest.fixture(autouse=True)
 def soon(monkeypatch: pytest.MonkeyPatch) -> None:
     """A test need not wait as long as a shop."""
-    monkeypatch.setattr(silence, "SILENCE_SECONDS", 2.0)
+    monkeypatch.setattr(retry, "SILENCE_SECONDS", 2.0)
 
 
 @pytest.fixture

@@ -8,9 +8,9 @@ import threading
 import pytest
 from confluent_kafka.admin import NewTopic
 
-from workers.admin import admin_client
-from workers.clients import producer
-from workers.table import TableReader, partitions_of_names
+from workers.kafka.admin import admin_client
+from workers.kafka.clients import producer
+from workers.kafka.table import TableReader, partitions_of_names
 
 pytestmark = pytest.mark.integration
 

@@ -9,19 +9,18 @@ import pytest
 from helpers import wait_until
 
 from schemas.topics import FEEDBACK
-from workers.admin import admin_client
-from workers.clients import group_consumer
-from workers.groups import find_group
-from workers.orphans import looked_after, orphans_of
-from workers.topics import group_id, topic_name
+from workers.kafka.admin import admin_client
+from workers.kafka.clients import group_consumer
+from workers.kafka.groups import find_group, looked_after, orphans_of
+from workers.kafka.topics import group_id, topic_name
 
 pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("topics")]
 
 MEMBER = """
 import os, sys
-from workers.clients import group_consumer
+from workers.kafka.clients import group_consumer
 from workers.settings import load_settings
-from workers.topics import topic_name
+from workers.kafka.topics import topic_name
 from schemas.topics import FEEDBACK
 
 settings = load_settings(worker={"instance": "a", "session_timeout_seconds": 30})

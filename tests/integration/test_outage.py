@@ -15,10 +15,10 @@ from integration.shop import PARTITIONS, click, latest, publish_products, read_a
 from schemas.topics import FEEDBACK, STYLIZED, USER_STATES
 from workers.broker import Broker, local_broker
 from workers.demo.fleet import Fleet
+from workers.kafka.producer import Publisher
+from workers.kafka.topics import apply_topics
 from workers.lag import collect_lag
-from workers.publisher import Publisher
 from workers.settings import Settings, load_settings
-from workers.topics import apply_topics
 
 pytestmark = pytest.mark.integration
 

@@ -21,8 +21,8 @@ from schemas.events import Product, Style, StylizedImage, StylizeJob
 from schemas.topics import JOBS, PRODUCTS, STYLES, STYLIZED
 from workers.demo.fleet import fleet
 from workers.demo.products import sample_products
-from workers.partitioner import partition_of
-from workers.publisher import Publisher
+from workers.kafka.producer import Publisher
+from workers.kafka.records import partition_of
 
 pytestmark = [
     pytest.mark.integration,

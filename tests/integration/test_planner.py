@@ -23,11 +23,10 @@ from schemas.topics import (
     STYLIZED,
     dead_letter_topic,
 )
-from workers.clients import transactional_producer
-from workers.partitioner import partition_of
-from workers.records import output_of
-from workers.topics import topic_name
-from workers.transaction import produce
+from workers.kafka.clients import transactional_producer
+from workers.kafka.records import output_of, partition_of
+from workers.kafka.topics import topic_name
+from workers.kafka.transaction import produce
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(240)]
 

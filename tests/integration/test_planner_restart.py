@@ -39,7 +39,7 @@ import msgspec
 from faust.tables.recovery import Recovery
 from schemas.events import Product
 from schemas.topics import PRODUCTS
-from workers.publisher import Publisher
+from workers.kafka.producer import Publisher
 from workers.settings import load_settings
 
 complete = Recovery.on_recovery_completed

@@ -44,15 +44,15 @@ from schemas.topics import (
     USER_STATES,
 )
 from stylecore.storage.render_cache import SIDECAR_FOLDER
-from workers.admin import admin_client
-from workers.dead_letter import PREFIX
+from workers.kafka.admin import admin_client
+from workers.kafka.dead_letters import PREFIX
+from workers.kafka.loop import run_worker
+from workers.kafka.producer import Publisher
+from workers.kafka.records import Output, output_of
+from workers.kafka.topics import topic_name
 from workers.lag import collect_lag
-from workers.loop import run_worker
-from workers.publisher import Publisher
-from workers.records import Output, output_of
 from workers.settings import LogSettings, Settings
 from workers.telemetry import Health, configure_logging
-from workers.topics import topic_name
 
 pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("topics")]
 

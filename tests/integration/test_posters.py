@@ -19,11 +19,10 @@ from schemas.events import PosterRendered, PosterRequest, Product, Quality, Styl
 from schemas.topics import POSTER_REQUESTS, POSTERS, PRODUCTS, STYLIZED
 from stylecore.imaging.photo import encode
 from stylecore.storage.store import Store
-from workers.letters import Selection
+from workers.kafka.producer import Publisher
+from workers.kafka.records import tombstone
+from workers.kafka.replay import Selection, replay
 from workers.posters import run_posters
-from workers.publisher import Publisher
-from workers.records import tombstone
-from workers.replay import replay
 from workers.telemetry import Health
 
 pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("topics")]

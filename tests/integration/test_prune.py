@@ -23,11 +23,11 @@ from stylecore.storage.prune import DEAD_LETTERS, FACTORS, IMAGES
 from stylecore.storage.render_cache import SIDECAR_FOLDER as SIDECARS
 from stylecore.storage.render_cache import Sidecar
 from stylecore.storage.store import Store
-from workers.dead_letter import DeadLetters, dead_letter
+from workers.kafka.dead_letters import DeadLetters, dead_letter
+from workers.kafka.producer import Publisher
+from workers.kafka.records import Record, tombstone
+from workers.kafka.topics import topic_name
 from workers.prune import Limits, prune
-from workers.publisher import Publisher
-from workers.records import Record, tombstone
-from workers.topics import topic_name
 
 pytestmark = pytest.mark.integration
 

@@ -9,9 +9,9 @@ from integration.shop import PARTITIONS, click, latest, publish_products, read_a
 from schemas.codec import decode
 from schemas.events import UserState
 from schemas.topics import FEEDBACK, USER_STATES
-from workers.admin import admin_client
-from workers.publisher import Publisher
-from workers.topics import apply_topics, topic_name
+from workers.kafka.admin import admin_client
+from workers.kafka.producer import Publisher
+from workers.kafka.topics import apply_topics, topic_name
 
 pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("topics")]
 

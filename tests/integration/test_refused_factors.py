@@ -15,7 +15,7 @@ from schemas.events import ModelAnnouncement, Recommendations
 from schemas.topics import FEEDBACK, PREFERENCE_MODELS, RECOMMENDATIONS
 from stylecore.recommender import factors as artifact
 from stylecore.storage.store import Store
-from workers.publisher import Publisher
+from workers.kafka.producer import Publisher
 
 pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("topics")]
 

@@ -21,10 +21,10 @@ from msgspec.structs import replace
 from schemas.codec import decode
 from schemas.events import UserState
 from schemas.topics import FEEDBACK, RECOMMENDATIONS, USER_STATES
-from workers.admin import admin_client, cluster
-from workers.publisher import Publisher
-from workers.records import tombstone
-from workers.topics import group_id, topic_name
+from workers.kafka.admin import admin_client, cluster
+from workers.kafka.producer import Publisher
+from workers.kafka.records import tombstone
+from workers.kafka.topics import group_id, topic_name
 
 pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("topics")]
 

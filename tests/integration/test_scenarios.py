@@ -18,8 +18,8 @@ from workers.demo.gallery import Gallery
 from workers.demo.products import sample_products
 from workers.demo.shopping import Shopping, Visit
 from workers.demo.stage import Stage
-from workers.publisher import Publisher
-from workers.table import TableReader, partitions_of
+from workers.kafka.producer import Publisher
+from workers.kafka.table import TableReader, partitions_of
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
 

@@ -44,11 +44,11 @@ from schemas.topics import (
     dead_letter_topic,
 )
 from stylecore.errors import Permanent, StylecastError, Transient
-from workers.acls import apply_acls, grants, read_acls, silenced_workers
 from workers.commands import doctor
-from workers.publisher import Publisher
+from workers.kafka.acls import apply_acls, grants, read_acls, silenced_workers
+from workers.kafka.producer import Publisher
+from workers.kafka.topics import apply_topics, require_topics
 from workers.settings import load_settings
-from workers.topics import apply_topics, require_topics
 
 pytestmark = pytest.mark.integration
 

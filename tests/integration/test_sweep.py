@@ -18,12 +18,12 @@ from schemas.topics import FEEDBACK, PRODUCTS, RECOMMENDATIONS, STYLIZED, USER_S
 from stylecore.recommender.recommend import EVERYONE
 from stylecore.recommender.rules import Rules
 from stylecore.recommender.state import apply, empty
+from workers.kafka.producer import Publisher
+from workers.kafka.table import partitions_of
+from workers.kafka.topics import topic_name
 from workers.preferences import PreferencesHandler
-from workers.publisher import Publisher
 from workers.settings import Settings
 from workers.sweep import YOUNG
-from workers.table import partitions_of
-from workers.topics import topic_name
 
 pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("topics")]
 

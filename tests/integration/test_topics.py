@@ -23,9 +23,8 @@ from schemas.topics import (
     dead_letter_topic,
 )
 from stylecore.errors import Permanent, Transient
-from workers.admin import admin_client
-from workers.settings import load_settings
-from workers.topics import (
+from workers.kafka.admin import admin_client
+from workers.kafka.topics import (
     apply_topics,
     check_topics,
     group_id,
@@ -34,6 +33,7 @@ from workers.topics import (
     show_topics,
     topic_name,
 )
+from workers.settings import load_settings
 
 pytestmark = pytest.mark.integration
 
@@ -111,7 +111,7 @@ def test_a_worker_is_told_which_topic_is_missing(settings):
 
 
 def test_a_broker_that_does_not_answer_is_transient(monkeypatch):
-    monkeypatch.setattr("workers.admin.TIMEOUT_SECONDS", 1)
+    monkeypatch.setattr("workers.kafka.admin.TIMEOUT_SECONDS", 1)
     away = load_settings(kafka={"bootstrap_servers": "127.0.0.1:1"})
     with pytest.raises(Transient, match="cannot list the topics"):
         check_topics(away)

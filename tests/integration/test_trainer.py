@@ -20,7 +20,7 @@ from stylecore.recommender.state import apply, empty
 from stylecore.storage.store import Store
 from workers.factor_versions import announce as use
 from workers.factor_versions import factor_versions, latest_version, version_in_use
-from workers.publisher import Publisher
+from workers.kafka.producer import Publisher
 from workers.telemetry import REFITS
 from workers.trainer import Trainer
 

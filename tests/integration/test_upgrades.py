@@ -39,13 +39,12 @@ from stylecore.models import GENERATOR
 from stylecore.recommender import factors as artifact
 from stylecore.storage.prune import FACTORS
 from stylecore.storage.store import Store
-from workers.admin import admin_client
 from workers.demo.products import sample_products
+from workers.kafka.admin import admin_client
+from workers.kafka.producer import Publisher
+from workers.kafka.records import Output, partition_of, tombstone
+from workers.kafka.topics import apply_topics, topic_name
 from workers.lag import collect_lag
-from workers.partitioner import partition_of
-from workers.publisher import Publisher
-from workers.records import Output, tombstone
-from workers.topics import apply_topics, topic_name
 
 pytestmark = [
     pytest.mark.integration,

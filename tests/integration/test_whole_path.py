@@ -27,8 +27,8 @@ from schemas.topics import (
 )
 from stylecore.storage.store import Store
 from workers.commands.recommend import read_recommendations
+from workers.kafka.producer import Publisher
 from workers.lag import collect_lag
-from workers.publisher import Publisher
 
 pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("topics")]
 

@@ -25,8 +25,8 @@ from verdict import judge
 
 from workers.broker import local_broker
 from workers.demo.fleet import Fleet, fleet
+from workers.kafka.topics import apply_topics
 from workers.settings import Settings, load_settings
-from workers.topics import apply_topics
 
 WORKERS = ("planner", "stylize", "preferences", "trainer", "lag", "posters", "web")
 PARTITIONS = 4

@@ -27,8 +27,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from workers.broker import local_broker
 from workers.demo.fleet import Fleet, fleet
+from workers.kafka.topics import group_id
 from workers.settings import LagSettings
-from workers.topics import group_id
 
 EVENTS = 200_000
 SHOPPERS, PRODUCTS = 20_000, 1_000

@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, expect, sync_playwright
 from web.browsers import chromium
 from web.shop import WebShop, open_shop
 
-from workers.admin import admin_client
+from workers.kafka.admin import admin_client
 from workers.settings import load_settings
 
 expect.set_options(timeout=30_000)  # by default 5 s, which a busy machine exceeds

@@ -25,11 +25,11 @@ from schemas.topics import FEEDBACK, REJECTED, STYLIZED
 from stylecore.storage.store import Store
 from workers.demo.fleet import Fleet
 from workers.demo.products import sample_products
+from workers.kafka.producer import Publisher
+from workers.kafka.topics import apply_topics
 from workers.ports import free_port
-from workers.publisher import Publisher
 from workers.settings import Settings, load_settings
 from workers.telemetry import Health
-from workers.topics import apply_topics
 from workers.web import run_web
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)

@@ -13,7 +13,7 @@ from integration.shop import click
 from schemas.codec import decode
 from schemas.events import Recommendations
 from schemas.topics import FEEDBACK
-from workers.publisher import Publisher
+from workers.kafka.producer import Publisher
 from workers.web.api import openapi
 
 pytestmark = pytest.mark.integration

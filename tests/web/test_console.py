@@ -20,8 +20,8 @@ from schemas.codec import decode
 from schemas.events import Feedback, Style, StyleDemand
 from schemas.topics import DEMAND, FEEDBACK, PRODUCTS, STYLES
 from stylecore.storage.store import Store
-from workers.publisher import Publisher
-from workers.records import tombstone
+from workers.kafka.producer import Publisher
+from workers.kafka.records import tombstone
 from workers.web.mixer import Allowance
 from workers.web.rates import wilson
 

@@ -18,8 +18,8 @@ from schemas.codec import decode
 from schemas.events import PosterRequest, Product, StyleDemand
 from schemas.topics import DEMAND, POSTER_REQUESTS, PRODUCTS
 from stylecore.storage.store import Store
-from workers.publisher import Publisher
-from workers.records import tombstone
+from workers.kafka.producer import Publisher
+from workers.kafka.records import tombstone
 
 pytestmark = pytest.mark.integration
 

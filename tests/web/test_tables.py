@@ -11,7 +11,7 @@ from schemas.codec import encode
 from schemas.events import Style, StyleDemand
 from schemas.topics import DEMAND, FEEDBACK, RECOMMENDATIONS
 from stylecore.recommender.recommend import EVERYONE
-from workers.records import Record
+from workers.kafka.records import Record
 from workers.web.journal import NO_STYLE, STRANGE_KEPT, Journal
 from workers.web.lists import Lists, ShownItem, ShownList, ShownReason
 from workers.web.tables import Change, Tables

@@ -15,7 +15,7 @@ from workers.__main__ import COMMANDS
 from workers.commands.printing import print_table
 from workers.commands.tail import readable
 from workers.demo.products import sample_products
-from workers.records import Record
+from workers.kafka.records import Record
 
 PHOTOS = [product.image_uri for product in sample_products()[:2]]
 

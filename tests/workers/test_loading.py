@@ -15,8 +15,8 @@ from schemas.topics import GENERATOR_MODELS, JOBS
 from stylecore.errors import SettingsError, Transient
 from stylecore.storage.fetch import NotFetchable
 from stylecore.storage.store import Store
+from workers.kafka.records import Record
 from workers.loading import FetchBudget, loader
-from workers.records import Record
 from workers.settings import load_settings
 from workers.stylize import stylize_handlers
 

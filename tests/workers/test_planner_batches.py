@@ -6,8 +6,8 @@ import asyncio
 
 import pytest
 
+from workers.kafka.records import Record
 from workers.planner.agents import batches
-from workers.records import Record
 
 
 def keys_of_batches(keys, most=100, pending=()):

@@ -15,11 +15,11 @@ from schemas.events import Campaign, Product, Style, StyleDemand, StylizeJob
 from schemas.topics import JOBS, PRODUCTS, STYLIZED
 from stylecore.recommender.render_plan import NO_PRIORS, Liking, UnknownStyle, generator_styles
 from stylecore.times import TimeOutOfRange
+from workers.kafka.records import Record
+from workers.kafka.topics import topic_name
 from workers.planner.planning import TOGETHER, Planning
 from workers.planner.shop import Shop
-from workers.records import Record
 from workers.settings import load_settings
-from workers.topics import topic_name
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 HOUR = timedelta(hours=1)

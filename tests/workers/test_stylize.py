@@ -4,9 +4,9 @@ import threading
 from contextlib import closing
 
 from schemas.topics import GENERATOR_MODELS
+from workers.kafka.topics import topic_name
 from workers.settings import load_settings
 from workers.stylize import stylize_handlers
-from workers.topics import topic_name
 
 
 def test_the_generator_is_announced_until_a_transaction_with_it_has_committed(tmp_path):

@@ -12,8 +12,8 @@ from schemas.topics import TOPICS
 from stylecore.errors import Permanent
 from stylecore.storage.store import Store
 from workers.commands.printing import JsonFlag, print_json, print_table
-from workers.letters import Letter, Selection, contract_name, original, read_letters
-from workers.records import Record
+from workers.kafka.records import Record
+from workers.kafka.replay import Letter, Selection, contract_name, original, read_letters
 from workers.settings import load_settings
 
 app = typer.Typer(help="What failed, why, and again.", no_args_is_help=True)
@@ -83,7 +83,7 @@ def replay(
     as_json: JsonFlag = False,
 ) -> None:
     """Give records back to their topic; exit 1 where one of them is refused."""
-    from workers.replay import replay as replay_letters
+    from workers.kafka.replay import replay as replay_letters
 
     verdicts = replay_letters(
         load_settings(),

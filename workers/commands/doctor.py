@@ -117,7 +117,7 @@ def _features(_: Settings) -> str:
 
 
 def _broker(settings: Settings) -> str:
-    from workers.admin import admin_client, cluster
+    from workers.kafka.admin import admin_client, cluster
 
     admin = admin_client(settings)
     brokers = len(cluster(admin).brokers)
@@ -125,7 +125,7 @@ def _broker(settings: Settings) -> str:
 
 
 def _topics(settings: Settings) -> str:
-    from workers.topics import check_topics
+    from workers.kafka.topics import check_topics
 
     differences = check_topics(settings)
     serious = [difference for difference in differences if difference.is_error]
@@ -210,8 +210,8 @@ def _poisoned(group: str, part: PartitionLag, prefix: str) -> Finding:
 
 
 def _dead_letters(settings: Settings) -> str:
-    from workers.acls import silenced_workers
-    from workers.topics import largest_records
+    from workers.kafka.acls import silenced_workers
+    from workers.kafka.topics import largest_records
 
     limits = largest_records(settings)
     smaller = [

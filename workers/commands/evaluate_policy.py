@@ -143,8 +143,8 @@ def _event(path: Path, number: int, line: str) -> Feedback:
 
 def _topic(reward: Reward, policy: str | None) -> Source:
     """The topic as far as it is kept. A record that cannot be read is told and passed over."""
+    from workers.kafka.table import TableReader, partitions_of
     from workers.settings import load_settings
-    from workers.table import TableReader, partitions_of
 
     settings = load_settings()
     reader = TableReader(settings, partitions_of(settings, [FEEDBACK]))

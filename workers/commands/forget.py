@@ -22,8 +22,8 @@ def forget(
     as_json: JsonFlag = False,
 ) -> None:
     """Ask the workers to forget a shopper. Past feedback itself ages out after 7 days."""
-    from workers.publisher import Publisher
-    from workers.records import tombstone
+    from workers.kafka.producer import Publisher
+    from workers.kafka.records import tombstone
 
     key = user.encode()
     try:

@@ -97,7 +97,7 @@ def _generator_styles() -> frozenset[str]:
 
 def send(topic: Topic, events: list[msgspec.Struct]) -> None:
     """Publish events to a topic and wait until the broker has them. Raises Transient."""
-    from workers.publisher import Publisher
+    from workers.kafka.producer import Publisher
 
     with Publisher(load_settings(), source="/stylecast/cli") as publisher:
         now = datetime.now(UTC)

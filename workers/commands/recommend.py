@@ -14,9 +14,9 @@ from schemas.events import Recommendations
 from schemas.topics import RECOMMENDATIONS
 from stylecore.errors import Permanent
 from workers.commands.printing import JsonFlag, print_json, print_table
-from workers.partitioner import partition_of
+from workers.kafka.records import partition_of
+from workers.kafka.table import TableReader, partitions_of
 from workers.settings import Settings, load_settings
-from workers.table import TableReader, partitions_of
 
 EVERYONE = "*"
 

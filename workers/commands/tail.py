@@ -11,10 +11,10 @@ import typer
 from schemas.topics import DEAD_LETTER_SUFFIX, TOPICS
 from stylecore.errors import Permanent
 from workers.commands.printing import JsonFlag
-from workers.records import Record
+from workers.kafka.records import Record
+from workers.kafka.table import TableReader, partitions_of_names
+from workers.kafka.topics import topic_name
 from workers.settings import Settings, load_settings
-from workers.table import TableReader, partitions_of_names
-from workers.topics import topic_name
 
 SHOWN = 2_000
 """Characters of a value on a line for people."""

@@ -21,7 +21,7 @@ UserPartitions = Annotated[int, typer.Option(min=1, help="Partitions of the topi
 @app.command()
 def apply(user_partitions: UserPartitions = USER_PARTITIONS, as_json: JsonFlag = False) -> None:
     """Create what is missing and set what differs; never deletes."""
-    from workers.topics import apply_topics
+    from workers.kafka.topics import apply_topics
 
     touched = apply_topics(load_settings(), user_partitions)
     if as_json:
@@ -33,7 +33,7 @@ def apply(user_partitions: UserPartitions = USER_PARTITIONS, as_json: JsonFlag =
 @app.command()
 def check(user_partitions: UserPartitions = USER_PARTITIONS, as_json: JsonFlag = False) -> None:
     """Say how the cluster differs; exit 1 where that is an error and not only a note."""
-    from workers.topics import check_topics
+    from workers.kafka.topics import check_topics
 
     differences = check_topics(load_settings(), user_partitions)
     if as_json:
@@ -47,7 +47,7 @@ def check(user_partitions: UserPartitions = USER_PARTITIONS, as_json: JsonFlag =
 @app.command()
 def show(as_json: JsonFlag = False) -> None:
     """List the topics that the cluster has."""
-    from workers.topics import show_topics
+    from workers.kafka.topics import show_topics
 
     found = [msgspec.to_builtins(topic) for topic in show_topics(load_settings())]
     if as_json:
@@ -63,7 +63,7 @@ def copy(
     as_json: JsonFlag = False,
 ) -> None:
     """Copy the compacted topics to those of another prefix, whatever partitions those have."""
-    from workers.copying import copy_tables
+    from workers.kafka.table import copy_tables
 
     wanted = [topic for topic in TOPICS if topic.cleanup == "compact"]
     if topics:
@@ -84,7 +84,7 @@ def acls(
     as_json: JsonFlag = False,
 ) -> None:
     """Print the access rights as lines of kafka-acls.sh, or grant them."""
-    from workers.acls import apply_acls, grants, read_acls
+    from workers.kafka.acls import apply_acls, grants, read_acls
 
     settings = load_settings()
     wanted = list(grants(settings, read_acls(file)))

@@ -9,8 +9,8 @@ from pathlib import Path
 from schemas.codec import encode
 from schemas.events import Feedback, Product
 from schemas.topics import FEEDBACK, PRODUCTS
-from workers.publisher import Publisher
-from workers.records import Output
+from workers.kafka.producer import Publisher
+from workers.kafka.records import Output
 
 BAD_PRODUCTS = ("no-photo", "text-as-photo")
 

@@ -39,12 +39,12 @@ from workers.demo.scenes import play
 from workers.demo.shopping import Shopping, Visit
 from workers.demo.stage import Stage
 from workers.demo.summary import Outcome, summary_of, write_renders
+from workers.kafka.producer import Publisher
+from workers.kafka.records import tombstone
+from workers.kafka.table import TableReader, partitions_of
+from workers.kafka.topics import apply_topics
 from workers.lag import collect_lag
-from workers.publisher import Publisher
-from workers.records import tombstone
 from workers.settings import Settings
-from workers.table import TableReader, partitions_of
-from workers.topics import apply_topics
 
 USER_PARTITIONS = 4
 LOOKS = 10

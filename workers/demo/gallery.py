@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from schemas.codec import decode
 from schemas.events import RejectedImage, StylizedImage
 from schemas.topics import REJECTED, STYLIZED, TOPICS, dead_letter_topic
-from workers.dead_letter import PREFIX
-from workers.records import Record
+from workers.kafka.dead_letters import PREFIX
+from workers.kafka.records import Record
+from workers.kafka.table import TableReader, partitions_of, partitions_of_names
+from workers.kafka.topics import topic_name
 from workers.settings import Settings
-from workers.table import TableReader, partitions_of, partitions_of_names
-from workers.topics import topic_name
 
 
 class Gallery:

@@ -19,8 +19,8 @@ from schemas.topics import FEEDBACK
 from stylecore.errors import StylecastError
 from stylecore.recommender.recommend import EVERYONE
 from stylecore.recommender.simulator import Action, Shopper, act
-from workers.publisher import Publisher
-from workers.table import TableReader
+from workers.kafka.producer import Publisher
+from workers.kafka.table import TableReader
 
 PATIENCE_SECONDS = 60.0
 WAIT_SECONDS = 0.02

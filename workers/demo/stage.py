@@ -17,10 +17,10 @@ from stylecore.errors import StylecastError
 from workers.demo.fleet import Fleet
 from workers.demo.gallery import Gallery
 from workers.demo.shopping import Shopping
-from workers.publisher import Publisher
-from workers.records import tombstone
+from workers.kafka.producer import Publisher
+from workers.kafka.records import tombstone
+from workers.kafka.table import TableReader, partitions_of
 from workers.settings import Settings
-from workers.table import TableReader, partitions_of
 
 PATIENCE_SECONDS = 240.0
 

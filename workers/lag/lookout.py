@@ -11,8 +11,9 @@ from contextlib import closing
 
 from schemas.topics import TOPICS
 from stylecore.errors import Transient
-from workers.admin import admin_client, cluster
-from workers.clients import table_consumer
+from workers.kafka.admin import admin_client, cluster
+from workers.kafka.clients import table_consumer
+from workers.kafka.topics import topic_name
 from workers.lag.group_lag import (
     FirstRecord,
     GroupLag,
@@ -32,7 +33,6 @@ from workers.lag.offsets import (
     spans_to_probe,
 )
 from workers.settings import Settings
-from workers.topics import topic_name
 
 PATIENCE_SECONDS = 10.0
 

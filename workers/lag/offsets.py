@@ -25,12 +25,12 @@ from msgspec import Struct
 
 from schemas.topics import TOPICS
 from stylecore.errors import Transient
-from workers.admin import TIMEOUT_SECONDS, answer
-from workers.clients import commit_consumer
-from workers.groups import Group, all_groups
+from workers.kafka.admin import TIMEOUT_SECONDS, answer
+from workers.kafka.clients import commit_consumer
+from workers.kafka.groups import Group, all_groups
+from workers.kafka.topics import topic_name
 from workers.lag.group_lag import FirstRecord, Offsets, Place, position_of
 from workers.settings import Settings
-from workers.topics import topic_name
 
 PROBE_LIMIT = 1000
 """Offsets: a longer lag is not made of transaction markers alone."""

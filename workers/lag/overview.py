@@ -14,15 +14,15 @@ from msgspec import Struct
 from schemas.codec import InvalidEvent, decode
 from schemas.events import ModelAnnouncement
 from schemas.topics import GENERATOR_MODELS, PREFERENCE_MODELS, TOPICS, dead_letter_topic
-from workers.decode import tell_passed_over
+from workers.kafka.dead_letters import tell_passed_over
+from workers.kafka.records import Record
+from workers.kafka.replay import is_marker
+from workers.kafka.table import TableReader, partitions_of_names
+from workers.kafka.topics import topic_name
 from workers.lag.group_lag import GroupLag
 from workers.lag.history import History
 from workers.lag.lookout import Lookout
-from workers.letters import is_marker
-from workers.records import Record
 from workers.settings import Settings
-from workers.table import TableReader, partitions_of_names
-from workers.topics import topic_name
 
 
 class Overview(Struct, frozen=True, kw_only=True):

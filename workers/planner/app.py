@@ -9,15 +9,15 @@ from typing import Any
 
 import faust
 
-from workers.clients import MAX_RECORD_BYTES
+from workers.kafka.clients import MAX_RECORD_BYTES
+from workers.kafka.records import Record
+from workers.kafka.topics import group_id
 from workers.planner.flow import OpenFlow
 from workers.planner.security import credentials
 from workers.planner.table import KeptTable
 from workers.planner.transport import RereadingTransport
 from workers.ports import free_port
-from workers.records import Record
 from workers.settings import Settings
-from workers.topics import group_id
 
 OFF = {
     "web_stats_enabled": False,

@@ -13,10 +13,10 @@ from schemas.events import ModelAnnouncement
 from schemas.topics import PREFERENCE_MODELS
 from stylecore.errors import Transient
 from stylecore.recommender.factors import Factors
-from workers.decode import tell_passed_over
 from workers.factors import factors_loader
+from workers.kafka.dead_letters import tell_passed_over
+from workers.kafka.table import TableReader, partitions_of
 from workers.settings import Settings
-from workers.table import TableReader, partitions_of
 from workers.telemetry import OncePerMinute, log
 
 WORKER = "planner"

@@ -30,12 +30,12 @@ from stylecore.recommender.render_plan import (
     without_jobs,
 )
 from stylecore.times import check_times
+from workers.kafka.records import Output, Record, output_of, tombstone
+from workers.kafka.table import NewestByKey
+from workers.kafka.topics import topic_name
 from workers.planner.budget import Budget, Order
 from workers.planner.shop import Shop
-from workers.records import Output, Record, output_of, tombstone
 from workers.settings import Settings
-from workers.table import NewestByKey
-from workers.topics import topic_name
 
 SOURCE = "/stylecast/planner"
 RECENT_JOBS = 50

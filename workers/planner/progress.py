@@ -14,10 +14,10 @@ from collections.abc import Callable, Hashable
 from contextlib import closing
 
 from stylecore.errors import Permanent, Transient
+from workers.kafka.topics import group_id
 from workers.lag import Lookout
 from workers.settings import Settings
 from workers.telemetry import log
-from workers.topics import group_id
 
 PATIENCE_SECONDS = 30.0
 LOOK_SECONDS = 5.0

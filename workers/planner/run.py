@@ -32,10 +32,11 @@ from stylecore.errors import SettingsError, Transient
 from stylecore.recommender.render_plan import generator_styles
 from stylecore.rendering.manifest import GeneratorManifest, load_manifest
 from stylecore.storage.store import Store
-from workers.admin import admin_client, cluster
-from workers.dead_letter import DeadLetters
+from workers.kafka.admin import admin_client, cluster
+from workers.kafka.dead_letters import DeadLetters
+from workers.kafka.retry import Pause
+from workers.kafka.topics import group_id, require_topics, topic_name
 from workers.loading import version_reader
-from workers.patience import Pause
 from workers.planner.agents import Agents, UriIn
 from workers.planner.app import make_app, raw_table, web_port
 from workers.planner.liking import WORKER, LikingFollower
@@ -46,7 +47,6 @@ from workers.planner.shop import Shop
 from workers.settings import Settings
 from workers.stopping import STOP_SECONDS, end_now
 from workers.telemetry import OncePerMinute, log
-from workers.topics import group_id, require_topics, topic_name
 
 INPUTS = (PRODUCTS, STYLES, DEMAND)
 OUTPUTS = (JOBS, STYLIZED, REJECTED)

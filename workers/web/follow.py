@@ -12,10 +12,10 @@ from contextlib import closing
 from itertools import islice
 
 from stylecore.errors import Transient
-from workers.patience import Pause
-from workers.records import Record
+from workers.kafka.records import Record
+from workers.kafka.retry import Pause
+from workers.kafka.table import TableReader, partitions_of_names
 from workers.settings import Settings
-from workers.table import TableReader, partitions_of_names
 
 CHUNK = 1000
 WAIT_SECONDS = 0.2

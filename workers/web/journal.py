@@ -18,9 +18,9 @@ from schemas.cloudevents import header
 from schemas.codec import InvalidEvent, decode
 from schemas.events import FeedbackKind, StyleDemand
 from schemas.topics import DEMAND, FEEDBACK, TOPICS, dead_letter_topic
-from workers.crash_guard import count_crash
-from workers.letters import REPLAYED, Letter, letter_of
-from workers.records import Record
+from workers.kafka.crash_guard import count_crash
+from workers.kafka.records import Record
+from workers.kafka.replay import REPLAYED, Letter, letter_of
 
 COUNTED = (FEEDBACK.name, DEMAND.name)
 JOURNALS: tuple[str, ...] = (

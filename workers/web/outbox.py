@@ -12,8 +12,8 @@ from confluent_kafka import KafkaError
 
 from schemas.topics import Topic
 from stylecore.errors import Transient
-from workers.publisher import Publisher
-from workers.records import Output, output_of, tombstone
+from workers.kafka.producer import Publisher
+from workers.kafka.records import Output, output_of, tombstone
 from workers.settings import Settings
 from workers.telemetry import RECORDS_PRODUCED
 

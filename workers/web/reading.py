@@ -6,10 +6,10 @@ import asyncio
 import threading
 from collections.abc import Callable
 
-from workers.records import Record
-from workers.table import NewestByKey
+from workers.kafka.records import Record
+from workers.kafka.table import NewestByKey
+from workers.kafka.topics import topic_name
 from workers.telemetry import log
-from workers.topics import topic_name
 from workers.web.follow import follow
 from workers.web.journal import JOURNALS
 from workers.web.site import Site

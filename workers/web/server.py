@@ -19,10 +19,10 @@ from stylecore.errors import SettingsError
 from stylecore.imaging.decoder import Decoder
 from stylecore.imaging.decoder_process import Limits
 from stylecore.rendering.manifest import load_manifest
-from workers.patience import until_topics
+from workers.kafka.retry import until_topics
+from workers.kafka.topics import topic_name
 from workers.settings import Settings, WebSettings
 from workers.telemetry import Health, log
-from workers.topics import topic_name
 from workers.web.app import make_app
 from workers.web.attempts import Attempts
 from workers.web.follow import Background

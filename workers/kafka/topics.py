@@ -37,7 +37,7 @@ from schemas.topics import (
     dead_letter_topic,
 )
 from stylecore.errors import Permanent, Transient
-from workers.admin import (
+from workers.kafka.admin import (
     TIMEOUT_SECONDS,
     Refused,
     admin_client,

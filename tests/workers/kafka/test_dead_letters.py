@@ -11,7 +11,7 @@ from prometheus_client import REGISTRY
 from schemas.codec import decode
 from stylecore.errors import Permanent
 from stylecore.storage.store import Store
-from workers.dead_letter import (
+from workers.kafka.dead_letters import (
     PREFIX,
     SMALL_BYTES,
     TOPIC_BYTES,
@@ -20,8 +20,8 @@ from workers.dead_letter import (
     crash_letter,
     dead_letter,
 )
-from workers.letters import letter_of, original
-from workers.records import Output, Record, timestamp_problem
+from workers.kafka.records import Output, Record, timestamp_problem
+from workers.kafka.replay import letter_of, original
 
 NOW = 1_795_000_000_000.0
 

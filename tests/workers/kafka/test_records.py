@@ -6,10 +6,8 @@ import pytest
 
 from schemas.events import Feedback, Product
 from schemas.topics import PRODUCTS
-from workers.dead_letter import dead_letter
-from workers.decode import decode_records
-from workers.partitioner import murmur2, partition_of
-from workers.records import Record, output_of, tombstone
+from workers.kafka.dead_letters import dead_letter, decode_records
+from workers.kafka.records import Record, murmur2, output_of, partition_of, tombstone
 from workers.settings import load_settings
 
 SETTINGS = load_settings(kafka={"topic_prefix": "t."})

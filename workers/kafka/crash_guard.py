@@ -24,12 +24,11 @@ from confluent_kafka import KafkaException
 from schemas.codec import InvalidEvent, decode, encode
 from stylecore.errors import Permanent, Transient
 from stylecore.storage.store import Store
-from workers.admin import Refused
-from workers.dead_letter import dead_letter
-from workers.decode import tell_passed_over
-from workers.records import Output, Place, Record
+from workers.kafka.admin import Refused
+from workers.kafka.dead_letters import dead_letter, tell_passed_over
+from workers.kafka.records import Output, Place, Record
+from workers.kafka.transaction import Aborted, Fenced
 from workers.telemetry import CRASHES, log
-from workers.transaction import Aborted, Fenced
 
 FOLDER = "attempts"
 DEATHS = 2

@@ -2,6 +2,8 @@
 
 Fenced: this producer is done, only a new one helps. Aborted: the batch comes again. Whatever is
 retriable is answered by the same call again.
+
+What a consumer returns besides records: its events, told, and fatal ones raised.
 """
 
 from __future__ import annotations
@@ -13,7 +15,8 @@ from typing import Any
 from confluent_kafka import KafkaError, KafkaException, Producer, TopicPartition
 
 from stylecore.errors import StylecastError
-from workers.records import Output
+from workers.kafka.admin import Refused
+from workers.kafka.records import Output
 from workers.telemetry import log
 
 REQUEST_SECONDS = 10.0
@@ -135,3 +138,25 @@ def _again_while_retriable(action: Callable[[], None]) -> None:
                 raise NoAnswer(f"no answer in {PATIENCE_SECONDS:.0f} s: {error.str()}") from problem
             log.info("again", error=error.name(), what=error.str())
             time.sleep(0.1)
+
+
+FORBIDDEN = frozenset(
+    {KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError.GROUP_AUTHORIZATION_FAILED}
+)
+
+
+def is_event(message: Any) -> bool:
+    """Whether a message is an event of the consumer.
+
+    Raises Fenced where that is fatal, and Refused where a right was taken away.
+    """
+    error = message.error()
+    if error is None:
+        return False
+    if error.code() in FORBIDDEN:
+        what = f"topic {message.topic()}" if message.topic() else "its group"
+        raise Refused(f"no right to READ {what}: {error.str()} ({error.name()})")
+    if error.fatal() or error.code() == KafkaError._FATAL:  # noqa: SLF001 (its public name)
+        raise Fenced(f"{error.name()}: {error.str()}")
+    log.warning("consume", error=error.name(), topic=message.topic(), what=error.str())
+    return True

@@ -1,19 +1,28 @@
-"""Waiting for what is away: pauses that grow, with jitter, and trouble told once a minute."""
+"""Waiting for what is away: pauses that grow, with jitter, and trouble told once a minute.
+
+A client that has been silent for long is asked whether it finds its brokers.
+
+One that does not may never find one again: a broker that stops says at last that there are none,
+and librdkafka 2.16 then forgets the address that it was given as well, and may tell nobody
+(confluentinc/librdkafka, issue 5301). Only a new client helps; making it is the caller's business.
+"""
 
 from __future__ import annotations
 
 import random
 import threading
+import time
 from collections.abc import Callable
 from typing import TypeVar
 
-from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka import Consumer, KafkaError, KafkaException, Producer
+from confluent_kafka.admin import AdminClient
 
 from stylecore.errors import Transient
+from workers.kafka.topics import require_topics
+from workers.kafka.transaction import Fenced
 from workers.settings import Settings
 from workers.telemetry import OncePerMinute, log
-from workers.topics import require_topics
-from workers.transaction import Fenced
 
 T = TypeVar("T")
 
@@ -76,3 +85,52 @@ def until_answered(ask: Callable[[], T], stop: threading.Event) -> T | None:
                 raise Fenced(f"{error.name()}: {error.str()}") from problem
             pause.after(Transient(f"{error.name()}: {error.str()}"))
     return None
+
+
+SILENCE_SECONDS = 10.0
+"""As long as a client that lives waits between its tries, at most."""
+LOOK_SECONDS = 2.0
+LOST = "no broker answers: starting anew with new clients"
+
+Client = AdminClient | Consumer | Producer
+
+
+class Silence:
+    """How long one client has brought nothing."""
+
+    def __init__(self) -> None:
+        self.heard()
+
+    def heard(self) -> None:
+        """It has brought something."""
+        self._since = time.monotonic()
+
+    @property
+    def is_long(self) -> bool:
+        """Whether it should be asked."""
+        return time.monotonic() - self._since > SILENCE_SECONDS
+
+    def has_lost_brokers(self, client: Client, topic: str) -> bool:
+        """Whether it has been silent for long and finds no broker; any `topic` will do."""
+        if not self.is_long:
+            return False
+        is_lost = not finds_brokers(client, topic)
+        self.heard()  # as of now: it is asked again after another while
+        return is_lost
+
+
+def finds_brokers(client: Client, topic: str | None = None) -> bool:
+    """Whether the client knows a broker that answers, within two seconds.
+
+    A topic makes the answer short; any that is there will do.
+    """
+    try:
+        return bool(client.list_topics(topic, timeout=LOOK_SECONDS).brokers)
+    except KafkaException:
+        return False
+
+
+def require_brokers(client: Client, topic: str) -> None:
+    """Raises Transient where the client finds no broker, so that a new one takes its place."""
+    if not finds_brokers(client, topic):
+        raise Transient(LOST)

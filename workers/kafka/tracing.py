@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING
 from confluent_kafka import TopicPartition
 
 from schemas.cloudevents import TRACE_HEADER, is_sampled, traceparent
-from workers.handler import Handler
-from workers.records import Output, Record
+from workers.kafka.assignment import Handler
+from workers.kafka.records import Output, Record
 from workers.settings import Settings
 
 if TYPE_CHECKING:

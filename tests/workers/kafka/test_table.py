@@ -7,8 +7,8 @@ import time
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workers.records import Record
-from workers.table import NewestByKey
+from workers.kafka.records import Record
+from workers.kafka.table import NewestByKey
 
 NOW_MS = int(time.time() * 1000)
 KEYS = (b"mug", b"cap")

@@ -7,9 +7,9 @@ from typing import Any
 
 from confluent_kafka import Consumer, KafkaError, Producer
 
+from workers.kafka.topics import group_id, transactional_id
 from workers.settings import Settings
 from workers.telemetry import OncePerMinute, log
-from workers.topics import group_id, transactional_id
 
 MAX_RECORD_BYTES = 2_000_000
 """More than an input may have, so that a dead letter with its headers always fits."""

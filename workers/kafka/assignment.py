@@ -1,4 +1,6 @@
-"""Which partitions are ours: given, restored, taken away, and where each is to be read on.
+"""What a transactional worker is made of: the part that knows what its records mean.
+
+Which partitions are ours: given, restored, taken away, and where each is to be read on.
 
 The group says so in callbacks, which come inside the consumer's own calls. They only take note;
 what follows is done between batches. What lies in the partitions is the handler's business.
@@ -12,22 +14,49 @@ from __future__ import annotations
 import math
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from functools import partial
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, Message, TopicPartition
 
 from stylecore.errors import Transient
-from workers.consumer_events import is_event
-from workers.handler import Handler
-from workers.patience import until_answered
-from workers.records import Place, record_of
-from workers.silence import require_brokers
+from workers.kafka.records import Output, Place, Record, record_of
+from workers.kafka.retry import require_brokers, until_answered
+from workers.kafka.transaction import REQUEST_SECONDS, Aborted, is_event
 from workers.stopping import HANDLER_THREAD
 from workers.telemetry import log, stage
-from workers.transaction import REQUEST_SECONDS, Aborted
+
+
+class Handler(Protocol):
+    """What a worker does with its records. A new one is made for every session."""
+
+    @property
+    def topics(self) -> Sequence[str]:
+        """The input topics, by their names on the cluster."""
+
+    def assigned(self, partitions: Sequence[TopicPartition]) -> None:
+        """Restore what these partitions need; they are paused meanwhile."""
+
+    def revoked(self, partitions: Sequence[TopicPartition]) -> None:
+        """Drop what belongs to these partitions."""
+
+    def process(self, records: Sequence[Record]) -> list[Output]:
+        """Compute the results of a batch. Raises Transient where it shall come again."""
+
+    def committed(self) -> None:
+        """The batch is committed: make its changes in memory final."""
+
+    def aborted(self) -> None:
+        """The batch comes again: drop its changes in memory."""
+
+    def idle(self) -> list[Output]:
+        """Nothing came: what there is to write nevertheless."""
+
+    def close(self) -> None:
+        """The session has ended: end the handler's own connections."""
+
 
 T = TypeVar("T")
 

@@ -7,12 +7,12 @@ it was before the batch; 6. commit. An abort rewinds to the committed offsets an
 handler changed in memory. A fenced producer is done: the session ends, a new one starts anew.
 
 While a batch takes long, waiting for photos say, its partitions are paused and the consumer is
-polled (workers.ownership). A rebalance meanwhile voids the batch: it is aborted, and what is still
-ours comes again.
+polled (workers.kafka.assignment). A rebalance meanwhile voids the batch: it is aborted, and what is
+still ours comes again.
 
 What a record means is the handler's business; the loop knows offsets only. A batch over which the
 handler fails by a fault of ours is halved, each half with a transaction of its own, until the
-record is found and set aside (workers.crash_guard).
+record is found and set aside (workers.kafka.crash_guard).
 """
 
 from __future__ import annotations
@@ -31,18 +31,34 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, Topi
 from schemas.topics import DEAD_LETTER_SUFFIX
 from stylecore.errors import Permanent, Transient
 from stylecore.storage.store import Store
-from workers.admin import Refused, admin_client
-from workers.clients import group_consumer, on_error, transactional_producer
-from workers.consumer_events import is_event
-from workers.crash_guard import bisect, count_crash
-from workers.dead_letter import DeadLetters, crash_letter, dead_letter
-from workers.handler import Handler
-from workers.orphans import looked_after
-from workers.ownership import Ownership, places_of
-from workers.patience import Pause, require_going, until_answered
-from workers.records import Output, Place, Record, record_of, timestamp_problem
+from workers.kafka.admin import Refused, admin_client
+from workers.kafka.assignment import Handler, Ownership, places_of
+from workers.kafka.clients import group_consumer, on_error, transactional_producer
+from workers.kafka.crash_guard import bisect, count_crash
+from workers.kafka.dead_letters import DeadLetters, crash_letter, dead_letter
+from workers.kafka.groups import looked_after
+from workers.kafka.records import Output, Place, Record, record_of, timestamp_problem
+from workers.kafka.retry import (
+    LOST,
+    Pause,
+    Silence,
+    finds_brokers,
+    require_brokers,
+    require_going,
+    until_answered,
+)
+from workers.kafka.topics import principal, topic_ids
+from workers.kafka.tracing import traced
+from workers.kafka.transaction import (
+    PATIENCE_SECONDS,
+    REQUEST_SECONDS,
+    Aborted,
+    Fenced,
+    NoAnswer,
+    commit_batch,
+    is_event,
+)
 from workers.settings import Settings
-from workers.silence import LOST, Silence, finds_brokers, require_brokers
 from workers.telemetry import (
     EVENT_AGE,
     FORWARDED,
@@ -53,16 +69,6 @@ from workers.telemetry import (
     OncePerMinute,
     log,
     stage,
-)
-from workers.topics import principal, topic_ids
-from workers.tracing import traced
-from workers.transaction import (
-    PATIENCE_SECONDS,
-    REQUEST_SECONDS,
-    Aborted,
-    Fenced,
-    NoAnswer,
-    commit_batch,
 )
 
 IDLE_SECONDS = 0.1

@@ -23,9 +23,9 @@ from confluent_kafka.admin import (
 
 from schemas.topics import TOPICS, dead_letter_topic
 from stylecore.errors import SettingsError
-from workers.admin import TIMEOUT_SECONDS, Refused, admin_client, answer
+from workers.kafka.admin import TIMEOUT_SECONDS, Refused, admin_client, answer
+from workers.kafka.topics import topic_name
 from workers.settings import Settings
-from workers.topics import topic_name
 
 Operation = Literal["read", "write", "create", "describe", "describe_configs", "delete"]
 Rights = dict[str, list[Operation]]

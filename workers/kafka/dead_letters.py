@@ -3,6 +3,8 @@
 The header names are Kafka Connect's (KIP-298), so that its tools read them. A record that its
 dead-letter topic does not take for its size is kept in the store: the dead letter is then a
 pointer to it (Pointer). Letters are counted and logged after their transaction has committed.
+
+Input records to events; what cannot be decoded becomes a dead letter at once.
 """
 
 from __future__ import annotations
@@ -10,17 +12,18 @@ from __future__ import annotations
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 
 import stylecore
 from schemas.cloudevents import Headers, header, trace_id
-from schemas.codec import encode
+from schemas.codec import InvalidEvent, decode_all, encode
 from schemas.topics import DEAD_LETTER_SUFFIX, dead_letter_topic
 from schemas.types import Sha256, Uri
 from stylecore.storage.prune import DEAD_LETTERS as DEAD_LETTERS_FOLDER
 from stylecore.storage.store import Store
-from workers.records import Output, Record
+from workers.kafka.records import Output, Record
 from workers.telemetry import CRASHES, DEAD_LETTERS, log
 
 PREFIX = "__connect.errors."
@@ -208,3 +211,31 @@ def _attempts_before(record: Record) -> int:
     """How often a replayed record failed already."""
     attempts = header(record.headers, f"{PREFIX}attempts") or b""
     return int(attempts) if attempts.isdigit() and len(attempts) <= LONGEST_COUNT else 0
+
+
+Event = TypeVar("Event", bound=msgspec.Struct)
+
+
+def decode_records(
+    records: Sequence[Record], event_type: type[Event]
+) -> tuple[list[tuple[Record, Event]], list[Output]]:
+    """The records with their events, in order, and the dead letters of the others."""
+    decoded, dead = [], []
+    found = decode_all(event_type, [record.value for record in records])
+    for record, event in zip(records, found, strict=True):
+        if isinstance(event, InvalidEvent):
+            dead.append(dead_letter(record, "decode", event))
+        else:
+            decoded.append((record, event))
+    return decoded, dead
+
+
+def tell_passed_over(record: Record, problem: Exception) -> None:
+    """A record of a topic that others own cannot be read: they keep it as a dead letter."""
+    log.warning(
+        "passed over",
+        topic=record.topic,
+        partition=record.partition,
+        offset=record.offset,
+        why=str(problem),
+    )

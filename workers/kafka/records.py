@@ -1,8 +1,18 @@
-"""Records read and records to write, and how an event becomes one."""
+"""Records read and records to write, and how an event becomes one.
+
+Java's default partitioner, which every producer of ours uses: whose key belongs where.
+
+murmur2 by Austin Appleby, with the seed of org.apache.kafka.common.utils.Utils.murmur2.
+
+Feedback that lies elsewhere than its shopper's owner reads: it is sent on to where it belongs.
+
+Clients that partition by another hash, or key by another field, would give a shopper two owners.
+"""
 
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any
 from uuid import uuid4
 
@@ -14,8 +24,8 @@ from schemas.codec import encode
 from schemas.topics import Topic
 from schemas.types import EPOCH
 from stylecore.errors import Permanent
+from workers.kafka.topics import topic_name
 from workers.settings import Settings
-from workers.topics import topic_name
 
 ANY_PARTITION = -1
 LAST_MS = 253_370_764_800_000
@@ -161,3 +171,67 @@ def input_headers(cause: Record | None) -> Headers:
         ("stylecast.input.partition", str(cause.partition).encode()),
         ("stylecast.input.offset", str(cause.offset).encode()),
     ]
+
+
+_SEED, _M, _R = 0x9747B28C, 0x5BD1E995, 24
+_MASK = 0xFFFFFFFF
+
+
+@lru_cache(maxsize=200_000)
+def partition_of(key: bytes, partitions: int) -> int:
+    """The partition of a record with this key, as `murmur2_random` and Java choose it."""
+    return (murmur2(key) & 0x7FFFFFFF) % partitions
+
+
+def murmur2(data: bytes) -> int:
+    """The 32-bit hash, unsigned."""
+    length = len(data)
+    value = _SEED ^ length
+    whole = length - length % 4
+    for start in range(0, whole, 4):
+        word = int.from_bytes(data[start : start + 4], "little") * _M & _MASK
+        word ^= word >> _R
+        value = (value * _M & _MASK) ^ (word * _M & _MASK)
+    if whole < length:
+        value ^= int.from_bytes(data[whole:], "little")
+        value = value * _M & _MASK
+    value ^= value >> 13
+    value = value * _M & _MASK
+    return value ^ (value >> 15)
+
+
+FORWARDED_FROM = "stylecast.forwarded.from"
+"""Header of a forwarded record: topic/partition/offset where it lay."""
+
+
+class Misplaced(Permanent):
+    """The feedback was forwarded before, and is still not where its key belongs."""
+
+
+def forwarded(record: Record, user_id: str, partitions: int) -> Output | None:
+    """The record for the partition of its shopper, as Java's partitioner chooses it.
+
+    None where the record lies there with the shopper as its key. A record is forwarded once:
+    raises Misplaced where that was done, for two owners that do not agree would go on for ever.
+    """
+    key = user_id.encode()
+    wanted = partition_of(key, partitions)
+    if record.key == key and record.partition == wanted:
+        return None
+    headers = record.headers
+    before = header(headers, FORWARDED_FROM)
+    if before is not None:
+        raise Misplaced(
+            f"forwarded from {before.decode(errors='replace')} and still in partition "
+            f"{record.partition} of {partitions}, not in {wanted}: do all workers know the same "
+            "number of partitions?"
+        )
+    place = f"{record.topic}/{record.partition}/{record.offset}"
+    return Output(
+        topic=record.topic,
+        key=key,
+        value=record.value,
+        headers=[*headers, (FORWARDED_FROM, place.encode()), *input_headers(record)],
+        partition=wanted,
+        timestamp_ms=record.timestamp_ms,
+    )

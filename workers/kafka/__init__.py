@@ -1,0 +1,1 @@
+"""Kafka by itself: clients, transactions, the loop of a worker, dead letters, topics and rights."""

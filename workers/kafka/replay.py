@@ -1,0 +1,339 @@
+"""Dead letters as they are read: which record failed, why, how often, and whether it came again.
+
+A replay leaves a marker beside its letter, in the letter's own partition: a record without value
+whose headers name the letter. Marker and replayed record are one transaction. What is to be done
+with a letter is not known here.
+
+Dead letters given back to their topic: untouched, on the partition of their key, each once.
+
+A replay is a transaction: the records, and for each a marker beside its letter; what a topic
+refuses for its size is found by halves and told. Its producer has one name on the cluster, so that
+of two replays at once one is fenced, and the one that starts later sees the markers of the earlier.
+The record keeps key, value, headers and timestamp (the present where its own is out of range), and
+carries how often it failed: a worker that sets it aside again counts on. A record that is kept in
+the store is read from there.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from datetime import UTC, datetime
+from hashlib import sha256
+
+import msgspec
+from confluent_kafka import Producer
+
+from schemas.cloudevents import Headers, header
+from schemas.codec import InvalidEvent, decode
+from schemas.topics import DEAD_LETTER_SUFFIX, TOPICS, topic_named
+from stylecore.errors import Permanent, Transient
+from stylecore.storage.store import Store
+from workers.kafka.clients import transactional_producer
+from workers.kafka.dead_letters import LONGEST_COUNT, POINTER, PREFIX, TIMESTAMP, Pointer, Rest
+from workers.kafka.records import Output, Record, timestamp_problem
+from workers.kafka.retry import until_answered
+from workers.kafka.table import TableReader, partitions_of_names
+from workers.kafka.topics import topic_name
+from workers.kafka.transaction import Aborted, Fenced, commit_batch
+from workers.settings import Settings
+
+REPLAYED = "stylecast.replayed."
+"""Begins the headers of a marker."""
+
+
+class Letter(msgspec.Struct, frozen=True, kw_only=True):
+    """A dead letter; `topic`, `partition` and `offset` are those of the record that failed.
+
+    `record` has the timestamp of the record that failed, also where the letter has another one.
+    """
+
+    record: Record
+    pointer: Pointer | None = None
+    """Where the record's value is, when the letter only points to it."""
+    topic: str
+    partition: int
+    offset: int
+    stage: str
+    error: str
+    message: str
+    attempts: int
+    replayed: bool = False
+
+    @property
+    def place(self) -> str:
+        """Where the letter lies: `partition/offset`."""
+        return f"{self.record.partition}/{self.record.offset}"
+
+
+class Selection(msgspec.Struct, frozen=True, kw_only=True):
+    """Which letters: all that is given must be true. Times are those of the record itself."""
+
+    reason: str = ""
+    since: datetime | None = None
+    until: datetime | None = None
+    places: tuple[str, ...] = ()
+
+    def has(self, letter: Letter) -> bool:
+        """Whether the letter is meant; `reason` is a part of the error's class or message."""
+        reason = f"{letter.error}: {letter.message}".lower()
+        return (
+            self.reason.lower() in reason
+            and (self.since is None or letter.record.at >= self.since)
+            and (self.until is None or letter.record.at < self.until)
+            and (not self.places or letter.place in self.places)
+        )
+
+
+def contract_name(topic: str) -> str:
+    """The input topic of a name given with or without `.dlq`. Raises Permanent."""
+    name = topic.removesuffix(DEAD_LETTER_SUFFIX)
+    names = [entry.name for entry in TOPICS if entry.dead_letters_of]
+    if name not in names:
+        raise Permanent(f"{topic} has no dead letters; these have: {', '.join(names)}")
+    return name
+
+
+def read_letters(settings: Settings, topic: str) -> list[Letter]:
+    """The letters of a topic (its contract name), by place. Raises Permanent or Transient."""
+    name = topic_name(settings, topic + DEAD_LETTER_SUFFIX)
+    with closing(TableReader(settings, partitions_of_names(settings, [name]))) as reader:
+        records = list(reader.read_to_end(threading.Event()))
+    return sorted(_letters(records), key=lambda it: (it.record.partition, it.record.offset))
+
+
+def _letters(records: list[Record]) -> Iterator[Letter]:
+    marked = {(record.partition, _text(record, f"{REPLAYED}offset")) for record in records}
+    for record in records:
+        if not is_marker(record):
+            yield letter_of(record, replayed=(record.partition, str(record.offset)) in marked)
+
+
+def is_marker(record: Record) -> bool:
+    """Whether a record of a dead-letter topic is no letter, but says that one was replayed."""
+    return header(record.headers, f"{REPLAYED}offset") is not None
+
+
+def letter_of(record: Record, *, replayed: bool) -> Letter:
+    """A record of a dead-letter topic; a header that is missing or no number gives -1 or ''."""
+    timestamp = _number(record, TIMESTAMP) if header(record.headers, TIMESTAMP) else None
+    if timestamp is not None:
+        record = msgspec.structs.replace(record, timestamp_ms=timestamp)
+    return Letter(
+        record=record,
+        pointer=_pointer(record),
+        topic=_text(record, f"{PREFIX}topic"),
+        partition=_number(record, f"{PREFIX}partition"),
+        offset=_number(record, f"{PREFIX}offset"),
+        stage=_text(record, f"{PREFIX}stage"),
+        error=_text(record, f"{PREFIX}exception.class.name"),
+        message=_text(record, f"{PREFIX}exception.message"),
+        attempts=max(1, _number(record, f"{PREFIX}attempts")),
+        replayed=replayed,
+    )
+
+
+def _pointer(record: Record) -> Pointer | None:
+    """What the value points to; None for a letter that holds its record."""
+    if header(record.headers, POINTER) is None:
+        return None
+    try:
+        return decode(Pointer, record.value)
+    except InvalidEvent:  # another one wrote the header
+        return None
+
+
+def original(letter: Letter, store: Store) -> Record:
+    """The record that failed, with what the store keeps of it.
+
+    Raises Permanent where the store has it no more or something else, and Transient.
+    """
+    pointer, record = letter.pointer, letter.record
+    if pointer is None:
+        return record
+    value = store.get(pointer.value_uri)
+    if sha256(value).hexdigest() != pointer.sha256:
+        raise Permanent(f"what is stored at {pointer.value_uri} is not the record that failed")
+    key, headers = record.key, record.headers
+    if pointer.rest_uri is not None:
+        rest = _rest(store.get(pointer.rest_uri), pointer.rest_uri)
+        key, headers = rest.key, [*rest.headers, *headers]
+    own = [pair for pair in headers if pair[0] != POINTER]
+    return msgspec.structs.replace(record, key=key, value=value, raw_headers=own)
+
+
+def _rest(data: bytes, uri: str) -> Rest:
+    try:
+        return msgspec.json.decode(data, type=Rest)
+    except msgspec.DecodeError as problem:
+        raise Permanent(f"what is stored at {uri} is not a record's key and headers") from problem
+
+
+def marker(letter: Letter, at: datetime) -> Output:
+    """The record that says that a letter was replayed."""
+    headers: Headers = [
+        (f"{REPLAYED}partition", str(letter.record.partition).encode()),
+        (f"{REPLAYED}offset", str(letter.record.offset).encode()),
+        (f"{REPLAYED}at", at.isoformat().encode()),
+    ]
+    return Output(
+        topic=letter.record.topic,
+        key=letter.record.key,
+        value=None,
+        headers=headers,
+        partition=letter.record.partition,
+    )
+
+
+def _text(record: Record, name: str) -> str:
+    return (header(record.headers, name) or b"").decode(errors="replace")
+
+
+def _number(record: Record, name: str) -> int:
+    text = _text(record, name)
+    digits = text.removeprefix("-")
+    return int(text) if digits.isdecimal() and len(digits) <= LONGEST_COUNT else -1
+
+
+WORKER = "dead-letters"
+INSTANCE = "replay"
+REPLAY_BYTES = 100_000_000
+"""Of a record, before compression."""
+
+
+class Verdict(msgspec.Struct, frozen=True, kw_only=True):
+    """What is done with a letter: replayed, or why not."""
+
+    letter: Letter
+    refused: str = ""
+
+
+def replay(
+    settings: Settings, topic: str, wanted: Selection, *, again: bool, dry_run: bool
+) -> list[Verdict]:
+    """Replays the letters that are wanted, or only says what would be done.
+
+    `again` also takes letters that were replayed before. Raises Transient where the broker is away
+    or another replay took over, and Permanent where a topic is missing; nothing is replayed then.
+    """
+    one = settings.worker.model_copy(update={"instance": INSTANCE})
+    settings = settings.model_copy(update={"worker": one})
+    if dry_run:
+        return judge(settings, topic, wanted, again=again)
+    # How large a record may be is the topic's to say: the original was compressed well enough.
+    producer = transactional_producer(settings, WORKER, message_bytes=REPLAY_BYTES)
+    until_answered(lambda: producer.init_transactions(10), threading.Event())
+    verdicts = judge(settings, topic, wanted, again=again)
+    letters = [it.letter for it in verdicts if not it.refused]
+    # One that may be too large for the topic goes alone: it must not take others with it.
+    alone = [[letter] for letter in letters if letter.pointer is not None]
+    together = [letter for letter in letters if letter.pointer is None]
+    refused: dict[str, str] = {}
+    for part in [together, *alone]:
+        refused |= _give_back(settings, producer, topic, part)
+    return [
+        msgspec.structs.replace(it, refused=it.refused or refused.get(it.letter.place, ""))
+        for it in verdicts
+    ]
+
+
+def _give_back(
+    settings: Settings, producer: Producer, topic: str, letters: Sequence[Letter]
+) -> dict[str, str]:
+    """Replay the letters in one transaction, or in ever smaller parts where one is refused.
+
+    By place, why a letter is not replayed. Raises Transient and Permanent.
+    """
+    if not letters:
+        return {}
+    try:
+        commit_batch(producer, _outputs(settings, topic, letters), [], None)
+    except Fenced as problem:
+        raise Transient("another replay has begun: nothing more was replayed") from problem
+    except Aborted as problem:
+        if problem.too_large is None:
+            raise Permanent(f"not replayed: {problem}") from problem
+        why = f"larger than {problem.too_large} takes: raise its max.message.bytes"
+    except Permanent as problem:  # the store has the record no more
+        why = str(problem)
+    else:
+        return {}
+    if len(letters) == 1:
+        return {letters[0].place: why}
+    half = len(letters) // 2
+    return _give_back(settings, producer, topic, letters[:half]) | _give_back(
+        settings, producer, topic, letters[half:]
+    )
+
+
+def judge(settings: Settings, topic: str, wanted: Selection, *, again: bool) -> list[Verdict]:
+    """What a replay would do with each of the letters that are wanted."""
+    letters = [letter for letter in read_letters(settings, topic) if wanted.has(letter)]
+    newest = _newest(settings, topic, {letter.record.key for letter in letters})
+    return [
+        Verdict(letter=letter, refused=_refusal(letter, newest.get(letter.record.key), again))
+        for letter in letters
+    ]
+
+
+def _refusal(letter: Letter, newest: Record | None, again: bool) -> str:
+    """Why the letter is not replayed, or nothing."""
+    if letter.replayed and not again:
+        return "replayed before"
+    if newest is not None and _is_newer(newest, letter):
+        return f"newer record of the key at {newest.partition}/{newest.offset}"
+    return ""
+
+
+def _is_newer(record: Record, letter: Letter) -> bool:
+    """By offset where both lie in one partition, else by timestamp."""
+    if record.partition == letter.partition:
+        return record.offset > letter.offset
+    return record.timestamp_ms >= letter.record.timestamp_ms
+
+
+def _newest(settings: Settings, topic: str, keys: set[bytes | None]) -> dict[bytes | None, Record]:
+    """The last record of each key, in a compacted topic; a deleting topic has no last word."""
+    if topic_named(topic).cleanup != "compact" or not keys:
+        return {}
+    name = topic_name(settings, topic)
+    newest: dict[bytes | None, Record] = {}
+    with closing(TableReader(settings, partitions_of_names(settings, [name]))) as reader:
+        for record in reader.read_to_end(threading.Event()):
+            before = newest.get(record.key)
+            if record.key in keys and (before is None or _follows(record, before)):
+                newest[record.key] = record
+    return newest
+
+
+def _follows(record: Record, before: Record) -> bool:
+    if record.partition == before.partition:
+        return record.offset > before.offset
+    return record.timestamp_ms >= before.timestamp_ms
+
+
+def _outputs(settings: Settings, topic: str, letters: Sequence[Letter]) -> list[Output]:
+    """The records and their markers; the partitioner chooses by the key."""
+    name, now = topic_name(settings, topic), datetime.now(UTC)
+    store, now_ms = Store(settings.store.uri), now.timestamp() * 1000
+    records = []
+    for letter in letters:
+        record = original(letter, store)
+        in_range = timestamp_problem(record, now_ms) is None
+        records.append(
+            Output(
+                topic=name,
+                key=record.key,
+                value=record.value,
+                headers=_headers(record, letter.attempts),
+                timestamp_ms=record.timestamp_ms if in_range else 0,
+            )
+        )
+    return records + [marker(letter, now) for letter in letters]
+
+
+def _headers(record: Record, attempts: int) -> Headers:
+    """The record's own, and how often it failed."""
+    own = [(name, value) for name, value in record.headers if not name.startswith(PREFIX)]
+    return [*own, (f"{PREFIX}attempts", str(attempts).encode())]
