@@ -13,8 +13,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from workers.broker.ports import free_port
 from workers.broker.properties import SMALL
-from workers.ports import free_port
 
 APACHE = "apache/kafka:4.1.1"
 CONFLUENT = "confluentinc/cp-kafka:7.6.0"

@@ -13,7 +13,7 @@ from typing import Any
 
 from helpers import wait_until
 
-from workers.ports import free_port
+from workers.broker.ports import free_port
 
 RULES = Path(__file__).parents[1] / "deploy" / "prometheus" / "alerts.yaml"
 SCALED = {

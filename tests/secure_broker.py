@@ -25,8 +25,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from workers.broker import local_broker
+from workers.broker.ports import free_port
 from workers.broker.properties import HOST
-from workers.ports import free_port
 
 SCRAM_LOGIN = "org.apache.kafka.common.security.scram.ScramLoginModule required;"
 

@@ -11,7 +11,7 @@ from prometheus_client import REGISTRY
 from schemas.topics import TOPICS
 from workers import telemetry
 from workers.__main__ import COMMANDS
-from workers.lag.metrics import LagCollector
+from workers.lag.worker import LagCollector
 from workers.settings import Settings
 
 ROOT = Path(__file__).parents[1]

@@ -16,30 +16,30 @@ import typer
 
 from stylecore.errors import StylecastError
 
-COMMANDS = (
-    "demo",
-    "broker",
-    "topics",
-    "run",
-    "publish",
-    "tail",
-    "render",
-    "poster",
-    "recommend",
-    "dead-letters",
-    "forget",
-    "store",
-    "factors",
-    "styles",
-    "lag",
-    "top",
-    "train",
-    "evaluate",
-    "export",
-    "doctor",
-    "settings",
-)
-"""Each a module of workers.commands, with a function of that name or an `app`."""
+COMMANDS = {
+    "demo": ("demo", "demo"),
+    "broker": ("cluster", "broker"),
+    "topics": ("cluster", "topics_app"),
+    "run": ("run", "run"),
+    "publish": ("events", "publish_app"),
+    "tail": ("events", "tail"),
+    "render": ("render", "render"),
+    "poster": ("poster", "poster"),
+    "recommend": ("events", "recommend"),
+    "dead-letters": ("dead_letters", "dead_letters_app"),
+    "forget": ("events", "forget"),
+    "store": ("store", "store_app"),
+    "factors": ("store", "factors_app"),
+    "styles": ("render", "styles"),
+    "lag": ("cluster", "lag"),
+    "top": ("cluster", "top"),
+    "train": ("train", "train_app"),
+    "evaluate": ("evaluate_models", "evaluate_app"),
+    "export": ("train", "export"),
+    "doctor": ("doctor", "doctor"),
+    "settings": ("cluster", "settings"),
+}
+"""Command to its module in workers.commands, and its function or group of commands there."""
 
 EXTRAS = {
     "onnxruntime": "pip install 'stylecast[cpu]', or 'stylecast[gpu]' where an NVIDIA GPU is",
@@ -84,11 +84,12 @@ def make_app(arguments: Sequence[str]) -> typer.Typer:
     app.callback()(_options)  # also keeps a single command a command
     asked = arguments[0] if arguments and arguments[0] in COMMANDS else None
     for name in [asked] if asked else COMMANDS:
-        module = import_module(f"workers.commands.{name.replace('-', '_')}")
-        if hasattr(module, "app"):
-            app.add_typer(module.app, name=name)
+        module, attribute = COMMANDS[name]
+        command = getattr(import_module(f"workers.commands.{module}"), attribute)
+        if isinstance(command, typer.Typer):
+            app.add_typer(command, name=name)
         else:
-            app.command(name)(getattr(module, name))
+            app.command(name)(command)
     return app
 
 

@@ -1,17 +1,35 @@
 """Announced factors, from the store into memory; what must not be used is kept out and counted.
 
 Which factors are in use instead, the old ones or none, is the caller's to know.
+
+The versions of the factors that lie in the store, and announcing one of them again.
+
+A version that is announced by hand is pinned: the trainer announces no other until it is unpinned.
+
+A version is the beginning of its file's sha256, so that the store alone tells what there is.
+
+What the feature network saw in photos, read from the store, each photo once.
 """
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
+from contextlib import closing
+from datetime import datetime
+from typing import Any
 
 from schemas.events import ModelAnnouncement
+from schemas.topics import PREFERENCE_MODELS
 from stylecore.errors import Permanent
 from stylecore.recommender import factors
-from stylecore.recommender.factors import Factors
+from stylecore.recommender.cold_start import EmbeddingOf
+from stylecore.recommender.factors import Factors, version_of
+from stylecore.storage.prune import FACTORS
+from stylecore.storage.render_cache import Embedding, read_embedding
 from stylecore.storage.store import Store
+from workers.catalog import CatalogueFollower
+from workers.kafka.producer import Publisher
 from workers.settings import Settings
 from workers.telemetry import FACTORS_REJECTED, log
 
@@ -37,3 +55,85 @@ def factors_loader(settings: Settings, worker: str) -> LoadFactors:
             return None
 
     return load
+
+
+SOURCE = "/stylecast/factors"
+NAME = "preferences"
+
+
+def factor_versions(settings: Settings) -> list[dict[str, Any]]:
+    """Version, time and size of each artifact in the store, the newest first, and which is in use.
+
+    Raises Transient where the broker or the store is away.
+    """
+    store = Store(settings.store.uri)
+    with closing(CatalogueFollower(settings)) as follower:
+        follower.catch_up(threading.Event())
+        announced = follower.announced
+    pinned = announced is not None and announced.pinned
+    in_use = None if announced is None else announced.version
+    written = {file: store.written_at(file) for file in store.files(FACTORS)}
+    return [
+        {
+            "version": version_of(file.name),
+            "written_at": written[file].isoformat(timespec="seconds"),
+            "megabytes": file.size / 1e6,
+            "in_use": version_of(file.name) == in_use,
+            "pinned": version_of(file.name) == in_use and pinned,
+        }
+        for file in sorted(written, key=written.__getitem__, reverse=True)
+    ]
+
+
+def latest_version(settings: Settings) -> str:
+    """The version of the newest artifact in the store. Raises Permanent where there is none."""
+    store = Store(settings.store.uri)
+    newest = max(store.files(FACTORS), key=store.written_at, default=None)
+    if newest is None:
+        raise Permanent("the store has no factors yet: the trainer makes the first")
+    return version_of(newest.name)
+
+
+def version_in_use(settings: Settings) -> str:
+    """The version announced last. Raises Permanent where there is none."""
+    with closing(CatalogueFollower(settings)) as follower:
+        follower.catch_up(threading.Event())
+        if follower.announced is None:
+            raise Permanent("no factors are in use yet: there is nothing to unpin")
+        return follower.announced.version
+
+
+def announce(settings: Settings, version: str, now: datetime, *, pinned: bool) -> None:
+    """Announce the artifact of that version. Raises Permanent where the store has none."""
+    store = Store(settings.store.uri)
+    found = [file for file in store.files(FACTORS) if version_of(file.name) == version]
+    if not found:
+        raise Permanent(f"the store has no factors {version}: see `stylecast factors list`")
+    announcement = ModelAnnouncement(
+        name=NAME,
+        version=version,
+        uri=store.address_of(found[0]),
+        sha256=found[0].name,
+        made_at=now,
+        pinned=pinned,
+    )
+    with Publisher(settings, SOURCE) as publisher:
+        publisher.send(PREFERENCE_MODELS, announcement, now)
+
+
+def embedding_reader(store: Store) -> EmbeddingOf:
+    """sha256 of a photo to its embedding; a photo not seen yet is looked for again.
+
+    The reader raises Transient.
+    """
+    kept: dict[str, Embedding] = {}
+
+    def embedding_of(source: str) -> Embedding | None:
+        if source not in kept:
+            found = read_embedding(store, source)
+            if found is None:
+                return None
+            kept[source] = found
+        return kept[source]
+
+    return embedding_of

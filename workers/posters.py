@@ -26,13 +26,13 @@ from stylecore.imaging.decoder_process import Limits
 from stylecore.poster.logo import decode_logo
 from stylecore.poster.order import Desk, pictures_of
 from stylecore.storage.store import Store
+from workers.catalog import PosterTable
 from workers.kafka.dead_letters import dead_letter, decode_records
 from workers.kafka.loop import run_worker
 from workers.kafka.records import Output, Record, output_of, tombstone
 from workers.kafka.retry import require_going, until_topics
 from workers.kafka.topics import topic_name
-from workers.loading import FetchBudget, loader
-from workers.poster_table import PosterTable
+from workers.pictures import FetchBudget, loader
 from workers.settings import Settings
 from workers.telemetry import Health
 

@@ -30,14 +30,13 @@ from stylecore.rendering.manifest import load_manifest
 from stylecore.rendering.style import load_encoder, reference_of
 from stylecore.rendering.stylize import Outcome, Studio, stylize
 from stylecore.storage.store import Store
-from workers.engine import load_engine
 from workers.kafka.crash_guard import Suspects
 from workers.kafka.dead_letters import dead_letter, decode_records
 from workers.kafka.loop import run_worker
 from workers.kafka.records import Output, Record, output_of, tombstone
 from workers.kafka.retry import Pause, require_going, until_topics
 from workers.kafka.topics import topic_name
-from workers.loading import FetchBudget, loader
+from workers.pictures import FetchBudget, load_engine, loader
 from workers.settings import Settings
 from workers.telemetry import PHOTO_NOTES, RENDERS, Health, log, timed
 

@@ -25,18 +25,17 @@ from stylecore.recommender.als import FitSettings
 from stylecore.recommender.factors import SUFFIX, Encoded, Factors
 from stylecore.recommender.refit import Refit, refit
 from stylecore.storage.store import Store
-from workers.catalogue import CatalogueFollower
-from workers.embeddings import embedding_reader
-from workers.factors import factors_loader
+from workers.catalog import CatalogueFollower
+from workers.factors import embedding_reader, factors_loader
 from workers.kafka.admin import Refused
 from workers.kafka.crash_guard import count_crash
 from workers.kafka.producer import Publisher
 from workers.kafka.retry import Pause
 from workers.kafka.table import TableReader, partitions_of
-from workers.preferences import rules_of
+from workers.preferences.state import take_state
+from workers.preferences.worker import rules_of
 from workers.settings import Settings, TrainerSettings
 from workers.telemetry import REFITS, Health, log, stage
-from workers.user_states import take_state
 
 WORKER = "trainer"
 SOURCE = "/stylecast/trainer"

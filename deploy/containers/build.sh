@@ -43,7 +43,7 @@ make_wheels() {
 # Kafka's jars, checked, in one folder.
 make_jars() {
   rm -rf "$cache/jars" && mkdir "$cache/jars"
-  "$python" -c 'import sys; from workers.broker.jars import kafka_jars; print(*kafka_jars(), sep="\n")' \
+  "$python" -c 'import sys; from workers.broker.java import kafka_jars; print(*kafka_jars(), sep="\n")' \
     | xargs -d '\n' cp -t "$cache/jars"
   echo "$cache/jars"
 }

@@ -25,7 +25,7 @@ from stylecore.models import GENERATOR  # noqa: E402
 from stylecore.rendering.draw import Source, Task, task_of  # noqa: E402
 from stylecore.rendering.engine import Engine  # noqa: E402
 from stylecore.video.stabilize import draw_clip  # noqa: E402
-from workers.demo.products import sample_products  # noqa: E402
+from workers.demo.inputs import sample_products  # noqa: E402
 
 FRAMES, SPEED = 12, 4
 """Frames a clip; px a frame."""

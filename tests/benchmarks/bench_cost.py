@@ -32,10 +32,10 @@ from stylecore.recommender.recommend import rank
 from stylecore.recommender.snapshot import arrange
 from stylecore.recommender.state import apply_all, empty
 from workers.broker import local_broker
-from workers.garbage import collect_seldom, settled
 from workers.kafka.clients import group_consumer, transactional_producer
 from workers.kafka.topics import topic_name
-from workers.preferences import rules_of
+from workers.preferences.state import collect_seldom, settled
+from workers.preferences.worker import rules_of
 
 GOAL = 1.5
 

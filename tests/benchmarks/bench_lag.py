@@ -20,7 +20,7 @@ from workers.broker import local_broker
 from workers.kafka.admin import admin_client
 from workers.kafka.clients import producer
 from workers.kafka.topics import apply_topics, topic_name
-from workers.lag.lookout import Lookout, collect_lag
+from workers.lag.worker import Lookout, collect_lag
 from workers.settings import load_settings
 
 PARTITIONS = 1000

@@ -27,12 +27,12 @@ from planner_driver import PlannerDriver, product, read_all  # noqa: E402
 from schemas.topics import JOBS, PRODUCTS  # noqa: E402
 from schemas.types import EPOCH  # noqa: E402
 from workers.broker import local_broker  # noqa: E402
+from workers.broker.ports import free_port  # noqa: E402
 from workers.kafka.clients import producer  # noqa: E402
 from workers.kafka.records import output_of  # noqa: E402
 from workers.kafka.topics import apply_topics, group_id  # noqa: E402
 from workers.kafka.transaction import produce  # noqa: E402
 from workers.lag import collect_lag  # noqa: E402
-from workers.ports import free_port  # noqa: E402
 from workers.settings import load_settings  # noqa: E402
 
 STYLES = ["ink-line", "neon", "pop-art", "pastel", "van-gogh", "ukiyo-e", "vintage", "watercolour"]

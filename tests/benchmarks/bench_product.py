@@ -26,7 +26,7 @@ from stylecore.models import GENERATOR
 from stylecore.rendering.engine import Engine
 from workers.broker import local_broker
 from workers.demo.fleet import fleet
-from workers.demo.products import sample_products
+from workers.demo.inputs import sample_products
 from workers.kafka.producer import Publisher
 from workers.kafka.table import TableReader, partitions_of
 from workers.kafka.topics import apply_topics

@@ -23,12 +23,11 @@ from rows import Row, row
 
 from schemas.topics import USER_STATES
 from workers.broker import local_broker
-from workers.garbage import settled
 from workers.kafka.clients import table_consumer
 from workers.kafka.table import partitions_of
 from workers.kafka.topics import topic_name
+from workers.preferences.state import read_states, settled
 from workers.settings import load_settings
-from workers.user_states import read_states
 
 SHOPPERS = 1_000_000
 

@@ -27,7 +27,7 @@ from stylecore.rendering.gate import load_examiner  # noqa: E402
 from stylecore.rendering.manifest import Bounds  # noqa: E402
 from stylecore.rendering.stylize import Studio, stylize  # noqa: E402
 from stylecore.storage.store import Store  # noqa: E402
-from workers.demo.products import sample_products  # noqa: E402
+from workers.demo.inputs import sample_products  # noqa: E402
 
 PHOTOS, BATCH = 8, 8
 COMMAND = "make bench ONLY=stylize_rate"

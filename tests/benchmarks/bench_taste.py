@@ -26,7 +26,7 @@ from schemas.topics import PREFERENCE_MODELS, PRODUCTS, RECOMMENDATIONS, STYLIZE
 from stylecore.recommender.simulator import hit_rates, shopper  # noqa: E402
 from workers.broker import local_broker  # noqa: E402
 from workers.demo.fleet import fleet  # noqa: E402
-from workers.demo.shopping import Shopping, Visit  # noqa: E402
+from workers.demo.shoppers import Shopping, Visit  # noqa: E402
 from workers.kafka.producer import Publisher  # noqa: E402
 from workers.kafka.table import TableReader, partitions_of  # noqa: E402
 from workers.kafka.topics import apply_topics  # noqa: E402

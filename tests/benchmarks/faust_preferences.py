@@ -20,11 +20,11 @@ sys.path[:0] = [str(Path(__file__).parents[2])]
 import faust  # noqa: E402
 
 from schemas.topics import FEEDBACK  # noqa: E402
-from workers.garbage import collect_seldom  # noqa: E402
 from workers.kafka.table import partitions_of  # noqa: E402
 from workers.kafka.topics import group_id, topic_name  # noqa: E402
-from workers.planner.app import OFF, raw_topic, record_of, web_port  # noqa: E402
-from workers.preferences import PreferencesHandler  # noqa: E402
+from workers.planner.faust_app import OFF, raw_topic, record_of, web_port  # noqa: E402
+from workers.preferences.state import collect_seldom  # noqa: E402
+from workers.preferences.worker import PreferencesHandler  # noqa: E402
 from workers.settings import load_settings  # noqa: E402
 
 BATCH, WITHIN_SECONDS = 2000, 0.1

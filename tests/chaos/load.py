@@ -17,7 +17,7 @@ from confluent_kafka import KafkaError
 from schemas.events import Feedback, Product, Style, StyleDefinition, StyleRequest, StylizeJob
 from schemas.topics import FEEDBACK, JOBS, PRODUCTS, STYLES
 from stylecore.errors import Transient
-from workers.demo.products import sample_products
+from workers.demo.inputs import sample_products
 from workers.kafka.producer import Publisher
 from workers.kafka.records import Output
 from workers.settings import Settings

@@ -1,7 +1,7 @@
 """Ways to break the commit, each one rule: put into a worker's process, the storm must notice.
 
 Each is a mistake that a person could make in workers.kafka.transaction, workers.kafka.loop or
-workers.user_states, and that no single run without trouble would show.
+workers.preferences.state, and that no single run without trouble would show.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from typing import Any
 
 from confluent_kafka import Producer, TopicPartition
 
-from workers import user_states
 from workers.kafka import loop, transaction
 from workers.kafka.records import Output, Record
 from workers.kafka.table import TableReader
 from workers.kafka.transaction import Aborted
+from workers.preferences import state
 
 _commit_batch = transaction.commit_batch
 
@@ -59,7 +59,7 @@ def produce_outside() -> None:
 
 def state_kept_after_abort() -> None:
     """The changes of an aborted batch stay in memory, and the batch comes again."""
-    user_states.UserStates.abort = user_states.UserStates.commit  # type: ignore[method-assign]
+    state.UserStates.abort = state.UserStates.commit  # type: ignore[method-assign]
 
 
 def metadata_afresh() -> None:
@@ -93,7 +93,7 @@ def restore_skips_last() -> None:
                     yield kept[record.partition]
                 kept[record.partition] = record
 
-    user_states.TableReader = Short  # type: ignore[misc]
+    state.TableReader = Short  # type: ignore[misc]
 
 
 MUTATIONS: dict[str, Callable[[], None]] = {

@@ -16,7 +16,7 @@ from schemas.events import Product
 from schemas.topics import FEEDBACK, USER_STATES
 from workers.kafka.producer import Publisher
 from workers.lag import collect_lag
-from workers.preferences import rules_of
+from workers.preferences.worker import rules_of
 from workers.settings import Settings
 
 SESSION_SECONDS, TRANSACTION_SECONDS = 6, 5

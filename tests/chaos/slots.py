@@ -20,7 +20,7 @@ from pathlib import Path
 
 from chaos.plan import worker_of
 
-from workers.ports import free_port
+from workers.broker.ports import free_port
 
 STOP_SECONDS = 10.0
 """A graceful stop takes no longer, where the machine has nothing else to do."""

@@ -26,7 +26,7 @@ from msgspec import Struct
 
 from stylecore.errors import Transient
 from workers.broker import Broker, local_broker
-from workers.demo.products import sample_products
+from workers.demo.inputs import sample_products
 from workers.kafka.topics import apply_topics
 from workers.lag import collect_lag
 from workers.settings import Settings, load_settings

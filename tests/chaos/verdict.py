@@ -21,7 +21,7 @@ from schemas.events import Recommendations, RejectedImage, StylizedImage, Styliz
 from schemas.topics import FEEDBACK, JOBS, RECOMMENDATIONS, REJECTED, STYLIZED, USER_STATES
 from workers.kafka.crash_guard import Crashed
 from workers.kafka.records import Record
-from workers.preferences import rules_of
+from workers.preferences.worker import rules_of
 from workers.settings import Settings
 
 SHOWN = 5

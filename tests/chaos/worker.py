@@ -27,9 +27,9 @@ def watch(worker: str) -> None:
 
         stylize.read_sidecar, stylize.write_sidecar = watched_sidecars(points)
     if worker == "preferences":
-        from workers import user_states
+        from workers.preferences import state
 
-        user_states.TableReader = watched_reader(points, user_states.TableReader)  # type: ignore[misc]
+        state.TableReader = watched_reader(points, state.TableReader)  # type: ignore[misc]
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from schemas.events import Recommendations, StylizedImage
 from schemas.topics import RECOMMENDATIONS, REJECTED, STYLIZED
 from stylecore.models import GENERATOR
 from stylecore.rendering.manifest import load_manifest
-from workers.ports import free_port
+from workers.broker.ports import free_port
 from workers.settings import load_settings
 
 pytestmark = [pytest.mark.deploy, pytest.mark.timeout(1800)]

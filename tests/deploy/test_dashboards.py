@@ -9,7 +9,7 @@ from pathlib import Path
 from prometheus_client import REGISTRY
 
 from workers import telemetry
-from workers.lag.metrics import LagCollector
+from workers.lag.worker import LagCollector
 
 FOLDER = Path(__file__).parents[2] / "deploy" / "dashboards"
 DASHBOARD = FOLDER / "stylecast.json"

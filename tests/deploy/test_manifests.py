@@ -9,7 +9,7 @@ from jsonschema import ValidationError
 
 from schemas.topics import FEEDBACK, JOBS
 from workers.commands.run import Worker
-from workers.lag.metrics import LagCollector
+from workers.lag.worker import LagCollector
 from workers.settings import StylizeSettings, load_settings
 
 pytestmark = pytest.mark.deploy

@@ -39,7 +39,7 @@ from stylecore.errors import Transient
 from workers.broker import local_broker
 from workers.broker.process import Broker
 from workers.demo.fleet import Fleet
-from workers.demo.products import sample_products
+from workers.demo.inputs import sample_products
 from workers.kafka.producer import Publisher
 from workers.kafka.records import Output
 from workers.kafka.topics import apply_topics

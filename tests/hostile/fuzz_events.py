@@ -21,7 +21,6 @@ from schemas.topics import DEMAND, PRODUCTS, STYLES, Topic
 from schemas.types import ID_PATTERN
 from stylecore.recommender.state import apply, empty
 from stylecore.rendering.manifest import load_manifest
-from workers.forget import wanted_forgotten
 from workers.kafka.dead_letters import PREFIX, dead_letter, decode_records, is_letter
 from workers.kafka.records import (
     Misplaced,
@@ -32,10 +31,10 @@ from workers.kafka.records import (
     output_of,
     timestamp_problem,
 )
-from workers.planner.planning import Planning
-from workers.planner.run import styles_of
-from workers.planner.shop import Shop
-from workers.preferences import rules_of
+from workers.planner.planning import Planning, Shop
+from workers.planner.worker import styles_of
+from workers.preferences.state import wanted_forgotten
+from workers.preferences.worker import rules_of
 from workers.settings import Settings
 
 PARTITIONS = 4

@@ -31,7 +31,7 @@ from workers.kafka.producer import Publisher
 from workers.kafka.records import Output, Record, partition_of
 from workers.kafka.topics import topic_name
 from workers.posters import BATCH_REQUESTS, posters_handlers
-from workers.preferences import PreferencesHandler
+from workers.preferences.worker import PreferencesHandler
 from workers.settings import Settings
 from workers.stylize import stylize_handlers
 

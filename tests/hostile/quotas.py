@@ -7,8 +7,7 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from workers.broker.jars import kafka_jars
-from workers.broker.java import java_runtime
+from workers.broker.java import java_runtime, kafka_jars
 
 
 @contextmanager

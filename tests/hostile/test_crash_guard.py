@@ -18,7 +18,7 @@ from schemas.codec import InvalidEvent
 from schemas.topics import JOBS
 from stylecore.errors import Transient
 from stylecore.storage.store import Store
-from workers.demo.products import sample_products
+from workers.demo.inputs import sample_products
 from workers.kafka.admin import Refused
 from workers.kafka.crash_guard import DEATHS, Crashed, Suspects, bisect, each
 from workers.kafka.dead_letters import PREFIX

@@ -18,7 +18,7 @@ from stylecore.rendering.gate import load_examiner
 from stylecore.rendering.manifest import Bounds
 from stylecore.rendering.stylize import Studio
 from stylecore.storage.store import Store
-from workers.demo.products import sample_products
+from workers.demo.inputs import sample_products
 from workers.stylize import stylize_in_memory
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)

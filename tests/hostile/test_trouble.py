@@ -16,7 +16,7 @@ from integration.shop import read_dead_letters_of, shop_fleet
 
 from schemas.topics import DEMAND, JOBS
 from stylecore.models import GENERATOR
-from workers.demo.products import sample_products
+from workers.demo.inputs import sample_products
 from workers.kafka.producer import Publisher
 from workers.kafka.topics import topic_name
 

@@ -6,7 +6,7 @@ import pytest
 from generators import write_generator
 from planner_driver import OWN_STYLES, PlannerDriver
 
-from workers.ports import free_port
+from workers.broker.ports import free_port
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from helpers import is_ready, wait_until
 
-from workers.ports import free_port
+from workers.broker.ports import free_port
 
 
 @dataclass

@@ -25,7 +25,7 @@ from schemas.topics import PREFERENCE_MODELS, PRODUCTS, Topic, dead_letter_topic
 from stylecore.recommender import factors as artifact
 from stylecore.storage.store import Store
 from workers.demo.fleet import Fleet, fleet
-from workers.demo.products import sample_products
+from workers.demo.inputs import sample_products
 from workers.kafka.producer import Publisher
 from workers.kafka.records import Record
 from workers.kafka.table import TableReader, partitions_of_names

@@ -16,7 +16,7 @@ from helpers import wait_until
 
 from stylecore.errors import Permanent
 from workers.broker import local_broker
-from workers.broker.jars import expected_checksums, require_same
+from workers.broker.java import expected_checksums, require_same
 
 pytestmark = pytest.mark.integration
 

@@ -20,7 +20,7 @@ from stylecore.recommender.snapshot import arrange
 from stylecore.recommender.state import empty
 from stylecore.recommender.style_policy import POLICY
 from workers.kafka.producer import Publisher
-from workers.preferences import rules_of
+from workers.preferences.worker import rules_of
 from workers.settings import Settings
 
 pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("topics")]

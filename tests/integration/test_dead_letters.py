@@ -37,15 +37,15 @@ from schemas.topics import (
     dead_letter_topic,
 )
 from stylecore.storage.store import Store
-from workers.demo.products import sample_products
+from workers.demo.inputs import sample_products
 from workers.kafka.admin import admin_client
 from workers.kafka.dead_letters import DeadLetters, dead_letter
 from workers.kafka.producer import Publisher
 from workers.kafka.records import Output, Record, partition_of
 from workers.kafka.topics import group_id, topic_name
 from workers.lag import collect_lag
-from workers.lag.group_lag import Place
 from workers.lag.offsets import CommitReader
+from workers.lag.status import Place
 
 pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("topics")]
 

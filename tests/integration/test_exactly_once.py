@@ -40,7 +40,7 @@ from workers.kafka.records import Output, Record
 from workers.kafka.topics import topic_name
 from workers.kafka.transaction import Aborted, commit_batch
 from workers.lag import collect_lag
-from workers.preferences import rules_of
+from workers.preferences.worker import rules_of
 from workers.settings import Settings
 
 pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("topics")]

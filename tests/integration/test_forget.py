@@ -24,7 +24,7 @@ from schemas.topics import FEEDBACK, PREFERENCE_MODELS, RECOMMENDATIONS, USER_ST
 from workers.kafka.producer import Publisher
 from workers.kafka.records import tombstone
 from workers.kafka.topics import topic_name
-from workers.user_states import read_states
+from workers.preferences.state import read_states
 
 pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("topics")]
 

@@ -21,10 +21,8 @@ from stylecore.errors import Transient
 from workers.kafka.admin import admin_client
 from workers.kafka.clients import producer, transactional_producer
 from workers.kafka.topics import group_id, topic_name
-from workers.lag.group_lag import Place
-from workers.lag.history import History
-from workers.lag.lookout import Lookout
-from workers.lag.status import Status
+from workers.lag.status import History, Place, Status
+from workers.lag.worker import Lookout
 
 pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("topics")]
 

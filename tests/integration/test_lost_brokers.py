@@ -22,7 +22,7 @@ from schemas.codec import decode
 from schemas.events import Product
 from schemas.topics import PRODUCTS
 from workers.broker import local_broker
-from workers.demo.products import sample_products
+from workers.demo.inputs import sample_products
 from workers.kafka import loop, retry
 from workers.kafka.loop import run_worker
 from workers.kafka.producer import Publisher

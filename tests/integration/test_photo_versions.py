@@ -20,7 +20,7 @@ from schemas.codec import decode
 from schemas.events import Product, Style, StylizedImage, StylizeJob
 from schemas.topics import JOBS, PRODUCTS, STYLES, STYLIZED
 from workers.demo.fleet import fleet
-from workers.demo.products import sample_products
+from workers.demo.inputs import sample_products
 from workers.kafka.producer import Publisher
 from workers.kafka.records import partition_of
 

@@ -56,7 +56,7 @@ Recovery.on_recovery_completed = on_recovery_completed
 """Records come when Faust has paused the changelogs, and has not begun with the inputs."""
 
 FORGETFUL = """
-from workers.planner.table import KeptTable
+from workers.planner.faust_app import KeptTable
 
 know, forgotten = KeptTable.send_changelog, set()
 

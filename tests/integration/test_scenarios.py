@@ -14,10 +14,9 @@ from schemas.events import ORIGINAL, StylizedImage
 from schemas.topics import RECOMMENDATIONS, STYLIZED
 from stylecore.recommender.simulator import shopper
 from workers.demo import scenes
-from workers.demo.gallery import Gallery
-from workers.demo.products import sample_products
-from workers.demo.shopping import Shopping, Visit
-from workers.demo.stage import Stage
+from workers.demo.inputs import sample_products
+from workers.demo.scenes import Gallery, Stage
+from workers.demo.shoppers import Shopping, Visit
 from workers.kafka.producer import Publisher
 from workers.kafka.table import TableReader, partitions_of
 

@@ -9,7 +9,7 @@ from integration.shop import input_of, read_all, read_dead_letters_of, shop_flee
 
 from schemas.events import StyleDefinition, StyleRequest, StylizeJob
 from schemas.topics import JOBS, REJECTED, STYLIZED
-from workers.demo.products import sample_products
+from workers.demo.inputs import sample_products
 from workers.kafka.producer import Publisher
 
 pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("topics")]

@@ -21,9 +21,9 @@ from stylecore.recommender.state import apply, empty
 from workers.kafka.producer import Publisher
 from workers.kafka.table import partitions_of
 from workers.kafka.topics import topic_name
-from workers.preferences import PreferencesHandler
+from workers.preferences.refresh import YOUNG
+from workers.preferences.worker import PreferencesHandler
 from workers.settings import Settings
-from workers.sweep import YOUNG
 
 pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("topics")]
 

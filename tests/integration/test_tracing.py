@@ -15,7 +15,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 from schemas.cloudevents import TRACE_HEADER, trace_id, traceparent
 from schemas.topics import JOBS, PRODUCTS, STYLIZED
-from workers.demo.products import sample_products
+from workers.demo.inputs import sample_products
 from workers.kafka.producer import Publisher
 from workers.kafka.records import output_of
 from workers.kafka.topics import topic_name

@@ -18,8 +18,8 @@ from stylecore.recommender.refit import refit
 from stylecore.recommender.rules import Rules
 from stylecore.recommender.state import apply, empty
 from stylecore.storage.store import Store
-from workers.factor_versions import announce as use
-from workers.factor_versions import factor_versions, latest_version, version_in_use
+from workers.factors import announce as use
+from workers.factors import factor_versions, latest_version, version_in_use
 from workers.kafka.producer import Publisher
 from workers.telemetry import REFITS
 from workers.trainer import Trainer

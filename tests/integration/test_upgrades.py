@@ -39,7 +39,7 @@ from stylecore.models import GENERATOR
 from stylecore.recommender import factors as artifact
 from stylecore.storage.prune import FACTORS
 from stylecore.storage.store import Store
-from workers.demo.products import sample_products
+from workers.demo.inputs import sample_products
 from workers.kafka.admin import admin_client
 from workers.kafka.producer import Publisher
 from workers.kafka.records import Output, partition_of, tombstone

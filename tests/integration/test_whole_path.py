@@ -26,7 +26,7 @@ from schemas.topics import (
     STYLIZED,
 )
 from stylecore.storage.store import Store
-from workers.commands.recommend import read_recommendations
+from workers.commands.events import read_recommendations
 from workers.kafka.producer import Publisher
 from workers.lag import collect_lag
 

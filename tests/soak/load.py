@@ -9,7 +9,7 @@ from typing import Self
 
 from schemas.events import Feedback, PosterRequest, Style
 from schemas.topics import FEEDBACK, POSTER_REQUESTS, PRODUCTS, STYLES
-from workers.demo.products import sample_products
+from workers.demo.inputs import sample_products
 from workers.kafka.producer import Publisher
 from workers.settings import Settings
 

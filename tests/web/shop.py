@@ -23,11 +23,11 @@ from PIL import Image, ImageOps
 from schemas.events import Product, Quality, RejectedImage, RejectionReason, StylizedImage
 from schemas.topics import FEEDBACK, REJECTED, STYLIZED
 from stylecore.storage.store import Store
+from workers.broker.ports import free_port
 from workers.demo.fleet import Fleet
-from workers.demo.products import sample_products
+from workers.demo.inputs import sample_products
 from workers.kafka.producer import Publisher
 from workers.kafka.topics import apply_topics
-from workers.ports import free_port
 from workers.settings import Settings, load_settings
 from workers.telemetry import Health
 from workers.web import run_web

@@ -22,8 +22,8 @@ from schemas.topics import DEMAND, FEEDBACK, PRODUCTS, STYLES
 from stylecore.storage.store import Store
 from workers.kafka.producer import Publisher
 from workers.kafka.records import tombstone
+from workers.web.counts import wilson
 from workers.web.mixer import Allowance
-from workers.web.rates import wilson
 
 pytestmark = pytest.mark.integration
 

@@ -16,7 +16,7 @@ from playwright.sync_api import expect
 from web.browsers import visit
 from web.test_following import list_id, wait_for_another_list
 
-from workers.demo.products import sample_products
+from workers.demo.inputs import sample_products
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
 

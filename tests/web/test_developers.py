@@ -18,10 +18,10 @@ from web.test_following import events_of
 
 from schemas.events import RecommendationReason, Recommendations, RecommendedItem
 from schemas.topics import FEEDBACK, RECOMMENDATIONS
-from workers.broker.jars import kafka_jars
+from workers.broker.java import kafka_jars
 from workers.kafka.producer import Publisher
 from workers.kafka.topics import topic_name
-from workers.web.developers import CONSUMERS
+from workers.web.api import CONSUMERS
 
 pytestmark = pytest.mark.integration
 

@@ -9,8 +9,8 @@ from web.test_guard import OWN, ask
 
 from stylecore.errors import SettingsError
 from workers.settings import load_settings
-from workers.web.attempts import ADDRESSES_KEPT, MOST, SECONDS, Attempts
 from workers.web.pictures import version_of
+from workers.web.security import ADDRESSES_KEPT, MOST, SECONDS, Attempts
 
 pytestmark = pytest.mark.integration
 

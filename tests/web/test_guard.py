@@ -9,7 +9,7 @@ from web.shop import instance
 
 from stylecore.errors import SettingsError
 from workers.settings import WebSettings
-from workers.web.guard import is_loopback, require_safe
+from workers.web.security import is_loopback, require_safe
 
 pytestmark = pytest.mark.integration
 

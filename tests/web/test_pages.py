@@ -83,7 +83,7 @@ def test_the_language_is_the_browsers_until_it_is_switched(shop, browser):
 
 
 def test_both_languages_have_all_words():
-    from workers.web.words import words_of
+    from workers.web.templates import words_of
 
     english, chinese = (set(words_of(code)._entries) for code in ("en", "zh"))
     own = ("why.", "detail.")  # English is the text of topics and contracts themselves

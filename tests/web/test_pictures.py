@@ -16,7 +16,7 @@ from stylecore.storage.fetch import NotFetchable
 from workers.settings import load_settings
 from workers.web.pictures import Pictures
 from workers.web.server import decoder_of
-from workers.web.shelf import picture_of
+from workers.web.shop import picture_of
 from workers.web.tables import Tables
 
 HERE = ["127.0.0.0/8"]

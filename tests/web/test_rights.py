@@ -13,9 +13,9 @@ from web.test_console import picture_bytes, post_file
 from web.test_guard import EVENT, OWN, ask
 
 from schemas.topics import FEEDBACK, POSTER_REQUESTS, PRODUCTS, STYLES
+from workers.broker.ports import free_port
 from workers.kafka.acls import apply_acls, grants, read_acls
 from workers.kafka.topics import apply_topics
-from workers.ports import free_port
 from workers.settings import load_settings
 
 pytestmark = pytest.mark.integration

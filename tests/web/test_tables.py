@@ -12,9 +12,8 @@ from schemas.events import Style, StyleDemand
 from schemas.topics import DEMAND, FEEDBACK, RECOMMENDATIONS
 from stylecore.recommender.recommend import EVERYONE
 from workers.kafka.records import Record
-from workers.web.journal import NO_STYLE, STRANGE_KEPT, Journal
-from workers.web.lists import Lists, ShownItem, ShownList, ShownReason
-from workers.web.tables import Change, Tables
+from workers.web.counts import NO_STYLE, STRANGE_KEPT, Journal
+from workers.web.tables import Change, Lists, ShownItem, ShownList, ShownReason, Tables
 
 HOUR = timedelta(hours=1)
 

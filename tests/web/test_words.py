@@ -10,15 +10,11 @@ from schemas.codec import InvalidEvent, decode
 from schemas.events import PosterRequest, RejectionReason, Style
 from stylecore.errors import SettingsError
 from stylecore.imaging.palette import parse_palette
-from workers.web.console_view import reason_in_words
-from workers.web.details import detail_in
-from workers.web.lists import ShownItem, ShownReason
-from workers.web.problems import WrongInput
-from workers.web.shelf import why
-from workers.web.style_form import style_of
-from workers.web.style_view import window_of
-from workers.web.tables import Tables
-from workers.web.words import LANGUAGES, words_of
+from workers.web.console import reason_in_words, window_of
+from workers.web.shop import why
+from workers.web.style_pages import style_of
+from workers.web.tables import ShownItem, ShownReason, Tables
+from workers.web.templates import LANGUAGES, WrongInput, detail_in, words_of
 
 BLEND = {"style_id": "a", "label": "A", "weights": {"neon": 1}}
 FORM = {"style_id": "a", "label": "A", "share.neon": "1", "ends_at": "2026-12-24T18:00"}

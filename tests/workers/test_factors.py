@@ -13,8 +13,7 @@ from schemas.events import ModelAnnouncement
 from stylecore.recommender import factors as artifact
 from stylecore.storage.render_cache import write_embedding
 from stylecore.storage.store import Store
-from workers.embeddings import embedding_reader
-from workers.factors import factors_loader
+from workers.factors import embedding_reader, factors_loader
 from workers.settings import load_settings
 from workers.telemetry import FACTORS_REJECTED
 

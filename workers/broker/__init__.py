@@ -4,8 +4,7 @@ One KRaft node on the loopback without security; it is no cluster and keeps one 
 everything. `keeper.py` sees to it that the broker never outlives who started it.
 """
 
-from workers.broker.foreground import run_broker_in_foreground
-from workers.broker.process import Broker, local_broker
+from workers.broker.process import Broker, local_broker, run_broker_in_foreground
 
 __all__ = ["Broker", "local_broker", "run_broker_in_foreground"]
 """What others use of this package."""

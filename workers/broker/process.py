@@ -2,15 +2,19 @@
 
 It counts as started when it has given a producer its transactional id, so that the first
 transaction of a worker finds the coordinator loaded. What topics there are is not known here.
+
+`stylecast broker`: the local Kafka until someone says stop.
 """
 
 from __future__ import annotations
 
 import shutil
+import signal
 import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -20,15 +24,14 @@ from confluent_kafka import KafkaException, Producer
 
 from stylecore.errors import Permanent, Transient
 from workers.broker import keeper
-from workers.broker.jars import kafka_jars
-from workers.broker.java import java_command, keep_archive
+from workers.broker.java import java_command, kafka_jars, keep_archive
+from workers.broker.ports import free_port
 from workers.broker.properties import (
     HOST,
     format_data,
     properties_of,
     write_properties,
 )
-from workers.ports import free_port
 
 START_SECONDS = 60.0
 STOP_SECONDS = 20.0
@@ -188,3 +191,21 @@ def _require_free(port: int) -> None:
                 f"port {port} of {HOST} is taken or not allowed ({problem.strerror}): "
                 "choose another one"
             ) from problem
+
+
+LOOK_SECONDS = 0.5
+
+
+def run_broker_in_foreground(folder: Path | None = None, port: int | None = None) -> None:
+    """Prints the bootstrap address as the first line and blocks until SIGINT, SIGTERM or SIGHUP.
+
+    Raises what `local_broker` raises, and Permanent when the broker ends by itself.
+    """
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:  # nohup wants it to stay
+            signal.signal(number, lambda *_: stop.set())
+    with local_broker(folder, port) as broker:
+        print(broker.bootstrap_servers, flush=True)
+        while not stop.wait(LOOK_SECONDS):
+            broker.require_running()

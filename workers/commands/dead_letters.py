@@ -16,7 +16,7 @@ from workers.kafka.records import Record
 from workers.kafka.replay import Letter, Selection, contract_name, original, read_letters
 from workers.settings import load_settings
 
-app = typer.Typer(help="What failed, why, and again.", no_args_is_help=True)
+dead_letters_app = typer.Typer(help="What failed, why, and again.", no_args_is_help=True)
 
 TopicName = Annotated[str, typer.Argument(help="The input topic, or its .dlq.")]
 Reason = Annotated[str, typer.Option(help="Part of the error's class or message.")]
@@ -27,7 +27,7 @@ At = Annotated[
 ]
 
 
-@app.command(name="list")
+@dead_letters_app.command(name="list")
 def list_letters(
     topic: Annotated[str | None, typer.Argument(help="One topic; without it all.")] = None,
     reason: Reason = "",
@@ -43,7 +43,7 @@ def list_letters(
     print_json(rows) if as_json else print_table("Dead letters", rows)
 
 
-@app.command()
+@dead_letters_app.command()
 def show(
     topic: TopicName,
     reason: Reason = "",
@@ -53,7 +53,7 @@ def show(
     as_json: JsonFlag = False,
 ) -> None:
     """Show letters whole: key, value and every header, also of records kept in the store."""
-    from workers.commands.tail import print_readable, readable
+    from workers.commands.events import print_readable, readable
 
     settings, wanted = load_settings(), _selection(reason, since, until, at)
     store = Store(settings.store.uri)
@@ -69,7 +69,7 @@ def show(
         print_readable(record)
 
 
-@app.command()
+@dead_letters_app.command()
 def replay(
     topic: TopicName,
     reason: Reason = "",

@@ -28,10 +28,10 @@ def demo(
     as_json: JsonFlag = False,
 ) -> None:
     """Photos in, renders and recommendations out, on a Kafka of its own."""
-    from workers.demo.director import Script, run_demo
-    from workers.demo.products import folder_products, sample_products
-    from workers.demo.progress import Progress
-    from workers.demo.summary import summary_of
+    from workers.demo.fleet import Progress
+    from workers.demo.inputs import folder_products, sample_products
+    from workers.demo.report import summary_of
+    from workers.demo.run import Script, run_demo
 
     console = Console(stderr=as_json)
     if products is None:

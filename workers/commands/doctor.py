@@ -15,8 +15,8 @@ from stylecore.rendering.engine import has_cuda_device
 from stylecore.rendering.gate import load_examiner
 from stylecore.storage.store import Store
 from workers.commands.printing import JsonFlag, print_json
-from workers.engine import load_engine
-from workers.lag.group_lag import GroupLag, PartitionLag, Place
+from workers.lag.status import GroupLag, PartitionLag, Place
+from workers.pictures import load_engine
 from workers.settings import Settings, load_settings
 
 SECONDS = {"stylecast-stylize": 90.0, "stylecast-posters": 30.0}

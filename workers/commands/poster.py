@@ -18,7 +18,7 @@ from stylecore.poster.logo import decode_logo
 from stylecore.rendering.draw import compose, draw, source_of, task_of
 from stylecore.rendering.style import parse_style
 from workers.commands.printing import JsonFlag, print_json
-from workers.engine import load_engine
+from workers.pictures import load_engine
 from workers.settings import Settings, load_settings
 
 USUAL_SIZES = ("1080x1080", "1080x1920", "1200x628")

@@ -1,22 +1,31 @@
-"""`stylecast render PHOTO...`: pictures and clips without Kafka.
+"""What `stylecast render` is asked to draw: names, blends, a picture, a palette, as definitions.
+
+Each has the name of the folder that its pictures go to.
+
+`stylecast render PHOTO...`: pictures and clips without Kafka.
 
 Photos are decoded, drawn and written some at a time, so that a folder may have any number of them.
+
+`stylecast styles`: what the generator can draw.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
+import msgspec
 import typer
 from PIL import Image
+from rich.console import Console
 from rich.progress import track
+from rich.table import Table
 
 from schemas.catalog import StyleDefinition
 from stylecore.errors import Permanent, SettingsError, StylecastError
@@ -29,15 +38,48 @@ from stylecore.models import FEATURES
 from stylecore.rendering.draw import Source, Task, at_working_size, compose, draw, source_of
 from stylecore.rendering.engine import Engine
 from stylecore.rendering.gate import Verdict, load_examiner, verdict
-from stylecore.rendering.style import Reference, load_encoder, reference_of
+from stylecore.rendering.manifest import ManifestStyle, load_manifest
+from stylecore.rendering.style import Reference, load_encoder, parse_style, reference_of
 from stylecore.video.read import NotAClip
 from stylecore.video.write import is_clip
 from workers.commands.clips import render_clip, style_tasks
-from workers.commands.printing import reasons_in_words
-from workers.commands.wanted_styles import wanted_styles
-from workers.engine import load_engine
-from workers.photos import PHOTO_KINDS, NotTaken, check_kind, files_below
+from workers.commands.printing import JsonFlag, print_json, reasons_in_words
+from workers.pictures import PHOTO_KINDS, NotTaken, check_kind, files_below, load_engine
 from workers.settings import Settings, load_settings
+
+PALETTE = "palette"
+"""Folder of a palette that stands alone; it is laid on the generator's first style."""
+
+
+def wanted_styles(
+    styles: Sequence[str],
+    reference: Path | None,
+    names: Sequence[str],
+    common: StyleDefinition,
+) -> dict[str, StyleDefinition]:
+    """Folder name to definition; `common` gives all but weights and reference.
+
+    `names` are the generator's styles. Raises SettingsError where nothing is asked for or two
+    styles would go to one folder, UnknownStyle for a style that is none.
+    """
+    blends = dict(pair for text in styles for pair in parse_style(text, names))
+    if not blends and reference is None and common.palette is not None:
+        blends = {PALETTE: {names[0]: 1.0}}
+    wanted = {name: _with_weights(common, weights) for name, weights in blends.items()}
+    if reference is not None:
+        if reference.stem in wanted:
+            raise SettingsError(f"--reference: rename {reference}, '{reference.stem}' is a style")
+        wanted[reference.stem] = msgspec.structs.replace(
+            common, weights=None, reference_uri=str(reference)
+        )
+    if not wanted:
+        raise SettingsError("nothing to draw: give --style, --reference or --palette")
+    return wanted
+
+
+def _with_weights(common: StyleDefinition, weights: Mapping[str, float]) -> StyleDefinition:
+    return msgspec.structs.replace(common, weights=dict(weights))
+
 
 TOGETHER = 16
 """Photos that are decoded and drawn together."""
@@ -287,3 +329,33 @@ def _read(decoder: Decoder, path: Path) -> Photo | Unread:
 def _write(path: Path, pixels: Pixels) -> None:
     _make_folder(path.parent)
     path.write_bytes(encode(pixels)[0])
+
+
+def styles(as_json: JsonFlag = False) -> None:
+    """List the generator's styles: name, label, kind, paper, swatch."""
+    folder = load_settings().stylize.generator
+    manifest = load_manifest(folder)
+    if as_json:
+        rows: list[dict[str, Any]] = [
+            {**msgspec.to_builtins(style), "swatch": str(folder / style.swatch)}
+            for style in manifest.styles
+        ]
+        print_json(rows)
+        return
+    table = Table(title=f"Generator {manifest.version}", title_justify="left")
+    for name in ("style", "label", "kind", "paper", "colour only", "description"):
+        table.add_column(name, overflow="fold")
+    for style in manifest.styles:
+        colour_only = "yes" if style.colour_only else "no"
+        table.add_row(
+            style.style_id, style.label, style.kind, _paper(style), colour_only, style.description
+        )
+    Console().print(table)
+    typer.echo(f"swatches: {folder / 'swatches'}")
+
+
+def _paper(style: ManifestStyle) -> str:
+    if style.paper is None:
+        return "white stays"
+    colour = "#{:02x}{:02x}{:02x}".format(*style.paper)
+    return f"[on {colour}]    [/] {colour}"

@@ -15,7 +15,7 @@ import typer
 
 from workers.restarts import Restarts
 from workers.settings import Settings, load_settings
-from workers.stopping import stop_on_signals
+from workers.shutdown import stop_on_signals
 from workers.telemetry import Health, configure_logging, log, probes
 
 
@@ -69,7 +69,7 @@ def run_one(worker: Worker, settings: Settings) -> None:
 
             run_stylize(settings, health, stop)
         elif worker is Worker.preferences:
-            from workers.preferences import run_preferences
+            from workers.preferences.worker import run_preferences
 
             run_preferences(settings, health, stop)
         elif worker is Worker.trainer:

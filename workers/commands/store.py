@@ -1,4 +1,7 @@
-"""`stylecast store prune`: what nothing names any more, out of the store."""
+"""`stylecast store prune`: what nothing names any more, out of the store.
+
+`stylecast factors list / use VERSION / unpin`: the artifacts in the store, and which is used.
+"""
 
 from __future__ import annotations
 
@@ -13,11 +16,11 @@ from stylecore.storage.render_cache import SIDECAR_FOLDER as SIDECARS
 from workers.commands.printing import JsonFlag, print_json, print_table
 from workers.settings import load_settings
 
-app = typer.Typer(help="Look after the store of pictures and factors.", no_args_is_help=True)
-app.callback()(lambda: None)  # keeps the single command a command
+store_app = typer.Typer(help="Look after the store of pictures and factors.", no_args_is_help=True)
+store_app.callback()(lambda: None)  # keeps the single command a command
 
 
-@app.command()
+@store_app.command()
 def prune(
     apply: Annotated[bool, typer.Option("--apply", help="Remove; else only say what.")] = False,
     age_hours: Annotated[
@@ -74,3 +77,50 @@ def _rows(found: Unneeded) -> list[dict[str, Any]]:
         }
         for folder, files in unneeded.items()
     ]
+
+
+LATEST = "latest"
+
+factors_app = typer.Typer(
+    help="The recommender's factors, and which are in use.", no_args_is_help=True
+)
+
+
+@factors_app.command(name="list")
+def list_factors(as_json: JsonFlag = False) -> None:
+    """List the artifacts in the store, the newest first."""
+    from workers.factors import factor_versions
+
+    rows = factor_versions(load_settings())
+    print_json(rows) if as_json else print_table("Factors", rows)
+
+
+@factors_app.command()
+def use(
+    version: Annotated[str, typer.Argument(help="As `list` shows it, or 'latest'.")],
+) -> None:
+    """Announce an artifact of the store again and pin it; 'latest' is not pinned.
+
+    While a version is pinned the trainer announces no other.
+    """
+    from workers.factors import announce, latest_version
+
+    settings = load_settings()
+    if version == LATEST:
+        version = latest_version(settings)
+        announce(settings, version, datetime.now(UTC), pinned=False)
+        typer.echo(f"announced {version}; the trainer goes on from it")
+    else:
+        announce(settings, version, datetime.now(UTC), pinned=True)
+        typer.echo(f"announced {version}, pinned: `stylecast factors unpin` lets refits go on")
+
+
+@factors_app.command()
+def unpin() -> None:
+    """Let refits go on, from the version in use."""
+    from workers.factors import announce, version_in_use
+
+    settings = load_settings()
+    version = version_in_use(settings)
+    announce(settings, version, datetime.now(UTC), pinned=False)
+    typer.echo(f"announced {version}, not pinned: the trainer goes on from it")

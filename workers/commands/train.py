@@ -1,12 +1,16 @@
-"""`stylecast train ...`: from photos and references to models that serve."""
+"""`stylecast train ...`: from photos and references to models that serve.
+
+`stylecast export`: a checkpoint to ONNX, and an ONNX generator to other precisions.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -17,9 +21,9 @@ from stylecore.evaluation.painters import OURS
 from stylecore.models import GENERATOR
 from stylecore.rendering.engine import Engine
 from stylecore.rendering.features import GALLERY_PHOTOS, write_gallery
-from workers.commands.evaluate_gate import evaluate_gate
+from workers.commands.evaluate_models import evaluate_gate
 
-app = typer.Typer(help="Train; needs the extra 'train'.", no_args_is_help=True)
+train_app = typer.Typer(help="Train; needs the extra 'train'.", no_args_is_help=True)
 
 Photos = Annotated[Path, typer.Option(help="Product photos; sub-folders are categories.")]
 Run = Annotated[Path, typer.Option(help="Folder of the run: settings, losses, checkpoint.")]
@@ -27,7 +31,7 @@ Output = Annotated[Path, typer.Option(help="Folder to write to.")]
 Version = Annotated[str | None, typer.Option(help="Of the manifest; today's by default.")]
 
 
-@app.command("generator")
+@train_app.command("generator")
 def train_generator(
     photos: Photos,
     styles: Annotated[Path, typer.Option(help="Reference pictures, one folder a style.")],
@@ -105,7 +109,7 @@ def _measured(
     return {style: painters[OURS] for style, painters in found.styles.items()}
 
 
-@app.command("reference")
+@train_app.command("reference")
 def train_reference(
     generator: Annotated[Path, typer.Option(help="Folder of a shipped generator; it is added.")],
     styles: Annotated[Path, typer.Option(help="Reference pictures, one folder a style.")],
@@ -130,7 +134,7 @@ def train_reference(
     typer.echo(f"reference encoder of {manifest.version} in {generator}")
 
 
-@app.command("features")
+@train_app.command("features")
 def train_features_command(
     photos: Photos,
     perceptual: Annotated[Path, typer.Option(help="squeezenet1_0.npz, which is imitated.")],
@@ -194,3 +198,61 @@ def torch_needed() -> Iterator[None]:
         raise SettingsError(
             f"{problem.name} is not installed: pip install 'stylecast[train]', or make setup-dev"
         ) from problem
+
+
+class Smaller(StrEnum):
+    """Precisions besides fp32."""
+
+    FP16 = "fp16"
+    INT8 = "int8"
+
+
+_NAMES: dict[Smaller, Literal["fp16", "int8"]] = {Smaller.FP16: "fp16", Smaller.INT8: "int8"}
+
+
+def export(
+    output: Output,
+    run: Annotated[
+        Path | None, typer.Option(help="Folder of the run; without it OUTPUT holds a generator.")
+    ] = None,
+    precision: Annotated[
+        list[Smaller] | None, typer.Option(help="Files besides the FP32 one; repeatable.")
+    ] = None,
+    calibration: Annotated[
+        Path | None, typer.Option(help="Real photos, for the ranges of INT8 and for the loss.")
+    ] = None,
+    version: Version = None,
+) -> None:
+    """Export a run's checkpoint to ONNX, checked against torch, with manifest and swatches.
+
+    With precisions, write their files beside it and name them in the manifest with their loss.
+    """
+    if run is None and not precision:
+        raise SettingsError("export: give --run, or --precision for the generator in OUTPUT")
+    if precision and calibration is None:
+        raise SettingsError("calibration: a folder of real photos is needed with --precision")
+    if run is not None:
+        _export_run(run, output, version)
+    if precision and calibration is not None:
+        _add_precisions(output, calibration, precision)
+
+
+def _export_run(run: Path, output: Path, version: str | None) -> None:
+    with torch_needed():
+        from stylecore.gan.checkpoint import CHECKPOINT
+        from stylecore.gan.export import export as export_checkpoint
+    now = datetime.now(UTC)
+    manifest = export_checkpoint(
+        run / CHECKPOINT, output, version=version or version_of(now), now=now
+    )
+    typer.echo(f"{manifest.version} with {len(manifest.styles)} styles in {output}")
+
+
+def _add_precisions(output: Path, calibration: Path, precisions: list[Smaller]) -> None:
+    with torch_needed():
+        from stylecore.gan.quantize.variants import add_variants
+    manifest = add_variants(output, calibration, [_NAMES[one] for one in precisions])
+    for name, variant in manifest.variants.items():
+        figures = ", ".join(f"{figure} {value}" for figure, value in variant.figures.items())
+        typer.echo(f"{name}: {variant.file}, {figures}")
+    typer.echo(f"served: {', '.join(f'{d} {p}' for d, p in manifest.served.items())}")

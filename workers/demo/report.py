@@ -1,4 +1,6 @@
-"""The demo's report: one self-contained HTML file.
+"""What the demo has shown, in figures: `summary.json`, and the renders as files.
+
+The demo's report: one self-contained HTML file.
 
 Products by styles, side by side; three shoppers, with what they clicked and what they were shown
 before and after; the dead letters; the figures.
@@ -9,21 +11,92 @@ from __future__ import annotations
 import base64
 import io
 from collections.abc import Iterable
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from PIL import ImageOps
 
-from schemas.events import Recommendations
+from schemas.events import Product, Recommendations, RejectedImage, StylizedImage
 from stylecore.imaging.photo import on_white, read_picture
-from stylecore.recommender.simulator import hit_curve
+from stylecore.recommender.simulator import hit_curve, hit_rates
 from stylecore.storage.local_file import local_path
 from workers.commands.printing import reasons_in_words
-from workers.demo.shopping import Visit
-from workers.demo.stage import Scene
-from workers.demo.summary import Outcome, summary_of
+from workers.demo.scenes import Scene
+from workers.demo.shoppers import Visit
+
+Pair = tuple[str, str]
+
+
+@dataclass
+class Outcome:
+    """Everything that the summary and the report are made of."""
+
+    products: list[Product]
+    styles: list[str]
+    """On offer, besides the original."""
+    published: dict[Pair, StylizedImage] = field(default_factory=dict)
+    rejected: dict[Pair, RejectedImage] = field(default_factory=dict)
+    dead_letters: list[dict[str, str]] = field(default_factory=list)
+    scenes: list[Scene] = field(default_factory=list)
+    visits: list[Visit] = field(default_factory=list)
+    latencies: list[float] = field(default_factory=list)
+    feedback_events: int = 0
+    recommendations: int = 0
+    lag_at_end: int = 0
+    seconds: float = 0.0
+    address: str = ""
+    """Of the open shop, where it is kept open."""
+
+    @property
+    def pairs(self) -> set[Pair]:
+        """Every product in every style."""
+        return {
+            (product.product_id, style_id) for product in self.products for style_id in self.styles
+        }
+
+
+def summary_of(outcome: Outcome) -> dict[str, Any]:
+    """The fields of `summary.json`; milliseconds and seconds as their names say."""
+    milliseconds = 1000 * np.array(outcome.latencies or [np.nan])
+    start, end = hit_rates([visit.hits for visit in outcome.visits])
+    return {
+        "products": len(outcome.products),
+        "styles": len(outcome.styles),
+        "renders_published": len(outcome.published),
+        "renders_rejected": len(outcome.rejected),
+        "feedback_events": outcome.feedback_events,
+        "shoppers": len(outcome.visits),
+        "recommendations": outcome.recommendations,
+        "dead_letters": len(outcome.dead_letters),
+        "lag_at_end": outcome.lag_at_end,
+        "click_to_recommendation_ms": {
+            "p50": round(float(np.percentile(milliseconds, 50)), 1),
+            "p99": round(float(np.percentile(milliseconds, 99)), 1),
+        },
+        "taste_hit_rate": {
+            "start": round(start, 3),
+            "end": round(end, 3),
+            "chance": round(1 / (len(outcome.styles) + 1), 3),
+        },
+        "scenes": {
+            scene.name: {name: round(value, 3) for name, value in scene.figures.items()}
+            for scene in outcome.scenes
+        },
+        "seconds": round(outcome.seconds, 1),
+    }
+
+
+def write_renders(outcome: Outcome, folder: Path) -> None:
+    """The published renders as `<style>/<product>.webp`, for people to look at."""
+    for (product_id, style_id), image in outcome.published.items():
+        target = folder / style_id / f"{product_id}.webp"
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes((local_path(image.image_uri) or Path(image.image_uri)).read_bytes())
+
 
 THUMBNAIL = 220
 SHOPPERS = 3

@@ -25,7 +25,7 @@ from stylecore.errors import Transient
 from workers.kafka.records import Output, Place, Record, record_of
 from workers.kafka.retry import require_brokers, until_answered
 from workers.kafka.transaction import REQUEST_SECONDS, Aborted, is_event
-from workers.stopping import HANDLER_THREAD
+from workers.shutdown import HANDLER_THREAD
 from workers.telemetry import log, stage
 
 

@@ -4,7 +4,6 @@ lookout asks the cluster -> group_lag says what the numbers mean -> history reme
 and from them adds status, time lag and the time to be caught up -> metrics.
 """
 
-from workers.lag.lookout import Lookout, collect_lag
-from workers.lag.worker import run_lag
+from workers.lag.worker import Lookout, collect_lag, run_lag
 
 __all__ = ["Lookout", "collect_lag", "run_lag"]

@@ -29,7 +29,7 @@ from workers.kafka.admin import TIMEOUT_SECONDS, answer
 from workers.kafka.clients import commit_consumer
 from workers.kafka.groups import Group, all_groups
 from workers.kafka.topics import topic_name
-from workers.lag.group_lag import FirstRecord, Offsets, Place, position_of
+from workers.lag.status import FirstRecord, Offsets, Place, position_of
 from workers.settings import Settings
 
 PROBE_LIMIT = 1000

@@ -19,9 +19,8 @@ from workers.kafka.records import Record
 from workers.kafka.replay import is_marker
 from workers.kafka.table import TableReader, partitions_of_names
 from workers.kafka.topics import topic_name
-from workers.lag.group_lag import GroupLag
-from workers.lag.history import History
-from workers.lag.lookout import Lookout
+from workers.lag.status import GroupLag, History
+from workers.lag.worker import Lookout
 from workers.settings import Settings
 
 

@@ -4,7 +4,7 @@ Faust is at-least-once and repeats what it did before a kill, so nothing here co
 from content, and an order that is sent twice is one order. One instance runs at a time.
 """
 
-from workers.planner.run import run_planner
+from workers.planner.worker import run_planner
 
 __all__ = ["run_planner"]
 """What others use of this package."""

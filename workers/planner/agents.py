@@ -28,10 +28,9 @@ from stylecore.recommender.render_plan import Liking
 from workers.kafka.crash_guard import count_crash
 from workers.kafka.dead_letters import DeadLetters, crash_letter, dead_letter
 from workers.kafka.records import Output, Record, timestamp_problem
-from workers.planner.app import raw_topic, record_of
-from workers.planner.liking import WORKER, LikingFollower
+from workers.planner.budget import WORKER, LikingFollower
+from workers.planner.faust_app import KeptTable, raw_topic, record_of
 from workers.planner.planning import Planning, Send
-from workers.planner.table import KeptTable
 from workers.telemetry import RECORDS_CONSUMED, RECORDS_PRODUCED, OncePerMinute, log
 
 RETRY_SECONDS = 1.0

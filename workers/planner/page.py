@@ -13,8 +13,8 @@ import msgspec
 from prometheus_client import generate_latest
 
 from workers.planner.budget import Budget, reason_of
+from workers.planner.liveness import Progress
 from workers.planner.planning import Planning
-from workers.planner.progress import Progress
 from workers.telemetry import READY
 
 SHOWN = 500

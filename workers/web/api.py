@@ -1,7 +1,14 @@
-"""The lists as JSON for those who do not read topics, and the OpenAPI document that says so."""
+"""The lists as JSON for those who do not read topics, and the OpenAPI document that says so.
+
+For developers of a storefront: how to read the lists and to tell what shoppers do.
+
+The snippets are files of their own, run by the tests against a real broker as they stand here.
+"""
 
 from __future__ import annotations
 
+from functools import cache
+from importlib.resources import files
 from typing import Annotated, Any
 
 import msgspec
@@ -13,6 +20,7 @@ from schemas.codec import encode
 from schemas.events import Recommendations
 from schemas.types import ID_PATTERN, Id
 from workers.web.site import site_of
+from workers.web.templates import page
 
 LIST_PATH = "/v1/shoppers/{user}/recommendations"
 MOST_ITEMS = 200
@@ -125,4 +133,29 @@ def _problem(text: str, status: int) -> Response:
     return Response(encode(Problem(text)), status, media_type="application/json")
 
 
-ROUTES = [Route(LIST_PATH, recommendations), Route("/openapi.json", document)]
+CONSUMERS = {"Python": "consume.py", "Java": "Consume.java", "JavaScript": "consume.mjs"}
+FEEDBACK = "feedback.py"
+
+
+async def developers(request: Request) -> Response:
+    """The page."""
+    view = {
+        "consumers": {language: snippet(name) for language, name in CONSUMERS.items()},
+        "feedback": snippet(FEEDBACK),
+        "has_token": site_of(request).settings.web.token is not None,
+        "list_address": str(request.base_url).rstrip("/") + LIST_PATH.replace("{user}", "ada"),
+    }
+    return page(request, "developers.html", view)
+
+
+@cache
+def snippet(name: str) -> str:
+    """The text of a snippet."""
+    return (files("workers.web") / "snippets" / name).read_text(encoding="utf-8")
+
+
+ROUTES = [
+    Route(LIST_PATH, recommendations),
+    Route("/openapi.json", document),
+    Route("/developers", developers),
+]

@@ -1,7 +1,16 @@
-"""All pages in one ASGI application, and how errors are answered."""
+"""503 while this cannot be answered: the topics have not been read, or Kafka or the store is away.
+
+What is asked for before the tables have been read would be taken for unknown, and feedback about it
+refused for good.
+
+How many requests came, how soon they were answered, and how.
+
+All pages in one ASGI application, and how errors are answered.
+"""
 
 from __future__ import annotations
 
+import time
 from importlib.resources import files
 
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
@@ -11,47 +20,104 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from stylecore.errors import Permanent, Transient
-from workers.telemetry import log
+from workers.telemetry import WEB_SECONDS, Health, log
 from workers.web import (
     api,
-    changes,
     console,
-    developers,
-    door,
-    feedback,
     images,
-    newcomers,
+    login,
+    new_products,
     posters,
     scenarios,
-    storefront,
-    workshop,
+    shop,
+    shop_events,
+    style_pages,
 )
-from workers.web.guard import Guard
-from workers.web.measured import Measured
-from workers.web.problems import NotFound, WrongInput
-from workers.web.rendering import page, words_for
+from workers.web.security import OPEN_FOLDER, OPEN_PATHS, Guard
 from workers.web.site import Site, site_of
-from workers.web.unread import Unread, come_again
+from workers.web.templates import NotFound, WrongInput, page, words_for
+
+ANSWERED = (*OPEN_PATHS, "/metrics", "/openapi.json")
+"""Paths that need no table."""
+
+
+class Unread:
+    """ASGI middleware: lets through what needs no table, and all once they have been read."""
+
+    def __init__(self, app: ASGIApp, health: Health) -> None:
+        self._app = app
+        self._health = health
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer, or let the request through."""
+        if scope["type"] == "http" and not self._health.ready:
+            request = Request(scope)
+            if not (request.url.path in ANSWERED or request.url.path.startswith(OPEN_FOLDER)):
+                await come_again(request)(scope, receive, send)
+                return
+        await self._app(scope, receive, send)
+
+
+def come_again(request: Request) -> Response:
+    """503: the same again may work."""
+    answer = page(request, "problem.html", {"kind": "away", "why": ""}, status=503)
+    answer.headers["Retry-After"] = "1"
+    return answer
+
+
+NO_ROUTE = "none"
+"""For paths that anybody may invent, and requests that were turned away before."""
+
+
+class Measured:
+    """ASGI middleware: counts and times the answers by route and status."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let a request through, and note when its answer begins."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        started, answered = time.perf_counter(), False
+
+        async def note(message: Message) -> None:
+            nonlocal answered
+            if message["type"] == "http.response.start" and not answered:
+                answered = True
+                _note(scope, message["status"], started)
+            await send(message)
+
+        try:
+            await self._app(scope, receive, note)
+        finally:
+            if not answered:
+                _note(scope, 500, started)
+
+
+def _note(scope: Scope, status: int, started: float) -> None:
+    route = getattr(scope.get("route"), "path", NO_ROUTE)
+    WEB_SECONDS.labels(route, str(status)).observe(time.perf_counter() - started)
 
 
 def make_app(site: Site) -> Starlette:
     """The application for a site."""
     app = Starlette(
         routes=[
-            *storefront.ROUTES,
-            *feedback.ROUTES,
-            *changes.ROUTES,
+            *shop.ROUTES,
+            *shop_events.ROUTES,
             *images.ROUTES,
-            *door.ROUTES,
+            *login.ROUTES,
             *api.ROUTES,
             *console.ROUTES,
-            *workshop.ROUTES,
-            *newcomers.ROUTES,
+            *style_pages.ROUTES,
+            *new_products.ROUTES,
             *posters.ROUTES,
             *scenarios.ROUTES,
-            *developers.ROUTES,
             Route("/live", live),
             Route("/ready", ready),
             Route("/metrics", metrics),

@@ -18,8 +18,8 @@ from stylecore.imaging.photo import NotAPhoto
 from stylecore.poster.canvas import Unsettable
 from stylecore.storage.store import Store
 from stylecore.times import check_times
-from workers.web.problems import WrongInput
 from workers.web.site import Site
+from workers.web.templates import WrongInput
 
 FOLDER = "uploads"
 BEGINNINGS = {

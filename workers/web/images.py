@@ -9,9 +9,9 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from workers.web.pictures import media_type_for, version_of, width_for
-from workers.web.problems import NotFound
-from workers.web.shelf import picture_uri, picture_version
+from workers.web.shop import picture_uri, picture_version
 from workers.web.site import id_of, site_of
+from workers.web.templates import NotFound
 
 FOR_GOOD_SECONDS = 365 * 24 * 3600
 AT_ONCE = asyncio.Semaphore(4)

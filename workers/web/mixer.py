@@ -18,7 +18,7 @@ from schemas.events import StyleDefinition
 from stylecore.rendering.draw import Source, at_working_size, compose, draw, source_of, task_of
 from stylecore.rendering.engine import Engine
 from stylecore.rendering.style import Reference, ReferenceEncoder, load_encoder, reference_of
-from workers.engine import load_engine
+from workers.pictures import load_engine
 from workers.settings import Settings
 from workers.web.pictures import Pictures, encoded
 

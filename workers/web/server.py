@@ -1,4 +1,11 @@
-"""The web worker's process: topics read in threads, pages served by one event loop.
+"""Topics read in threads of their own and handed over to the event loop.
+
+The loop alone touches what the pages show, so nothing there needs a lock. Trouble that may pass is
+waited for, and the pages go on showing what was read last.
+
+What the threads of the web worker read, and how it comes to the loop that shows it.
+
+The web worker's process: topics read in threads, pages served by one event loop.
 
 Three threads beside the loop: one follows the tables, one the journal, one hears of deliveries. Who
 asks before the tables have been read is told to come again (unread.py).
@@ -10,31 +17,127 @@ import asyncio
 import socket
 import threading
 import time
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import closing
 from datetime import UTC, datetime
 from functools import partial
+from itertools import islice
 
 import uvicorn
 
-from stylecore.errors import SettingsError
+from stylecore.errors import SettingsError, Transient
 from stylecore.imaging.decoder import Decoder
 from stylecore.imaging.decoder_process import Limits
 from stylecore.rendering.manifest import load_manifest
-from workers.kafka.retry import until_topics
+from workers.kafka.records import Record
+from workers.kafka.retry import Pause, until_topics
+from workers.kafka.table import NewestByKey, TableReader, partitions_of_names
 from workers.kafka.topics import topic_name
 from workers.settings import Settings, WebSettings
 from workers.telemetry import Health, log
 from workers.web.app import make_app
-from workers.web.attempts import Attempts
-from workers.web.follow import Background
-from workers.web.guard import require_safe
-from workers.web.journal import JOURNALS, Journal
+from workers.web.counts import JOURNALS, Journal
 from workers.web.mixer import Mixer
 from workers.web.outbox import Outbox
 from workers.web.pictures import WIDTHS, Pictures
-from workers.web.reading import reading_journal, reading_tables
+from workers.web.security import Attempts, require_safe
 from workers.web.site import Site
-from workers.web.tables import TABLES, Tables
-from workers.web.watchers import Watchers
+from workers.web.tables import BY_OTHERS, TABLES, Change, Tables, Watchers
+
+CHUNK = 1000
+WAIT_SECONDS = 0.2
+
+
+def follow(
+    settings: Settings,
+    names: Sequence[str],
+    take: Callable[[list[Record]], None],
+    caught_up: Callable[[], None],
+    stop: threading.Event,
+) -> None:
+    """Read topics (by their names on the cluster) from the start, until `stop` is set.
+
+    `take` hears of all records in order, `caught_up` that the present end has been reached. Raises
+    Permanent where a topic is missing.
+    """
+    pause = Pause(stop)
+    while not stop.is_set():
+        try:
+            with closing(TableReader(settings, partitions_of_names(settings, [*names]))) as reader:
+                records = reader.read_to_end(stop)
+                while chunk := list(islice(records, CHUNK)):
+                    take(chunk)
+                caught_up()
+                while not stop.is_set():
+                    _take_some(reader.wait(WAIT_SECONDS), take)
+        except Transient as problem:
+            pause.after(problem)
+
+
+def _take_some(records: Iterable[Record], take: Callable[[list[Record]], None]) -> None:
+    if chunk := list(records):
+        take(chunk)
+
+
+class Background:
+    """A thread whose end by an error ends the worker, with that error."""
+
+    def __init__(self, name: str, work: Callable[[], None], stop: threading.Event) -> None:
+        self._work = work
+        self._stop = stop
+        self._problem: BaseException | None = None
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+        self._thread.start()
+
+    def join(self) -> None:
+        """Wait for its end. Raises what ended it, if anything did."""
+        self._thread.join()
+        if self._problem is not None:
+            raise self._problem
+
+    def _run(self) -> None:
+        try:
+            self._work()
+        except BaseException as problem:  # noqa: BLE001 (join raises it in the thread that asks)
+            self._problem = problem
+            self._stop.set()
+
+
+def reading_tables(site: Site, stop: threading.Event) -> Callable[[], None]:
+    """Reads the tables' topics; the loop of this call takes what was read."""
+    loop = asyncio.get_running_loop()
+    contract = {topic_name(site.settings, topic): topic.name for topic in TABLES}
+    newest = NewestByKey(topic_name(site.settings, topic) for topic in BY_OTHERS)
+
+    def take(records: list[Record]) -> None:
+        changes = [
+            Change(contract[it.topic], _text(it.key), it.value, it.offset)
+            for it in newest.of(records)
+        ]
+        loop.call_soon_threadsafe(lambda: site.watchers.notify(site.tables.apply(changes)))
+
+    def caught_up() -> None:
+        loop.call_soon_threadsafe(setattr, site.health, "ready", True)  # after what was read
+        log.info("tables read")
+
+    return lambda: follow(site.settings, [*contract], take, caught_up, stop)
+
+
+def _text(key: bytes | None) -> str:
+    return (key or b"").decode(errors="replace")
+
+
+def reading_journal(site: Site, stop: threading.Event) -> Callable[[], None]:
+    """Reads what the console counts, likewise."""
+    loop = asyncio.get_running_loop()
+    contract = {topic_name(site.settings, name): name for name in JOURNALS}
+
+    def take(records: list[Record]) -> None:
+        changes = [(contract[it.topic], it) for it in records]
+        loop.call_soon_threadsafe(site.journal.take, changes)
+
+    return lambda: follow(site.settings, [*contract], take, lambda: None, stop)
+
 
 WORKER = "web"
 DECODERS = 2

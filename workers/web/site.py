@@ -14,15 +14,13 @@ from schemas.types import Id
 from stylecore.rendering.manifest import GeneratorManifest
 from workers.settings import Settings
 from workers.telemetry import Health
-from workers.web.attempts import Attempts
-from workers.web.journal import Journal
-from workers.web.lists import ShownList
+from workers.web.counts import Journal
 from workers.web.mixer import Mixer
 from workers.web.outbox import Outbox
 from workers.web.pictures import Pictures
-from workers.web.problems import NotFound, WrongInput
-from workers.web.tables import Tables
-from workers.web.watchers import Watchers
+from workers.web.security import Attempts
+from workers.web.tables import ShownList, Tables, Watchers
+from workers.web.templates import NotFound, WrongInput
 
 
 @dataclass(frozen=True)

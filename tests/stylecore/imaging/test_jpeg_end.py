@@ -8,7 +8,7 @@ from PIL import Image
 
 from stylecore.imaging.file_kinds import END, TRUNCATED
 from stylecore.imaging.photo import NotAPhoto, decode
-from workers.demo.products import sample_products
+from workers.demo.inputs import sample_products
 
 KINDS = {
     "plain": {},

@@ -15,7 +15,7 @@ from stylecore.imaging.photo import decode, to_floats
 from stylecore.models import FEATURES, GENERATOR
 from stylecore.rendering.features import PHOTO, FeatureNet, load_features_manifest, squash
 from stylecore.rendering.manifest import MANIFEST, load_manifest
-from workers.demo.products import sample_products
+from workers.demo.inputs import sample_products
 
 
 @pytest.fixture(scope="module")

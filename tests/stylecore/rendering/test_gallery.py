@@ -8,7 +8,7 @@ import numpy as np
 from stylecore.imaging.photo import decode
 from stylecore.models import FEATURES
 from stylecore.rendering.features import FeatureNet, load_gallery, write_gallery
-from workers.demo.products import sample_products
+from workers.demo.inputs import sample_products
 
 PHOTOS = [Path(product.image_uri) for product in sample_products()[:3]]
 

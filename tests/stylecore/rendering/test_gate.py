@@ -27,7 +27,7 @@ from stylecore.rendering.gate import (
 from stylecore.rendering.manifest import Bounds, judge
 from stylecore.rendering.postprocess import Colouring
 from stylecore.rendering.style import Reference
-from workers.demo.products import sample_products
+from workers.demo.inputs import sample_products
 
 PHOTOS = [Path(product.image_uri) for product in sample_products()[::5]]
 STYLES = ["watercolour", "ink-line"]

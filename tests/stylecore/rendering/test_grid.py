@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from stylecore.imaging.noise import noise_field
 from stylecore.imaging.photo import decode, to_floats
 from stylecore.rendering.grid import anchor_of, anchored, frame_of, framed, framed_side, unframed
-from workers.demo.products import sample_products
+from workers.demo.inputs import sample_products
 
 MULTIPLE = 8
 

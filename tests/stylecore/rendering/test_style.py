@@ -9,7 +9,7 @@ from stylecore.imaging.photo import decode
 from stylecore.models import GENERATOR
 from stylecore.rendering.manifest import load_manifest
 from stylecore.rendering.style import UnknownStyle, load_encoder, reference_of
-from workers.demo.products import sample_products
+from workers.demo.inputs import sample_products
 
 PICTURE = Path(sample_products()[0].image_uri).read_bytes()
 

@@ -29,7 +29,7 @@ from stylecore.rendering.style import UnknownStyle, load_encoder, parse_style, r
 from stylecore.rendering.stylize import Studio, stylize
 from stylecore.storage.render_cache import read_embedding, render_key
 from stylecore.storage.store import Store
-from workers.demo.products import sample_products
+from workers.demo.inputs import sample_products
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
 PHOTOS = [Path(product.image_uri) for product in sample_products()[:3]]

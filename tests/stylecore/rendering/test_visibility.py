@@ -21,7 +21,7 @@ from stylecore.rendering.visibility import (
     wanted_of,
     with_contour,
 )
-from workers.demo.products import sample_products
+from workers.demo.inputs import sample_products
 
 PAPER = (250, 244, 226)
 SIDE = 128

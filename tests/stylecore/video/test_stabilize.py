@@ -13,7 +13,7 @@ from stylecore.models import GENERATOR
 from stylecore.rendering.draw import compose, draw, source_of, task_of
 from stylecore.rendering.engine import Engine
 from stylecore.video.stabilize import at_exposure_of, draw_clip, is_cut, motion, scene_frames
-from workers.demo.products import sample_products
+from workers.demo.inputs import sample_products
 
 SIDE = 96
 STYLES = ("van-gogh", "ink-line", "pop-art")

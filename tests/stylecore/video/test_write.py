@@ -14,7 +14,7 @@ from PIL import Image
 from stylecore.errors import SettingsError
 from stylecore.video.read import Bounds, Clip, NotAClip
 from stylecore.video.write import ClipFile, is_clip, open_clip
-from workers.demo.products import sample_products
+from workers.demo.inputs import sample_products
 
 BOUNDS = Bounds(pixels=10_000, frames=20)
 MILLISECOND = Fraction(1, 1000)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workers.lag.group_lag import Offsets, PartitionLag, group_lag, lag_of
+from workers.lag.status import Offsets, PartitionLag, group_lag, lag_of
 
 SPANS = st.tuples(st.integers(0, 1000), st.integers(0, 1000)).map(
     lambda pair: Offsets(min(pair), max(pair))

@@ -6,10 +6,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workers.lag.group_lag import Offsets, PartitionLag, group_lag, lag_of
-from workers.lag.history import TURN_SECONDS, End, History, interpolated_time
-from workers.lag.metrics import offset_metrics, seconds_metrics, status_metrics
-from workers.lag.status import Status
+from workers.lag.status import (
+    TURN_SECONDS,
+    End,
+    History,
+    Offsets,
+    PartitionLag,
+    Status,
+    group_lag,
+    interpolated_time,
+    lag_of,
+)
+from workers.lag.worker import offset_metrics, seconds_metrics, status_metrics
 
 LOOKS = 4
 

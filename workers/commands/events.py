@@ -1,0 +1,289 @@
+"""`stylecast publish products / styles / feedback / jobs / posters [FILE]`: JSON lines, checked.
+
+`stylecast tail TOPIC`: decoded records, committed ones only.
+
+`stylecast recommend USER`: what the storefront would read now.
+
+`stylecast forget USER`: erase a shopper from state, recommendations and the next factors.
+
+A tombstone among the feedback asks for it, so that it is done in order with the shopper's events;
+the preferences worker does it. Events that come later begin a new state.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+import typer
+from confluent_kafka import TopicPartition
+
+from schemas.codec import InvalidEvent, decode, decode_id
+from schemas.events import Recommendations, Style
+from schemas.topics import (
+    DEAD_LETTER_SUFFIX,
+    FEEDBACK,
+    JOBS,
+    POSTER_REQUESTS,
+    PRODUCTS,
+    RECOMMENDATIONS,
+    STYLES,
+    TOPICS,
+    Topic,
+)
+from stylecore.errors import Permanent
+from stylecore.recommender.render_plan import UnknownStyle, require_known
+from stylecore.rendering.manifest import load_manifest
+from stylecore.times import check_times
+from workers.commands.printing import JsonFlag, print_json, print_table
+from workers.kafka.records import Record, partition_of
+from workers.kafka.table import TableReader, partitions_of, partitions_of_names
+from workers.kafka.topics import topic_name
+from workers.settings import Settings, load_settings
+
+publish_app = typer.Typer(
+    help="Send events from JSON lines; nothing is sent while a line is wrong.",
+    no_args_is_help=True,
+)
+
+File = Annotated[
+    Path | None, typer.Argument(help="JSON lines; standard input when left out or '-'.")
+]
+
+
+@publish_app.command()
+def products(file: File = None) -> None:
+    """Send products."""
+    publish_lines(PRODUCTS, file)
+
+
+@publish_app.command()
+def styles(file: File = None) -> None:
+    """Send styles."""
+    publish_lines(STYLES, file)
+
+
+@publish_app.command()
+def feedback(file: File = None) -> None:
+    """Send feedback."""
+    publish_lines(FEEDBACK, file)
+
+
+@publish_app.command()
+def jobs(file: File = None) -> None:
+    """Send stylize jobs."""
+    publish_lines(JOBS, file)
+
+
+@publish_app.command()
+def posters(file: File = None) -> None:
+    """Send requests for posters."""
+    publish_lines(POSTER_REQUESTS, file)
+
+
+def publish_lines(topic: Topic, file: Path | None) -> None:
+    """Check every line, then send them all. Raises Permanent where a line or the file is wrong."""
+    events, errors = checked(topic, _lines(file))
+    for error in errors:
+        typer.echo(error, err=True)
+    if errors:
+        raise Permanent(f"{len(errors)} lines are wrong; nothing was sent")
+    send(topic, events)
+    typer.echo(f"{len(events)} sent to {topic.name}")
+
+
+def checked(topic: Topic, lines: Iterable[str]) -> tuple[list[msgspec.Struct], list[str]]:
+    """The events of the lines, empty ones left out, and what is wrong by line number."""
+    events, errors, now = [], [], datetime.now(UTC)
+    for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            continue
+        try:
+            event = decode(topic.event, line)
+            check_times(event, now)
+            if isinstance(event, Style):
+                require_known(event, _generator_styles())
+            events.append(event)
+        except (InvalidEvent, UnknownStyle) as problem:
+            errors.append(f"line {number}: {problem}")
+    return events, errors
+
+
+@cache
+def _generator_styles() -> frozenset[str]:
+    manifest = load_manifest(load_settings().stylize.generator)
+    return frozenset(style.style_id for style in manifest.styles)
+
+
+def send(topic: Topic, events: list[msgspec.Struct]) -> None:
+    """Publish events to a topic and wait until the broker has them. Raises Transient."""
+    from workers.kafka.producer import Publisher
+
+    with Publisher(load_settings(), source="/stylecast/cli") as publisher:
+        now = datetime.now(UTC)
+        for event in events:
+            publisher.send(topic, event, now)
+
+
+def _lines(file: Path | None) -> list[str]:
+    """Not by splitlines(): JSON strings may hold U+2028 and U+0085 as they are."""
+    try:
+        if file is None or str(file) == "-":
+            return sys.stdin.buffer.read().decode().split("\n")
+        return file.read_text(encoding="utf-8").split("\n")
+    except OSError as problem:
+        raise Permanent(f"cannot read {file}: {problem.strerror}") from problem
+    except UnicodeDecodeError as problem:
+        raise Permanent(f"{file or 'standard input'} is not UTF-8: {problem}") from problem
+
+
+SHOWN = 2_000
+"""Characters of a value on a line for people."""
+
+
+def tail(
+    topic: Annotated[str, typer.Argument(help="A topic of the table, or its .dlq.")],
+    last: Annotated[int, typer.Option(min=0, help="Show this many; 0 shows all.")] = 10,
+    follow: Annotated[bool, typer.Option(help="Go on until Ctrl-C.")] = False,
+    as_json: JsonFlag = False,
+) -> None:
+    """Print the records of a topic, oldest first; aborted ones never show."""
+    settings = load_settings()
+    reader = TableReader(settings, partitions_of_names(settings, [cluster_name(settings, topic)]))
+    show = print_line if as_json else print_readable
+    try:
+        records = sorted(reader.read_to_end(threading.Event()), key=lambda r: r.timestamp_ms)
+        for record in records[-last:] if last else records:
+            show(record)
+        while follow:
+            for record in reader.wait(0.5):
+                show(record)
+    finally:
+        reader.close()
+
+
+def cluster_name(settings: Settings, topic: str) -> str:
+    """The name on the cluster. Raises Permanent with the names that there are."""
+    names = [entry.name for entry in TOPICS]
+    if topic.removesuffix(DEAD_LETTER_SUFFIX) not in names:
+        raise Permanent(f"no topic {topic}; there are: {', '.join(names)} (and their .dlq)")
+    return topic_name(settings, topic)
+
+
+def readable(record: Record) -> dict[str, Any]:
+    """The record with its value decoded where it is JSON."""
+    return {
+        "topic": record.topic,
+        "partition": record.partition,
+        "offset": record.offset,
+        "at": record.at,
+        "key": _text(record.key),
+        "headers": {name: _text(value) for name, value in record.headers},
+        "value": _value(record.value),
+    }
+
+
+def print_line(record: Record) -> None:
+    """One JSON document a line."""
+    typer.echo(msgspec.json.encode(readable(record)).decode())
+
+
+def print_readable(record: Record) -> None:
+    """Where, key and value on one line; the reasons of a dead letter on further lines."""
+    fields = readable(record)
+    value = msgspec.json.encode(fields["value"]).decode()
+    if len(value) > SHOWN:
+        value = f"{value[:SHOWN]}... ({len(value)} characters, --json shows all)"
+    typer.echo(f"{record.partition}/{record.offset} {record.at:%H:%M:%S} {fields['key']} {value}")
+    for name, text in fields["headers"].items():
+        if name.startswith("__connect.errors."):
+            typer.echo(f"    {name.removeprefix('__connect.errors.')}: {text}")
+
+
+def _text(data: bytes | None) -> str | None:
+    return None if data is None else data.decode("utf-8", "backslashreplace")
+
+
+def _value(data: bytes | None) -> Any:
+    if data is None:
+        return None
+    try:
+        return msgspec.json.decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return _text(data)
+
+
+EVERYONE = "*"
+
+
+def recommend(
+    user: Annotated[str, typer.Argument(help="A user id, or * for a shopper nobody knows.")],
+    as_json: JsonFlag = False,
+) -> None:
+    """Print a shopper's recommendations; those for everyone where the shopper is not known."""
+    found = read_recommendations(load_settings(), user)
+    if as_json:
+        print_json(msgspec.to_builtins(found))
+        return
+    rows = [
+        {
+            "product": item.product_id,
+            "style": item.style_id,
+            "score": item.score,
+            "propensity": item.propensity,
+            "why": item.reason.text,
+        }
+        for item in found.items
+    ]
+    version = f"factors {found.factors_version}"
+    print_table(f"For {found.user_id}, {found.generated_at:%Y-%m-%d %H:%M:%S}, {version}", rows)
+
+
+def read_recommendations(settings: Settings, user: str) -> Recommendations:
+    """The latest list of the user, or of everyone. Raises Permanent where there is neither."""
+    places = partitions_of(settings, [RECOMMENDATIONS])
+    for key in dict.fromkeys((user.encode(), EVERYONE.encode())):
+        value = _latest(settings, places[partition_of(key, len(places))], key)
+        if value is not None:
+            return decode(Recommendations, value)
+    raise Permanent(f"there are no recommendations for {user} yet, nor for everyone")
+
+
+def _latest(settings: Settings, place: TopicPartition, key: bytes) -> bytes | None:
+    reader = TableReader(settings, [place])
+    latest = None
+    try:
+        for record in reader.read_to_end(threading.Event()):
+            if record.key == key:
+                latest = record.value
+    finally:
+        reader.close()
+    return latest
+
+
+def forget(
+    user: Annotated[str, typer.Argument(help="The shopper's user_id.")],
+    as_json: JsonFlag = False,
+) -> None:
+    """Ask the workers to forget a shopper. Past feedback itself ages out after 7 days."""
+    from workers.kafka.producer import Publisher
+    from workers.kafka.records import tombstone
+
+    key = user.encode()
+    try:
+        decode_id(key)
+    except InvalidEvent as problem:
+        raise Permanent(f"{user!r} is no user id: {problem}") from problem
+    settings = load_settings()
+    with Publisher(settings, source="/stylecast/cli") as publisher:
+        publisher.send_raw(tombstone(settings, FEEDBACK, key))
+    if as_json:
+        print_json({"user_id": user, "topic": FEEDBACK.name})
+    else:
+        typer.echo(f"asked to forget {user}, by a tombstone in {FEEDBACK.name}")

@@ -1,0 +1,339 @@
+"""The demo's shop, open to people: pages and posters beside the other workers, until Ctrl-C.
+
+The demo from start to end.
+
+Kafka and workers up -> products and mistakes in -> renders out -> shoppers look and click ->
+factors are fitted once -> shoppers go on -> the scenes of a merchandiser -> lag zero -> all down ->
+summary and report.
+"""
+
+from __future__ import annotations
+
+import signal
+import socket
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+import numpy as np
+
+from schemas.events import Product, Style
+from schemas.topics import PREFERENCE_MODELS, PRODUCTS, RECOMMENDATIONS, STYLES
+from stylecore.errors import StylecastError
+from stylecore.recommender.simulator import shopper
+from stylecore.rendering.manifest import load_manifest
+from workers.broker import local_broker
+from workers.broker.ports import free_port
+from workers.demo.fleet import Fleet, Progress, Told, fleet
+from workers.demo.inputs import BAD_PRODUCTS, EXPECTED_DEAD_LETTERS, bad_products, bad_records
+from workers.demo.report import Outcome, summary_of, write_renders, write_report
+from workers.demo.scenes import Gallery, Stage, play, read_dead_letters
+from workers.demo.shoppers import Shopping, Visit
+from workers.kafka.producer import Publisher
+from workers.kafka.records import tombstone
+from workers.kafka.table import TableReader, partitions_of
+from workers.kafka.topics import apply_topics
+from workers.lag import collect_lag
+from workers.settings import Settings
+
+LOOK_SECONDS = 0.5
+WORKERS = ("web", "posters")
+PORT = "STYLECAST_WEB__PORT"
+
+
+def port_for_pages(wanted: int) -> int:
+    """The port of the settings where it is free, else one that is."""
+    try:
+        with socket.create_server(("127.0.0.1", wanted)) as taken:
+            return int(taken.getsockname()[1])
+    except OSError:
+        return free_port()
+
+
+def open_pages(workers: Fleet, progress: Progress) -> str:
+    """Start what people need; the pages' address. Raises StylecastError where it does not start."""
+    progress.stage("Opening the shop")
+    for worker in WORKERS:
+        if worker not in workers.processes:
+            workers.start(worker)
+    for worker in WORKERS:
+        workers.wait_ready(worker)
+    return f"http://127.0.0.1:{workers.environment[PORT]}"
+
+
+def keep_open(workers: Fleet, progress: Progress, address: str) -> None:
+    """Until Ctrl-C or SIGTERM; a worker that ends by itself is started again."""
+    stop = threading.Event()
+    before = {
+        number: signal.signal(number, lambda *_: stop.set())
+        for number in (signal.SIGINT, signal.SIGTERM)
+    }
+    progress.stage(f"The shop is open at {address} until Ctrl-C")
+    try:
+        while not stop.wait(LOOK_SECONDS):
+            workers.require_running()
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    progress.stage("Closing the shop")
+
+
+USER_PARTITIONS = 4
+LOOKS = 10
+"""Of each shopper before the fit, and after it."""
+GUESTS = 12
+"""Shoppers who come for the scenes, so that those of the figures see none of a campaign."""
+SCENE_PRODUCTS = 6
+"""At most: each is drawn several times."""
+PATIENCE_SECONDS = 120.0
+"""For one more picture."""
+SOURCE = "/stylecast/demo"
+BLEND = Style(
+    style_id="sketchbook",
+    label="Sketchbook",
+    weights={"watercolour": 0.6, "ink-line": 0.4},
+)
+"""A merchandiser's own style beside the generator's."""
+
+
+@dataclass(frozen=True)
+class Script:
+    """What the demo is to show, and where to."""
+
+    products: list[Product]
+    output: Path
+    shoppers: int
+    seed: int
+    keep: bool = False
+    """Whether the shop stays open at the end, until Ctrl-C."""
+
+
+def run_demo(script: Script, settings: Settings, progress: Progress) -> Outcome:
+    """Run the demo and write its output. Raises StylecastError where something does not come."""
+    started = time.monotonic()
+    script.output.mkdir(parents=True, exist_ok=True)
+    with ExitStack() as stack:
+        progress.stage("Starting Kafka")
+        broker = stack.enter_context(local_broker())
+        environment = _environment(script, broker.bootstrap_servers)
+        environment["STYLECAST_WEB__PORT"] = str(port_for_pages(settings.web.port))
+        settings = _settings(settings, script, broker.bootstrap_servers)
+        apply_topics(settings, USER_PARTITIONS)
+        workers = stack.enter_context(fleet(environment, script.output / "logs", progress.stage))
+        outcome = _play(script, settings, workers, progress, stack)
+        outcome.seconds = time.monotonic() - started
+        if script.keep:
+            outcome.address = open_pages(workers, progress)
+        _write(script, outcome, progress)
+        if script.keep:
+            keep_open(workers, progress, outcome.address)
+    return outcome
+
+
+def _write(script: Script, outcome: Outcome, progress: Progress) -> None:
+    progress.stage("Writing the report")
+    write_renders(outcome, script.output / "renders")
+    summary = msgspec.json.format(msgspec.json.encode(summary_of(outcome)), indent=2)
+    (script.output / "summary.json").write_bytes(summary + b"\n")
+    write_report(outcome, script.output / "report.html")
+
+
+def _play(
+    script: Script, settings: Settings, workers: Fleet, progress: Progress, stack: ExitStack
+) -> Outcome:
+    progress.stage("Starting the workers")
+    for worker in ("stylize", "planner", "preferences", "lag"):
+        workers.start(worker)
+    for worker in ("stylize", "preferences", "lag"):
+        workers.wait_ready(worker)
+    launched, newcomer = _with_newcomer(script.products)
+    outcome = Outcome(products=launched, styles=_offered_styles(settings))
+    publisher = stack.enter_context(Publisher(settings, SOURCE))
+    gallery = Gallery(settings)
+    stack.callback(gallery.close)
+
+    _publish(script, publisher, outcome)
+    with progress.bar("Rendering", len(outcome.pairs)) as told:
+        _wait_for_renders(gallery, outcome, workers, told)
+    outcome.published, outcome.rejected = gallery.published, gallery.rejected
+    _wait_for_dead_letters(settings, outcome, workers)
+    for product_id in BAD_PRODUCTS:  # the shop learns of its mistakes and takes them back
+        publisher.send_raw(tombstone(settings, PRODUCTS, product_id.encode()))
+    publisher.flush()
+
+    shopping = _shopping(script, settings, outcome, publisher, stack, "shopper", script.shoppers)
+    shopping.wait_for_list(len(launched))
+    with progress.bar("Shopping before the fit", script.shoppers * LOOKS) as told:
+        shopping.go_on(LOOKS, told)
+    progress.stage("Fitting factors")
+    workers.start("trainer")
+    _wait_for_factors(settings, workers)
+    with progress.bar("Shopping after the fit", script.shoppers * LOOKS) as told:
+        shopping.go_on(LOOKS, told)
+    publisher.flush()
+
+    guests = _shopping(script, settings, outcome, publisher, stack, "guest", GUESTS)
+    guests.wait_for_list(len(launched))
+    workers.start("posters")
+    players = _largest_category(launched)[-SCENE_PRODUCTS:]
+    stage = Stage(settings, workers, publisher, gallery, guests, players, outcome.styles)
+    progress.stage("Playing the scenes of a merchandiser")
+    for scene in play(stage, newcomer):
+        progress.stage(f"Played: {scene.name}")
+        outcome.scenes.append(scene)
+    outcome.products = script.products
+
+    progress.stage("Waiting until all is processed")
+    outcome.visits = list(shopping.visits.values())
+    outcome.latencies = shopping.latencies
+    outcome.feedback_events = shopping.feedback_events + guests.feedback_events
+    outcome.lag_at_end = _settled_lag(settings, workers)
+    shopping.read_rest()
+    outcome.recommendations = shopping.recommendations
+    outcome.dead_letters = read_dead_letters(settings)
+    return outcome
+
+
+def _with_newcomer(products: list[Product]) -> tuple[list[Product], Product | None]:
+    """All but one of the largest category, which comes into the running shop; None of one alone."""
+    newcomer = _largest_category(products)[-1]
+    launched = [product for product in products if product is not newcomer]
+    return (launched, newcomer) if launched else (products, None)
+
+
+def _largest_category(products: list[Product]) -> list[Product]:
+    sizes = Counter(product.category for product in products)
+    return [product for product in products if product.category == sizes.most_common(1)[0][0]]
+
+
+def _environment(script: Script, bootstrap_servers: str) -> dict[str, str]:
+    """The settings of the demo's workers."""
+    folders = {str(Path(product.image_uri).parent) for product in script.products}
+    prefixes = sorted(folders | {str(_mistakes(script))})
+    return {
+        "STYLECAST_KAFKA__BOOTSTRAP_SERVERS": bootstrap_servers,
+        "STYLECAST_STORE__URI": str((script.output / "store").resolve()),
+        "STYLECAST_WORKER__INSTANCE": "demo",
+        "STYLECAST_PHOTOS__ALLOWED_PREFIXES": msgspec.json.encode(prefixes).decode(),
+        "STYLECAST_PHOTOS__PATIENCE_SECONDS": "5",
+        "STYLECAST_PREFERENCES__DEMAND_SECONDS": "2",
+        "STYLECAST_LAG__INTERVAL_SECONDS": "1",
+        "STYLECAST_TRAINER__LEAST_PRODUCTS": "2",  # a folder of photos may hold a handful
+        "PYTHONFAULTHANDLER": "1",  # should a library crash, its log tells where
+    }
+
+
+def _settings(settings: Settings, script: Script, bootstrap_servers: str) -> Settings:
+    """The same for the demo's own process."""
+    kafka = settings.kafka.model_copy(update={"bootstrap_servers": bootstrap_servers})
+    uri = str((script.output / "store").resolve())
+    return settings.model_copy(
+        update={"kafka": kafka, "store": settings.store.model_copy(update={"uri": uri})}
+    )
+
+
+def _mistakes(script: Script) -> Path:
+    return (script.output / "mistakes").resolve()
+
+
+def _offered_styles(settings: Settings) -> list[str]:
+    """The generator's styles, and the blend where it can be drawn."""
+    manifest = load_manifest(settings.stylize.generator)
+    names = [style.style_id for style in manifest.styles]
+    return [*names, BLEND.style_id] if set(BLEND.weights or ()) <= set(names) else names
+
+
+def _publish(script: Script, publisher: Publisher, outcome: Outcome) -> None:
+    now = datetime.now(UTC)
+    if BLEND.style_id in outcome.styles:
+        publisher.send(STYLES, BLEND, now)
+        publisher.flush()
+    for product in [*outcome.products, *bad_products(_mistakes(script))]:
+        publisher.send(PRODUCTS, product, now)
+    for record in bad_records(publisher, now, script.products[0].product_id):
+        publisher.send_raw(record)
+    publisher.flush()
+
+
+def _wait_for_renders(gallery: Gallery, outcome: Outcome, workers: Fleet, told: Told) -> None:
+    """Until every pair of product and style is published or rejected.
+
+    A slow machine is waited for as long as one more comes within PATIENCE_SECONDS.
+    """
+    wanted, done = outcome.pairs, 0
+    while done < len(wanted):
+        before = done
+        for _ in _until(PATIENCE_SECONDS, workers, "the renders do not come"):
+            gallery.wait(0.2)
+            done = len(wanted & (gallery.published.keys() | gallery.rejected.keys()))
+            if done > before:
+                break
+        told(done - before)
+
+
+def _wait_for_dead_letters(settings: Settings, outcome: Outcome, workers: Fleet) -> None:
+    for _ in _until(60, workers, "the mistakes do not reach the dead letters"):
+        outcome.dead_letters = read_dead_letters(settings)
+        if len(outcome.dead_letters) >= EXPECTED_DEAD_LETTERS:
+            return
+        time.sleep(0.2)
+
+
+def _shopping(
+    script: Script,
+    settings: Settings,
+    outcome: Outcome,
+    publisher: Publisher,
+    stack: ExitStack,
+    name: str,
+    shoppers: int,
+) -> Shopping:
+    random = np.random.default_rng(script.seed)
+    categories = sorted({product.category for product in script.products})
+    visits = [
+        Visit(shopper(f"{name}-{number:03d}", outcome.styles, categories, random))
+        for number in range(1, shoppers + 1)
+    ]
+    reader = TableReader(settings, partitions_of(settings, [RECOMMENDATIONS]))
+    stack.callback(reader.close)
+    category_of = {product.product_id: product.category for product in script.products}
+    return Shopping(visits, category_of, publisher, reader, random)
+
+
+def _wait_for_factors(settings: Settings, workers: Fleet) -> None:
+    """Until the trainer has announced its fit; preferences takes it up while it works."""
+    reader = TableReader(settings, partitions_of(settings, [PREFERENCE_MODELS]))
+    try:
+        for _ in _until(60, workers, "no factors are announced"):
+            if any(reader.wait(0.2)):
+                return
+    finally:
+        reader.close()
+
+
+def _settled_lag(settings: Settings, workers: Fleet) -> int:
+    """The sum of all groups' lag, once it is zero, or after half a minute what is left of it."""
+    deadline = time.monotonic() + 30
+    while True:
+        workers.require_running()
+        lag = sum(group.lag for group in collect_lag(settings))
+        if lag == 0 or time.monotonic() > deadline:
+            return lag
+        time.sleep(0.3)
+
+
+def _until(seconds: float, workers: Fleet, problem: str) -> Iterator[None]:
+    """Turns of a wait, in which workers that end are started again. Raises StylecastError when time
+    is up.
+    """
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        workers.require_running()
+        yield
+    raise StylecastError(f"{problem} within {seconds:.0f} s; see the logs of the workers")

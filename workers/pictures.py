@@ -1,0 +1,157 @@
+"""Pictures fetched for a worker, from the places that the settings allow, with patience.
+
+The renderer's engine, as the settings ask for it.
+
+Which files are taken for photos and clips when a folder is named: the bytes decide.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import TypeVar
+
+from stylecore.errors import Permanent, Transient
+from stylecore.imaging.file_kinds import PICTURE_SUFFIXES, is_video, kind_of
+from stylecore.imaging.photo import KINDS_READ
+from stylecore.rendering.engine import Engine
+from stylecore.storage.fetch import NotFetchable, fetch, version
+from stylecore.storage.store import Store
+from workers.settings import Settings, StylizeSettings
+
+Loaded = TypeVar("Loaded")
+
+VERSION_SECONDS = 5.0
+LAST_TRY_SECONDS = 1.0
+"""For a picture whose turn comes when its batch's time is over."""
+
+
+class FetchBudget:
+    """The time in which all pictures of a batch must come. A handler that takes PROCESS_SECONDS
+    of workers.kafka.loop is taken for one that hangs, and its batch would be begun again, for ever.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self.renew()
+
+    def renew(self) -> None:
+        """A batch begins."""
+        self._deadline = time.monotonic() + self._seconds
+
+    @property
+    def left(self) -> float:
+        """Seconds, below 0 once the time is over."""
+        return self._deadline - time.monotonic()
+
+
+def version_reader(settings: Settings, store: Store) -> Callable[[str], str]:
+    """Address to the version of the bytes there by a cheap question (storage.fetch.version).
+
+    The result raises Permanent or Transient.
+    """
+    bounds = settings.photos
+    return partial(
+        version,
+        allowed_prefixes=(*bounds.allowed_prefixes, store.uri),
+        max_bytes=bounds.max_bytes,
+        seconds=min(bounds.fetch_seconds, VERSION_SECONDS),
+        networks=bounds.allowed_networks,
+    )
+
+
+def loader(
+    settings: Settings,
+    store: Store,
+    stop: threading.Event,
+    read: Callable[[bytes], Loaded],
+    budget: FetchBudget | None = None,
+) -> Callable[[str], Loaded]:
+    """Address to what `read` makes of the bytes there.
+
+    What is away is tried again until the budget is spent, without one for the patience of the
+    settings, and at least once. The result raises Permanent, and Transient where `stop` is set
+    meanwhile.
+    """
+    bounds = settings.photos
+    prefixes = (*bounds.allowed_prefixes, store.uri)
+
+    def load(uri: str) -> Loaded:
+        time_left = budget or FetchBudget(bounds.patience_seconds)
+        pause = 0.2
+        while True:
+            try:
+                data = fetch(
+                    uri,
+                    allowed_prefixes=prefixes,
+                    max_bytes=bounds.max_bytes,
+                    seconds=min(bounds.fetch_seconds, max(time_left.left, LAST_TRY_SECONDS)),
+                    networks=bounds.allowed_networks,
+                )
+                return read(data)
+            except Transient as problem:
+                if pause > time_left.left:
+                    raise NotFetchable(f"given up: {problem}") from problem
+                if stop.wait(pause):
+                    raise
+                pause = min(2 * pause, 10.0)
+
+    return load
+
+
+def load_engine(settings: StylizeSettings) -> Engine:
+    """The generator in use, loaded and warm. Raises SettingsError and Permanent as Engine does."""
+    return Engine(
+        settings.generator,
+        provider=settings.provider,
+        threads=settings.threads,
+        precision=settings.precision,
+    )
+
+
+PHOTO_KINDS = "JPEG, PNG, WebP, GIF, BMP, TIFF, AVIF, JPEG 2000"
+SYSTEM_FILES = {"thumbs.db", "ehthumbs.db", "desktop.ini"}
+SYSTEM_FOLDERS = {"__macosx", "@eadir", "$recycle.bin", "system volume information"}
+LIKE_PICTURES = PICTURE_SUFFIXES | {".heic", ".heif", ".mp4", ".mov"}
+_HEAD = 1024
+
+
+class NotTaken(Permanent):
+    """A file is no photo and no clip; the message names it and says why."""
+
+
+def files_below(folder: Path) -> Iterator[Path]:
+    """Every file below a folder but those of the system, in order.
+
+    Passed over are hidden files and folders, and what Windows, macOS and storage boxes put beside
+    photos (SYSTEM_FILES, SYSTEM_FOLDERS). A hidden file whose name ends like a picture's, as
+    `._mug.jpg`, is not: someone may miss it.
+    """
+    for path in sorted(folder.rglob("*")):
+        inner = path.relative_to(folder)
+        if path.is_dir() or any(_is_system_folder(part) for part in inner.parts[:-1]):
+            continue
+        hidden = path.name.startswith(".") and path.suffix.lower() not in LIKE_PICTURES
+        if not hidden and path.name.lower() not in SYSTEM_FILES:
+            yield path
+
+
+def check_kind(path: Path) -> None:
+    """Raises NotTaken unless a file begins like a photo or a video."""
+    if path.exists() and not path.is_file():
+        raise NotTaken(f"{path}: no regular file")
+    try:
+        with path.open("rb") as file:
+            head = file.read(_HEAD)
+    except OSError as problem:
+        raise NotTaken(f"cannot read {path}: {problem.strerror}") from problem
+    kind = kind_of(head)
+    if kind not in KINDS_READ and not is_video(head):
+        raise NotTaken(f"{path}: this is {kind}, no photo ({PHOTO_KINDS}) or clip")
+
+
+def _is_system_folder(name: str) -> bool:
+    return name.startswith(".") or name.lower() in SYSTEM_FOLDERS

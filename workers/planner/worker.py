@@ -1,0 +1,186 @@
+"""The planner's process: checks what it needs, then Faust until SIGTERM or Ctrl-C."""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+import tempfile
+import threading
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import faust
+
+from schemas.events import Style
+from schemas.topics import (
+    DEMAND,
+    JOBS,
+    PLANNER_TABLES,
+    PREFERENCE_MODELS,
+    PRODUCTS,
+    REJECTED,
+    STYLES,
+    STYLIZED,
+    changelog_topic,
+    dead_letter_topic,
+)
+from stylecore.errors import SettingsError, Transient
+from stylecore.recommender.render_plan import generator_styles
+from stylecore.rendering.manifest import GeneratorManifest, load_manifest
+from stylecore.storage.store import Store
+from workers.kafka.admin import admin_client, cluster
+from workers.kafka.dead_letters import DeadLetters
+from workers.kafka.retry import Pause
+from workers.kafka.topics import group_id, require_topics, topic_name
+from workers.pictures import version_reader
+from workers.planner.agents import Agents, UriIn
+from workers.planner.budget import WORKER, LikingFollower
+from workers.planner.faust_app import make_app, raw_table, web_port
+from workers.planner.liveness import Progress, watch
+from workers.planner.page import add_pages
+from workers.planner.planning import TOGETHER, Planning, Shop, photo_of, reference_of
+from workers.settings import Settings
+from workers.shutdown import STOP_SECONDS, end_now
+from workers.telemetry import OncePerMinute, log
+
+INPUTS = (PRODUCTS, STYLES, DEMAND)
+OUTPUTS = (JOBS, STYLIZED, REJECTED)
+
+
+def run_planner(settings: Settings) -> None:
+    """Plans until SIGTERM or SIGINT, then returns. Waits for a broker that is away.
+
+    Raises SettingsError or Permanent before anything starts (no generator, a topic missing), and
+    SystemExit with a status other than 0 when it fails later.
+    """
+    manifest = load_manifest(settings.stylize.generator)
+    styles = styles_of(manifest, settings.planner.generator_styles)
+    partitions, may_declare = _wait_for_topics(settings)
+    port, progress = web_port(settings), Progress()
+    with _data_folder(settings) as folder, closing(LikingFollower(settings)) as liking:
+        app = make_app(settings, str(folder), port, may_declare=may_declare)
+        products, published = (raw_table(app, name, partitions) for name in PLANNER_TABLES)
+        shop = Shop(products, published, styles)
+        names = {style.style_id for style in manifest.styles}
+        planning = Planning(settings, shop, manifest.version, lambda: datetime.now(UTC), names)
+        store = Store(settings.store.uri)
+        agents = Agents(
+            app,
+            planning,
+            (products, published),
+            liking,
+            DeadLetters(WORKER, store),
+            version_reader(settings, store),
+        )
+        takes = (planning.take_product, planning.take_style, planning.take_demand)
+        uris_in: tuple[UriIn, ...] = (photo_of, reference_of, lambda _: None)
+        for topic, take, uri_in in zip(INPUTS, takes, uris_in, strict=True):
+            # A style's record plans all products: it has its turn alone.
+            batch = 1 if topic is STYLES else TOGETHER
+            agents.follow(topic_name(settings, topic), take, topic.name, uri_in, batch)
+        add_pages(app, planning, agents.is_ready, progress)
+        _tell_once_a_minute("aiokafka")
+        log.info("planning", page=f"http://{settings.worker.http_host}:{port}/plan")
+        worker = _Worker(
+            app, loglevel=logging.WARNING, redirect_stdouts=False, quiet=True, override_logging=True
+        )
+
+        def marks() -> Hashable:
+            return planning.sent, sum(app.tables.recovery.active_offsets.values())
+
+        with _watched(settings, progress, marks):
+            try:
+                worker.execute_from_commandline()
+            except SystemExit as end:
+                if end.code:
+                    raise
+
+
+class _Worker(faust.Worker):  # type: ignore[misc]  # Faust is not typed
+    """Ends in time: while the broker is away Faust waits without end to tell it so.
+
+    A record that is not acknowledged comes again, so nothing is lost by not waiting.
+    """
+
+    def _schedule_shutdown(self, signal: Any) -> None:
+        super()._schedule_shutdown(signal)
+        timer = threading.Timer(STOP_SECONDS, end_now)
+        timer.daemon = True
+        timer.start()
+
+
+@contextmanager
+def _data_folder(settings: Settings) -> Iterator[Path]:
+    """A folder that Faust wants and nearly nothing lies in; a killed one's is taken again."""
+    name = f"{group_id(settings, WORKER)}-{settings.worker.instance}-{os.getuid()}"
+    folder = Path(tempfile.gettempdir()) / name
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def _watched(
+    settings: Settings, progress: Progress, marks: Callable[[], Hashable]
+) -> Iterator[None]:
+    """Looks after the progress while the block runs."""
+    stop = threading.Event()
+    thread = threading.Thread(
+        target=watch, args=(settings, progress, marks, stop), name="progress", daemon=True
+    )
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+
+
+def _tell_once_a_minute(library: str) -> None:
+    """While the broker is away the library repeats itself ten times a second."""
+    tell = OncePerMinute()
+
+    def may_pass(record: logging.LogRecord) -> bool:
+        return tell(f"{record.name}: {record.msg}")
+
+    for name in logging.root.manager.loggerDict:
+        if name.startswith(f"{library}."):
+            logging.getLogger(name).addFilter(may_pass)
+
+
+def styles_of(manifest: GeneratorManifest, only: Sequence[str] | None) -> dict[str, Style]:
+    """The generator's styles that every product gets. Raises SettingsError for an unknown one."""
+    labels = {style.style_id: style.label for style in manifest.styles}
+    unknown = sorted(set(only or ()) - labels.keys())
+    if unknown:
+        raise SettingsError(
+            f"setting STYLECAST_PLANNER__GENERATOR_STYLES: the generator has no style "
+            f"{', '.join(unknown)}; it has {', '.join(labels)}"
+        )
+    return generator_styles({name: labels[name] for name in labels if only is None or name in only})
+
+
+def _wait_for_topics(settings: Settings) -> tuple[int, bool]:
+    """The partitions of the products, and whether changelogs are missing.
+
+    Faust ignores a missing input and hangs on an output. It declares changelogs without looking
+    whether they exist, which ends it where it may not create topics.
+    """
+    names = [topic_name(settings, topic) for topic in (*INPUTS, *OUTPUTS, PREFERENCE_MODELS)]
+    names += [dead_letter_topic(topic_name(settings, topic)) for topic in INPUTS]
+    pause = Pause(threading.Event())
+    while True:
+        try:
+            require_topics(settings, names)
+            topics = cluster(admin_client(settings)).topics
+            changelogs = [
+                changelog_topic(group_id(settings, WORKER), name) for name in PLANNER_TABLES
+            ]
+            partitions = len(topics[topic_name(settings, PRODUCTS)].partitions)
+            return partitions, any(name not in topics for name in changelogs)
+        except Transient as problem:
+            pause.after(problem)

@@ -1,0 +1,1 @@
+"""The preferences worker: feedback in; state, recommendations and demand out."""

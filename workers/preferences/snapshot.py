@@ -1,0 +1,130 @@
+"""What can be recommended now: the catalogue and the factors that the topics announce.
+
+New factors are loaded beside the old ones, then swapped; where they are refused, the old ones
+stay. Whether a campaign runs goes by the time that the caller says. Let that be the worker's clock:
+by a record's a late one would bring a theme back, and a wrong one bring it early.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from datetime import datetime
+
+from schemas.events import ModelAnnouncement
+from stylecore.errors import Transient
+from stylecore.recommender.catalog import Catalogue
+from stylecore.recommender.factors import Factors
+from stylecore.recommender.popularity import Popularity, Priors
+from stylecore.recommender.snapshot import Assortment, arrange
+from stylecore.recommender.style_policy import ChoiceRules
+from workers.catalog import CatalogueFollower
+from workers.factors import LoadFactors
+from workers.telemetry import FACTORS_INFO, FACTORS_MADE, FACTORS_VERSION, log
+
+REARRANGE_SECONDS = 1.0
+"""While there are no factors, popularity is taken up this often."""
+
+
+class Shelves:
+    """The assortment, arranged anew when the catalogue, factors, popularity or a campaign move."""
+
+    def __init__(
+        self,
+        follower: CatalogueFollower,
+        load_factors: LoadFactors,
+        popularity: Callable[[Catalogue], Popularity],
+        choice_rules: ChoiceRules,
+        clock: Callable[[], float],
+    ) -> None:
+        self._follower = follower
+        self._load_factors = load_factors
+        self.popularity = popularity(follower.catalogue)
+        self._choice_rules = choice_rules
+        self._clock = clock
+        self._factors: Factors | None = None
+        self._announced: ModelAnnouncement | None = None
+        self._assortment: Assortment | None = None
+        self._priors: Priors | None = None
+        self._counted_at = 0.0
+        self._made_at: datetime | None = None
+
+    @property
+    def catalogue(self) -> Catalogue:
+        """Products and renders as followed so far."""
+        return self._follower.catalogue
+
+    @property
+    def needs_popularity(self) -> bool:
+        """Whether popularity is counted here: until there are factors, which bring their own."""
+        return self._factors is None
+
+    def renewed_at(self, now: datetime) -> datetime:
+        """Since when all older lists are old ones: by the factors in use, or by a campaign."""
+        since = self.assortment(now).season.since
+        return since if self._made_at is None else max(since, self._made_at)
+
+    def follow(self) -> None:
+        """Take what the catalogue topics have brought."""
+        self._follower.follow()
+        self._take_up_factors()
+
+    def catch_up(self, stop: threading.Event) -> None:
+        """Read the catalogue topics to their present end. Raises Transient."""
+        self._follower.catch_up(stop)
+        self._take_up_factors()
+
+    def assortment(self, now: datetime) -> Assortment:
+        """The assortment at `now`; the same object while nothing has changed."""
+        if self._assortment is None or self._is_stale(self._assortment, now):
+            priors = self._present_priors(now)
+            self._assortment = arrange(
+                self.catalogue, self._factors, priors, self._choice_rules, now, self._assortment
+            )
+        return self._assortment
+
+    def _present_priors(self, now: datetime) -> Priors:
+        """The factors' priors; until there are any, popularity, looked at once a while: products
+        whose popularity is as it was are not prepared again for ranking.
+        """
+        if self._factors is not None:
+            return self._factors.priors
+        if self._priors is None or self._is_time_for_popularity():
+            self._priors, self._counted_at = self.popularity.priors(now), self._clock()
+        return self._priors
+
+    def _is_time_for_popularity(self) -> bool:
+        return self._priors is None or self._clock() - self._counted_at > REARRANGE_SECONDS
+
+    def look_at_popularity(self) -> None:
+        """Take up popularity with the next assortment: states of whole partitions were counted."""
+        self._priors = None
+
+    def close(self) -> None:
+        """End the connection."""
+        self._follower.close()
+
+    def _is_stale(self, assortment: Assortment, now: datetime) -> bool:
+        if assortment.changes != self.catalogue.changes or assortment.factors is not self._factors:
+            return True
+        if not assortment.season.holds(now):
+            return True
+        return self._factors is None and self._is_time_for_popularity()
+
+    def _take_up_factors(self) -> None:
+        announced = self._follower.announced
+        if announced is None or announced == self._announced:
+            return
+        try:
+            factors = self._load_factors(announced)
+        except Transient as problem:
+            log.warning("factors later", version=announced.version, why=str(problem))
+            return
+        if factors is not None:
+            self._factors, self._made_at = factors, announced.made_at
+            FACTORS_VERSION.clear()
+            FACTORS_VERSION.labels(factors.version).set(1)
+            FACTORS_INFO.info({"version": factors.version, "parent": factors.parent or ""})
+            FACTORS_MADE.set(announced.made_at.timestamp())
+            log.info("factors", version=factors.version, products=len(factors.product_ids))
+        self._announced = announced

@@ -1,0 +1,313 @@
+"""The preferences worker: feedback in; state, recommendations and demand out.
+
+feedback.events.v1 -> decode, check its place (or forward it there) and product -> apply to the
+shopper's state -> lists of those who acted -> preferences.users.v1, recommendations.users.v1,
+style.demand.v1, offsets in the same transaction. An impression may change a state and never a list:
+a shelf stays as it is while it is looked at. A tombstone forgets the shopper of its key: state and
+list get tombstones of their own.
+"""
+
+from __future__ import annotations
+
+import itertools
+import threading
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+from confluent_kafka import TopicPartition
+
+from schemas.events import Feedback, UserState
+from schemas.topics import DEMAND, FEEDBACK, RECOMMENDATIONS, USER_STATES
+from stylecore.errors import Permanent
+from stylecore.recommender.demand import Demand
+from stylecore.recommender.encode import ListEncoder
+from stylecore.recommender.popularity import Popularity
+from stylecore.recommender.recommend import EVERYONE, Lists, list_for_everyone, rank, shown_in
+from stylecore.recommender.rules import Moment, Rules
+from stylecore.recommender.snapshot import Assortment
+from stylecore.recommender.style_policy import ChoiceRules
+from stylecore.times import TimeOutOfRange, check_times
+from workers.catalog import CatalogueFollower
+from workers.factors import factors_loader
+from workers.kafka.dead_letters import dead_letter, decode_records
+from workers.kafka.loop import run_worker
+from workers.kafka.records import Misplaced, Output, Record, forwarded, output_of
+from workers.kafka.retry import until_topics
+from workers.kafka.table import partitions_of
+from workers.kafka.topics import require_user_partitions, topic_id, topic_name
+from workers.preferences.outputs import (
+    SOURCE,
+    Touched,
+    in_place_of_offset,
+    list_event,
+    shopper_outputs,
+    swept_outputs,
+)
+from workers.preferences.refresh import AT_REST, BESIDE_FEEDBACK, Sweep
+from workers.preferences.snapshot import Shelves
+from workers.preferences.state import (
+    Taken,
+    UserStates,
+    apply_feedback,
+    collect_seldom,
+    forgetting,
+    settled,
+    wanted_forgotten,
+)
+from workers.settings import PreferencesSettings, Settings
+from workers.telemetry import Health, log, stage
+
+WORKER = "preferences"
+
+EVERYONE_ANEW = timedelta(hours=1)
+"""The list of everyone is written again after this though it is the same: its readers' runs out."""
+COUNTED_AT_ONCE = 10_000
+"""States that are taken apart for popularity at a time: a million would fill the memory."""
+
+
+class UnknownProduct(Permanent):
+    """The feedback is about a product that the catalogue does not hold."""
+
+
+def run_preferences(settings: Settings, health: Health, stop: threading.Event) -> None:
+    """Work until `stop` is set.
+
+    Raises Permanent where a topic is missing, or those keyed by user differ in partitions.
+    """
+    topics = (FEEDBACK, USER_STATES, RECOMMENDATIONS, DEMAND)
+    until_topics(settings, [topic_name(settings, topic) for topic in topics], stop)
+    require_user_partitions(settings)
+    collect_seldom()
+    run_worker(
+        settings,
+        WORKER,
+        lambda: PreferencesHandler(settings, stop),
+        batch_records=settings.preferences.batch_records,
+        health=health,
+        stop=stop,
+    )
+
+
+def rules_of(settings: PreferencesSettings) -> tuple[Rules, ChoiceRules]:
+    """The recommender's rules from the settings."""
+    rules = Rules(
+        half_life=timedelta(days=settings.half_life_days),
+        cool_down=timedelta(days=settings.cool_down_days),
+        history=settings.history,
+        usual_rate=settings.usual_rate,
+    )
+    return rules, ChoiceRules(
+        exploration=settings.exploration, campaign_weight=settings.campaign_weight
+    )
+
+
+class PreferencesHandler:
+    """Feedback to records, and the states behind them."""
+
+    def __init__(self, settings: Settings, stop: threading.Event) -> None:
+        self._settings = settings
+        self._stop = stop
+        self._rules, self._choice_rules = rules_of(settings.preferences)
+        name = topic_name(settings, FEEDBACK)
+        self._states = UserStates(settings, topic_id(settings, name))
+        self._sweep = Sweep(self._states)
+        now = datetime.now(UTC)
+        self._shelves = Shelves(
+            CatalogueFollower(settings),
+            factors_loader(settings, WORKER),
+            lambda catalogue: Popularity(catalogue, self._rules, now),
+            self._choice_rules,
+            time.monotonic,
+        )
+        self._demand = Demand(now)
+        self._demand_due = time.monotonic() + settings.preferences.demand_seconds
+        self._everyone: Assortment | None = None
+        self._shown_to_everyone: list[str] = []
+        self._shown_at = now
+        self._encoder: ListEncoder | None = None
+        self._to_count: list[Touched] = []
+        self._counted: set[int] = set()
+        self._partitions = len(partitions_of(settings, [FEEDBACK]))
+        self.topics = (name,)
+
+    def assigned(self, partitions: Sequence[TopicPartition]) -> None:
+        """Read the catalogue and the states of these partitions. Raises Transient."""
+        self._shelves.catch_up(self._stop)
+        now = datetime.now(UTC)
+        # Before the new states are there: whether they are swept is go_on's to say.
+        self._sweep.to_edition(self._shelves.assortment(now).edition, now)
+        started = time.monotonic()
+        numbers = [place.partition for place in partitions]
+        with settled():
+            restored = self._states.restore(numbers, self._stop)
+        now = datetime.now(UTC)
+        self._count_once(restored, now)
+        self._sweep.go_on(numbers, self._shelves.renewed_at(now), now)
+        users = sum(map(len, restored.values()))
+        log.info("restored", users=users, seconds=round(time.monotonic() - started, 3))
+
+    def _count_once(self, restored: dict[int, dict[str, UserState]], now: datetime) -> None:
+        """Popularity by the states; those of a partition that comes back are in it already."""
+        if not self._shelves.needs_popularity:
+            return
+        new = restored.keys() - self._counted
+        states = [state for number in new for state in restored[number].values()]
+        for first in range(0, len(states), COUNTED_AT_ONCE):
+            self._shelves.popularity.count_states(states[first : first + COUNTED_AT_ONCE], now)
+        self._counted |= new
+        self._shelves.look_at_popularity()
+
+    def revoked(self, partitions: Sequence[TopicPartition]) -> None:
+        """Forget the states of these partitions."""
+        self._states.drop(place.partition for place in partitions)
+
+    def process(self, records: Sequence[Record]) -> list[Output]:
+        """States and lists of the shoppers who did something, and the dead letters."""
+        self._shelves.follow()
+        records = self._states.unapplied(records)
+        with stage(WORKER, "decode"):
+            events = [record for record in records if record.value is not None]
+            decoded, outputs = decode_records(events, Feedback)
+            taken = self._checked(decoded, outputs)
+            forgotten = wanted_forgotten(records, self._partitions, outputs)
+        with stage(WORKER, "apply"):
+            touched = apply_feedback(self._states, taken, forgotten, self._rules)
+        self._to_count = [shopper for shopper in touched if shopper.acted]
+        outputs += forgetting(self._settings, forgotten, self._states.applied_headers)
+        if touched:
+            outputs += self._results(touched)
+        return outputs + self._unasked(BESIDE_FEEDBACK)
+
+    def idle(self) -> list[Output]:
+        """Follow the catalogue; write what is due."""
+        self._shelves.follow()
+        return self._unasked(AT_REST)
+
+    def committed(self) -> None:
+        """The batch is in the topics: its states and counts are final."""
+        if self._to_count and self._shelves.needs_popularity:
+            changes = [
+                (self._states.known(shopper.record.partition, shopper.state.user_id), shopper.state)
+                for shopper in self._to_count
+            ]
+            self._shelves.popularity.count_changes(changes, datetime.now(UTC))
+        self._to_count = []
+        self._states.commit()
+        self._sweep.committed()
+
+    def aborted(self) -> None:
+        """The batch comes again."""
+        self._states.abort()
+        self._sweep.aborted()
+        self._to_count = []
+        self._everyone, self._shown_to_everyone = None, []
+
+    def close(self) -> None:
+        """End the connections."""
+        self._shelves.close()
+
+    def _checked(self, decoded: Sequence[Taken], outputs: list[Output]) -> list[Taken]:
+        """What is in its place and about a known product; dead letters and what is forwarded to
+        its place join the outputs.
+        """
+        unknown, now = self._unknown_products(decoded), datetime.now(UTC)
+        taken = []
+        for record, event in decoded:
+            problem: Misplaced | TimeOutOfRange | UnknownProduct | None = None
+            elsewhere: Output | None = None
+            try:
+                check_times(event, now)
+                elsewhere = forwarded(record, event.user_id, self._partitions)
+            except (Misplaced, TimeOutOfRange) as found:
+                problem = found
+            if problem is None and elsewhere is None and event.product_id in unknown:
+                problem = UnknownProduct(f"no product {event.product_id!r} in the catalogue")
+            if problem is not None:
+                outputs.append(dead_letter(record, "check", problem))
+            elif elsewhere is None:
+                taken.append((record, event))
+            else:
+                outputs.append(elsewhere)
+        return taken
+
+    def _unknown_products(self, decoded: Sequence[Taken]) -> set[str]:
+        """Products of the batch that the catalogue does not hold, read to its present end."""
+        named = {event.product_id for _, event in decoded}
+        has_product = self._shelves.catalogue.has_product
+        if not all(map(has_product, named)):
+            self._shelves.catch_up(self._stop)
+        return {product_id for product_id in named if not has_product(product_id)}
+
+    def _results(self, touched: list[Touched]) -> list[Output]:
+        """States of all, lists of those who acted."""
+        assortment = self._shelves.assortment(datetime.now(UTC))
+        acted = [shopper for shopper in touched if shopper.acted]
+        states = [shopper.state for shopper in acted]
+        with stage(WORKER, "recommend"):
+            lists = self._rank(states, assortment, [shopper.record.at for shopper in acted])
+            self._demand.want_lacking([state.user_id for state in states], assortment, lists)
+        with stage(WORKER, "encode"):
+            items = iter(self._encoder_of(assortment).encode(lists))
+            applied = self._states.applied_headers
+            return list(shopper_outputs(self._settings, touched, items, assortment, applied))
+
+    def _rank(self, states: Sequence[UserState], assortment: Assortment, now: Moment) -> Lists:
+        items = self._settings.preferences.items
+        return rank(states, assortment, now, self._rules, self._choice_rules, items)
+
+    def _encoder_of(self, assortment: Assortment) -> ListEncoder:
+        """The encoder, with what it has encoded while the assortment stays the same."""
+        if self._encoder is None or self._encoder.assortment is not assortment:
+            self._encoder = ListEncoder(assortment)
+        return self._encoder
+
+    def _unasked(self, swept: int) -> list[Output]:
+        """The list for everyone when the assortment has changed, demand when it is due, and the
+        lists of at most so many shoppers who have one of an older edition.
+        """
+        now = datetime.now(UTC)
+        assortment = self._shelves.assortment(now)
+        outputs = self._swept(assortment, now, swept)
+        if self._states.owns(0) and assortment is not self._everyone and assortment.present.any():
+            self._everyone = assortment
+            outputs += self._list_for_everyone(assortment, now)
+        if time.monotonic() >= self._demand_due:
+            self._demand_due = time.monotonic() + self._settings.preferences.demand_seconds
+            outputs += [
+                output_of(self._settings, DEMAND, wanted, source=SOURCE, now=now)
+                for wanted in self._demand.flush(now)
+            ]
+        return outputs
+
+    def _swept(self, assortment: Assortment, now: datetime, most: int) -> list[Output]:
+        self._sweep.to_edition(assortment.edition, now)
+        pause = timedelta(seconds=self._settings.preferences.pictures_seconds)
+        self._sweep.to_pictures(self._shelves.catalogue.take_redrawn, now, pause)
+        shoppers = self._sweep.take(most)
+        if not shoppers:
+            return []
+        lists = self._rank([state for _, state in shoppers], assortment, now)
+        if self._sweep.redrawn is not None:
+            shows = shown_in(lists, assortment, self._sweep.redrawn)
+            self._sweep.are_right(itertools.compress(shoppers, ~shows))
+            shoppers = list(itertools.compress(shoppers, shows))
+            lists = lists.of(shows)
+        items = self._encoder_of(assortment).encode(lists)
+        same = self._sweep.redrawn is not None
+        return list(
+            swept_outputs(self._settings, shoppers, items, assortment, now, same_products=same)
+        )
+
+    def _list_for_everyone(self, assortment: Assortment, now: datetime) -> list[Output]:
+        """The list, where it shows anything else than before, is by other factors, or has aged."""
+        items = list_for_everyone(
+            assortment, now, self._rules, self._choice_rules, self._settings.preferences.items
+        )
+        shown = [assortment.edition, *(item.image_uri for item in items)]
+        if shown == self._shown_to_everyone and now - self._shown_at < EVERYONE_ANEW:
+            return []
+        self._shown_to_everyone, self._shown_at = shown, now
+        place = (0, in_place_of_offset(now))
+        found = list_event(self._settings, EVERYONE, items, assortment, now, place)
+        return [output_of(self._settings, RECOMMENDATIONS, found, source=SOURCE, now=now)]

@@ -1,0 +1,132 @@
+"""What shoppers do, from the page to feedback.events.v1; answered when Kafka has it.
+
+A page sends a list of events as JSON, each with an event_id of its own, and sends it again until
+it is answered: repeated, an event counts once. What can be no event is refused by itself, with the
+reason, and keeps no other back. A form without JavaScript sends one event.
+
+Server-sent events: an open page learns within milliseconds that its shopper's list is another.
+
+The stream tells which list it is and nothing else; the page then asks for the shelf, in its own
+language. What is the present list is told first, so that nothing is missed between two streams.
+Stream and shelf may come from two instances: whose list it is and its offset say which is newer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import secrets
+from collections.abc import AsyncIterator
+from datetime import datetime
+from typing import Annotated, Any
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import JSONResponse, RedirectResponse, Response, StreamingResponse
+from starlette.routing import Route
+
+from schemas.events import Feedback
+from schemas.topics import FEEDBACK
+from stylecore.recommender.recommend import EVERYONE
+from workers.web import urls
+from workers.web.site import Site, id_of, site_of
+from workers.web.templates import WrongInput, words_for
+
+Fields = dict[str, Any]
+Sent = Annotated[list[Fields], msgspec.Meta(min_length=1, max_length=200)]
+FIELDS = set(Feedback.__struct_fields__) - {"user_id", "occurred_at"}
+
+
+async def feedback(request: Request) -> Response:
+    """Publish what the shopper did; from a page with JavaScript, or from a form."""
+    if request.headers.get("content-type", "").startswith("application/json"):
+        return await _from_script(request)
+    return await _from_form(request)
+
+
+async def _from_script(request: Request) -> Response:
+    """202 with how many were taken and which were refused; 422 where none was taken."""
+    site, user_id = site_of(request), id_of(request, "user")
+    events, refused, now = [], [], site.clock()
+    for fields in _sent(await request.body()):
+        try:
+            events.append(_event(site, user_id, fields, now))
+        except WrongInput as problem:
+            why = problem.told(words_for(request))
+            refused.append({"event_id": fields.get("event_id"), "why": why})
+    await site.outbox.publish(FEEDBACK, events, now)
+    return JSONResponse({"taken": len(events), "refused": refused}, 202 if events else 422)
+
+
+async def _from_form(request: Request) -> Response:
+    """303 back to the shop."""
+    site, user_id = site_of(request), id_of(request, "user")
+    async with request.form() as form:
+        fields: Fields = {name: text for name, text in form.items() if text}
+    fields.setdefault("event_id", f"form-{secrets.token_hex(12)}")
+    now = site.clock()
+    await site.outbox.publish(FEEDBACK, [_event(site, user_id, fields, now)], now)
+    return RedirectResponse(urls.shop(user_id), 303)
+
+
+def _sent(body: bytes) -> list[Fields]:
+    try:
+        return msgspec.json.decode(body, type=Sent)
+    except msgspec.DecodeError as problem:
+        raise WrongInput("wrong.events", detail=problem) from problem
+
+
+def _event(site: Site, user_id: str, fields: Fields, now: datetime) -> Feedback:
+    """The event, at the server's time. Raises WrongInput."""
+    given = {name: value for name, value in fields.items() if name in FIELDS}
+    try:
+        event = msgspec.convert(
+            {**given, "user_id": user_id, "occurred_at": now}, Feedback, strict=False
+        )
+    except msgspec.ValidationError as problem:
+        raise WrongInput("wrong.detail", detail=problem) from problem
+    if event.product_id not in site.tables.products:
+        raise WrongInput("missing.product", product=event.product_id)
+    style_id = event.style_id
+    if style_id and not site.tables.has_style(event.product_id, style_id, site.generators):
+        raise WrongInput("missing.style", style=style_id)
+    return event
+
+
+STILL_HERE_SECONDS = 15.0
+"""Between two signs of life, so that proxies keep the stream and its end is noticed."""
+
+
+async def changes(request: Request) -> Response:
+    """The ids of the shopper's lists, each as soon as it comes."""
+    stream = ids_of_lists(site_of(request), id_of(request, "user"))
+    headers = {"X-Accel-Buffering": "no"}
+    return StreamingResponse(stream, media_type="text/event-stream", headers=headers)
+
+
+async def ids_of_lists(site: Site, user_id: str) -> AsyncIterator[str]:
+    """The stream's text, until the server stops."""
+    told = None
+    yield "retry: 500\n\n"
+    with site.watchers.watch(user_id, EVERYONE) as changed:
+        while not site.watchers.closed:
+            changed.clear()
+            found = site.list_for(user_id)
+            if found is not None and found.recommendation_id != told:
+                told = found.recommendation_id
+                place = {
+                    "list": told,
+                    "of": found.user_id,
+                    "at": site.tables.lists.offset_of(found),
+                }
+                yield f"event: shelf\ndata: {json.dumps(place)}\n\n"
+            try:
+                await asyncio.wait_for(changed.wait(), STILL_HERE_SECONDS)
+            except TimeoutError:
+                yield ": still here\n\n"
+
+
+ROUTES = [
+    Route("/shop/{user}/feedback", feedback, methods=["POST"]),
+    Route("/shop/{user}/changes", changes),
+]
