@@ -62,6 +62,23 @@ def test_every_command_topic_and_path_that_is_named_exists(page):
         assert f"\n{target}:" in makefile, target
 
 
+def test_every_file_that_a_text_names_exists():
+    listed = subprocess.run(
+        ["git", "ls-files"], cwd=ROOT, capture_output=True, check=True, text=True
+    )
+    missing = set()
+    for name in listed.stdout.splitlines():
+        if not name.endswith((".md", ".py", ".toml", ".sh", ".yaml", "Makefile")):
+            continue
+        text = (ROOT / name).read_text(encoding="utf-8")
+        for path in re.findall(
+            r"(?<![\w./-])(?:schemas|stylecore|workers|tests)/[\w/]+\.py\b", text
+        ):
+            if not (ROOT / path).exists():
+                missing.add(f"{name}: {path}")
+    assert not missing
+
+
 def code_of(text: str) -> list[str]:
     """What stands as code, in lines and in blocks."""
     blocks = re.findall(r"(?ms)^```.*?^```|^(?:    .*\n)+", text)

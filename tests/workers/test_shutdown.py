@@ -9,9 +9,9 @@ import pytest
 
 SCRIPT = """
 import ctypes, sys, threading
-from workers import stopping
-stopping.STOP_SECONDS, stopping.LAST_SECONDS = {stop}, {last}
-with stopping.stop_on_signals() as stop:
+from workers import shutdown
+shutdown.STOP_SECONDS, shutdown.LAST_SECONDS = {stop}, {last}
+with shutdown.stop_on_signals() as stop:
     print("here", flush=True)
     {work}
 print("done", flush=True)
@@ -52,7 +52,7 @@ def test_who_does_not_come_back_ends_where_it_is_and_tells_where():
 
 def test_it_tells_where_the_handler_is_as_well():
     work = """def held(): threading.Event().wait()
-    threading.Thread(target=held, name=stopping.HANDLER_THREAD, daemon=True).start()
+    threading.Thread(target=held, name=shutdown.HANDLER_THREAD, daemon=True).start()
     threading.Event().wait()"""
     said, told, _ = end(work, signal.SIGTERM, stop=0.3)
     assert "in held" in said + told
