@@ -16,6 +16,7 @@ from workers.settings import Settings
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
+TEXTS = {".md", ".py", ".sh", ".yaml"}
 PAGES = [ROOT / "README.md", *sorted((ROOT / "deploy").glob("*.md"))]
 
 
@@ -63,19 +64,16 @@ def test_every_command_topic_and_path_that_is_named_exists(page):
 
 
 def test_every_file_that_a_text_names_exists():
-    listed = subprocess.run(
-        ["git", "ls-files"], cwd=ROOT, capture_output=True, check=True, text=True
-    )
+    folders = [ROOT / name for name in ("schemas", "stylecore", "workers", "tests", "deploy")]
+    files = [file for folder in folders for file in folder.rglob("*") if file.suffix in TEXTS]
     missing = set()
-    for name in listed.stdout.splitlines():
-        if not name.endswith((".md", ".py", ".toml", ".sh", ".yaml", "Makefile")):
-            continue
-        text = (ROOT / name).read_text(encoding="utf-8")
+    for file in [*files, *ROOT.glob("*.md"), ROOT / "Makefile", ROOT / "pyproject.toml"]:
+        text = file.read_text(encoding="utf-8")
         for path in re.findall(
             r"(?<![\w./-])(?:schemas|stylecore|workers|tests)/[\w/]+\.py\b", text
         ):
             if not (ROOT / path).exists():
-                missing.add(f"{name}: {path}")
+                missing.add(f"{file.relative_to(ROOT)}: {path}")
     assert not missing
 
 

@@ -9,7 +9,8 @@ Shoppers come one after another. Half of what they look at is the shelf of a cat
 like, the rest is drawn from the whole shop, popular products more often, all in styles of chance:
 what they click shows their tastes and no recommender's. Without the shelves (`browsed` 0) there is
 nothing to find: what is seen at all decides what is clicked, and who knew every taste beside would
-foresee .144 of the clicks in place of .140 (`tests/stylecore/evaluation/test_prequential_simulated.py`).
+foresee .144 of the clicks in place of .140
+(`tests/stylecore/evaluation/test_prequential_simulated.py`).
 """
 
 from __future__ import annotations
