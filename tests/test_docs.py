@@ -17,7 +17,7 @@ from workers.settings import Settings
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
 TEXTS = {".md", ".py", ".sh", ".yaml"}
-PAGES = [ROOT / "README.md", *sorted((ROOT / "deploy").glob("*.md"))]
+PAGES = [ROOT / "README.md", ROOT / "ARCHITECTURE.md", *sorted((ROOT / "deploy").glob("*.md"))]
 
 
 def test_every_metric_of_ours_is_described_and_every_described_one_is_there():
@@ -75,6 +75,15 @@ def test_every_file_that_a_text_names_exists():
             if not (ROOT / path).exists():
                 missing.add(f"{file.relative_to(ROOT)}: {path}")
     assert not missing
+
+
+def test_the_architecture_is_short_and_every_path_that_it_names_exists():
+    text = (ROOT / "ARCHITECTURE.md").read_text()
+    assert len(text.splitlines()) <= 120
+    named = re.findall(r"`((?:schemas|stylecore|workers|deploy|tests)/[\w./-]*|\w+\.\w+)`", text)
+    paths = [name for name in named if "/" in name or name.endswith((".toml", ".md", ".py"))]
+    assert len(paths) > 50
+    assert not [path for path in paths if not (ROOT / path).exists()]
 
 
 def code_of(text: str) -> list[str]:
