@@ -37,10 +37,10 @@ from stylecore.rendering.postprocess import (
     finished,
     ground_of,
     recoloured,
+    with_contour,
     with_fine_luminance,
 )
 from stylecore.rendering.style import Reference, ground_colour, style_weights
-from stylecore.rendering.visibility import with_contour
 from stylecore.storage.render_cache import render_key, style_sha256
 
 

@@ -39,7 +39,7 @@ from stylecore.rendering.manifest import (
     loosest,
     overridden,
 )
-from stylecore.rendering.visibility import visibility
+from stylecore.rendering.postprocess import visibility
 
 STYLE_FROM = 0.7
 """Strength from which a render must show its style; below, the photo is meant to show."""

@@ -1,25 +1,18 @@
-"""A render's finish, laid on.
+"""What happens to a picture after the network: colours, finish, fine detail, a contour.
 
-It looks at each place alone, so that a render still moves along with its photo. What it does not
-know: how sharp or how colourful the photo was.
-
-The photo's fine luminance, put back into its render: lettering, weave, a crisp contour.
-
-The network draws at the working size. What of the photo is finer than that (the finest level of a
-Laplacian pyramid, Burt and Adelson 1983) is added to the enlarged render, as much and with the sign
-with which the render follows the photo there: the slope of a local linear fit between the two, as
-in guided upsampling (He and Sun, "Fast guided filter", 2015). A style that turns light and dark
-round so turns its lettering round too. What it does not know: detail that the style has painted
-over on purpose; only luminance goes back, colour stays as wide as the working size drew it.
-
-The colours of a render after the network: a reference's, a palette's, or the product's own.
-
-The network paints strokes in the colours that it learnt; a reference picture's are met here, first
-its dominant colours, as a palette's are, then by a share its Gaussian: alone it would bring every
-product of one colour to the picture's mean, which is mud. A palette comes after it. The statistics
-are those of the product alone, so that white ground neither counts nor changes. A photo without
-plain ground counts as product from edge to edge, also where `keep_product_colour` asks for the
-product's own.
+- Colours (`recoloured`): a reference's, a palette's, or the product's own. A reference's dominant
+  colours are met first, as a palette's are, then by a share its Gaussian: alone it would bring
+  every product of one colour to the picture's mean. The statistics are those of the product, so
+  that white ground neither counts nor changes; a photo without plain ground counts as product from
+  edge to edge.
+- Finish (`finished`): sharpness, colour and tint of the style, at each place alone, so that a
+  render moves along with its photo in a clip.
+- Fine detail (`enlarged`): the network draws at the working size. What of the photo is finer (the
+  finest level of a Laplacian pyramid, Burt and Adelson 1983) is added to the enlarged render, as
+  much and with the sign with which the render follows the photo there: the slope of a local linear
+  fit, as in guided upsampling (He and Sun, "Fast guided filter", 2015). Only luminance is added.
+- Contour (`with_contour`): a white product on pale paper is drawn as paper, so what lies along its
+  outline must differ from the ground. `visibility` is the figure for that.
 """
 
 from __future__ import annotations
@@ -31,13 +24,104 @@ from PIL import Image
 from scipy import ndimage
 
 from schemas.events import StyleDefinition
-from stylecore.arrays import Floats
-from stylecore.imaging.color import from_oklab, gaussian_of, in_gamut, matched, to_oklab
+from stylecore.arrays import Bools, Floats
+from stylecore.imaging import color
+from stylecore.imaging.color import from_oklab, gaussian_of, in_gamut, matched, to_cielab, to_oklab
 from stylecore.imaging.foreground import has_plain_ground
 from stylecore.imaging.palette import palette_lab, repainted, with_colour_of
 from stylecore.imaging.photo import LUMA, Pixels, to_floats, to_pixels
 from stylecore.rendering.manifest import Finish
 from stylecore.rendering.style import Reference
+
+TRANSPORTED = 0.4
+"""Share of the way from a reference's dominant colours to its Gaussian."""
+SHOWN_THROUGH = 0.12
+"""Distance in OKLab from the ground at which a pixel has hardly anything of it."""
+
+
+@dataclass(frozen=True)
+class Colouring:
+    """What happens to a render's colours; nothing where all is None or False."""
+
+    reference: Reference | None = None
+    palette: Floats | None = None
+    """OKLab [n,3], dark to light."""
+    keep_product: bool = False
+    paper: Floats | None = None
+    """[3], RGB in 0-1: what plain ground becomes; None leaves it to the style."""
+
+    @property
+    def changes(self) -> bool:
+        """Whether anything is asked for."""
+        return self.keep_product or self.reference is not None or self.palette is not None
+
+
+def colouring_of(definition: StyleDefinition, reference: Reference | None) -> Colouring:
+    """The colouring that a definition asks for, with its reference picture if it names one."""
+    palette = None if definition.palette is None else palette_lab(definition.palette)
+    paper = None if reference is None else reference.paper
+    if definition.keep_product_colour and palette is not None:
+        paper = from_oklab(palette[-1])
+    return Colouring(
+        reference=reference,
+        palette=palette,
+        keep_product=definition.keep_product_colour,
+        paper=paper,
+    )
+
+
+def ground_of(photo: Floats, ground: Floats, colouring: Colouring) -> Floats:
+    """[H, W, 3], what plain ground becomes, where `ground` is what the drawn styles make of it.
+
+    A reference picture brings its paper where it plainly has one, and else leaves white white.
+    """
+    if colouring.paper is not None:
+        return np.broadcast_to(colouring.paper, photo.shape)
+    return ground if colouring.reference is None else photo
+
+
+def recoloured(
+    render: Floats, photo: Floats, mask: Floats, ground: Floats, colouring: Colouring
+) -> Floats:
+    """The render [H, W, 3] in its final colours; `mask` [H, W] says where the product is.
+
+    `ground` is the drawn styles' own. Where it shows through the product (soft shadows, pale
+    washes) the new ground does too, so that no rim appears; not where the product keeps its own
+    colour, for its white would be lost.
+    """
+    if not colouring.changes:
+        return render
+    before = to_oklab(render)
+    after = _moved(before, photo, mask, colouring)
+    if has_plain_ground(mask) and not colouring.keep_product:
+        old, new = (_level(part, mask) for part in (ground, ground_of(photo, ground, colouring)))
+        apart = np.linalg.norm(before - old, axis=-1, keepdims=True)
+        after += np.exp(-((apart / np.float32(SHOWN_THROUGH)) ** 2)) * (new - after)
+    return from_oklab(after)
+
+
+def _level(ground: Floats, mask: Floats) -> Floats:
+    """The mean colour of the plain ground, OKLab [3]."""
+    shares = np.broadcast_to((1 - mask)[..., None], ground.shape)
+    return to_oklab(np.average(ground, axis=(0, 1), weights=shares).astype(np.float32))
+
+
+def _moved(lab: Floats, photo: Floats, mask: Floats, colouring: Colouring) -> Floats:
+    if colouring.reference is not None:
+        lab = _like(lab, mask, colouring.reference)
+    if colouring.palette is not None:
+        lab = repainted(lab, mask, colouring.palette)
+    if colouring.keep_product:
+        lab = with_colour_of(lab, to_oklab(photo))
+    return lab
+
+
+def _like(lab: Floats, mask: Floats, reference: Reference) -> Floats:
+    """OKLab [...,3] in a reference's colours; lighter stays lighter."""
+    painted = repainted(lab, mask, reference.palette)
+    moved = matched(painted, gaussian_of(painted, mask), reference.colours)
+    return in_gamut(painted + np.float32(TRANSPORTED) * (moved - painted))
+
 
 _RADIUS = 1.4
 """Sigma in pixels of the working size of the unsharp mask."""
@@ -129,91 +213,59 @@ def _resized_plane(plane: Floats, size: tuple[int, int]) -> Floats:
     return np.asarray(Image.fromarray(plane).resize(size, Image.Resampling.BILINEAR))
 
 
-TRANSPORTED = 0.4
-"""Share of the way from a reference's dominant colours to its Gaussian."""
-SHOWN_THROUGH = 0.12
-"""Distance in OKLab from the ground at which a pixel has hardly anything of it."""
+_BESIDE = 3
+"""Pixels at either side of the outline that belong to it."""
+_SEEN = 0.07
+"""Distance in OKLab from the ground from which an outline needs no contour."""
+_WIDTH = 1 / 256
+"""Sigma of the contour, of the shorter side."""
+_DARKER, _LIGHTER, _LIGHT = 0.62, 0.4, 0.5
+"""The contour's tone: a share of a light ground's levels, or so far from a dark one's to white."""
 
 
-@dataclass(frozen=True)
-class Colouring:
-    """What happens to a render's colours; nothing where all is None or False."""
+def visibility(picture: Pixels, ground: Pixels, mask: Floats) -> float | None:
+    """Mean over the outline of the greatest CIE76 difference beside it from the ground meant there.
 
-    reference: Reference | None = None
-    palette: Floats | None = None
-    """OKLab [n,3], dark to light."""
-    keep_product: bool = False
-    paper: Floats | None = None
-    """[3], RGB in 0-1: what plain ground becomes; None leaves it to the style."""
-
-    @property
-    def changes(self) -> bool:
-        """Whether anything is asked for."""
-        return self.keep_product or self.reference is not None or self.palette is not None
-
-
-def colouring_of(definition: StyleDefinition, reference: Reference | None) -> Colouring:
-    """The colouring that a definition asks for, with its reference picture if it names one."""
-    palette = None if definition.palette is None else palette_lab(definition.palette)
-    paper = None if reference is None else reference.paper
-    if definition.keep_product_colour and palette is not None:
-        paper = from_oklab(palette[-1])
-    return Colouring(
-        reference=reference,
-        palette=palette,
-        keep_product=definition.keep_product_colour,
-        paper=paper,
-    )
-
-
-def ground_of(photo: Floats, ground: Floats, colouring: Colouring) -> Floats:
-    """[H, W, 3], what plain ground becomes, where `ground` is what the drawn styles make of it.
-
-    A reference picture brings its paper where it plainly has one, and else leaves white white.
+    `picture` and `ground` [H, W, 3], `mask` [H, W]. None where there is no outline.
     """
-    if colouring.paper is not None:
-        return np.broadcast_to(colouring.paper, photo.shape)
-    return ground if colouring.reference is None else photo
+    outline = outline_of(mask)
+    if not outline.any():
+        return None
+    apart = np.linalg.norm(to_cielab(picture) - to_cielab(ground), axis=-1)
+    return float(_beside(apart, outline, _BESIDE)[outline].mean())
 
 
-def recoloured(
-    render: Floats, photo: Floats, mask: Floats, ground: Floats, colouring: Colouring
-) -> Floats:
-    """The render [H, W, 3] in its final colours; `mask` [H, W] says where the product is.
-
-    `ground` is the drawn styles' own. Where it shows through the product (soft shadows, pale
-    washes) the new ground does too, so that no rim appears; not where the product keeps its own
-    colour, for its white would be lost.
-    """
-    if not colouring.changes:
-        return render
-    before = to_oklab(render)
-    after = _moved(before, photo, mask, colouring)
-    if has_plain_ground(mask) and not colouring.keep_product:
-        old, new = (_level(part, mask) for part in (ground, ground_of(photo, ground, colouring)))
-        apart = np.linalg.norm(before - old, axis=-1, keepdims=True)
-        after += np.exp(-((apart / np.float32(SHOWN_THROUGH)) ** 2)) * (new - after)
-    return from_oklab(after)
+def with_contour(picture: Floats, ground: Floats, mask: Floats) -> Floats:
+    """The picture [H, W, 3] with a soft contour where its product is like the ground."""
+    outline = outline_of(mask)
+    if not outline.any():
+        return picture
+    sigma = _WIDTH * min(mask.shape)
+    apart = np.linalg.norm(color.to_oklab(picture) - color.to_oklab(ground), axis=-1)
+    seen = _beside(np.asarray(apart, np.float32), outline, max(_BESIDE, round(2 * sigma)))
+    lost = np.where(outline, np.clip(1 - seen / np.float32(_SEEN), 0, 1), 0).astype(np.float32)
+    whole = ndimage.gaussian_filter(outline.astype(np.float32), 4 * sigma)
+    shared = ndimage.gaussian_filter(lost, 4 * sigma) / np.maximum(whole, np.float32(1e-6))
+    line = ndimage.gaussian_filter(np.where(outline, shared, 0), sigma) / np.float32(_peak(sigma))
+    dark = (ground.mean(axis=2, keepdims=True) < _LIGHT).astype(np.float32)
+    tone = dark * (ground + _LIGHTER * (1 - ground)) + (1 - dark) * (_DARKER * ground)
+    share = np.clip(line, 0, 1)[..., None]
+    return np.asarray(picture + share * (tone - picture), np.float32)
 
 
-def _level(ground: Floats, mask: Floats) -> Floats:
-    """The mean colour of the plain ground, OKLab [3]."""
-    shares = np.broadcast_to((1 - mask)[..., None], ground.shape)
-    return to_oklab(np.average(ground, axis=(0, 1), weights=shares).astype(np.float32))
+def outline_of(mask: Floats) -> Bools:
+    """[H, W]: the product's own pixels beside the ground."""
+    product = mask >= 0.5
+    return np.asarray(product & ~ndimage.binary_erosion(product, border_value=1))
 
 
-def _moved(lab: Floats, photo: Floats, mask: Floats, colouring: Colouring) -> Floats:
-    if colouring.reference is not None:
-        lab = _like(lab, mask, colouring.reference)
-    if colouring.palette is not None:
-        lab = repainted(lab, mask, colouring.palette)
-    if colouring.keep_product:
-        lab = with_colour_of(lab, to_oklab(photo))
-    return lab
+def _beside(apart: Floats, outline: Bools, width: int) -> Floats:
+    """[H, W], the greatest mean of 3 x 3 pixels within `width` of the outline."""
+    band = ndimage.binary_dilation(outline, iterations=width)
+    even = np.where(band, ndimage.uniform_filter(apart, 3), 0)
+    return np.asarray(ndimage.maximum_filter(even, 2 * width + 1), np.float32)
 
 
-def _like(lab: Floats, mask: Floats, reference: Reference) -> Floats:
-    """OKLab [...,3] in a reference's colours; lighter stays lighter."""
-    painted = repainted(lab, mask, reference.palette)
-    moved = matched(painted, gaussian_of(painted, mask), reference.colours)
-    return in_gamut(painted + np.float32(TRANSPORTED) * (moved - painted))
+def _peak(sigma: float) -> float:
+    """What a gaussian of a line one pixel wide has at its middle."""
+    return float(1 / (sigma * np.sqrt(2 * np.pi)))

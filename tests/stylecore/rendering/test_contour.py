@@ -12,7 +12,7 @@ from stylecore.models import FEATURES, GENERATOR
 from stylecore.rendering.draw import at_working_size, compose, draw, source_of, task_of
 from stylecore.rendering.engine import Engine
 from stylecore.rendering.manifest import Bounds
-from stylecore.rendering.visibility import (
+from stylecore.rendering.postprocess import (
     describe,
     load_examiner,
     measure,
