@@ -11,16 +11,9 @@ from stylecore.imaging.photo import decode, to_floats, to_pixels
 from stylecore.models import FEATURES, GENERATOR
 from stylecore.rendering.draw import at_working_size, compose, draw, source_of, task_of
 from stylecore.rendering.engine import Engine
+from stylecore.rendering.gate import describe, load_examiner, measure, verdict, wanted_of
 from stylecore.rendering.manifest import Bounds
-from stylecore.rendering.postprocess import (
-    describe,
-    load_examiner,
-    measure,
-    verdict,
-    visibility,
-    wanted_of,
-    with_contour,
-)
+from stylecore.rendering.postprocess import visibility, with_contour
 from workers.demo.inputs import sample_products
 
 PAPER = (250, 244, 226)
