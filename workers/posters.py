@@ -15,8 +15,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 
-from confluent_kafka import TopicPartition
-
 from schemas.codec import InvalidEvent, decode_id
 from schemas.events import PosterRequest
 from schemas.topics import POSTER_REQUESTS, POSTERS, PRODUCTS, STYLIZED
@@ -27,6 +25,7 @@ from stylecore.poster.logo import decode_logo
 from stylecore.poster.order import Desk, pictures_of
 from stylecore.storage.store import Store
 from workers.catalog import PosterTable
+from workers.kafka.assignment import Handler
 from workers.kafka.dead_letters import dead_letter, decode_records
 from workers.kafka.loop import run_worker
 from workers.kafka.records import Output, Record, output_of, tombstone
@@ -84,7 +83,7 @@ def posters_handlers(
         yield lambda: PostersHandler(settings, desk, PosterTable(settings), stop, budget)
 
 
-class PostersHandler:
+class PostersHandler(Handler):
     """Requests to records. Of a batch nothing is kept; the tables are the topics'."""
 
     def __init__(
@@ -152,18 +151,6 @@ class PostersHandler:
         """Follow the tables, so that a request finds them read."""
         self._table.follow()
         return []
-
-    def assigned(self, partitions: Sequence[TopicPartition]) -> None:
-        """Requests need no state; the tables are read with the first batch."""
-
-    def revoked(self, partitions: Sequence[TopicPartition]) -> None:
-        """Requests need no state."""
-
-    def committed(self) -> None:
-        """Requests need no state."""
-
-    def aborted(self) -> None:
-        """Requests need no state; the pictures lie under their content."""
 
     def close(self) -> None:
         """End the tables' connection."""

@@ -30,6 +30,7 @@ from stylecore.rendering.manifest import load_manifest
 from stylecore.rendering.style import load_encoder, reference_of
 from stylecore.rendering.stylize import Outcome, Studio, stylize
 from stylecore.storage.store import Store
+from workers.kafka.assignment import Handler
 from workers.kafka.crash_guard import Suspects
 from workers.kafka.dead_letters import dead_letter, decode_records
 from workers.kafka.loop import run_worker
@@ -163,7 +164,7 @@ def photo_loader(
     return loader(settings, store, stop, read, budget)
 
 
-class StylizeHandler:
+class StylizeHandler(Handler):
     """Jobs to records. Between batches it only knows whether the generator is announced: what was
     drawn lies in the store.
     """
@@ -238,9 +239,6 @@ class StylizeHandler:
         """Jobs need no state, but somebody may have died over one of them."""
         self._suspects.look((place.topic, place.partition) for place in partitions)
 
-    def revoked(self, partitions: Sequence[TopicPartition]) -> None:
-        """Jobs need no state."""
-
     def committed(self) -> None:
         """Jobs need no state; the generator is announced now."""
         self._announced |= self._is_announcing
@@ -249,9 +247,6 @@ class StylizeHandler:
     def aborted(self) -> None:
         """Jobs need no state; what was drawn is found again by its key."""
         self._is_announcing = False
-
-    def close(self) -> None:
-        """Nothing is open."""
 
 
 def stylize_in_memory(

@@ -11,6 +11,7 @@ from helpers import wait_until
 from integration.shop import input_of, publish_products, read_all
 
 from schemas.topics import FEEDBACK, RECOMMENDATIONS
+from workers.kafka.assignment import Handler
 from workers.kafka.loop import run_worker
 from workers.kafka.topics import topic_name
 from workers.telemetry import Health
@@ -51,7 +52,7 @@ def test_an_owner_paused_in_its_batch_is_fenced_while_others_take_over(
     assert max(Counter((record.key, input_of(record)) for record in lists).values()) == 1
 
 
-class _SlowToRestore:
+class _SlowToRestore(Handler):
     """Takes longer to restore than the group waits for a sign of life."""
 
     def __init__(self, settings):
@@ -65,14 +66,6 @@ class _SlowToRestore:
     def process(self, records):
         self.records += len(records)
         return []
-
-    def idle(self):
-        return []
-
-    def revoked(self, partitions):
-        pass
-
-    committed = aborted = close = lambda self: None
 
 
 def test_a_restore_may_take_longer_than_the_poll_interval(settings):

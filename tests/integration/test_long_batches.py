@@ -15,7 +15,7 @@ from integration.shop import publish_products, read_all
 
 from schemas.topics import FEEDBACK, RECOMMENDATIONS
 from workers.kafka import assignment
-from workers.kafka.assignment import Ownership
+from workers.kafka.assignment import Handler, Ownership
 from workers.kafka.clients import group_consumer
 from workers.kafka.loop import run_worker
 from workers.kafka.records import Output
@@ -28,7 +28,7 @@ RECORDS = 40
 POLL_INTERVAL_SECONDS = 8.0
 
 
-class Echo:
+class Echo(Handler):
     """Answers each record with one of its place; `work` is done in every batch, before that."""
 
     def __init__(self, settings, work: Callable[[], object] = lambda: None) -> None:
@@ -58,11 +58,6 @@ class Echo:
 
     def aborted(self):
         self.told.append("aborted")
-
-    def idle(self):
-        return []
-
-    committed = close = lambda self: None
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from threading import Event, Thread
 
 import msgspec
 import pytest
-from confluent_kafka import KafkaError, TopicPartition
+from confluent_kafka import KafkaError
 from helpers import wait_until
 from integration.shop import PARTITIONS, publish_products, read_all
 from structlog.testing import capture_logs
@@ -24,6 +24,7 @@ from schemas.topics import PRODUCTS
 from workers.broker import local_broker
 from workers.demo.inputs import sample_products
 from workers.kafka import loop, retry
+from workers.kafka.assignment import Handler
 from workers.kafka.loop import run_worker
 from workers.kafka.producer import Publisher
 from workers.kafka.records import Output, Record
@@ -139,7 +140,7 @@ def test_a_reader_goes_on_where_it_was(shop):
     assert seen[-1].key == names[-1]
 
 
-class Keeping:
+class Keeping(Handler):
     """A handler that remembers what was committed."""
 
     def __init__(self, settings: Settings, kept: list[bytes | None]) -> None:
@@ -157,17 +158,6 @@ class Keeping:
 
     def aborted(self) -> None:
         self._batch = []
-
-    def idle(self) -> list[Output]:
-        return []
-
-    def assigned(self, partitions: Sequence[TopicPartition]) -> None:
-        """It keeps nothing by partition."""
-
-    revoked = assigned
-
-    def close(self) -> None:
-        """It has no connections."""
 
 
 def test_a_worker_goes_on_though_its_clients_tell_it_nothing(shop, monkeypatch):

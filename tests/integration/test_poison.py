@@ -45,6 +45,7 @@ from schemas.topics import (
 )
 from stylecore.storage.render_cache import SIDECAR_FOLDER
 from workers.kafka.admin import admin_client
+from workers.kafka.assignment import Handler
 from workers.kafka.dead_letters import PREFIX
 from workers.kafka.loop import run_worker
 from workers.kafka.producer import Publisher
@@ -203,7 +204,7 @@ def _set(settings: Settings, topic: str, name: str, value: int) -> None:
         future.result(30)
 
 
-class Faulty:
+class Faulty(Handler):
     """Copies feedback to the demand topic; fails over some values, and over too many at once."""
 
     def __init__(self, settings: Settings) -> None:
@@ -231,15 +232,6 @@ class Faulty:
 
     def aborted(self):
         self.pending.clear()
-
-    def idle(self):
-        return []
-
-    def assigned(self, partitions): ...
-
-    def revoked(self, partitions): ...
-
-    def close(self): ...
 
 
 def _demand():

@@ -17,7 +17,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from functools import partial
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, Message, TopicPartition
 
@@ -29,12 +29,19 @@ from workers.shutdown import HANDLER_THREAD
 from workers.telemetry import log, stage
 
 
-class Handler(Protocol):
-    """What a worker does with its records. A new one is made for every session."""
+class Handler:
+    """What a worker does with its records: `process`, and whatever else it has use for.
 
-    @property
-    def topics(self) -> Sequence[str]:
-        """The input topics, by their names on the cluster."""
+    A new one is made for every session. All methods run in the handler's own thread or between
+    batches, never two at a time.
+    """
+
+    topics: Sequence[str]
+    """The input topics, by their names on the cluster."""
+
+    def process(self, records: Sequence[Record]) -> list[Output]:
+        """Compute the results of a batch. Raises Transient where the batch is to be retried."""
+        raise NotImplementedError
 
     def assigned(self, partitions: Sequence[TopicPartition]) -> None:
         """Restore what these partitions need; they are paused meanwhile."""
@@ -42,20 +49,18 @@ class Handler(Protocol):
     def revoked(self, partitions: Sequence[TopicPartition]) -> None:
         """Drop what belongs to these partitions."""
 
-    def process(self, records: Sequence[Record]) -> list[Output]:
-        """Compute the results of a batch. Raises Transient where it shall come again."""
-
     def committed(self) -> None:
-        """The batch is committed: make its changes in memory final."""
+        """Make the batch's changes in memory final: its transaction is committed."""
 
     def aborted(self) -> None:
-        """The batch comes again: drop its changes in memory."""
+        """Drop the batch's changes in memory: it is going to be retried."""
 
     def idle(self) -> list[Output]:
-        """Nothing came: what there is to write nevertheless."""
+        """Return what is to be written although no record has come."""
+        return []
 
     def close(self) -> None:
-        """The session has ended: end the handler's own connections."""
+        """Close the handler's own connections at the end of the session."""
 
 
 T = TypeVar("T")

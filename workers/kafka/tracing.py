@@ -58,19 +58,15 @@ def traced(settings: Settings, worker: str, make_handler: MakeHandler) -> Iterat
         provider.shutdown()
 
 
-class TracedHandler:
+class TracedHandler(Handler):
     """A handler, and spans of the records that it has committed."""
 
     def __init__(self, handler: Handler, tracer: Tracer) -> None:
+        self.topics = handler.topics
         self._handler = handler
         self._tracer = tracer
         self._began = 0
         self._sampled: list[Record] = []
-
-    @property
-    def topics(self) -> Sequence[str]:
-        """The input topics."""
-        return self._handler.topics
 
     def assigned(self, partitions: Sequence[TopicPartition]) -> None:
         """Handed on."""

@@ -30,6 +30,7 @@ from stylecore.recommender.style_policy import ChoiceRules
 from stylecore.times import TimeOutOfRange, check_times
 from workers.catalog import CatalogueFollower
 from workers.factors import factors_loader
+from workers.kafka.assignment import Handler
 from workers.kafka.dead_letters import dead_letter, decode_records
 from workers.kafka.loop import run_worker
 from workers.kafka.records import Misplaced, Output, Record, forwarded, output_of
@@ -102,7 +103,7 @@ def rules_of(settings: PreferencesSettings) -> tuple[Rules, ChoiceRules]:
     )
 
 
-class PreferencesHandler:
+class PreferencesHandler(Handler):
     """Feedback to records, and the states behind them."""
 
     def __init__(self, settings: Settings, stop: threading.Event) -> None:
