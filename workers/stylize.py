@@ -35,7 +35,7 @@ from workers.kafka.crash_guard import Suspects
 from workers.kafka.dead_letters import dead_letter, decode_records
 from workers.kafka.loop import run_worker
 from workers.kafka.records import Output, Record, output_of, tombstone
-from workers.kafka.retry import Pause, require_going, until_topics
+from workers.kafka.retry import Backoff, require_going, until_topics
 from workers.kafka.topics import topic_name
 from workers.pictures import FetchBudget, load_engine, loader
 from workers.settings import Settings
@@ -88,14 +88,14 @@ def wait_for_generator(folder: Path, stop: threading.Event) -> None:
     """Wait while files of the generator are gone: a volume may be away. A wrong one is no matter
     of waiting: what loads it raises.
     """
-    pause = Pause(stop)
+    backoff = Backoff(stop)
     while not stop.is_set():
         try:
             load_manifest(folder)
         except Permanent as problem:
             if not isinstance(problem.__cause__, FileNotFoundError):
                 return
-            pause.after(Transient(f"the generator is gone: {problem}"))
+            backoff.after(Transient(f"the generator is gone: {problem}"))
         else:
             return
 

@@ -30,7 +30,7 @@ from workers.factors import embedding_reader, factors_loader
 from workers.kafka.admin import Refused
 from workers.kafka.crash_guard import count_crash
 from workers.kafka.producer import Publisher
-from workers.kafka.retry import Pause
+from workers.kafka.retry import Backoff
 from workers.kafka.table import TableReader, partitions_of
 from workers.preferences.state import take_state
 from workers.preferences.worker import rules_of
@@ -48,7 +48,7 @@ FIRST_AGAIN_SECONDS = 10.0
 
 def run_trainer(settings: Settings, health: Health, stop: threading.Event) -> None:
     """Work until `stop` is set. Raises Permanent where a topic is missing."""
-    pause = Pause(stop)
+    backoff = Backoff(stop)
     while not stop.is_set():
         try:
             with closing(Trainer(settings, stop)) as trainer:
@@ -56,14 +56,14 @@ def run_trainer(settings: Settings, health: Health, stop: threading.Event) -> No
                 health.ready = True
                 while not stop.is_set():
                     trainer.step()
-                    pause.reset()
+                    backoff.reset()
         except (Transient, Refused) as problem:
-            pause.after(problem)
+            backoff.after(problem)
         except Permanent:
             raise
         except Exception as problem:  # noqa: BLE001 (counted, and all is read again)
             count_crash(WORKER, "", problem)
-            pause.after(problem)
+            backoff.after(problem)
         finally:
             health.ready = False
 

@@ -45,7 +45,7 @@ Move = Callable[[Callable[[], object]], None]
 @pytest.fixture(autouse=True)
 def soon(monkeypatch: pytest.MonkeyPatch) -> None:
     """A test need not wait as long as a shop."""
-    monkeypatch.setattr(retry, "SILENCE_SECONDS", 2.0)
+    monkeypatch.setattr(retry, "WATCHDOG_SECONDS", 2.0)
 
 
 @pytest.fixture

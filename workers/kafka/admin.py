@@ -91,7 +91,7 @@ def answer(doing: str, ask: Callable[[], Any]) -> Any:
         raise in_words(doing, problem) from problem
 
 
-def patiently(ask: Callable[[], T]) -> T:
+def retry_transient(ask: Callable[[], T]) -> T:
     """What `ask` returns, asked again for a while: what was just created or moved is not yet known
     everywhere. Raises Transient.
     """

@@ -40,8 +40,8 @@ from workers.kafka.groups import looked_after
 from workers.kafka.records import Output, Place, Record, record_of, timestamp_problem
 from workers.kafka.retry import (
     LOST,
-    Pause,
-    Silence,
+    Backoff,
+    ConnectionWatchdog,
     finds_brokers,
     require_brokers,
     require_going,
@@ -114,7 +114,7 @@ def _run_sessions(
     health: Health,
     stop: threading.Event,
 ) -> None:
-    pause = Pause(stop)
+    backoff = Backoff(stop)
     while not stop.is_set():
         try:
             with closing(
@@ -124,14 +124,14 @@ def _run_sessions(
                 while not stop.is_set():
                     session.step()
                     health.ready = session.is_settled and not session.is_stuck
-                    pause.reset()
+                    backoff.reset()
         except (Fenced, Transient, Refused, KafkaException) as problem:
-            pause.after(problem)
+            backoff.after(problem)
         except Permanent:
             raise
         except Exception as problem:  # noqa: BLE001 (counted, and the session starts again)
             count_crash(worker, "", problem)
-            pause.after(problem)
+            backoff.after(problem)
         finally:
             health.ready = False
 
@@ -158,7 +158,7 @@ class Session:
         self._handler = handler
         self._batch_records = batch_records
         self._stop = stop
-        self._pause = Pause(stop)
+        self._backoff = Backoff(stop)
         self._producer: Producer = transactional_producer(settings, worker, self._on_error)
         self._consumer: Consumer = group_consumer(settings, worker, self._on_error)
         self._ownership = Ownership(worker, self._consumer, handler, stop)
@@ -166,7 +166,7 @@ class Session:
         self._admin = admin_client(settings)
         self._topic_ids: dict[str, str] = {}
         self._ask_topics_at = time.monotonic()
-        self._silence = Silence()
+        self._watchdog = ConnectionWatchdog()
         self._dead_letters = DeadLetters(worker, Store(settings.store.uri))
         self._failing: set[Place] = set()
         """Partitions whose batch has to come again."""
@@ -217,7 +217,7 @@ class Session:
         self._require_same_topics()
         metadata = self._consumer.consumer_group_metadata()
         records = self._consume()
-        if not records and self._silence.has_lost_brokers(self._consumer, self._handler.topics[0]):
+        if not records and self._watchdog.has_lost_brokers(self._consumer, self._handler.topics[0]):
             raise Transient(LOST)
         if self._ownership.has_changed:
             self._ownership.take_up()
@@ -225,7 +225,7 @@ class Session:
         try:
             if records:
                 self._handle(records, metadata)
-                self._silence.heard()
+                self._watchdog.reset()
             else:
                 self._rest(metadata)
         except (Transient, Aborted) as problem:
@@ -233,7 +233,7 @@ class Session:
             self._failing |= {(record.topic, record.partition) for record in records}
             self._handler.aborted()
             self._ownership.rewind()
-            self._pause.after(problem)
+            self._backoff.after(problem)
         else:
             # A batch that failed is still to come: what else went well says nothing of it.
             self._failing -= {(record.topic, record.partition) for record in records}
@@ -241,7 +241,7 @@ class Session:
                 self._failing &= places_of(self._consumer.assignment())
             if not self._failing or time.monotonic() - self._failed_at > GONE_SECONDS:
                 self._failing, self.is_stuck = set(), False
-                self._pause.reset()
+                self._backoff.reset()
 
     def _require_same_topics(self) -> None:
         """Raises Transient where an input topic was deleted and created again.

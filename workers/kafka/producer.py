@@ -19,7 +19,7 @@ from stylecore.errors import Transient
 from workers.kafka.admin import admin_client
 from workers.kafka.clients import producer
 from workers.kafka.records import Output, output_of
-from workers.kafka.retry import Silence, finds_brokers
+from workers.kafka.retry import ConnectionWatchdog, finds_brokers
 from workers.kafka.topics import require_topics, topic_name
 from workers.kafka.transaction import PURGED, Told, hand_over
 from workers.settings import Settings
@@ -44,7 +44,7 @@ class LastingProducer:
         self._connect()
 
     def _connect(self) -> None:
-        self._silence = Silence()
+        self._watchdog = ConnectionWatchdog()
         self._was_lost = False
         self._producer = producer(self._settings)
 
@@ -64,7 +64,7 @@ class LastingProducer:
     def poll(self, seconds: float = 0) -> None:
         """Hear of deliveries, waiting so long for one, and some seconds more while none come."""
         self._producer.poll(seconds)
-        if self._silence.is_long and self._topic and self._looking.acquire(blocking=False):
+        if self._watchdog.is_due and self._topic and self._looking.acquire(blocking=False):
             try:
                 self._look(self._topic)
             finally:
@@ -84,7 +84,7 @@ class LastingProducer:
             if error is not None and error.code() in PURGED:
                 self._purged.append((output, told))
                 return
-            self._silence.heard()
+            self._watchdog.reset()
             told(error, message)
 
         return hear
@@ -97,7 +97,7 @@ class LastingProducer:
             self._renew()
         else:
             self._was_lost = is_lost
-            self._silence.heard()
+            self._watchdog.reset()
 
     def _renew(self) -> None:
         with self._changing:

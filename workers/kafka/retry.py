@@ -26,17 +26,17 @@ from workers.telemetry import OncePerMinute, log
 
 T = TypeVar("T")
 
-FIRST_PAUSE_SECONDS = 0.1
-LONGEST_PAUSE_SECONDS = 20.0
+FIRST_BACKOFF_SECONDS = 0.1
+LONGEST_BACKOFF_SECONDS = 20.0
 """Between tries; well below max.poll.interval.ms, so that a group keeps its member."""
 
 
-class Pause:
+class Backoff:
     """Waits between tries, doubling with jitter; tells the same trouble once a minute."""
 
     def __init__(self, stop: threading.Event) -> None:
         self._stop = stop
-        self._seconds = FIRST_PAUSE_SECONDS
+        self._seconds = FIRST_BACKOFF_SECONDS
         self._tell = OncePerMinute()
         self._random = random.Random()
 
@@ -45,11 +45,11 @@ class Pause:
         if self._tell(type(problem).__name__):
             log.warning("again", why=str(problem), kind=type(problem).__name__)
         self._stop.wait(self._seconds * self._random.uniform(0.5, 1))
-        self._seconds = min(2 * self._seconds, LONGEST_PAUSE_SECONDS)
+        self._seconds = min(2 * self._seconds, LONGEST_BACKOFF_SECONDS)
 
     def reset(self) -> None:
         """It worked: the next pause is short again."""
-        self._seconds = FIRST_PAUSE_SECONDS
+        self._seconds = FIRST_BACKOFF_SECONDS
 
 
 def require_going(stop: threading.Event) -> None:
@@ -63,19 +63,19 @@ def require_going(stop: threading.Event) -> None:
 
 def until_topics(settings: Settings, names: list[str], stop: threading.Event) -> None:
     """Wait for the broker, or for `stop`. Raises Permanent where a topic is missing."""
-    pause = Pause(stop)
+    backoff = Backoff(stop)
     while not stop.is_set():
         try:
             require_topics(settings, names)
         except Transient as problem:
-            pause.after(problem)
+            backoff.after(problem)
         else:
             return
 
 
 def until_answered(ask: Callable[[], T], stop: threading.Event) -> T | None:
     """Ask until the broker answers; None when `stop` came first. Raises Fenced when fatal."""
-    pause = Pause(stop)
+    backoff = Backoff(stop)
     while not stop.is_set():
         try:
             return ask()
@@ -83,11 +83,11 @@ def until_answered(ask: Callable[[], T], stop: threading.Event) -> T | None:
             error: KafkaError = problem.args[0]
             if error.fatal():
                 raise Fenced(f"{error.name()}: {error.str()}") from problem
-            pause.after(Transient(f"{error.name()}: {error.str()}"))
+            backoff.after(Transient(f"{error.name()}: {error.str()}"))
     return None
 
 
-SILENCE_SECONDS = 10.0
+WATCHDOG_SECONDS = 10.0
 """As long as a client that lives waits between its tries, at most."""
 LOOK_SECONDS = 2.0
 LOST = "no broker answers: starting anew with new clients"
@@ -95,27 +95,27 @@ LOST = "no broker answers: starting anew with new clients"
 Client = AdminClient | Consumer | Producer
 
 
-class Silence:
+class ConnectionWatchdog:
     """How long one client has brought nothing."""
 
     def __init__(self) -> None:
-        self.heard()
+        self.reset()
 
-    def heard(self) -> None:
+    def reset(self) -> None:
         """It has brought something."""
         self._since = time.monotonic()
 
     @property
-    def is_long(self) -> bool:
+    def is_due(self) -> bool:
         """Whether it should be asked."""
-        return time.monotonic() - self._since > SILENCE_SECONDS
+        return time.monotonic() - self._since > WATCHDOG_SECONDS
 
     def has_lost_brokers(self, client: Client, topic: str) -> bool:
         """Whether it has been silent for long and finds no broker; any `topic` will do."""
-        if not self.is_long:
+        if not self.is_due:
             return False
         is_lost = not finds_brokers(client, topic)
-        self.heard()  # as of now: it is asked again after another while
+        self.reset()  # as of now: it is asked again after another while
         return is_lost
 
 

@@ -23,11 +23,11 @@ from confluent_kafka.admin import AdminClient, OffsetSpec
 
 from schemas.topics import Topic
 from stylecore.errors import Permanent, Transient
-from workers.kafka.admin import admin_client, answer, cluster, patiently
+from workers.kafka.admin import admin_client, answer, cluster, retry_transient
 from workers.kafka.clients import table_consumer
 from workers.kafka.producer import Publisher
 from workers.kafka.records import Output, Record, record_of, timestamp_problem
-from workers.kafka.retry import Silence
+from workers.kafka.retry import ConnectionWatchdog
 from workers.kafka.topics import require_topics, topic_name
 from workers.settings import Settings
 from workers.telemetry import log
@@ -46,7 +46,7 @@ class TableReader:
         self._connect()
 
     def _connect(self) -> None:
-        self._silence = Silence()
+        self._watchdog = ConnectionWatchdog()
         self._admin: AdminClient = admin_client(self._settings)
         self._consumer = table_consumer(self._settings)
         self._consumer.assign(
@@ -75,12 +75,12 @@ class TableReader:
         self._consumer.close()
 
     def _records(self, wait_seconds: float) -> Iterator[Record]:
-        if self._silence.has_lost_brokers(self._consumer, next(iter(self._position))[0]):
+        if self._watchdog.has_lost_brokers(self._consumer, next(iter(self._position))[0]):
             self._consumer.close()
             self._connect()
         first = self._consumer.consume(1, wait_seconds)
         if first:
-            self._silence.heard()
+            self._watchdog.reset()
         rest = self._consumer.consume(CHUNK, 0) if first else []
         for message in first + rest:
             raw: Any = message
@@ -95,7 +95,7 @@ class TableReader:
     def _ends(self) -> dict[tuple[str, int], int]:
         """The offset after the last record, transactions that are open included."""
         try:
-            return patiently(self._ask_ends)
+            return retry_transient(self._ask_ends)
         except Transient:
             self._admin = admin_client(self._settings)  # the old one may have lost its brokers
             raise

@@ -44,7 +44,7 @@ from workers.kafka.admin import (
     answer,
     cluster,
     in_words,
-    patiently,
+    retry_transient,
 )
 from workers.settings import Settings
 
@@ -171,7 +171,7 @@ def topic_id(settings: Settings, name: str) -> str:
     Raises Transient while the broker is away, Refused where the topic is missing.
     """
     admin = admin_client(settings)
-    return patiently(lambda: topic_ids(admin, [name])[name])
+    return retry_transient(lambda: topic_ids(admin, [name])[name])
 
 
 def topic_ids(
@@ -202,7 +202,7 @@ def differences(wanted: WantedTopic, found: FoundTopic | None) -> Iterator[Diffe
 def show_topics(settings: Settings) -> list[FoundTopic]:
     """The table's topics that the cluster has, in the table's order. Raises Transient."""
     admin = admin_client(settings)
-    return patiently(lambda: _show_topics(admin, settings))
+    return retry_transient(lambda: _show_topics(admin, settings))
 
 
 def _show_topics(admin: AdminClient, settings: Settings) -> list[FoundTopic]:

@@ -34,7 +34,7 @@ from stylecore.rendering.manifest import GeneratorManifest, load_manifest
 from stylecore.storage.store import Store
 from workers.kafka.admin import admin_client, cluster
 from workers.kafka.dead_letters import DeadLetters
-from workers.kafka.retry import Pause
+from workers.kafka.retry import Backoff
 from workers.kafka.topics import group_id, require_topics, topic_name
 from workers.pictures import version_reader
 from workers.planner.agents import Agents, UriIn
@@ -172,7 +172,7 @@ def _wait_for_topics(settings: Settings) -> tuple[int, bool]:
     """
     names = [topic_name(settings, topic) for topic in (*INPUTS, *OUTPUTS, PREFERENCE_MODELS)]
     names += [dead_letter_topic(topic_name(settings, topic)) for topic in INPUTS]
-    pause = Pause(threading.Event())
+    backoff = Backoff(threading.Event())
     while True:
         try:
             require_topics(settings, names)
@@ -183,4 +183,4 @@ def _wait_for_topics(settings: Settings) -> tuple[int, bool]:
             partitions = len(topics[topic_name(settings, PRODUCTS)].partitions)
             return partitions, any(name not in topics for name in changelogs)
         except Transient as problem:
-            pause.after(problem)
+            backoff.after(problem)

@@ -30,7 +30,7 @@ from stylecore.imaging.decoder import Decoder
 from stylecore.imaging.decoder_process import Limits
 from stylecore.rendering.manifest import load_manifest
 from workers.kafka.records import Record
-from workers.kafka.retry import Pause, until_topics
+from workers.kafka.retry import Backoff, until_topics
 from workers.kafka.table import NewestByKey, TableReader, partitions_of_names
 from workers.kafka.topics import topic_name
 from workers.settings import Settings, WebSettings
@@ -60,7 +60,7 @@ def follow(
     `take` hears of all records in order, `caught_up` that the present end has been reached. Raises
     Permanent where a topic is missing.
     """
-    pause = Pause(stop)
+    backoff = Backoff(stop)
     while not stop.is_set():
         try:
             with closing(TableReader(settings, partitions_of_names(settings, [*names]))) as reader:
@@ -71,7 +71,7 @@ def follow(
                 while not stop.is_set():
                     _take_some(reader.wait(WAIT_SECONDS), take)
         except Transient as problem:
-            pause.after(problem)
+            backoff.after(problem)
 
 
 def _take_some(records: Iterable[Record], take: Callable[[list[Record]], None]) -> None:
