@@ -96,11 +96,11 @@ VISIT_SECONDS = 20.0
 
 
 @contextmanager
-def looked_after(settings: Settings, worker: str, stop: threading.Event) -> Iterator[None]:
+def unowned_partitions_rebalanced(settings: Settings, worker: str, stop: threading.Event) -> Iterator[None]:
     """Looks after the worker's group in a thread while the block runs."""
     over = threading.Event()
     thread = threading.Thread(
-        target=_watch, args=(settings, worker, stop, over), name="orphans", daemon=True
+        target=_watch, args=(settings, worker, stop, over), name="unowned-partitions", daemon=True
     )
     thread.start()
     try:
@@ -109,7 +109,7 @@ def looked_after(settings: Settings, worker: str, stop: threading.Event) -> Iter
         over.set()
 
 
-def orphans_of(group: Group | None, places: frozenset[Place]) -> frozenset[Place]:
+def unowned_partitions(group: Group | None, places: frozenset[Place]) -> frozenset[Place]:
     """Which of these places no member has; none while the group is not at rest."""
     if group is None or group.state != STABLE:
         return frozenset()
@@ -139,7 +139,7 @@ def _watch(settings: Settings, worker: str, stop: threading.Event, over: threadi
         except Permanent as problem:  # such as no right to describe the group
             log.warning("the group is not looked after", worker=worker, why=str(problem))
             return
-        seen = [*seen, orphans_of(group, places)][-LOOKS:]
+        seen = [*seen, unowned_partitions(group, places)][-LOOKS:]
         lasting = frozenset.intersection(*seen) if len(seen) == LOOKS else frozenset[Place]()
         if lasting and group is not None and is_first(group, transactional_id(settings, worker)):
             log.warning("partitions without an owner", worker=worker, places=sorted(lasting))

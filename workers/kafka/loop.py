@@ -36,7 +36,7 @@ from workers.kafka.assignment import Handler, Ownership, places_of
 from workers.kafka.clients import group_consumer, on_error, transactional_producer
 from workers.kafka.crash_guard import bisect, count_crash
 from workers.kafka.dead_letters import DeadLetters, crash_letter, dead_letter
-from workers.kafka.groups import looked_after
+from workers.kafka.groups import unowned_partitions_rebalanced
 from workers.kafka.records import Output, Place, Record, record_of, timestamp_problem
 from workers.kafka.retry import (
     LOST,
@@ -101,7 +101,7 @@ def run_worker(
     """Work until `stop` is set; the batch in hand is finished first."""
     with (
         traced(settings, worker, make_handler) as make_traced,
-        looked_after(settings, worker, stop),
+        unowned_partitions_rebalanced(settings, worker, stop),
     ):
         _run_sessions(settings, worker, make_traced, batch_records, health, stop)
 

@@ -28,7 +28,7 @@ from workers.telemetry import log
 DRAIN_SECONDS = 0.1
 
 
-class LastingProducer:
+class ReconnectingProducer:
     """An idempotent producer, made anew when a new client finds brokers and this one does not.
 
     The records that it still has are handed over again, in their order: those whose answer was lost
@@ -124,7 +124,7 @@ class Publisher:
     def __init__(self, settings: Settings, source: str) -> None:
         self._settings = settings
         self._source = source
-        self._producer = LastingProducer(settings)
+        self._producer = ReconnectingProducer(settings)
         self._known: set[str] = set()
         self._failed: str | None = None
 

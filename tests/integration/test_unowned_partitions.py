@@ -11,7 +11,7 @@ from helpers import wait_until
 from schemas.topics import FEEDBACK
 from workers.kafka.admin import admin_client
 from workers.kafka.clients import group_consumer
-from workers.kafka.groups import find_group, looked_after, orphans_of
+from workers.kafka.groups import find_group, unowned_partitions_rebalanced, unowned_partitions
 from workers.kafka.topics import group_id, topic_name
 
 pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("topics")]
@@ -62,14 +62,14 @@ class Polled:
         self._consumer.close()
 
 
-def orphans(settings):
+def unowned(settings):
     """Partitions of the feedback without an owner, and the number of members, as the group says."""
     admin = admin_client(settings)
     name = group_id(settings, "preferences")
     group = find_group(admin, name)
     feedback = topic_name(settings, FEEDBACK)
     numbers = admin.list_topics(timeout=15).topics[feedback].partitions
-    return orphans_of(group, frozenset((feedback, number) for number in numbers)), len(
+    return unowned_partitions(group, frozenset((feedback, number) for number in numbers)), len(
         group.members
     )
 
@@ -85,14 +85,14 @@ def test_partitions_that_a_restart_left_behind_get_an_owner(settings, environmen
         members.append(Polled(settings, "b"))
         assert dying.wait(60) == 9
         members.append(Polled(settings, "a"))  # restarted: handed what it had, without a rebalance
-        wait_until(lambda: len(orphans(settings)[0]) > 0, 60)
+        wait_until(lambda: len(unowned(settings)[0]) > 0, 60)
         time.sleep(5)
-        assert len(orphans(settings)[0]) > 0  # it does not heal by itself
+        assert len(unowned(settings)[0]) > 0  # it does not heal by itself
         first = settings.model_copy(
             update={"worker": settings.worker.model_copy(update={"instance": "a"})}
         )
-        with looked_after(first, "preferences", stop):
-            wait_until(lambda: orphans(settings) == (frozenset(), 2), 120)
+        with unowned_partitions_rebalanced(first, "preferences", stop):
+            wait_until(lambda: unowned(settings) == (frozenset(), 2), 120)
     finally:
         for member in members:
             member.close()
