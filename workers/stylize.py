@@ -31,7 +31,7 @@ from stylecore.rendering.style import load_encoder, reference_of
 from stylecore.rendering.stylize import Outcome, Studio, stylize
 from stylecore.storage.store import Store
 from workers.kafka.assignment import Handler
-from workers.kafka.crash_guard import Suspects
+from workers.kafka.crash_guard import CrashGuard
 from workers.kafka.dead_letters import dead_letter, decode_records
 from workers.kafka.loop import run_worker
 from workers.kafka.records import Output, Record, output_of, tombstone
@@ -80,8 +80,8 @@ def stylize_handlers(
         log.info(
             "generator", version=studio.engine.manifest.version, provider=studio.engine.provider
         )
-        suspects = Suspects(studio.store)
-        yield lambda: StylizeHandler(settings, studio, suspects, budget)
+        guard = CrashGuard(studio.store)
+        yield lambda: StylizeHandler(settings, studio, crash_guard, budget)
 
 
 def wait_for_generator(folder: Path, stop: threading.Event) -> None:
@@ -170,12 +170,12 @@ class StylizeHandler(Handler):
     """
 
     def __init__(
-        self, settings: Settings, studio: Studio, suspects: Suspects, budget: FetchBudget
+        self, settings: Settings, studio: Studio, crash_guard: CrashGuard, budget: FetchBudget
     ) -> None:
         self._settings = settings
         self._budget = budget
         self._studio = studio
-        self._suspects = suspects
+        self._crash_guard = crash_guard
         self._announced = False
         self._is_announcing = False
         """Whether the batch in hand announces the generator."""
@@ -184,7 +184,7 @@ class StylizeHandler(Handler):
     def process(self, records: Sequence[Record]) -> list[Output]:
         """The renders of a batch of jobs, and its dead letters. Raises Transient."""
         self._budget.renew()
-        return self._announcement() + self._suspects.guard(records, self._work)
+        return self._announcement() + self._crash_guard.run(records, self._work)
 
     def _work(self, records: Sequence[Record]) -> list[Output]:
         now = datetime.now(UTC)
@@ -237,7 +237,7 @@ class StylizeHandler(Handler):
 
     def assigned(self, partitions: Sequence[TopicPartition]) -> None:
         """Jobs need no state, but somebody may have died over one of them."""
-        self._suspects.look((place.topic, place.partition) for place in partitions)
+        self._crash_guard.load((place.topic, place.partition) for place in partitions)
 
     def committed(self) -> None:
         """Jobs need no state; the generator is announced now."""

@@ -47,7 +47,7 @@ class Verdict(Struct):
     interrupted: int = 0
     """Drawings that were begun, lost with their process, and begun again."""
     set_aside: int = 0
-    """Jobs in the dead letters because workers were killed over them alone (Suspects)."""
+    """Jobs in the dead letters because workers were killed over them alone (CrashGuard)."""
     problems: list[str] = []
     troubles: list[str] = []
     """Processes that ended by themselves or would not end, in words."""

@@ -20,7 +20,7 @@ from stylecore.errors import Transient
 from stylecore.storage.store import Store
 from workers.demo.inputs import sample_products
 from workers.kafka.admin import Refused
-from workers.kafka.crash_guard import DEATHS, Crashed, Suspects, bisect, each
+from workers.kafka.crash_guard import DEATHS, Crashed, CrashGuard, bisect, each
 from workers.kafka.dead_letters import PREFIX
 from workers.kafka.producer import Publisher
 from workers.kafka.records import Output, Record
@@ -60,10 +60,10 @@ def lives(store: Store, records, work) -> list[list[Output] | None]:
     """The outputs of process after process, None where it died, until one lives."""
     found = []
     while not found or found[-1] is None:
-        suspects = Suspects(store, process=f"process {len(found)}")
-        suspects.look({(it.topic, it.partition) for it in records})
+        guard = CrashGuard(store, process=f"process {len(found)}")
+        guard.load({(it.topic, it.partition) for it in records})
         try:
-            found.append(suspects.guard(records, work))
+            found.append(guard.run(records, work))
         except Died:
             found.append(None)
         assert len(found) < 10
@@ -111,10 +111,10 @@ def test_a_batch_that_comes_again_in_the_same_process_is_worked_on_together(stor
         seen.append(len(records))
         return []
 
-    suspects = Suspects(store, process="one")
+    guard = CrashGuard(store, process="one")
     for _ in range(3):
-        suspects.look([("jobs", 0)])
-        suspects.guard(batch, work)
+        guard.load([("jobs", 0)])
+        guard.run(batch, work)
     assert seen == [3, 3, 3]
 
 
@@ -126,14 +126,14 @@ def test_a_batch_that_was_dropped_leaves_no_suspects(store):
         raise Transient("the store is away")
 
     for number in range(1 + DEATHS):
-        suspects = Suspects(store, process=f"stopped {number}")
-        suspects.look([("jobs", 0)])
+        guard = CrashGuard(store, process=f"stopped {number}")
+        guard.load([("jobs", 0)])
         with pytest.raises(Transient):
-            suspects.guard(batch[:1] if number else batch, away)
+            guard.run(batch[:1] if number else batch, away)
     seen = []
-    suspects = Suspects(store, process="next")
-    suspects.look([("jobs", 0)])
-    suspects.guard(batch, lambda records: seen.append(len(records)) or [])
+    guard = CrashGuard(store, process="next")
+    guard.load([("jobs", 0)])
+    guard.run(batch, lambda records: seen.append(len(records)) or [])
     assert seen == [3]
 
 

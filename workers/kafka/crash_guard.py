@@ -5,7 +5,7 @@ batch until the record is found over which the code fails; that record becomes a
 the exception's class and the place in our code, and the others are worked on.
 
 **Deaths.** A record may also take the process down. Before a batch is worked on, the places of its
-records are noted in the store (Suspects). Who finds the note of another process tries these records
+records are noted in the store (CrashGuard). Who finds the note of another process tries these records
 one by one, with a note each time. A record that a worker died over so twice, alone, is set aside. A
 note does not know why a process ended: an innocent record is set aside where somebody kills the
 worker twice in the very seconds in which it is tried alone.
@@ -110,7 +110,7 @@ class Note(msgspec.Struct, frozen=True, kw_only=True):
     """By offset, how often a worker that tried it alone has died, or is about to."""
 
 
-class Suspects:
+class CrashGuard:
     """The notes of one worker's partitions; lasts for all sessions of a process."""
 
     def __init__(self, store: Store, process: str = _PROCESS) -> None:
