@@ -86,7 +86,7 @@ def _record(settings: Settings, topic: Topic, number: int, chance: random.Random
 
 def _bend_catalogue(settings: Settings, handler: Any, chance: random.Random) -> None:
     """Hostile products, styles and renders among what is followed."""
-    follower = handler._shelves._follower
+    follower = handler._snapshots._follower
     for topic in FOLLOWED:
         for _ in range(3):
             record = hostile_record(topic, chance.randrange(10**9))

@@ -116,7 +116,7 @@ def test_lists_without_a_changed_product_are_not_written(settings):
         handler.committed()
         with Publisher(settings, "/test") as publisher:
             publisher.send(STYLIZED, worlds.render("product-8", "neon"), worlds.NOW)
-        handler._shelves.catch_up(threading.Event())
+        handler._snapshots.catch_up(threading.Event())
         handler._sweep._looked_at -= timedelta(minutes=1)
         lists = topic_name(settings, RECOMMENDATIONS)
         written = [
@@ -164,7 +164,7 @@ def test_a_partition_that_comes_back_is_not_counted_again(settings):
     places = partitions_of(settings, [FEEDBACK])
     now = datetime.now(UTC)
     with closing(PreferencesHandler(settings, threading.Event())) as handler:
-        popularity = handler._shelves.popularity
+        popularity = handler._snapshots.popularity
         handler.assigned(places)
         (counted,) = popularity.priors(now).product_weights
         handler.revoked(places)

@@ -22,11 +22,11 @@ from workers.catalog import CatalogueFollower
 from workers.factors import LoadFactors
 from workers.telemetry import FACTORS_INFO, FACTORS_MADE, FACTORS_VERSION, log
 
-REARRANGE_SECONDS = 1.0
+POPULARITY_SECONDS = 1.0
 """While there are no factors, popularity is taken up this often."""
 
 
-class Shelves:
+class SnapshotProvider:
     """The assortment, arranged anew when the catalogue, factors, popularity or a campaign move."""
 
     def __init__(
@@ -94,7 +94,7 @@ class Shelves:
         return self._priors
 
     def _is_time_for_popularity(self) -> bool:
-        return self._priors is None or self._clock() - self._counted_at > REARRANGE_SECONDS
+        return self._priors is None or self._clock() - self._counted_at > POPULARITY_SECONDS
 
     def look_at_popularity(self) -> None:
         """Take up popularity with the next assortment: states of whole partitions were counted."""

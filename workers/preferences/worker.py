@@ -46,7 +46,7 @@ from workers.preferences.outputs import (
     swept_outputs,
 )
 from workers.preferences.refresh import AT_REST, BESIDE_FEEDBACK, Sweep
-from workers.preferences.snapshot import Shelves
+from workers.preferences.snapshot import SnapshotProvider
 from workers.preferences.state import (
     Taken,
     UserStates,
@@ -114,7 +114,7 @@ class PreferencesHandler(Handler):
         self._states = UserStates(settings, topic_id(settings, name))
         self._sweep = Sweep(self._states)
         now = datetime.now(UTC)
-        self._shelves = Shelves(
+        self._snapshots = SnapshotProvider(
             CatalogueFollower(settings),
             factors_loader(settings, WORKER),
             lambda catalogue: Popularity(catalogue, self._rules, now),
@@ -134,30 +134,30 @@ class PreferencesHandler(Handler):
 
     def assigned(self, partitions: Sequence[TopicPartition]) -> None:
         """Read the catalogue and the states of these partitions. Raises Transient."""
-        self._shelves.catch_up(self._stop)
+        self._snapshots.catch_up(self._stop)
         now = datetime.now(UTC)
         # Before the new states are there: whether they are swept is go_on's to say.
-        self._sweep.to_edition(self._shelves.assortment(now).edition, now)
+        self._sweep.to_edition(self._snapshots.assortment(now).edition, now)
         started = time.monotonic()
         numbers = [place.partition for place in partitions]
         with settled():
             restored = self._states.restore(numbers, self._stop)
         now = datetime.now(UTC)
         self._count_once(restored, now)
-        self._sweep.go_on(numbers, self._shelves.renewed_at(now), now)
+        self._sweep.go_on(numbers, self._snapshots.renewed_at(now), now)
         users = sum(map(len, restored.values()))
         log.info("restored", users=users, seconds=round(time.monotonic() - started, 3))
 
     def _count_once(self, restored: dict[int, dict[str, UserState]], now: datetime) -> None:
         """Popularity by the states; those of a partition that comes back are in it already."""
-        if not self._shelves.needs_popularity:
+        if not self._snapshots.needs_popularity:
             return
         new = restored.keys() - self._counted
         states = [state for number in new for state in restored[number].values()]
         for first in range(0, len(states), COUNTED_AT_ONCE):
-            self._shelves.popularity.count_states(states[first : first + COUNTED_AT_ONCE], now)
+            self._snapshots.popularity.count_states(states[first : first + COUNTED_AT_ONCE], now)
         self._counted |= new
-        self._shelves.look_at_popularity()
+        self._snapshots.look_at_popularity()
 
     def revoked(self, partitions: Sequence[TopicPartition]) -> None:
         """Forget the states of these partitions."""
@@ -165,7 +165,7 @@ class PreferencesHandler(Handler):
 
     def process(self, records: Sequence[Record]) -> list[Output]:
         """States and lists of the shoppers who did something, and the dead letters."""
-        self._shelves.follow()
+        self._snapshots.follow()
         records = self._states.unapplied(records)
         with stage(WORKER, "decode"):
             events = [record for record in records if record.value is not None]
@@ -182,17 +182,17 @@ class PreferencesHandler(Handler):
 
     def idle(self) -> list[Output]:
         """Follow the catalogue; write what is due."""
-        self._shelves.follow()
+        self._snapshots.follow()
         return self._unasked(AT_REST)
 
     def committed(self) -> None:
         """The batch is in the topics: its states and counts are final."""
-        if self._to_count and self._shelves.needs_popularity:
+        if self._to_count and self._snapshots.needs_popularity:
             changes = [
                 (self._states.known(shopper.record.partition, shopper.state.user_id), shopper.state)
                 for shopper in self._to_count
             ]
-            self._shelves.popularity.count_changes(changes, datetime.now(UTC))
+            self._snapshots.popularity.count_changes(changes, datetime.now(UTC))
         self._to_count = []
         self._states.commit()
         self._sweep.committed()
@@ -206,7 +206,7 @@ class PreferencesHandler(Handler):
 
     def close(self) -> None:
         """End the connections."""
-        self._shelves.close()
+        self._snapshots.close()
 
     def _checked(self, decoded: Sequence[Taken], outputs: list[Output]) -> list[Taken]:
         """What is in its place and about a known product; dead letters and what is forwarded to
@@ -235,14 +235,14 @@ class PreferencesHandler(Handler):
     def _unknown_products(self, decoded: Sequence[Taken]) -> set[str]:
         """Products of the batch that the catalogue does not hold, read to its present end."""
         named = {event.product_id for _, event in decoded}
-        has_product = self._shelves.catalogue.has_product
+        has_product = self._snapshots.catalogue.has_product
         if not all(map(has_product, named)):
-            self._shelves.catch_up(self._stop)
+            self._snapshots.catch_up(self._stop)
         return {product_id for product_id in named if not has_product(product_id)}
 
     def _results(self, touched: list[Touched]) -> list[Output]:
         """States of all, lists of those who acted."""
-        assortment = self._shelves.assortment(datetime.now(UTC))
+        assortment = self._snapshots.assortment(datetime.now(UTC))
         acted = [shopper for shopper in touched if shopper.acted]
         states = [shopper.state for shopper in acted]
         with stage(WORKER, "recommend"):
@@ -268,7 +268,7 @@ class PreferencesHandler(Handler):
         lists of at most so many shoppers who have one of an older edition.
         """
         now = datetime.now(UTC)
-        assortment = self._shelves.assortment(now)
+        assortment = self._snapshots.assortment(now)
         outputs = self._swept(assortment, now, swept)
         if self._states.owns(0) and assortment is not self._everyone and assortment.present.any():
             self._everyone = assortment
@@ -284,7 +284,7 @@ class PreferencesHandler(Handler):
     def _swept(self, assortment: Assortment, now: datetime, most: int) -> list[Output]:
         self._sweep.to_edition(assortment.edition, now)
         pause = timedelta(seconds=self._settings.preferences.pictures_seconds)
-        self._sweep.to_pictures(self._shelves.catalogue.take_redrawn, now, pause)
+        self._sweep.to_pictures(self._snapshots.catalogue.take_redrawn, now, pause)
         shoppers = self._sweep.take(most)
         if not shoppers:
             return []

@@ -12,7 +12,7 @@ from stylecore.recommender.catalog import EVER, Catalogue
 from stylecore.recommender.popularity import Popularity
 from stylecore.recommender.rules import Rules
 from stylecore.recommender.style_policy import ChoiceRules
-from workers.preferences.snapshot import REARRANGE_SECONDS, Shelves
+from workers.preferences.snapshot import POPULARITY_SECONDS, SnapshotProvider
 
 HOUR, MOMENT = timedelta(hours=1), timedelta(microseconds=1)
 
@@ -25,10 +25,10 @@ class Follower:
         self.announced: ModelAnnouncement | None = None
 
 
-def shelves_with_theme() -> Shelves:
+def snapshots_with_theme() -> SnapshotProvider:
     shop = worlds.catalogue(6, ("neon", "winter"))
     shop.put_style(worlds.campaign_style("winter", NOW, NOW + HOUR))
-    return Shelves(
+    return SnapshotProvider(
         Follower(shop),  # type: ignore[arg-type] # as much of a CatalogueFollower as is used here
         lambda _: None,
         lambda catalogue: Popularity(catalogue, Rules(), NOW),
@@ -38,26 +38,26 @@ def shelves_with_theme() -> Shelves:
 
 
 def test_an_assortment_is_kept_from_one_edge_to_the_next():
-    shelves = shelves_with_theme()
-    before, within, after = (shelves.assortment(NOW + at) for at in (-MOMENT, 0 * HOUR, HOUR))
+    snapshots = snapshots_with_theme()
+    before, within, after = (snapshots.assortment(NOW + at) for at in (-MOMENT, 0 * HOUR, HOUR))
     assert len({id(one) for one in (before, within, after)}) == 3
     winter = before.column_of["winter"]
     assert [one.available[:, winter].any() for one in (before, within, after)] == [0, 1, 0]
-    assert shelves.assortment(NOW + 2 * HOUR) is after
-    within = shelves.assortment(NOW)
-    assert shelves.assortment(NOW + HOUR - MOMENT) is within
+    assert snapshots.assortment(NOW + 2 * HOUR) is after
+    within = snapshots.assortment(NOW)
+    assert snapshots.assortment(NOW + HOUR - MOMENT) is within
 
 
 def test_lists_are_old_ones_since_the_last_edge():
-    shelves = shelves_with_theme()
-    edges = [shelves.renewed_at(NOW + at) for at in (-HOUR, HOUR / 2, 2 * HOUR)]
+    snapshots = snapshots_with_theme()
+    edges = [snapshots.renewed_at(NOW + at) for at in (-HOUR, HOUR / 2, 2 * HOUR)]
     assert edges == [EVER, NOW, NOW + HOUR]
 
 
 def test_a_picture_that_comes_leaves_the_ranking_as_it_is_until_popularity_is_looked_at():
     time = [0.0]
     shop = worlds.catalogue(6)
-    shelves = Shelves(
+    snapshots = SnapshotProvider(
         Follower(shop),  # type: ignore[arg-type] # as much of a CatalogueFollower as is used here
         lambda _: None,
         lambda catalogue: Popularity(catalogue, Rules(), NOW),
@@ -65,13 +65,13 @@ def test_a_picture_that_comes_leaves_the_ranking_as_it_is_until_popularity_is_lo
         lambda: time[0],
     )
     click = worlds.feedback("ada", "product-1")
-    shelves.popularity.count(click, NOW)
-    shelves.popularity.count(worlds.feedback("ada", "product-2", kind="cart"), NOW)
-    first = shelves.assortment(NOW)
-    shelves.popularity.count(click, NOW)
+    snapshots.popularity.count(click, NOW)
+    snapshots.popularity.count(worlds.feedback("ada", "product-2", kind="cart"), NOW)
+    first = snapshots.assortment(NOW)
+    snapshots.popularity.count(click, NOW)
     shop.put_render(worlds.render("product-1", "another"))
-    second = shelves.assortment(NOW + MOMENT)
+    second = snapshots.assortment(NOW + MOMENT)
     assert second is not first
     assert second.ranked is first.ranked
-    time[0] = 2 * REARRANGE_SECONDS
-    assert shelves.assortment(NOW + MOMENT).popularity[1] > first.popularity[1]
+    time[0] = 2 * POPULARITY_SECONDS
+    assert snapshots.assortment(NOW + MOMENT).popularity[1] > first.popularity[1]
