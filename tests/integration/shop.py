@@ -153,7 +153,7 @@ def latest(records: list[Record]) -> dict[bytes | None, bytes]:
 
 
 def has_input(record: Record) -> bool:
-    """Whether a record was made from an input, and not by a sweep."""
+    """Whether a record was made from an input, and not by a refresh."""
     return "stylecast.input.topic" in dict(record.headers)
 
 

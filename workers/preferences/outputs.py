@@ -109,7 +109,7 @@ def shopper_outputs(
             yield _output(lists, key, encode(found), lists.headers(now) + headers, record.partition)
 
 
-def swept_outputs(
+def refreshed_outputs(
     settings: Settings,
     shoppers: Sequence[tuple[int, UserState]],
     items: Sequence[bytes],

@@ -32,7 +32,7 @@ Place = tuple[int, str]
 """A partition's number and a shopper."""
 
 
-class Sweep:
+class ListRefresh:
     """What is left of the sweep to the present edition."""
 
     def __init__(self, states: UserStates) -> None:
@@ -45,7 +45,7 @@ class Sweep:
         self.redrawn: frozenset[str] | None = None
         """In a sweep for pictures, the products that have others; None in one for an edition."""
 
-    def to_edition(self, edition: str, now: datetime) -> None:
+    def start_for_edition(self, edition: str, now: datetime) -> None:
         """Begin anew with all shoppers where the edition is another than before."""
         if self._edition not in (None, edition):
             self._left = deque(self._states.places())
@@ -53,7 +53,7 @@ class Sweep:
             log.info("sweep", edition=edition, shoppers=len(self._left))
         self._edition = edition
 
-    def to_pictures(
+    def start_for_pictures(
         self, take_redrawn: Callable[[datetime], set[str]], now: datetime, pause: timedelta
     ) -> None:
         """Begin with all shoppers where products have other pictures, when the sweep before is
@@ -71,7 +71,7 @@ class Sweep:
             self._began, self.redrawn = now, frozenset(redrawn)
             log.debug("sweep_pictures", products=len(redrawn), shoppers=len(self._left))
 
-    def go_on(self, numbers: Iterable[int], renewed_at: datetime, now: datetime) -> None:
+    def resume(self, numbers: Iterable[int], renewed_at: datetime, now: datetime) -> None:
         """Take in the shoppers of new partitions, where the edition of `renewed_at` is young."""
         if now - renewed_at < YOUNG:
             self._began, self.redrawn = min(self._began, now), None
@@ -96,7 +96,7 @@ class Sweep:
                 self._in_hand.append(place)
         return found
 
-    def are_right(self, shoppers: Iterable[tuple[int, UserState]]) -> None:
+    def skip(self, shoppers: Iterable[tuple[int, UserState]]) -> None:
         """These shoppers' lists need not be written: nothing in them has changed."""
         done = {(number, state.user_id) for number, state in shoppers}
         self._in_hand = [place for place in self._in_hand if place not in done]

@@ -43,9 +43,9 @@ from workers.preferences.outputs import (
     in_place_of_offset,
     list_event,
     shopper_outputs,
-    swept_outputs,
+    refreshed_outputs,
 )
-from workers.preferences.refresh import AT_REST, BESIDE_FEEDBACK, Sweep
+from workers.preferences.refresh import AT_REST, BESIDE_FEEDBACK, ListRefresh
 from workers.preferences.snapshot import SnapshotProvider
 from workers.preferences.state import (
     Taken,
@@ -112,7 +112,7 @@ class PreferencesHandler(Handler):
         self._rules, self._choice_rules = rules_of(settings.preferences)
         name = topic_name(settings, FEEDBACK)
         self._states = UserStates(settings, topic_id(settings, name))
-        self._sweep = Sweep(self._states)
+        self._refresh = ListRefresh(self._states)
         now = datetime.now(UTC)
         self._snapshots = SnapshotProvider(
             CatalogueFollower(settings),
@@ -137,14 +137,14 @@ class PreferencesHandler(Handler):
         self._snapshots.catch_up(self._stop)
         now = datetime.now(UTC)
         # Before the new states are there: whether they are swept is go_on's to say.
-        self._sweep.to_edition(self._snapshots.assortment(now).edition, now)
+        self._refresh.start_for_edition(self._snapshots.assortment(now).edition, now)
         started = time.monotonic()
         numbers = [place.partition for place in partitions]
         with settled():
             restored = self._states.restore(numbers, self._stop)
         now = datetime.now(UTC)
         self._count_once(restored, now)
-        self._sweep.go_on(numbers, self._snapshots.renewed_at(now), now)
+        self._refresh.resume(numbers, self._snapshots.renewed_at(now), now)
         users = sum(map(len, restored.values()))
         log.info("restored", users=users, seconds=round(time.monotonic() - started, 3))
 
@@ -195,12 +195,12 @@ class PreferencesHandler(Handler):
             self._snapshots.popularity.count_changes(changes, datetime.now(UTC))
         self._to_count = []
         self._states.commit()
-        self._sweep.committed()
+        self._refresh.committed()
 
     def aborted(self) -> None:
         """The batch comes again."""
         self._states.abort()
-        self._sweep.aborted()
+        self._refresh.aborted()
         self._to_count = []
         self._everyone, self._shown_to_everyone = None, []
 
@@ -269,7 +269,7 @@ class PreferencesHandler(Handler):
         """
         now = datetime.now(UTC)
         assortment = self._snapshots.assortment(now)
-        outputs = self._swept(assortment, now, swept)
+        outputs = self._refreshed(assortment, now, swept)
         if self._states.owns(0) and assortment is not self._everyone and assortment.present.any():
             self._everyone = assortment
             outputs += self._list_for_everyone(assortment, now)
@@ -281,23 +281,23 @@ class PreferencesHandler(Handler):
             ]
         return outputs
 
-    def _swept(self, assortment: Assortment, now: datetime, most: int) -> list[Output]:
-        self._sweep.to_edition(assortment.edition, now)
+    def _refreshed(self, assortment: Assortment, now: datetime, most: int) -> list[Output]:
+        self._refresh.start_for_edition(assortment.edition, now)
         pause = timedelta(seconds=self._settings.preferences.pictures_seconds)
-        self._sweep.to_pictures(self._snapshots.catalogue.take_redrawn, now, pause)
-        shoppers = self._sweep.take(most)
+        self._refresh.start_for_pictures(self._snapshots.catalogue.take_redrawn, now, pause)
+        shoppers = self._refresh.take(most)
         if not shoppers:
             return []
         lists = self._rank([state for _, state in shoppers], assortment, now)
-        if self._sweep.redrawn is not None:
-            shows = shown_in(lists, assortment, self._sweep.redrawn)
-            self._sweep.are_right(itertools.compress(shoppers, ~shows))
+        if self._refresh.redrawn is not None:
+            shows = shown_in(lists, assortment, self._refresh.redrawn)
+            self._refresh.skip(itertools.compress(shoppers, ~shows))
             shoppers = list(itertools.compress(shoppers, shows))
             lists = lists.of(shows)
         items = self._encoder_of(assortment).encode(lists)
-        same = self._sweep.redrawn is not None
+        same = self._refresh.redrawn is not None
         return list(
-            swept_outputs(self._settings, shoppers, items, assortment, now, same_products=same)
+            refreshed_outputs(self._settings, shoppers, items, assortment, now, same_products=same)
         )
 
     def _list_for_everyone(self, assortment: Assortment, now: datetime) -> list[Output]:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from schemas.events import SeenEvent, UserState
-from workers.preferences.refresh import YOUNG, Sweep
+from workers.preferences.refresh import YOUNG, ListRefresh
 from workers.preferences.state import UserStates
 from workers.settings import load_settings
 
@@ -30,17 +30,17 @@ def states() -> UserStates:
     return found
 
 
-def taken(sweep: Sweep, count: int) -> str:
-    return "".join(found.user_id for _, found in sweep.take(count))
+def taken(refresh: ListRefresh, count: int) -> str:
+    return "".join(found.user_id for _, found in refresh.take(count))
 
 
 def test_the_first_edition_sweeps_nobody_and_another_one_everybody_a_few_at_a_time(states):
-    sweep = Sweep(states)
-    sweep.to_edition("one", NOW)
-    assert taken(sweep, 9) == ""
-    sweep.to_edition("two", NOW)
-    sweep.to_edition("two", NOW)
-    assert [taken(sweep, 2), taken(sweep, 2), taken(sweep, 2), taken(sweep, 2)] == [
+    refresh = ListRefresh(states)
+    refresh.start_for_edition("one", NOW)
+    assert taken(refresh, 9) == ""
+    refresh.start_for_edition("two", NOW)
+    refresh.start_for_edition("two", NOW)
+    assert [taken(refresh, 2), taken(refresh, 2), taken(refresh, 2), taken(refresh, 2)] == [
         "ab",
         "cd",
         "e",
@@ -49,43 +49,43 @@ def test_the_first_edition_sweeps_nobody_and_another_one_everybody_a_few_at_a_ti
 
 
 def test_what_was_aborted_comes_again_and_what_was_committed_does_not(states):
-    sweep = Sweep(states)
-    sweep.to_edition("one", NOW)
-    sweep.to_edition("two", NOW)
-    assert taken(sweep, 2) == "ab"
-    sweep.committed()
-    assert taken(sweep, 2) == "cd"
-    sweep.aborted()
-    assert taken(sweep, 9) == "cde"
+    refresh = ListRefresh(states)
+    refresh.start_for_edition("one", NOW)
+    refresh.start_for_edition("two", NOW)
+    assert taken(refresh, 2) == "ab"
+    refresh.committed()
+    assert taken(refresh, 2) == "cd"
+    refresh.aborted()
+    assert taken(refresh, 9) == "cde"
 
 
 def test_who_has_acted_since_is_left_out_and_who_is_in_hand_comes_later(states):
-    sweep = Sweep(states)
-    sweep.to_edition("one", NOW)
-    sweep.to_edition("two", NOW)
+    refresh = ListRefresh(states)
+    refresh.start_for_edition("one", NOW)
+    refresh.start_for_edition("two", NOW)
     states.put(0, state("a", NOW + timedelta(seconds=1)))
     states.commit()
     states.put(0, state("b"))
-    assert taken(sweep, 9) == "cde"
-    assert taken(sweep, 9) == ""
+    assert taken(refresh, 9) == "cde"
+    assert taken(refresh, 9) == ""
     states.abort()
-    assert taken(sweep, 9) == "b"
+    assert taken(refresh, 9) == "b"
 
 
 def test_shoppers_of_partitions_that_went_away_are_not_swept(states):
-    sweep = Sweep(states)
-    sweep.to_edition("one", NOW)
-    sweep.to_edition("two", NOW)
+    refresh = ListRefresh(states)
+    refresh.start_for_edition("one", NOW)
+    refresh.start_for_edition("two", NOW)
     states.drop([0])
-    assert taken(sweep, 9) == "de"
+    assert taken(refresh, 9) == "de"
 
 
 @pytest.mark.parametrize(("age", "swept"), [(YOUNG / 2, "de"), (YOUNG * 2, "")])
 def test_after_a_restart_a_young_edition_is_brought_to_the_partitions_shoppers(states, age, swept):
-    sweep = Sweep(states)
-    sweep.go_on([3], NOW - age, NOW)
-    sweep.to_edition("one", NOW)
-    assert taken(sweep, 9) == swept
+    refresh = ListRefresh(states)
+    refresh.resume([3], NOW - age, NOW)
+    refresh.start_for_edition("one", NOW)
+    assert taken(refresh, 9) == swept
 
 
 PAUSE = timedelta(seconds=5)
@@ -105,51 +105,51 @@ def pictures(*products: str):
 
 
 def test_new_pictures_sweep_everybody_once_a_pause_however_many_come(states):
-    sweep = Sweep(states)
-    sweep.to_edition("one", NOW)
+    refresh = ListRefresh(states)
+    refresh.start_for_edition("one", NOW)
     take, left, asked = pictures("mug")
-    sweep.to_pictures(take, NOW, PAUSE)
+    refresh.start_for_pictures(take, NOW, PAUSE)
     assert asked == [NOW - YOUNG], "after a start, pictures that not everybody may have yet"
-    assert sweep.redrawn == {"mug"}
-    assert taken(sweep, 2) == "ab"
+    assert refresh.redrawn == {"mug"}
+    assert taken(refresh, 2) == "ab"
     left |= {"cap", "bag"}
-    sweep.committed()
-    sweep.to_pictures(take, NOW + 2 * PAUSE, PAUSE)  # the sweep before is not done
-    assert taken(sweep, 9) == "cde"
-    sweep.are_right([(0, state("c"))])
-    sweep.committed()
-    sweep.to_pictures(take, NOW + PAUSE / 2, PAUSE)
-    assert (taken(sweep, 9), len(asked)) == ("", 1)
-    sweep.to_pictures(take, NOW + PAUSE, PAUSE)
-    assert (sweep.redrawn, taken(sweep, 9)) == ({"cap", "bag"}, "abcde")
-    sweep.committed()
-    sweep.to_pictures(take, NOW + 2 * PAUSE, PAUSE)
-    assert taken(sweep, 9) == ""
+    refresh.committed()
+    refresh.start_for_pictures(take, NOW + 2 * PAUSE, PAUSE)  # the sweep before is not done
+    assert taken(refresh, 9) == "cde"
+    refresh.skip([(0, state("c"))])
+    refresh.committed()
+    refresh.start_for_pictures(take, NOW + PAUSE / 2, PAUSE)
+    assert (taken(refresh, 9), len(asked)) == ("", 1)
+    refresh.start_for_pictures(take, NOW + PAUSE, PAUSE)
+    assert (refresh.redrawn, taken(refresh, 9)) == ({"cap", "bag"}, "abcde")
+    refresh.committed()
+    refresh.start_for_pictures(take, NOW + 2 * PAUSE, PAUSE)
+    assert taken(refresh, 9) == ""
 
 
 def test_a_new_edition_takes_over_from_pictures_and_an_aborted_sweep_leaves_out_who_is_right(
     states,
 ):
-    sweep = Sweep(states)
-    sweep.to_edition("one", NOW)
-    sweep.to_pictures(pictures("mug")[0], NOW, PAUSE)
-    assert taken(sweep, 3) == "abc"
-    sweep.are_right([(0, state("b"))])
-    sweep.aborted()
-    assert taken(sweep, 9) == "acde"
-    sweep.committed()
-    sweep.to_pictures(pictures("mug")[0], NOW + PAUSE, PAUSE)
-    sweep.to_edition("two", NOW + PAUSE)
-    assert sweep.redrawn is None
-    assert taken(sweep, 9) == "abcde"
+    refresh = ListRefresh(states)
+    refresh.start_for_edition("one", NOW)
+    refresh.start_for_pictures(pictures("mug")[0], NOW, PAUSE)
+    assert taken(refresh, 3) == "abc"
+    refresh.skip([(0, state("b"))])
+    refresh.aborted()
+    assert taken(refresh, 9) == "acde"
+    refresh.committed()
+    refresh.start_for_pictures(pictures("mug")[0], NOW + PAUSE, PAUSE)
+    refresh.start_for_edition("two", NOW + PAUSE)
+    assert refresh.redrawn is None
+    assert taken(refresh, 9) == "abcde"
 
 
 def test_pictures_before_the_first_partition_wait_for_it():
     states = UserStates(load_settings())
-    sweep = Sweep(states)
+    refresh = ListRefresh(states)
     take, _, asked = pictures("mug")
-    sweep.to_pictures(take, NOW, PAUSE)
+    refresh.start_for_pictures(take, NOW, PAUSE)
     assert asked == []
     states.own({3: {"d": state("d")}})
-    sweep.to_pictures(take, NOW, PAUSE)
-    assert taken(sweep, 9) == "d"
+    refresh.start_for_pictures(take, NOW, PAUSE)
+    assert taken(refresh, 9) == "d"

@@ -117,7 +117,7 @@ def test_lists_without_a_changed_product_are_not_written(settings):
         with Publisher(settings, "/test") as publisher:
             publisher.send(STYLIZED, worlds.render("product-8", "neon"), worlds.NOW)
         handler._snapshots.catch_up(threading.Event())
-        handler._sweep._looked_at -= timedelta(minutes=1)
+        handler._refresh._looked_at -= timedelta(minutes=1)
         lists = topic_name(settings, RECOMMENDATIONS)
         written = [
             output
