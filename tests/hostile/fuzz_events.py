@@ -21,7 +21,7 @@ from schemas.topics import DEMAND, PRODUCTS, STYLES, Topic
 from schemas.types import ID_PATTERN
 from stylecore.recommender.state import apply, empty
 from stylecore.rendering.manifest import load_manifest
-from workers.kafka.dead_letters import PREFIX, dead_letter, decode_records, is_letter
+from workers.kafka.dead_letters import PREFIX, dead_letter, decode_records, is_dead_letter
 from workers.kafka.records import (
     Misplaced,
     Output,
@@ -88,7 +88,7 @@ def _decoded(batch: Sequence[Record], topic: Topic) -> list[str]:
         if record.value is None:
             found: list[Output] = []
             wanted_forgotten([record], PARTITIONS, found)
-            for letter in filter(is_letter, found):
+            for letter in filter(is_dead_letter, found):
                 require_kept(record, letter)
     left = [record for record, good in zip(present, strictly, strict=True) if not good]
     for record, letter in zip(left, dead, strict=True):

@@ -25,7 +25,7 @@ from schemas.generate import FOLDER
 from schemas.topics import FEEDBACK, JOBS, POSTER_REQUESTS, PRODUCTS, STYLES, STYLIZED, Topic
 from stylecore.storage.store import Store
 from workers.kafka.assignment import Handler
-from workers.kafka.dead_letters import PREFIX, TOPIC_BYTES, DeadLetters, is_letter
+from workers.kafka.dead_letters import PREFIX, TOPIC_BYTES, DeadLetterOutputs, is_dead_letter
 from workers.kafka.loop import checked_times
 from workers.kafka.producer import Publisher
 from workers.kafka.records import Output, Record, partition_of
@@ -47,7 +47,7 @@ def fuzz_handler(settings: Settings, topic: Topic, count: int, first: int = 0) -
     Raises AssertionError where a promise is broken, and whatever else a handler raises.
     """
     chance = random.Random(f"{topic.name} {first}")
-    letters = DeadLetters("fuzz", Store(settings.store.uri))
+    letters = DeadLetterOutputs("fuzz", Store(settings.store.uri))
     found: Counter[str] = Counter()
     with _handler(settings, topic) as handler:
         handler.assigned([TopicPartition(name, n) for name in handler.topics for n in range(4)])
@@ -62,7 +62,7 @@ def fuzz_handler(settings: Settings, topic: Topic, count: int, first: int = 0) -
             timely, dead = checked_times(batch, time.time() * 1000)
             outputs = letters.fitted(dead + handler.process(timely), time.time() * 1000)
             _require_promises(batch, outputs)
-            found["dead_letters"] += sum(map(is_letter, outputs))
+            found["dead_letters"] += sum(map(is_dead_letter, outputs))
             found["outputs"] += len(outputs)
             if chance.random() < 0.8:
                 handler.committed()
@@ -96,7 +96,7 @@ def _bend_catalogue(settings: Settings, handler: Any, chance: random.Random) -> 
 def _require_promises(batch: list[Record], outputs: list[Output]) -> None:
     places = {(str(it.partition).encode(), str(it.offset).encode()) for it in batch}
     seen: Counter[tuple[bytes, bytes]] = Counter()
-    for output in filter(is_letter, outputs):
+    for output in filter(is_dead_letter, outputs):
         headers = dict(output.headers)
         seen[headers[f"{PREFIX}partition"], headers[f"{PREFIX}offset"]] += 1
         size = len(output.key or b"") + len(output.value or b"")

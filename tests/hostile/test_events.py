@@ -11,7 +11,7 @@ from prometheus_client import REGISTRY
 from schemas.codec import InvalidEvent, decode
 from schemas.topics import FEEDBACK
 from stylecore.storage.store import Store
-from workers.kafka.dead_letters import PREFIX, DeadLetters, dead_letter
+from workers.kafka.dead_letters import PREFIX, DeadLetterOutputs, dead_letter
 from workers.settings import LogSettings
 from workers.telemetry import configure_logging
 
@@ -58,7 +58,7 @@ def test_no_record_writes_a_line_of_its_own_into_the_log(style, capsys, tmp_path
         dead_letter(hostile_record(INPUTS[0], 0), "check", ValueError(text))
         for text in STRANGE_TEXTS
     ]
-    DeadLetters("test", Store(str(tmp_path))).committed(letters)
+    DeadLetterOutputs("test", Store(str(tmp_path))).committed(letters)
     lines = capsys.readouterr().err.split("\n")[:-1]
     assert len(lines) == len(letters)
     for line in lines:

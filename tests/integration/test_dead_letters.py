@@ -39,7 +39,7 @@ from schemas.topics import (
 from stylecore.storage.store import Store
 from workers.demo.inputs import sample_products
 from workers.kafka.admin import admin_client
-from workers.kafka.dead_letters import DeadLetters, dead_letter
+from workers.kafka.dead_letters import DeadLetterOutputs, dead_letter
 from workers.kafka.producer import Publisher
 from workers.kafka.records import Output, Record, partition_of
 from workers.kafka.topics import group_id, topic_name
@@ -179,7 +179,7 @@ def test_a_letter_that_its_topic_does_not_take_keeps_back_no_other(settings, dea
             )
             for number, value in enumerate((b"small", secrets.token_bytes(2_000_000), b"too"))
         ]
-        letters = DeadLetters("test", Store(settings.store.uri))
+        letters = DeadLetterOutputs("test", Store(settings.store.uri))
         made = [dead_letter(it, "decode", ValueError("not JSON")) for it in failed]
         for letter in letters.fitted(made, time.time() * 1000):
             publisher.send_raw(letter)

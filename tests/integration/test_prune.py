@@ -23,7 +23,7 @@ from stylecore.storage.prune import DEAD_LETTERS, FACTORS, IMAGES
 from stylecore.storage.render_cache import SIDECAR_FOLDER as SIDECARS
 from stylecore.storage.render_cache import Sidecar
 from stylecore.storage.store import Store
-from workers.kafka.dead_letters import DeadLetters, dead_letter
+from workers.kafka.dead_letters import DeadLetterOutputs, dead_letter
 from workers.kafka.producer import Publisher
 from workers.kafka.records import Record, tombstone
 from workers.kafka.topics import topic_name
@@ -196,7 +196,7 @@ def test_a_record_that_is_kept_in_the_store_stays_while_its_dead_letter_does(sho
         )
         for number in range(2)
     ]
-    letters = DeadLetters("test", shop.store).fitted(kept, NOW.timestamp() * 1000)
+    letters = DeadLetterOutputs("test", shop.store).fitted(kept, NOW.timestamp() * 1000)
     for letter in letters:
         shop.publisher.send_raw(letter)
     shop.publisher.flush()

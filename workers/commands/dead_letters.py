@@ -13,7 +13,7 @@ from stylecore.errors import Permanent
 from stylecore.storage.store import Store
 from workers.commands.printing import JsonFlag, print_json, print_table
 from workers.kafka.records import Record
-from workers.kafka.replay import Letter, Selection, contract_name, original, read_letters
+from workers.kafka.replay import DeadLetter, Selection, contract_name, original, read_dead_letters
 from workers.settings import load_settings
 
 dead_letters_app = typer.Typer(help="What failed, why, and again.", no_args_is_help=True)
@@ -38,7 +38,7 @@ def list_letters(
     """List the letters: where, why, how often."""
     settings, wanted = load_settings(), _selection(reason, since, until, None)
     names = [contract_name(topic)] if topic else [t.name for t in TOPICS if t.dead_letters_of]
-    letters = [letter for name in names for letter in read_letters(settings, name)]
+    letters = [letter for name in names for letter in read_dead_letters(settings, name)]
     rows = [_row(letter) for letter in letters if wanted.has(letter)]
     print_json(rows) if as_json else print_table("Dead letters", rows)
 
@@ -57,7 +57,7 @@ def show(
 
     settings, wanted = load_settings(), _selection(reason, since, until, at)
     store = Store(settings.store.uri)
-    letters = [it for it in read_letters(settings, contract_name(topic)) if wanted.has(it)]
+    letters = [it for it in read_dead_letters(settings, contract_name(topic)) if wanted.has(it)]
     missing = sorted({*wanted.places} - {letter.place for letter in letters})
     if missing:
         raise Permanent(f"no letter of {topic} at {', '.join(missing)}: see `dead-letters list`")
@@ -102,7 +102,7 @@ def replay(
         raise typer.Exit(1)
 
 
-def _shown(letter: Letter, store: Store) -> Record:
+def _shown(letter: DeadLetter, store: Store) -> Record:
     """The record that failed; the letter itself where the store has it no more."""
     try:
         return original(letter, store)
@@ -126,7 +126,7 @@ def _in_utc(time: datetime | None) -> datetime | None:
     return None if time is None else time.replace(tzinfo=UTC)
 
 
-def _row(letter: Letter) -> dict[str, Any]:
+def _row(letter: DeadLetter) -> dict[str, Any]:
     return {
         "topic": letter.topic,
         "at": letter.place,

@@ -94,7 +94,7 @@ def dead_letter(record: Record, stage: str, error: Exception, place: str = "") -
     )
 
 
-def crash_letter(record: Record, error: Exception) -> Output:
+def crash_dead_letter(record: Record, error: Exception) -> Output:
     """The dead letter of a record over which the worker's own code fails."""
     return dead_letter(record, CRASH, error, place_in_our_code(error))
 
@@ -109,12 +109,12 @@ def place_in_our_code(error: Exception) -> str:
     return "outside our code"
 
 
-def is_letter(output: Output) -> bool:
+def is_dead_letter(output: Output) -> bool:
     """Whether an output goes to a dead-letter topic."""
     return output.topic.endswith(DEAD_LETTER_SUFFIX)
 
 
-class DeadLetters:
+class DeadLetterOutputs:
     """What one worker's dead-letter topics accept, and the counts of what they have got."""
 
     def __init__(self, worker: str, store: Store) -> None:
@@ -127,7 +127,7 @@ class DeadLetters:
 
         Raises Transient where the store is away.
         """
-        return [self._fit(output, now_ms) if is_letter(output) else output for output in outputs]
+        return [self._fit(output, now_ms) if is_dead_letter(output) else output for output in outputs]
 
     def refused(self, topic: str, outputs: Sequence[Output]) -> bool:
         """Note that `topic` refused one of `outputs` for its size.
@@ -143,7 +143,7 @@ class DeadLetters:
 
     def committed(self, outputs: Sequence[Output]) -> None:
         """Count and log the dead letters among outputs that are in their topics."""
-        for letter in filter(is_letter, outputs):
+        for letter in filter(is_dead_letter, outputs):
             self._count(letter)
 
     def _count(self, letter: Output) -> None:

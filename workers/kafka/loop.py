@@ -35,7 +35,7 @@ from workers.kafka.admin import Refused, admin_client
 from workers.kafka.assignment import Handler, Ownership, places_of
 from workers.kafka.clients import group_consumer, on_error, transactional_producer
 from workers.kafka.crash_guard import bisect, count_crash
-from workers.kafka.dead_letters import DeadLetters, crash_letter, dead_letter
+from workers.kafka.dead_letters import DeadLetterOutputs, crash_dead_letter, dead_letter
 from workers.kafka.groups import unowned_partitions_rebalanced
 from workers.kafka.records import Output, Place, Record, record_of, timestamp_problem
 from workers.kafka.retry import (
@@ -167,7 +167,7 @@ class Session:
         self._topic_ids: dict[str, str] = {}
         self._ask_topics_at = time.monotonic()
         self._watchdog = ConnectionWatchdog()
-        self._dead_letters = DeadLetters(worker, Store(settings.store.uri))
+        self._dead_letters = DeadLetterOutputs(worker, Store(settings.store.uri))
         self._failing: set[Place] = set()
         """Partitions whose batch has to come again."""
         self._failed_at = 0.0
@@ -316,7 +316,7 @@ class Session:
             letter = dead_letter(record, "work", problem)
         else:
             log.error("crash", worker=self._worker, topic=record.topic, exc_info=problem)
-            letter = crash_letter(record, problem)
+            letter = crash_dead_letter(record, problem)
         self._commit([letter], _next_offsets([record]), metadata)
 
     def _rest(self, metadata: Any) -> None:

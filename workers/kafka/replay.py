@@ -43,7 +43,7 @@ REPLAYED = "stylecast.replayed."
 """Begins the headers of a marker."""
 
 
-class Letter(msgspec.Struct, frozen=True, kw_only=True):
+class DeadLetter(msgspec.Struct, frozen=True, kw_only=True):
     """A dead letter; `topic`, `partition` and `offset` are those of the record that failed.
 
     `record` has the timestamp of the record that failed, also where the letter has another one.
@@ -75,7 +75,7 @@ class Selection(msgspec.Struct, frozen=True, kw_only=True):
     until: datetime | None = None
     places: tuple[str, ...] = ()
 
-    def has(self, letter: Letter) -> bool:
+    def has(self, letter: DeadLetter) -> bool:
         """Whether the letter is meant; `reason` is a part of the error's class or message."""
         reason = f"{letter.error}: {letter.message}".lower()
         return (
@@ -95,7 +95,7 @@ def contract_name(topic: str) -> str:
     return name
 
 
-def read_letters(settings: Settings, topic: str) -> list[Letter]:
+def read_dead_letters(settings: Settings, topic: str) -> list[DeadLetter]:
     """The letters of a topic (its contract name), by place. Raises Permanent or Transient."""
     name = topic_name(settings, topic + DEAD_LETTER_SUFFIX)
     with closing(TableReader(settings, partitions_of_names(settings, [name]))) as reader:
@@ -103,11 +103,11 @@ def read_letters(settings: Settings, topic: str) -> list[Letter]:
     return sorted(_letters(records), key=lambda it: (it.record.partition, it.record.offset))
 
 
-def _letters(records: list[Record]) -> Iterator[Letter]:
+def _letters(records: list[Record]) -> Iterator[DeadLetter]:
     marked = {(record.partition, _text(record, f"{REPLAYED}offset")) for record in records}
     for record in records:
         if not is_marker(record):
-            yield letter_of(record, replayed=(record.partition, str(record.offset)) in marked)
+            yield dead_letter_of(record, replayed=(record.partition, str(record.offset)) in marked)
 
 
 def is_marker(record: Record) -> bool:
@@ -115,12 +115,12 @@ def is_marker(record: Record) -> bool:
     return header(record.headers, f"{REPLAYED}offset") is not None
 
 
-def letter_of(record: Record, *, replayed: bool) -> Letter:
+def dead_letter_of(record: Record, *, replayed: bool) -> DeadLetter:
     """A record of a dead-letter topic; a header that is missing or no number gives -1 or ''."""
     timestamp = _number(record, TIMESTAMP) if header(record.headers, TIMESTAMP) else None
     if timestamp is not None:
         record = msgspec.structs.replace(record, timestamp_ms=timestamp)
-    return Letter(
+    return DeadLetter(
         record=record,
         pointer=_pointer(record),
         topic=_text(record, f"{PREFIX}topic"),
@@ -144,7 +144,7 @@ def _pointer(record: Record) -> Pointer | None:
         return None
 
 
-def original(letter: Letter, store: Store) -> Record:
+def original(letter: DeadLetter, store: Store) -> Record:
     """The record that failed, with what the store keeps of it.
 
     Raises Permanent where the store has it no more or something else, and Transient.
@@ -170,7 +170,7 @@ def _rest(data: bytes, uri: str) -> Rest:
         raise Permanent(f"what is stored at {uri} is not a record's key and headers") from problem
 
 
-def marker(letter: Letter, at: datetime) -> Output:
+def marker(letter: DeadLetter, at: datetime) -> Output:
     """The record that says that a letter was replayed."""
     headers: Headers = [
         (f"{REPLAYED}partition", str(letter.record.partition).encode()),
@@ -205,7 +205,7 @@ REPLAY_BYTES = 100_000_000
 class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     """What is done with a letter: replayed, or why not."""
 
-    letter: Letter
+    letter: DeadLetter
     refused: str = ""
 
 
@@ -239,7 +239,7 @@ def replay(
 
 
 def _give_back(
-    settings: Settings, producer: Producer, topic: str, letters: Sequence[Letter]
+    settings: Settings, producer: Producer, topic: str, letters: Sequence[DeadLetter]
 ) -> dict[str, str]:
     """Replay the letters in one transaction, or in ever smaller parts where one is refused.
 
@@ -269,7 +269,7 @@ def _give_back(
 
 def judge(settings: Settings, topic: str, wanted: Selection, *, again: bool) -> list[Verdict]:
     """What a replay would do with each of the letters that are wanted."""
-    letters = [letter for letter in read_letters(settings, topic) if wanted.has(letter)]
+    letters = [letter for letter in read_dead_letters(settings, topic) if wanted.has(letter)]
     newest = _newest(settings, topic, {letter.record.key for letter in letters})
     return [
         Verdict(letter=letter, refused=_refusal(letter, newest.get(letter.record.key), again))
@@ -277,7 +277,7 @@ def judge(settings: Settings, topic: str, wanted: Selection, *, again: bool) -> 
     ]
 
 
-def _refusal(letter: Letter, newest: Record | None, again: bool) -> str:
+def _refusal(letter: DeadLetter, newest: Record | None, again: bool) -> str:
     """Why the letter is not replayed, or nothing."""
     if letter.replayed and not again:
         return "replayed before"
@@ -286,7 +286,7 @@ def _refusal(letter: Letter, newest: Record | None, again: bool) -> str:
     return ""
 
 
-def _is_newer(record: Record, letter: Letter) -> bool:
+def _is_newer(record: Record, letter: DeadLetter) -> bool:
     """By offset where both lie in one partition, else by timestamp."""
     if record.partition == letter.partition:
         return record.offset > letter.offset
@@ -313,7 +313,7 @@ def _follows(record: Record, before: Record) -> bool:
     return record.timestamp_ms >= before.timestamp_ms
 
 
-def _outputs(settings: Settings, topic: str, letters: Sequence[Letter]) -> list[Output]:
+def _outputs(settings: Settings, topic: str, letters: Sequence[DeadLetter]) -> list[Output]:
     """The records and their markers; the partitioner chooses by the key."""
     name, now = topic_name(settings, topic), datetime.now(UTC)
     store, now_ms = Store(settings.store.uri), now.timestamp() * 1000

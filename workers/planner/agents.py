@@ -26,7 +26,7 @@ from schemas.codec import InvalidEvent
 from stylecore.errors import Permanent, Transient
 from stylecore.recommender.render_plan import Liking
 from workers.kafka.crash_guard import count_crash
-from workers.kafka.dead_letters import DeadLetters, crash_letter, dead_letter
+from workers.kafka.dead_letters import DeadLetterOutputs, crash_dead_letter, dead_letter
 from workers.kafka.records import Output, Record, timestamp_problem
 from workers.planner.budget import WORKER, LikingFollower
 from workers.planner.faust_app import KeptTable, raw_topic, record_of
@@ -69,7 +69,7 @@ class Agents:
         planning: Planning,
         tables: Sequence[KeptTable],
         liking: LikingFollower,
-        dead_letters: DeadLetters,
+        dead_letters: DeadLetterOutputs,
         read_version: Callable[[str], str],
     ) -> None:
         self._app = app
@@ -228,7 +228,7 @@ class Agents:
             raise
         except Exception as problem:  # noqa: BLE001 (kept as a dead letter)
             log.exception("crash", worker=WORKER, topic=record.topic, offset=record.offset)
-            await self._set_aside(crash_letter(record, problem))
+            await self._set_aside(crash_dead_letter(record, problem))
 
     async def _set_aside(self, letter: Output) -> None:
         """Send the letter, smaller where its topic refuses it. Raises KafkaError."""

@@ -33,7 +33,7 @@ from stylecore.recommender.render_plan import generator_styles
 from stylecore.rendering.manifest import GeneratorManifest, load_manifest
 from stylecore.storage.store import Store
 from workers.kafka.admin import admin_client, cluster
-from workers.kafka.dead_letters import DeadLetters
+from workers.kafka.dead_letters import DeadLetterOutputs
 from workers.kafka.retry import Backoff
 from workers.kafka.topics import group_id, require_topics, topic_name
 from workers.pictures import version_reader
@@ -73,7 +73,7 @@ def run_planner(settings: Settings) -> None:
             planning,
             (products, published),
             liking,
-            DeadLetters(WORKER, store),
+            DeadLetterOutputs(WORKER, store),
             version_reader(settings, store),
         )
         takes = (planning.take_product, planning.take_style, planning.take_demand)

@@ -23,7 +23,7 @@ from schemas.events import FeedbackKind, StyleDemand
 from schemas.topics import DEMAND, FEEDBACK, TOPICS, dead_letter_topic
 from workers.kafka.crash_guard import count_crash
 from workers.kafka.records import Record
-from workers.kafka.replay import REPLAYED, Letter, letter_of
+from workers.kafka.replay import REPLAYED, DeadLetter, dead_letter_of
 
 COUNTED = (FEEDBACK.name, DEMAND.name)
 JOURNALS: tuple[str, ...] = (
@@ -70,7 +70,7 @@ class Journal:
     """Those styles, the oldest first: their records may be on their way."""
     demand: OrderedDict[tuple[str, str], Demanded] = field(default_factory=OrderedDict)
     """By product_id and style_id, the newest last."""
-    letters: OrderedDict[tuple[str, str], Letter] = field(default_factory=OrderedDict)
+    letters: OrderedDict[tuple[str, str], DeadLetter] = field(default_factory=OrderedDict)
     """By dead-letter topic and place, the newest last."""
 
     def take(self, changes: Iterable[tuple[str, Record]]) -> None:
@@ -86,7 +86,7 @@ class Journal:
             except Exception as problem:  # noqa: BLE001 (the others are counted all the same)
                 count_crash("web", record.topic, problem)
 
-    def letter_of(self, name: str, key: str) -> Letter | None:
+    def letter_of(self, name: str, key: str) -> DeadLetter | None:
         """The newest letter of a topic (its contract name) with that key; None once replayed."""
         for (topic, _), letter in reversed(self.letters.items()):
             if topic == dead_letter_topic(name) and letter.record.key == key.encode():
@@ -135,7 +135,7 @@ class Journal:
             if place in self.letters:
                 self.letters[place] = msgspec.structs.replace(self.letters[place], replayed=True)
             return
-        letter = letter_of(record, replayed=False)
+        letter = dead_letter_of(record, replayed=False)
         self.letters[name, letter.place] = letter
         if len(self.letters) > LETTERS_KEPT:
             self.letters.popitem(last=False)

@@ -15,13 +15,13 @@ from workers.kafka.dead_letters import (
     PREFIX,
     SMALL_BYTES,
     TOPIC_BYTES,
-    DeadLetters,
+    DeadLetterOutputs,
     Pointer,
-    crash_letter,
+    crash_dead_letter,
     dead_letter,
 )
 from workers.kafka.records import Output, Record, timestamp_problem
-from workers.kafka.replay import letter_of, original
+from workers.kafka.replay import dead_letter_of, original
 
 NOW = 1_795_000_000_000.0
 
@@ -69,14 +69,14 @@ def store(tmp_path):
 )
 def test_a_record_that_its_topic_does_not_take_is_kept_in_the_store(store, key, value, headers):
     failed = record(value, headers, key)
-    (letter,) = DeadLetters("w", store).fitted(
+    (letter,) = DeadLetterOutputs("w", store).fitted(
         [dead_letter(failed, "decode", ValueError("too long"))], NOW
     )
     assert size(letter) < TOPIC_BYTES
     pointer = decode(Pointer, letter.value)
     assert pointer.sha256 == sha256(value).hexdigest()
     assert store.get(pointer.value_uri) == value
-    found = original(letter_of(as_read(letter), replayed=False), store)
+    found = original(dead_letter_of(as_read(letter), replayed=False), store)
     assert (found.key, found.value) == (key, value)
     assert [pair for pair in found.headers if not pair[0].startswith(PREFIX)] == headers
     reasons = dict(letter.headers)
@@ -85,7 +85,7 @@ def test_a_record_that_its_topic_does_not_take_is_kept_in_the_store(store, key, 
 
 
 def test_what_is_refused_is_made_smaller_until_it_fits(store):
-    letters = DeadLetters("w", store)
+    letters = DeadLetterOutputs("w", store)
     outputs = [dead_letter(record(b"a" * 300_000), "decode", ValueError("x")),
                Output(topic="other", key=b"", value=b"b" * 300_000)]  # fmt: skip
     topic = outputs[0].topic
@@ -100,7 +100,7 @@ def test_what_is_refused_is_made_smaller_until_it_fits(store):
 
 @given(st.integers(0, 3_000), st.sampled_from([100_000, 700_000, 2_500_000]))
 def test_a_small_record_is_never_replaced(length, most):
-    letters = DeadLetters("w", Store("memory://small"))
+    letters = DeadLetterOutputs("w", Store("memory://small"))
     output = dead_letter(record(b"a" * length), "decode", ValueError("x"))
     letters.refused(output.topic, [replace(output, value=b"a" * most)])
     assert letters.fitted([output], NOW) == [output]
@@ -109,11 +109,11 @@ def test_a_small_record_is_never_replaced(length, most):
 def test_a_pointer_that_somebody_else_wrote_is_not_followed(store):
     forged = encode_pointer("file:///etc/passwd")
     failed = record(forged, [(f"{PREFIX}original.uri", b"file:///etc/passwd")])
-    (letter,) = DeadLetters("w", store).fitted([dead_letter(failed, "x", ValueError())], NOW)
-    assert original(letter_of(as_read(letter), replayed=False), store).value == forged
+    (letter,) = DeadLetterOutputs("w", store).fitted([dead_letter(failed, "x", ValueError())], NOW)
+    assert original(dead_letter_of(as_read(letter), replayed=False), store).value == forged
     stranger = as_read(replace(letter, headers=[(f"{PREFIX}original.uri", b"x")]))
     with pytest.raises(Permanent):
-        original(letter_of(stranger, replayed=False), store)
+        original(dead_letter_of(stranger, replayed=False), store)
 
 
 def encode_pointer(uri: str) -> bytes:
@@ -136,9 +136,9 @@ def encode_pointer(uri: str) -> bytes:
 def test_a_letter_is_kept_by_its_topic_and_remembers_the_records_timestamp(store, stamp):
     """Retention removes the old at once; a broker refuses what is over an hour ahead."""
     failed = record(b"x", timestamp_ms=stamp)
-    (letter,) = DeadLetters("w", store).fitted([dead_letter(failed, "x", ValueError())], NOW)
+    (letter,) = DeadLetterOutputs("w", store).fitted([dead_letter(failed, "x", ValueError())], NOW)
     assert letter.timestamp_ms == int(NOW)
-    assert letter_of(as_read(letter), replayed=False).record.timestamp_ms == stamp
+    assert dead_letter_of(as_read(letter), replayed=False).record.timestamp_ms == stamp
 
 
 def test_letters_are_counted_after_their_commit_and_crashes_as_such(store):
@@ -149,11 +149,11 @@ def test_letters_are_counted_after_their_commit_and_crashes_as_such(store):
     labels = {"topic": topic, "error": "ZeroDivisionError"}
     before = count("stylecast_dead_letters_total", **labels)
     crashes = count("stylecast_crashes_total", worker="w", **labels)
-    letters = DeadLetters("w", store)
+    letters = DeadLetterOutputs("w", store)
     try:
         place = 1 / 0
     except ZeroDivisionError as problem:
-        place = crash_letter(record(), problem)
+        place = crash_dead_letter(record(), problem)
     fitted = letters.fitted([place], NOW)
     assert count("stylecast_dead_letters_total", **labels) == before
     letters.committed(fitted)
@@ -165,7 +165,7 @@ def test_a_crash_names_the_place_in_our_code():
     try:
         decode(Pointer, b"{}")
     except ValueError as problem:
-        letter = crash_letter(record(), problem)
+        letter = crash_dead_letter(record(), problem)
     message = dict(letter.headers)[f"{PREFIX}exception.message"].decode()
     assert " (at schemas/codec.py:" in message
     assert message.endswith("in _decode_plain)")
