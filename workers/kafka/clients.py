@@ -16,12 +16,12 @@ MAX_RECORD_BYTES = 2_000_000
 
 OnError = Callable[[KafkaError], None]
 
-_told = OncePerMinute()
+_once_a_minute = OncePerMinute()
 
 
 def on_error(error: KafkaError) -> None:
     """Tell trouble with the broker once a minute; librdkafka itself goes on trying."""
-    if _told(error.name()):
+    if _once_a_minute(error.name()):
         log.warning("kafka", error=error.name(), what=error.str())
 
 
@@ -52,12 +52,12 @@ def producer(settings: Settings) -> Producer:
 def transactional_producer(
     settings: Settings,
     worker: str,
-    told: OnError = on_error,
+    error_cb: OnError = on_error,
     message_bytes: int = MAX_RECORD_BYTES,
 ) -> Producer:
     """A producer for one instance of a worker; call init_transactions() before subscribing.
 
-    `told` hears of trouble with the brokers, when the producer is polled. `message_bytes` is the
+    `error_cb` receives trouble with the brokers, when the producer is polled. `message_bytes` is the
     most that it hands over in one record, before compression.
     """
     return Producer(
@@ -68,21 +68,21 @@ def transactional_producer(
             # The next transaction meets the last one's markers; the default waits 100 ms for them.
             "retry.backoff.ms": 1,
             "delivery.report.only.error": True,
-            "error_cb": told,
+            "error_cb": error_cb,
         }
     )
 
 
-def group_consumer(settings: Settings, worker: str, told: OnError = on_error) -> Consumer:
+def group_consumer(settings: Settings, worker: str, error_cb: OnError = on_error) -> Consumer:
     """A consumer of a worker's group; offsets are committed by its transactions alone.
 
-    `told` hears of trouble with the brokers, when the consumer is polled.
+    `error_cb` receives trouble with the brokers, when the consumer is polled.
     """
     return Consumer(
         {
             **_member_config(settings, worker),
             "group.instance.id": transactional_id(settings, worker),
-            "error_cb": told,
+            "error_cb": error_cb,
         }
     )
 

@@ -21,7 +21,7 @@ from workers.kafka.clients import producer
 from workers.kafka.records import Output, output_of
 from workers.kafka.retry import ConnectionWatchdog, finds_brokers
 from workers.kafka.topics import require_topics, topic_name
-from workers.kafka.transaction import PURGED, Told, hand_over
+from workers.kafka.transaction import PURGED, OnDelivery, hand_over
 from workers.settings import Settings
 from workers.telemetry import log
 
@@ -37,7 +37,7 @@ class ReconnectingProducer:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._purged: list[tuple[Output, Told]] = []
+        self._purged: list[tuple[Output, OnDelivery]] = []
         self._changing = threading.RLock()
         self._looking = threading.Lock()
         self._topic: str | None = None
@@ -48,13 +48,13 @@ class ReconnectingProducer:
         self._was_lost = False
         self._producer = producer(self._settings)
 
-    def produce(self, output: Output, told: Told) -> None:
+    def produce(self, output: Output, on_delivery: OnDelivery) -> None:
         """Hand over a record, waiting while the queue is full."""
         self._topic = output.topic
         while True:
             try:
                 with self._changing:
-                    hand_over(self._producer, output, self._hearing(output, told))
+                    hand_over(self._producer, output, self._hearing(output, on_delivery))
             except BufferError:
                 self.poll(DRAIN_SECONDS)
             else:
@@ -79,13 +79,13 @@ class ReconnectingProducer:
             self.poll(DRAIN_SECONDS)
         return left
 
-    def _hearing(self, output: Output, told: Told) -> Told:
+    def _hearing(self, output: Output, on_delivery: OnDelivery) -> OnDelivery:
         def hear(error: KafkaError | None, message: object) -> None:
             if error is not None and error.code() in PURGED:
-                self._purged.append((output, told))
+                self._purged.append((output, on_delivery))
                 return
             self._watchdog.reset()
-            told(error, message)
+            on_delivery(error, message)
 
         return hear
 
@@ -108,8 +108,8 @@ class ReconnectingProducer:
             self._connect()
             waiting, self._purged = self._purged, []
             log.warning("a producer without brokers is made anew", records=len(waiting))
-            for output, told in waiting:
-                hand_over(self._producer, output, self._hearing(output, told))
+            for output, on_delivery in waiting:
+                hand_over(self._producer, output, self._hearing(output, on_delivery))
 
 
 FLUSH_SECONDS = 30.0
@@ -129,20 +129,20 @@ class Publisher:
         self._failed: str | None = None
 
     def send(
-        self, topic: Topic, event: msgspec.Struct, now: datetime, told: Told | None = None
+        self, topic: Topic, event: msgspec.Struct, now: datetime, on_delivery: OnDelivery | None = None
     ) -> None:
         """Hand over one event. Raises Permanent where the topic is missing."""
-        self.send_raw(output_of(self._settings, topic, event, source=self._source, now=now), told)
+        self.send_raw(output_of(self._settings, topic, event, source=self._source, now=now), on_delivery)
 
-    def send_raw(self, output: Output, told: Told | None = None) -> None:
+    def send_raw(self, output: Output, on_delivery: OnDelivery | None = None) -> None:
         """Hand over one record as it is. Raises Permanent where the topic is missing.
 
-        With `told` a failure is told there, and not by poll or flush.
+        A failure goes to `on_delivery` where that is given, else it is raised by poll and flush.
         """
         if output.topic not in self._known:
             require_topics(self._settings, [output.topic])
             self._known.add(output.topic)
-        self._producer.produce(output, told or self._delivered)
+        self._producer.produce(output, on_delivery or self._delivered)
 
     def poll(self, seconds: float = 0) -> None:
         """Hear of deliveries, waiting so long for one. Raises Transient where one failed."""

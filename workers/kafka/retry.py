@@ -37,12 +37,12 @@ class Backoff:
     def __init__(self, stop: threading.Event) -> None:
         self._stop = stop
         self._seconds = FIRST_BACKOFF_SECONDS
-        self._tell = OncePerMinute()
+        self._once_a_minute = OncePerMinute()
         self._random = random.Random()
 
     def after(self, problem: Exception) -> None:
         """Tell the problem and wait."""
-        if self._tell(type(problem).__name__):
+        if self._once_a_minute(type(problem).__name__):
             log.warning("again", why=str(problem), kind=type(problem).__name__)
         self._stop.wait(self._seconds * self._random.uniform(0.5, 1))
         self._seconds = min(2 * self._seconds, LONGEST_BACKOFF_SECONDS)

@@ -27,7 +27,7 @@ PATIENCE_SECONDS = 15.0
 PURGED = frozenset({KafkaError._PURGE_QUEUE, KafkaError._PURGE_INFLIGHT})  # noqa: SLF001 (public)
 """Not refused by the broker, but taken back here."""
 
-Told = Callable[[KafkaError | None, Any], None]
+OnDelivery = Callable[[KafkaError | None, Any], None]
 """Hears, when the producer is polled, that a record is delivered, or of the error."""
 
 
@@ -89,7 +89,7 @@ def commit_batch(
         ) from problem
 
 
-def produce(producer: Producer, output: Output, on_delivery: Told | None = None) -> None:
+def produce(producer: Producer, output: Output, on_delivery: OnDelivery | None = None) -> None:
     """Hand a record to librdkafka, waiting while its queue is full."""
     while True:
         try:
@@ -100,7 +100,7 @@ def produce(producer: Producer, output: Output, on_delivery: Told | None = None)
             return
 
 
-def hand_over(producer: Producer, output: Output, on_delivery: Told | None = None) -> None:
+def hand_over(producer: Producer, output: Output, on_delivery: OnDelivery | None = None) -> None:
     """The same, without waiting. Raises BufferError."""
     producer.produce(
         output.topic,
