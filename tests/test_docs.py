@@ -11,7 +11,7 @@ from prometheus_client import REGISTRY
 from schemas.topics import TOPICS
 from workers import telemetry
 from workers.__main__ import COMMANDS
-from workers.lag.worker import LagCollector
+from workers.lag.worker import LagMetrics
 from workers.settings import Settings
 
 ROOT = Path(__file__).parents[1]
@@ -28,7 +28,7 @@ def test_every_metric_of_ours_is_described_and_every_described_one_is_there():
 
 
 def test_every_metric_of_the_lag_worker_is_in_the_runbook():
-    names = {family.name for family in LagCollector("any").collect()}
+    names = {family.name for family in LagMetrics("any").collect()}
     page = (ROOT / "deploy" / "RUNBOOK.md").read_text()
     _, table = page.split("| metric of the lag worker |")
     assert set(re.findall(r"`((?:kafka|stylecast)_[a-z_]+)`", table)) == names

@@ -80,7 +80,7 @@ def stylize_handlers(
         log.info(
             "generator", version=studio.engine.manifest.version, provider=studio.engine.provider
         )
-        guard = CrashGuard(studio.store)
+        crash_guard = CrashGuard(studio.store)
         yield lambda: StylizeHandler(settings, studio, crash_guard, budget)
 
 

@@ -20,7 +20,7 @@ from workers.broker import local_broker
 from workers.kafka.admin import admin_client
 from workers.kafka.clients import producer
 from workers.kafka.topics import apply_topics, topic_name
-from workers.lag.worker import Lookout, collect_lag
+from workers.lag.worker import LagCollector, collect_lag
 from workers.settings import load_settings
 
 PARTITIONS = 1000
@@ -45,11 +45,11 @@ def lag_look() -> Row:
         places = [TopicPartition(topic, number) for number in range(PARTITIONS)]
         ours, bare = [], []
         collect_lag(settings)  # until the topic of offsets is there
-        with closing(Lookout(settings)) as lookout:
-            lookout.look()
+        with closing(LagCollector(settings)) as collector:
+            collector.collect()
             for _ in range(LOOKS):
                 bare.append(_timed(lambda: _bare_requests(admin, places)))
-                ours.append(_timed(lambda: _look(lookout)))
+                ours.append(_timed(lambda: _look(collector)))
     value, baseline = statistics.median(ours), statistics.median(bare)
     return {
         "name": "lag_look",
@@ -65,8 +65,8 @@ def lag_look() -> Row:
     }
 
 
-def _look(lookout: Lookout) -> None:
-    groups = {group.group: group for group in lookout.look()}
+def _look(collector: LagCollector) -> None:
+    groups = {group.group: group for group in collector.collect()}
     parts = groups["stylecast-preferences"].partitions
     assert sum(part.oldest is not None for part in parts) == PARTITIONS
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from prometheus_client import REGISTRY
 
 from workers import telemetry
-from workers.lag.worker import LagCollector
+from workers.lag.worker import LagMetrics
 
 FOLDER = Path(__file__).parents[2] / "deploy" / "dashboards"
 DASHBOARD = FOLDER / "stylecast.json"
@@ -29,7 +29,7 @@ def test_the_file_is_what_the_code_makes():
 
 def test_every_query_asks_for_a_metric_that_workers_have():
     assert telemetry.READY
-    families = [*REGISTRY.collect(), *LagCollector("any").collect()]
+    families = [*REGISTRY.collect(), *LagMetrics("any").collect()]
     suffixes = {"counter": ["_total"], "histogram": ["_bucket", "_sum", "_count"], "gauge": [""]}
     names = {
         family.name + suffix for family in families for suffix in suffixes.get(family.type, [])

@@ -9,7 +9,7 @@ from jsonschema import ValidationError
 
 from schemas.topics import FEEDBACK, JOBS
 from workers.commands.run import Worker
-from workers.lag.worker import LagCollector
+from workers.lag.worker import LagMetrics
 from workers.settings import StylizeSettings, load_settings
 
 pytestmark = pytest.mark.deploy
@@ -99,7 +99,7 @@ def test_every_setting_is_one_and_its_value_is_understood(folder, monkeypatch):
 @pytest.mark.parametrize("folder", FLEETS)
 def test_scaling_asks_for_a_metric_that_there_is_and_for_no_more_than_the_partitions(folder):
     scaled = named(folder, "ScaledObject")
-    metrics = {family.name for family in LagCollector("any").collect()}
+    metrics = {family.name for family in LagMetrics("any").collect()}
     for name, topic in {"stylize": JOBS, "preferences": FEEDBACK}.items():
         wanted = scaled[name]["spec"]
         assert wanted["scaleTargetRef"]["name"] in named(folder, "StatefulSet")

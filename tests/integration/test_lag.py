@@ -17,7 +17,7 @@ from schemas.topics import JOBS
 from stylecore.errors import Transient
 from workers.kafka.clients import producer, transactional_producer
 from workers.kafka.topics import group_id, topic_name
-from workers.lag import Lookout, collect_lag, run_lag
+from workers.lag import LagCollector, collect_lag, run_lag
 from workers.settings import load_settings
 from workers.telemetry import Health, probes
 
@@ -136,17 +136,17 @@ def test_an_outage_leaves_no_clients_behind_even_if_no_garbage_is_collected(monk
     def threads() -> int:
         return len(list(Path("/proc/self/task").iterdir()))
 
-    def look(lookout: Lookout) -> None:
+    def look(collector: LagCollector) -> None:
         with pytest.raises(Transient):
-            lookout.look()
+            collector.collect()
 
     gc.disable()
     try:
-        with closing(Lookout(away)) as lookout:
-            look(lookout)
+        with closing(LagCollector(away)) as collector:
+            look(collector)
             before = threads()
             for _ in range(8):
-                look(lookout)
+                look(collector)
             assert threads() - before < 8
     finally:
         gc.enable()

@@ -22,7 +22,7 @@ from workers.kafka.admin import admin_client
 from workers.kafka.clients import producer, transactional_producer
 from workers.kafka.topics import group_id, topic_name
 from workers.lag.status import History, Place, Status
-from workers.lag.worker import Lookout
+from workers.lag.worker import LagCollector
 
 pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("topics")]
 
@@ -35,12 +35,12 @@ PLACES = 4
 class Day:
     """A topic, a group that reads it, and a lag worker's eyes on both."""
 
-    def __init__(self, settings, lookout: Lookout) -> None:
+    def __init__(self, settings, collector: LagCollector) -> None:
         self.settings = settings
         self.group = group_id(settings, "stylize")
         self.topic = topic_name(settings, JOBS)
         self.now = 0.0
-        self._lookout = lookout
+        self._collector = collector
         self._history = History(LOOKS)
         self._producer = producer(settings)
 
@@ -81,13 +81,13 @@ class Day:
         return group
 
     def _seen(self):
-        """What the lookout sees, as soon as a partition that was just made has its leader."""
+        """What the collector sees, as soon as a partition that was just made has its leader."""
         for _ in range(50):
             try:
-                return self._lookout.look()
+                return self._collector.collect()
             except Transient:
                 time.sleep(0.2)
-        return self._lookout.look()
+        return self._collector.collect()
 
     def ours(self) -> dict[Place, int]:
         return {part.place: part.lag for part in self.look().partitions}
@@ -101,8 +101,8 @@ class Day:
 
 @pytest.fixture
 def day(settings) -> Iterator[Day]:
-    with closing(Lookout(settings)) as lookout:
-        yield Day(settings, lookout)
+    with closing(LagCollector(settings)) as collector:
+        yield Day(settings, collector)
 
 
 @pytest.fixture

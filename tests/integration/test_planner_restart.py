@@ -73,13 +73,13 @@ KeptTable.send_changelog = send_changelog
 
 STUCK = """
 import asyncio
-from workers.planner import agents, progress
+from workers.planner import agents, liveness
 
 async def send(app, outputs):
     await asyncio.sleep(600)
 
 agents.send = send
-progress.PATIENCE_SECONDS, progress.LOOK_SECONDS = 2, 0.5
+liveness.STALLED_SECONDS, liveness.LOOK_SECONDS = 2, 0.5
 """
 
 

@@ -28,7 +28,7 @@ from rich.text import Text
 from schemas.topics import TOPICS, USER_PARTITIONS
 from stylecore.errors import Permanent, Transient
 from workers.commands.printing import JsonFlag, print_json, print_table
-from workers.lag.overview import Overlooker, Overview
+from workers.lag.overview import OverviewCollector, Overview
 from workers.lag.status import GroupLag, Status
 from workers.settings import load_settings, public_settings
 
@@ -159,17 +159,17 @@ def top(
     """
     settings = load_settings()
     console = Console()
-    with closing(Overlooker(settings)) as overlooker, _screen(console, once, as_json) as show:
+    with closing(OverviewCollector(settings)) as collector, _screen(console, once, as_json) as show:
         while True:
-            show(_look(overlooker, once))
+            show(_look(collector, once))
             if once:
                 return
             time.sleep(settings.lag.interval_seconds)
 
 
-def _look(overlooker: Overlooker, once: bool) -> Overview | Transient:
+def _look(collector: OverviewCollector, once: bool) -> Overview | Transient:
     try:
-        return overlooker.look(time.time())
+        return collector.collect(time.time())
     except Transient as problem:
         if once:
             raise

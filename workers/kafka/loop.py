@@ -50,8 +50,8 @@ from workers.kafka.retry import (
 from workers.kafka.topics import principal, topic_ids
 from workers.kafka.tracing import traced
 from workers.kafka.transaction import (
-    PATIENCE_SECONDS,
     REQUEST_SECONDS,
+    RETRY_SECONDS,
     Aborted,
     Fenced,
     NoAnswer,
@@ -83,7 +83,7 @@ ANSWER_SECONDS = 2.0
 """How long such a look waits: no batch is worked on meanwhile."""
 GONE_SECONDS = 60.0
 """A batch that failed and has not come again for so long is gone: retention has removed it."""
-COMMIT_SECONDS = 4 * (PATIENCE_SECONDS + REQUEST_SECONDS)
+COMMIT_SECONDS = 4 * (RETRY_SECONDS + REQUEST_SECONDS)
 """A commit and an abort with every retry take less; librdkafka was seen never to return."""
 
 _once_a_minute = OncePerMinute()

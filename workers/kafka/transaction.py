@@ -20,7 +20,7 @@ from workers.kafka.records import Output
 from workers.telemetry import log
 
 REQUEST_SECONDS = 10.0
-PATIENCE_SECONDS = 15.0
+RETRY_SECONDS = 15.0
 """How long a retriable error is answered by the same call."""
 
 
@@ -126,7 +126,7 @@ def _again_while_retriable(action: Callable[[], None]) -> None:
     Not without end: after a restart of the broker librdkafka was seen to answer so for ever, and
     only a new producer helped.
     """
-    deadline = time.monotonic() + PATIENCE_SECONDS
+    deadline = time.monotonic() + RETRY_SECONDS
     while True:
         try:
             return action()
@@ -135,7 +135,7 @@ def _again_while_retriable(action: Callable[[], None]) -> None:
             if not error.retriable():
                 raise
             if time.monotonic() > deadline:
-                raise NoAnswer(f"no answer in {PATIENCE_SECONDS:.0f} s: {error.str()}") from problem
+                raise NoAnswer(f"no answer in {RETRY_SECONDS:.0f} s: {error.str()}") from problem
             log.info("again", error=error.name(), what=error.str())
             time.sleep(0.1)
 

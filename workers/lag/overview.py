@@ -20,7 +20,7 @@ from workers.kafka.replay import is_marker
 from workers.kafka.table import TableReader, partitions_of_names
 from workers.kafka.topics import topic_name
 from workers.lag.status import GroupLag, History
-from workers.lag.worker import Lookout
+from workers.lag.worker import LagCollector
 from workers.settings import Settings
 
 
@@ -32,12 +32,12 @@ class Overview(Struct, frozen=True, kw_only=True):
     models: dict[str, ModelAnnouncement]
 
 
-class Overlooker:
+class OverviewCollector:
     """Looks again and again, and keeps what Burrow's window and the rates need."""
 
     def __init__(self, settings: Settings) -> None:
         """Raises Permanent where a topic is missing."""
-        self._lookout = Lookout(settings)
+        self._collector = LagCollector(settings)
         self._history = History(settings.lag.looks)
         self._letters_of = {
             topic_name(settings, dead_letter_topic(topic.name)): topic.name
@@ -50,19 +50,19 @@ class Overlooker:
         self._dead: Counter[str] = Counter()
         self._models: dict[str, ModelAnnouncement] = {}
 
-    def look(self, now: float) -> Overview:
+    def collect(self, now: float) -> Overview:
         """One look, at `now` in seconds since the epoch. Raises Transient."""
         for record in self._reader.read_to_end(threading.Event()):
             self._take(record)
         return Overview(
-            groups=self._history.judge(self._lookout.look(), now),
+            groups=self._history.judge(self._collector.collect(), now),
             dead_letters={topic: self._dead[topic] for topic in self._letters_of.values()},
             models=dict(self._models),
         )
 
     def close(self) -> None:
         """End the connections."""
-        self._lookout.close()
+        self._collector.close()
         self._reader.close()
 
     def _take(self, record: Record) -> None:

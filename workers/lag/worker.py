@@ -51,7 +51,7 @@ from workers.lag.status import (
 from workers.settings import Settings
 from workers.telemetry import Health, OncePerMinute, log
 
-PATIENCE_SECONDS = 10.0
+RETRY_SECONDS = 10.0
 
 
 def collect_lag(settings: Settings) -> list[GroupLag]:
@@ -59,18 +59,18 @@ def collect_lag(settings: Settings) -> list[GroupLag]:
 
     A cluster in which something is just being created is given a few seconds.
     """
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    with closing(Lookout(settings)) as lookout:
+    deadline = time.monotonic() + RETRY_SECONDS
+    with closing(LagCollector(settings)) as collector:
         while True:
             try:
-                return lookout.look()
+                return collector.collect()
             except Transient:
                 if time.monotonic() > deadline:
                     raise
                 time.sleep(0.2)
 
 
-class Lookout:
+class LagCollector:
     """The clients that a look at the groups needs, kept from one look to the next."""
 
     def __init__(self, settings: Settings) -> None:
@@ -82,20 +82,20 @@ class Lookout:
         self._commits = CommitReader(self._settings)
         self._consumer = table_consumer(self._settings)
 
-    def look(self) -> list[GroupLag]:
+    def collect(self) -> list[GroupLag]:
         """The groups by name. Raises Transient, and then has new clients for the next look.
 
         When a broker comes back, the admin client of librdkafka 2.16 was seen to time out for ever
         in describing a group.
         """
         try:
-            return self._look()
+            return self._collect()
         except Transient:
             self.close()
             self._connect()
             raise
 
-    def _look(self) -> list[GroupLag]:
+    def _collect(self) -> list[GroupLag]:
         there = cluster(self._admin).topics
         names = {topic_name(self._settings, topic) for topic in TOPICS} & there.keys()
         known = [Place(name, number) for name in names for number in there[name].partitions]
@@ -147,7 +147,7 @@ Part = tuple[GroupLag, PartitionLag]
 Values = Iterable[tuple[tuple[str, ...], float | None]]
 
 
-class LagCollector:
+class LagMetrics:
     """What was last looked up; None: the broker did not answer. Who has gone leaves nothing."""
 
     def __init__(self, cluster: str) -> None:
@@ -272,19 +272,19 @@ def _family(name: str, words: str, labels: list[str], values: Values) -> GaugeMe
 
 def run_lag(settings: Settings, health: Health, stop: threading.Event) -> None:
     """Look until `stop`; trouble is told once a minute and makes the worker not ready."""
-    collector, tell = LagCollector(settings.lag.cluster), OncePerMinute()
-    lookout, history = Lookout(settings), History(settings.lag.looks)
-    REGISTRY.register(collector)
+    metrics, once_a_minute = LagMetrics(settings.lag.cluster), OncePerMinute()
+    collector, history = LagCollector(settings), History(settings.lag.looks)
+    REGISTRY.register(metrics)
     try:
         while not stop.is_set():
             try:
-                collector.groups = history.judge(lookout.look(), time.time())
+                metrics.groups = history.judge(collector.collect(), time.time())
             except Transient as problem:
-                collector.groups = None
-                if tell("away"):
+                metrics.groups = None
+                if once_a_minute("away"):
                     log.warning("no lag", why=str(problem))
-            health.ready = collector.groups is not None
+            health.ready = metrics.groups is not None
             stop.wait(settings.lag.interval_seconds)
     finally:
-        REGISTRY.unregister(collector)
-        lookout.close()
+        REGISTRY.unregister(metrics)
+        collector.close()

@@ -49,7 +49,7 @@ Asked = tuple[Any, Record, asyncio.Task[str]]
 """An event of Faust with its record, and the version of its picture, which may be yet to come."""
 Work = Callable[[], Awaitable[None]]
 
-_tell = OncePerMinute()
+_once_a_minute = OncePerMinute()
 
 
 class TooLarge(Exception):
@@ -197,7 +197,7 @@ class Agents:
                 await work()
             except (KafkaError, Transient) as problem:
                 self._is_stuck = True
-                if _tell(type(problem).__name__):
+                if _once_a_minute(type(problem).__name__):
                     log.warning("again", why=str(problem), kind=type(problem).__name__)
                 await asyncio.sleep(RETRY_SECONDS)
             except Exception as problem:  # noqa: BLE001 (counted; the work comes again)

@@ -115,7 +115,7 @@ class LikingFollower:
         self._reader: TableReader | None = None
         self._load = factors_loader(settings, WORKER)
         self._waiting: ModelAnnouncement | None = None
-        self._tell = OncePerMinute()
+        self._once_a_minute = OncePerMinute()
 
     def look(self) -> Factors | None:
         """Factors that have come since the last look; None where none have."""
@@ -124,7 +124,7 @@ class LikingFollower:
             announced = self._waiting
             factors = None if announced is None else self._load(announced)
         except Transient as problem:
-            if self._tell("away"):
+            if self._once_a_minute("away"):
                 log.warning("liking stays as it was for now", why=str(problem))
             return None
         self._waiting = None

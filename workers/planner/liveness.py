@@ -15,11 +15,11 @@ from contextlib import closing
 
 from stylecore.errors import Permanent, Transient
 from workers.kafka.topics import group_id
-from workers.lag import Lookout
+from workers.lag import LagCollector
 from workers.settings import Settings
 from workers.telemetry import log
 
-PATIENCE_SECONDS = 30.0
+STALLED_SECONDS = 30.0
 LOOK_SECONDS = 5.0
 
 
@@ -40,7 +40,7 @@ class Progress:
         if lag == 0 or marks != self._marks:
             self._moved_at = self._clock()
         self._marks = marks
-        self.is_live = self._clock() - self._moved_at < PATIENCE_SECONDS
+        self.is_live = self._clock() - self._moved_at < STALLED_SECONDS
 
     def look_away(self) -> None:
         """The broker is away: waiting for it is no fault of this process."""
@@ -59,10 +59,10 @@ def watch(
     name = group.removeprefix(settings.kafka.topic_prefix)  # `groups` speaks of names without it
     own = settings.lag.model_copy(update={"groups": re.escape(name)})
     was_live = True
-    with closing(Lookout(settings.model_copy(update={"lag": own}))) as lookout:
+    with closing(LagCollector(settings.model_copy(update={"lag": own}))) as collector:
         while not stop.wait(LOOK_SECONDS):
             try:
-                found = [look for look in lookout.look() if look.group == group]
+                found = [look for look in collector.collect() if look.group == group]
             except Transient:
                 progress.look_away()
                 continue
@@ -73,5 +73,5 @@ def watch(
             positions = tuple(part.position for look in found for part in look.partitions)
             progress.look(lag, (positions, inner_marks()))
             if was_live and not progress.is_live:
-                log.error("does not go on", lag=lag, seconds=PATIENCE_SECONDS)
+                log.error("does not go on", lag=lag, seconds=STALLED_SECONDS)
             was_live = progress.is_live

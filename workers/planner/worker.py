@@ -83,7 +83,7 @@ def run_planner(settings: Settings) -> None:
             batch = 1 if topic is STYLES else TOGETHER
             agents.follow(topic_name(settings, topic), take, topic.name, uri_in, batch)
         add_pages(app, planning, agents.is_ready, progress)
-        _tell_once_a_minute("aiokafka")
+        _log_once_a_minute("aiokafka")
         log.info("planning", page=f"http://{settings.worker.http_host}:{port}/plan")
         worker = _Worker(
             app, loglevel=logging.WARNING, redirect_stdouts=False, quiet=True, override_logging=True
@@ -140,12 +140,12 @@ def _watched(
         stop.set()
 
 
-def _tell_once_a_minute(library: str) -> None:
+def _log_once_a_minute(library: str) -> None:
     """While the broker is away the library repeats itself ten times a second."""
-    tell = OncePerMinute()
+    once_a_minute = OncePerMinute()
 
     def may_pass(record: logging.LogRecord) -> bool:
-        return tell(f"{record.name}: {record.msg}")
+        return once_a_minute(f"{record.name}: {record.msg}")
 
     for name in logging.root.manager.loggerDict:
         if name.startswith(f"{library}."):
