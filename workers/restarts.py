@@ -30,17 +30,17 @@ class Restarts:
         self,
         processes: Mapping[str, subprocess.Popen[bytes]],
         start: Callable[[str], None],
-        tell: Callable[[str, int, float], None],
+        on_end: Callable[[str, int, float], None],
     ) -> None:
         """Start those that have ended, once they are due; `start` puts them into `processes`.
 
-        `tell` hears of an end once: name, exit status and seconds until the restart.
+        `on_end` is called once for each end, with name, exit status and seconds until the restart.
         """
         for name, process in list(processes.items()):
             if process.poll() is None:
                 continue
             if (delay := self.note_end(name)) is not None:
-                tell(name, process.returncode, delay)
+                on_end(name, process.returncode, delay)
             elif self.is_due(name):
                 start(name)
 

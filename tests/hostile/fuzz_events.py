@@ -27,7 +27,7 @@ from workers.kafka.records import (
     Output,
     Record,
     caused_headers,
-    forwarded,
+    check_partition,
     output_of,
     timestamp_problem,
 )
@@ -76,7 +76,7 @@ def _decoded(batch: Sequence[Record], topic: Topic) -> list[str]:
         caused_headers(record)
         if isinstance(event, Feedback):
             try:
-                elsewhere = forwarded(record, event.user_id, PARTITIONS)
+                elsewhere = check_partition(record, event.user_id, PARTITIONS)
             except Misplaced as problem:
                 require_kept(record, dead_letter(record, "check", problem))
             else:

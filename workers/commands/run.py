@@ -102,7 +102,7 @@ def run_children(workers: list[Worker], instance: str | None) -> None:
         children[worker] = subprocess.Popen(command)
         restarts.note_start(worker)
 
-    def tell(worker: str, status: int, seconds: float) -> None:
+    def log_end(worker: str, status: int, seconds: float) -> None:
         log.error("worker_ended", worker=worker, status=status, restart_seconds=seconds)
 
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -111,7 +111,7 @@ def run_children(workers: list[Worker], instance: str | None) -> None:
         for worker in workers:
             start(worker.value)
         while not stop.wait(0.2):
-            restarts.revive(children, start, tell)
+            restarts.revive(children, start, log_end)
     finally:
         for child in children.values():
             child.terminate()

@@ -208,7 +208,7 @@ class Misplaced(Permanent):
     """The feedback was forwarded before, and is still not where its key belongs."""
 
 
-def forwarded(record: Record, user_id: str, partitions: int) -> Output | None:
+def check_partition(record: Record, user_id: str, partitions: int) -> Output | None:
     """The record for the partition of its shopper, as Java's partitioner chooses it.
 
     None where the record lies there with the shopper as its key. A record is forwarded once:

@@ -39,7 +39,7 @@ from schemas.topics import RECOMMENDATIONS, USER_STATES
 from stylecore.recommender.rules import Rules
 from stylecore.recommender.state import apply_all, empty
 from workers.kafka.dead_letters import dead_letter
-from workers.kafka.records import Misplaced, Output, Record, forwarded, tombstone
+from workers.kafka.records import Misplaced, Output, Record, check_partition, tombstone
 from workers.kafka.table import TableReader
 from workers.kafka.topics import topic_name
 from workers.preferences.outputs import Touched
@@ -223,7 +223,7 @@ def wanted_forgotten(
             continue
         try:
             user_id = decode_id(record.key)
-            elsewhere = forwarded(record, user_id, partitions)
+            elsewhere = check_partition(record, user_id, partitions)
         except InvalidEvent as problem:
             outputs.append(dead_letter(record, "decode", problem))
         except Misplaced as problem:

@@ -33,7 +33,7 @@ from workers.factors import factors_loader
 from workers.kafka.assignment import Handler
 from workers.kafka.dead_letters import dead_letter, decode_records
 from workers.kafka.loop import run_worker
-from workers.kafka.records import Misplaced, Output, Record, forwarded, output_of
+from workers.kafka.records import Misplaced, Output, Record, check_partition, output_of
 from workers.kafka.retry import until_topics
 from workers.kafka.table import partitions_of
 from workers.kafka.topics import require_user_partitions, topic_id, topic_name
@@ -219,7 +219,7 @@ class PreferencesHandler(Handler):
             elsewhere: Output | None = None
             try:
                 check_times(event, now)
-                elsewhere = forwarded(record, event.user_id, self._partitions)
+                elsewhere = check_partition(record, event.user_id, self._partitions)
             except (Misplaced, TimeOutOfRange) as found:
                 problem = found
             if problem is None and elsewhere is None and event.product_id in unknown:
