@@ -11,7 +11,7 @@ from helpers import wait_until
 from schemas.topics import FEEDBACK
 from workers.kafka.admin import admin_client
 from workers.kafka.clients import group_consumer
-from workers.kafka.groups import find_group, unowned_partitions_rebalanced, unowned_partitions
+from workers.kafka.groups import find_group, unowned_partitions, unowned_partitions_rebalanced
 from workers.kafka.topics import group_id, topic_name
 
 pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("topics")]

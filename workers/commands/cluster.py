@@ -28,7 +28,7 @@ from rich.text import Text
 from schemas.topics import TOPICS, USER_PARTITIONS
 from stylecore.errors import Permanent, Transient
 from workers.commands.printing import JsonFlag, print_json, print_table
-from workers.lag.overview import OverviewCollector, Overview
+from workers.lag.overview import Overview, OverviewCollector
 from workers.lag.status import GroupLag, Status
 from workers.settings import load_settings, public_settings
 

@@ -57,8 +57,8 @@ def transactional_producer(
 ) -> Producer:
     """A producer for one instance of a worker; call init_transactions() before subscribing.
 
-    `error_cb` receives trouble with the brokers, when the producer is polled. `message_bytes` is the
-    most that it hands over in one record, before compression.
+    `error_cb` receives errors of the brokers when the producer is polled. `message_bytes` is the
+    size limit of one record, before compression.
     """
     return Producer(
         {
@@ -76,7 +76,7 @@ def transactional_producer(
 def group_consumer(settings: Settings, worker: str, error_cb: OnError = on_error) -> Consumer:
     """A consumer of a worker's group; offsets are committed by its transactions alone.
 
-    `error_cb` receives trouble with the brokers, when the consumer is polled.
+    `error_cb` receives errors of the brokers when the consumer is polled.
     """
     return Consumer(
         {

@@ -4,11 +4,11 @@
 batch until the record is found over which the code fails; that record becomes a dead letter with
 the exception's class and the place in our code, and the others are worked on.
 
-**Deaths.** A record may also take the process down. Before a batch is worked on, the places of its
-records are noted in the store (CrashGuard). Who finds the note of another process tries these records
-one by one, with a note each time. A record that a worker died over so twice, alone, is set aside. A
-note does not know why a process ended: an innocent record is set aside where somebody kills the
-worker twice in the very seconds in which it is tried alone.
+**Deaths.** A record may also end the process. Before a batch is processed, CrashGuard notes the
+offsets of its records in the store. A worker that finds the note of another process processes these
+records one by one, with a note each time. A record over which two workers died while it was
+processed alone becomes a dead letter. A note does not tell why a process ended: a harmless record
+is set aside where the worker is killed twice within the seconds in which it is processed alone.
 """
 
 from __future__ import annotations
@@ -119,12 +119,12 @@ class CrashGuard:
         self._left: dict[Place, Note] = {}
         """By partition, what another process left in hand and is not done yet."""
 
-    def look(self, places: Iterable[Place]) -> None:
+    def load(self, places: Iterable[Place]) -> None:
         """Read what was left in hand of newly assigned partitions. Raises Transient."""
         for place in places:
             self._left[place] = self._read(place)
 
-    def guard(self, records: Sequence[Record], work: Work) -> list[Output]:
+    def run(self, records: Sequence[Record], work: Work) -> list[Output]:
         """The outputs of a batch, worked on together, or suspects first and one by one.
 
         Raises Transient where the store is away, and whatever `work` raises.

@@ -127,7 +127,9 @@ class DeadLetterOutputs:
 
         Raises Transient where the store is away.
         """
-        return [self._fit(output, now_ms) if is_dead_letter(output) else output for output in outputs]
+        return [
+            self._fit(output, now_ms) if is_dead_letter(output) else output for output in outputs
+        ]
 
     def refused(self, topic: str, outputs: Sequence[Output]) -> bool:
         """Note that `topic` refused one of `outputs` for its size.

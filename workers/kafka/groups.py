@@ -96,7 +96,9 @@ VISIT_SECONDS = 20.0
 
 
 @contextmanager
-def unowned_partitions_rebalanced(settings: Settings, worker: str, stop: threading.Event) -> Iterator[None]:
+def unowned_partitions_rebalanced(
+    settings: Settings, worker: str, stop: threading.Event
+) -> Iterator[None]:
     """Looks after the worker's group in a thread while the block runs."""
     over = threading.Event()
     thread = threading.Thread(

@@ -129,10 +129,16 @@ class Publisher:
         self._failed: str | None = None
 
     def send(
-        self, topic: Topic, event: msgspec.Struct, now: datetime, on_delivery: OnDelivery | None = None
+        self,
+        topic: Topic,
+        event: msgspec.Struct,
+        now: datetime,
+        on_delivery: OnDelivery | None = None,
     ) -> None:
         """Hand over one event. Raises Permanent where the topic is missing."""
-        self.send_raw(output_of(self._settings, topic, event, source=self._source, now=now), on_delivery)
+        self.send_raw(
+            output_of(self._settings, topic, event, source=self._source, now=now), on_delivery
+        )
 
     def send_raw(self, output: Output, on_delivery: OnDelivery | None = None) -> None:
         """Hand over one record as it is. Raises Permanent where the topic is missing.

@@ -1,7 +1,7 @@
-"""How far every group is behind: in offsets, in seconds, and by Burrow's words.
+"""The lag of every consumer group: in offsets, in seconds, and as a status by Burrow's rules.
 
-collector asks the cluster -> group_lag says what the numbers mean -> history remembers the last looks
-and from them adds status, time lag and the time to be caught up -> metrics.
+LagCollector reads offsets from the cluster -> group_lag computes each group's lag -> History adds
+status, time lag and drain time from the last looks -> LagMetrics exports them to Prometheus.
 """
 
 from workers.lag.worker import LagCollector, collect_lag, run_lag

@@ -42,8 +42,8 @@ from workers.preferences.outputs import (
     Touched,
     in_place_of_offset,
     list_event,
-    shopper_outputs,
     refreshed_outputs,
+    shopper_outputs,
 )
 from workers.preferences.refresh import AT_REST, BESIDE_FEEDBACK, ListRefresh
 from workers.preferences.snapshot import SnapshotProvider
