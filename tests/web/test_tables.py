@@ -12,7 +12,7 @@ from schemas.events import Style, StyleDemand
 from schemas.topics import DEMAND, FEEDBACK, RECOMMENDATIONS
 from stylecore.recommender.recommend import EVERYONE
 from workers.kafka.records import Record
-from workers.web.counts import NO_STYLE, STRANGE_KEPT, Journal
+from workers.web.counts import NO_STYLE, STRANGE_KEPT, EventCounters
 from workers.web.tables import Change, Lists, ShownItem, ShownList, ShownReason, Tables
 
 HOUR = timedelta(hours=1)
@@ -83,15 +83,17 @@ def test_a_list_with_a_new_kind_of_reason_is_read_and_one_that_is_none_is_not():
 def test_feedback_in_styles_that_are_none_is_counted_together():
     tables = Tables()
     tables.styles["mine"] = Style(style_id="mine", label="M", weights={"neon": 1.0})
-    journal = Journal(partial(tables.has_style, generators={"neon"}))
+    counters = EventCounters(partial(tables.has_style, generators={"neon"}))
     styles = ["original", "neon", "mine", *(f"invented-{n}" for n in range(STRANGE_KEPT + 100))]
     changes = [(FEEDBACK.name, feedback_in(style, "click")) for style in styles]
     changes += [(FEEDBACK.name, feedback_in("neon", kind)) for kind in ("invented", "impression")]
-    journal.take(changes)
-    assert len(+journal.acts) == STRANGE_KEPT + 5
+    counters.take(changes)
+    assert len(+counters.acts) == STRANGE_KEPT + 5
     tables.styles["invented-100"] = tables.styles["mine"]  # its record came late
-    journal.take([(FEEDBACK.name, feedback_in(f"later-{n}", "click")) for n in range(STRANGE_KEPT)])
-    found = {pair: count for pair, count in journal.acts.items() if "later" not in pair[0]}
+    counters.take(
+        [(FEEDBACK.name, feedback_in(f"later-{n}", "click")) for n in range(STRANGE_KEPT)]
+    )
+    found = {pair: count for pair, count in counters.acts.items() if "later" not in pair[0]}
     assert +Counter(found) == {
         ("original", "click"): 1,
         ("neon", "click"): 1,
@@ -116,7 +118,7 @@ def feedback_in(style_id, kind):
 
 
 def test_a_shopper_who_wants_the_same_in_the_next_window_counts_once():
-    journal = Journal()
+    counters = EventCounters()
     for window, wanted in enumerate([5, 17, 9]):
         start = NOW + timedelta(seconds=10 * window)
         told = StyleDemand(
@@ -135,6 +137,6 @@ def test_a_shopper_who_wants_the_same_in_the_next_window_counts_once():
             raw_headers=[],
             timestamp_ms=0,
         )
-        journal.take([(DEMAND.name, record)])
-    (demanded,) = journal.demand.values()
+        counters.take([(DEMAND.name, record)])
+    (demanded,) = counters.demand.values()
     assert (demanded.wanted, demanded.told_at) == (17, NOW + timedelta(seconds=30))

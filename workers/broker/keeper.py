@@ -1,10 +1,10 @@
-"""The broker's keeper: a small process that runs a command and ends it with its own parent.
+"""A small process that runs a command and ends it together with its own parent.
 
 `python keeper.py PATIENCE PID_FILE FOLDER COMMAND...` writes the command's process id and waits.
 On the line "stop" it ends the command: SIGTERM, after PATIENCE seconds SIGKILL. When its standard
-input closes without that line, or its parent is gone, it does the same and removes FOLDER (unless
-that is empty), for nobody else will. Should the keeper be killed, Linux kills the command too;
-other systems know no such bond. Standard library only, so that it starts fast.
+input closes without that line, or its parent is gone, it does the same and removes FOLDER unless
+that is empty. Should the keeper be killed, Linux kills the command too (PR_SET_PDEATHSIG); other
+systems have no such mechanism. Standard library only, so that it starts fast.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Free ports for processes that must be told one before they take it.
+"""Free ports for processes that need to know theirs before they bind it.
 
-A port is given once: between two processes of this machine that look for one at the same time, a
-lock on a byte of a file says whose it is until its process ends.
+A port is given once: a lock on a byte of a file reserves it between processes of this machine until
+the process that asked for it ends.
 """
 
 from __future__ import annotations

@@ -1,9 +1,7 @@
-"""The running broker: started, awaited, restarted, stopped.
+"""The local broker as a process: start, wait until it serves, restart, stop; in the foreground too.
 
 It counts as started when it has given a producer its transactional id, so that the first
-transaction of a worker finds the coordinator loaded. What topics there are is not known here.
-
-`stylecast broker`: the local Kafka until someone says stop.
+transaction of a worker finds the coordinator loaded.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""Moving pictures for `stylecast render`: every frame drawn, each style to a clip of its own.
+"""Moving pictures for `stylecast render`: every frame is drawn, one clip for each style.
 
-The gate looks at the first full frame and at every 24th after it; a style that it rejects is over,
+The gate judges the first full frame and every 24th after it; a style that it rejects is abandoned,
 and nothing of it is written.
 """
 

@@ -1,12 +1,10 @@
-"""`stylecast broker`: the local Kafka in the foreground.
+"""Commands about the cluster:
 
-`stylecast topics apply / check / show / acls`: the table of topics and the cluster.
-
-`stylecast lag`: the lag of every group, once.
-
-`stylecast top`: groups, lag, rates, status, dead letters and models, live in a terminal.
-
-`stylecast settings`: what is in force.
+- `stylecast broker`: the local Kafka in the foreground
+- `stylecast topics apply / check / show / copy / acls`: the table of topics and the cluster
+- `stylecast lag`: the lag of every group, once
+- `stylecast top`: groups, lag, rates, status, dead letters and models, live in a terminal
+- `stylecast settings`: the settings in force
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""`stylecast dead-letters list / show / replay`: what failed, why, and the same once more."""
+"""`stylecast dead-letters list / show / replay`: failed records, why they failed, sent again."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`stylecast demo`: the whole product on this machine, and an end."""
+"""`stylecast demo`: runs the whole product on this machine and ends."""
 
 from __future__ import annotations
 

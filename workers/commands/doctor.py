@@ -1,4 +1,4 @@
-"""`stylecast doctor`: is everything there, and what to do where it is not."""
+"""`stylecast doctor`: checks settings, broker, topics, store, models and workers, with remedies."""
 
 from __future__ import annotations
 

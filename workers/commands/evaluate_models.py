@@ -1,8 +1,7 @@
-"""`stylecast evaluate gate`: the gate's bounds, chosen from good renders and from broken ones.
+"""`stylecast evaluate features / gate / generator`: the shipped models on photos of yours.
 
-`stylecast evaluate generator`: the generator beside its baselines, in figures and in sheets.
-
-`stylecast evaluate ...`: how good the shipped models are, measured on photos of yours.
+`gate` chooses the gate's bounds from good and broken renders; `generator` compares the generator
+with its baselines, in figures and contact sheets.
 """
 
 from __future__ import annotations

@@ -1,10 +1,9 @@
-"""`stylecast evaluate policy`: what another choice of style would have earned, from the log.
+"""`stylecast evaluate policy / preferences`: the recommender on logs.
 
-Impressions, clicks and propensities from feedback.events.v1, from JSON lines of the same events,
-or from a file of the Open Bandit Data set. Products and places are taken as the log has them: a
-target is only asked in which style it would have shown them.
-
-`stylecast evaluate preferences`: a stream in the order of time, predicted and then learnt.
+`policy` estimates what another choice of style would have earned, from impressions, clicks and
+propensities of feedback.events.v1, of JSON lines of the same events, or of the Open Bandit Dataset.
+Products and positions are those of the log: only the style differs. `preferences` predicts each
+event of a stream in time order before learning from it.
 """
 
 from __future__ import annotations

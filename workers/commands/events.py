@@ -1,13 +1,10 @@
-"""`stylecast publish products / styles / feedback / jobs / posters [FILE]`: JSON lines, checked.
+"""Commands about events:
 
-`stylecast tail TOPIC`: decoded records, committed ones only.
-
-`stylecast recommend USER`: what the storefront would read now.
-
-`stylecast forget USER`: erase a shopper from state, recommendations and the next factors.
-
-A tombstone among the feedback asks for it, so that it is done in order with the shopper's events;
-the preferences worker does it. Events that come later begin a new state.
+- `stylecast publish products / styles / feedback / jobs / posters [FILE]`: JSON lines, checked
+- `stylecast tail TOPIC`: decoded records, committed ones only
+- `stylecast recommend USER`: the list that a storefront would read now
+- `stylecast forget USER`: erases a shopper from state, lists and the next factors, by a tombstone
+  among the feedback, so that it is applied in order with the shopper's events
 """
 
 from __future__ import annotations

@@ -1,12 +1,7 @@
-"""What `stylecast render` is asked to draw: names, blends, a picture, a palette, as definitions.
+"""`stylecast render PHOTO...`: pictures and clips without Kafka; `stylecast styles` lists styles.
 
-Each has the name of the folder that its pictures go to.
-
-`stylecast render PHOTO...`: pictures and clips without Kafka.
-
-Photos are decoded, drawn and written some at a time, so that a folder may have any number of them.
-
-`stylecast styles`: what the generator can draw.
+Names, blends, a reference picture or a palette become style definitions, each with a folder for its
+pictures. Photos are decoded, drawn and written in batches, so that a folder may have any number.
 """
 
 from __future__ import annotations

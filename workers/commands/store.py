@@ -1,7 +1,4 @@
-"""`stylecast store prune`: what nothing names any more, out of the store.
-
-`stylecast factors list / use VERSION / unpin`: the artifacts in the store, and which is used.
-"""
+"""`stylecast store prune` removes what nothing refers to; `stylecast factors list, use, unpin`."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""`stylecast train ...`: from photos and references to models that serve.
+"""`stylecast train ...` trains models from photos and references; `stylecast export` converts them.
 
-`stylecast export`: a checkpoint to ONNX, and an ONNX generator to other precisions.
+`export` turns a checkpoint into ONNX, and an ONNX generator into other precisions.
 """
 
 from __future__ import annotations

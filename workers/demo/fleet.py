@@ -1,8 +1,6 @@
-"""The demo's processes: a local Kafka and the workers, each a process of its own.
+"""Processes of the demo: a local Kafka and the workers; progress on a terminal or as plain lines.
 
-Whatever ends the demo ends them: each worker watches its parent.
-
-The demo's progress: bars on a terminal, plain lines elsewhere.
+Each worker watches its parent, so that all end with the demo.
 """
 
 from __future__ import annotations

@@ -1,8 +1,6 @@
-"""The demo's products: those that ship, or anyone's folder of photos.
+"""Inputs of the demo: products that ship or of a folder, bad inputs, and drawn pictures.
 
-The demo's mistakes: what goes wrong in a real shop, to be found in the dead letters.
-
-Pictures that the demo draws itself, so that it needs none of anybody's.
+The bad inputs are mistakes of real shops, to be found among the dead letters.
 """
 
 from __future__ import annotations

@@ -1,9 +1,7 @@
-"""What the demo has shown, in figures: `summary.json`, and the renders as files.
+"""Results of the demo: `summary.json`, the renders as files, and one self-contained HTML report.
 
-The demo's report: one self-contained HTML file.
-
-Products by styles, side by side; three shoppers, with what they clicked and what they were shown
-before and after; the dead letters; the figures.
+The report shows products by styles; three shoppers with their clicks and their lists before and
+after; the dead letters; the figures.
 """
 
 from __future__ import annotations

@@ -1,10 +1,8 @@
-"""The demo's shop, open to people: pages and posters beside the other workers, until Ctrl-C.
+"""The demo from start to end, and with KEEP the shop that stays open until Ctrl-C.
 
-The demo from start to end.
-
-Kafka and workers up -> products and mistakes in -> renders out -> shoppers look and click ->
-factors are fitted once -> shoppers go on -> the scenes of a merchandiser -> lag zero -> all down ->
-summary and report.
+Kafka and workers start -> products and bad inputs are published -> renders -> shoppers look and
+click -> a refit -> shoppers go on -> the scenes of a merchandiser -> lag is zero -> everything
+stops -> summary and report.
 """
 
 from __future__ import annotations

@@ -1,12 +1,8 @@
-"""What the demo's workers have published: renders, rejections, dead letters.
-
-Where the demo's scenes are played: the running shop, a few of its products, and guests.
-
-What a merchandiser does with the shop, played through the topics: one function a scenario.
+"""Scenes of a merchandiser, played through the topics: one function a scenario.
 
 A new product, a campaign, a classic work as a style, a brand's colours, an advertisement, and more
-wishes than the budget of renders allows. Each publishes events, waits for what comes of them on the
-topics, and tells it with figures and pictures. Whether that is good is for tests and people to say.
+demand than the budget of renders allows. Each publishes events, waits for the results on the
+topics, and reports figures and pictures.
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
-"""Simulated shoppers at the topics: they read their lists and publish what they do.
+"""Simulated shoppers: they read their lists from the topic and publish feedback.
 
-They know the recommender by its topic alone, and wait for the list that their last click caused
-before they look again, as a person does.
+Each waits for the list that its last click caused before it looks again, as a person does.
 """
 
 from __future__ import annotations

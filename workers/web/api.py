@@ -1,8 +1,6 @@
-"""The lists as JSON for those who do not read topics, and the OpenAPI document that says so.
+"""The lists as JSON for storefronts that do not read topics, with OpenAPI and a developers' page.
 
-For developers of a storefront: how to read the lists and to tell what shoppers do.
-
-The snippets are files of their own, run by the tests against a real broker as they stand here.
+The page's snippets are files of their own; the tests run them against a real broker.
 """
 
 from __future__ import annotations

@@ -1,11 +1,7 @@
-"""503 while this cannot be answered: the topics have not been read, or Kafka or the store is away.
+"""All pages in one ASGI application: routes, middleware, and how errors are answered.
 
-What is asked for before the tables have been read would be taken for unknown, and feedback about it
-refused for good.
-
-How many requests came, how soon they were answered, and how.
-
-All pages in one ASGI application, and how errors are answered.
+Until the tables have been read, and while Kafka or the store is away, the answer is 503: a product
+that is not read yet would be taken for unknown, and feedback about it refused for good.
 """
 
 from __future__ import annotations
@@ -44,7 +40,7 @@ ANSWERED = (*OPEN_PATHS, "/metrics", "/openapi.json")
 """Paths that need no table."""
 
 
-class Unread:
+class Readiness:
     """ASGI middleware: lets through what needs no table, and all once they have been read."""
 
     def __init__(self, app: ASGIApp, health: Health) -> None:
@@ -128,7 +124,7 @@ def make_app(site: Site) -> Starlette:
             Middleware(
                 Guard, settings=site.settings.web, largest_upload=site.settings.photos.max_bytes
             ),
-            Middleware(Unread, health=site.health),
+            Middleware(Readiness, health=site.health),
         ],
         exception_handlers={
             404: not_found,

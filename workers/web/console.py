@@ -1,8 +1,6 @@
-"""What was rejected and what waits, as the console shows it: functions of what the topics say.
+"""The merchandiser's console: rates of each style, rejections, dead letters, waiting demand.
 
-What the console tells of each style: pure functions of what the topics say.
-
-The merchandiser's console: how styles do, what was rejected, what failed, what waits.
+Rows of the tables are pure functions of what the topics say; the pages follow them.
 """
 
 from __future__ import annotations
@@ -20,7 +18,7 @@ from starlette.routing import Route
 from schemas.events import ORIGINAL, RejectedImage, RejectionReason, Style
 from stylecore.recommender.catalog import in_window
 from stylecore.rendering.manifest import rounded_apart
-from workers.web.counts import Demanded, Journal, Rate, wilson
+from workers.web.counts import Demanded, EventCounters, Rate, wilson
 from workers.web.shop import picture_of, picture_uri, style_label
 from workers.web.site import id_of, site_of
 from workers.web.tables import Tables
@@ -88,11 +86,13 @@ def reason_in_words(reason: RejectionReason, words: Words) -> str:
     return words(f"rejected.{side}", figure=figure, value=value, bound=bound)
 
 
-def demand_rows(tables: Tables, journal: Journal, words: Words, most: int) -> list[DemandRow]:
+def demand_rows(
+    tables: Tables, counters: EventCounters, words: Words, most: int
+) -> list[DemandRow]:
     """What is wanted and not there, what most shoppers want first."""
     waiting = [
         it
-        for it in journal.demand.values()
+        for it in counters.demand.values()
         if it.product_id in tables.products
         and picture_uri(tables, it.product_id, it.style_id) is None
     ]
@@ -146,14 +146,14 @@ def window_of(style: Style, now: datetime) -> Window | None:
 
 
 def style_rows(
-    tables: Tables, journal: Journal, words: Words, generators: Sequence[str], now: datetime
+    tables: Tables, counters: EventCounters, words: Words, generators: Sequence[str], now: datetime
 ) -> list[StyleRow]:
     """Every style with its figures: the merchandisers', the newest first, the photo, the rest."""
     covered, example = coverage(tables)
     own = [style for style in reversed(tables.styles) if style not in generators]
     rows = []
     for style_id in (*own, ORIGINAL, *generators):
-        seen, clicked = (journal.acts[style_id, kind] for kind in ("impression", "click"))
+        seen, clicked = (counters.acts[style_id, kind] for kind in ("impression", "click"))
         is_generators, style = style_id in generators, tables.styles.get(style_id)
         rows.append(
             StyleRow(
@@ -197,7 +197,7 @@ DAY_SECONDS = 24 * 3600
 async def styles(request: Request) -> Response:
     """Every style with its swatch, coverage and click rate."""
     site = site_of(request)
-    rows = style_rows(site.tables, site.journal, words_for(request), site.generators, site.clock())
+    rows = style_rows(site.tables, site.counters, words_for(request), site.generators, site.clock())
     told = {name: request.query_params.get(name, "") for name in ("published", "withdrawn")}
     view = {"rows": rows, "products": len(site.tables.products), **told}
     return page(request, "console_styles.html", view)
@@ -211,7 +211,7 @@ async def rejected(request: Request) -> Response:
 
 async def letters(request: Request) -> Response:
     """Dead letters, the newest first."""
-    kept = list(reversed(site_of(request).journal.letters.items()))[:SHOWN]
+    kept = list(reversed(site_of(request).counters.letters.items()))[:SHOWN]
     rows = [
         (topic, letter, (letter.record.key or b"").decode(errors="replace"))
         for (topic, _), letter in kept
@@ -222,7 +222,7 @@ async def letters(request: Request) -> Response:
 async def demand(request: Request) -> Response:
     """What shoppers want and nobody has drawn yet."""
     site = site_of(request)
-    rows = demand_rows(site.tables, site.journal, words_for(request), SHOWN)
+    rows = demand_rows(site.tables, site.counters, words_for(request), SHOWN)
     return page(request, "console_demand.html", {"rows": rows})
 
 

@@ -1,9 +1,8 @@
-"""What the console counts: feedback by style, demand that waits, dead letters.
+"""What the console counts: feedback by style, demand that waits, dead letters; rates of clicks.
 
-These topics are no tables: they are read from the oldest record that they still have, so the counts
-are of their retention, seven days of feedback as shipped. Used by the event loop's thread alone.
-
-Rates with the interval that belongs to them.
+The counted topics are not compacted: they are read from the oldest record that is retained, so the
+counts cover the retention, seven days of feedback as shipped. Used by the event loop's thread
+alone.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ from workers.kafka.records import Record
 from workers.kafka.replay import REPLAYED, DeadLetter, dead_letter_of
 
 COUNTED = (FEEDBACK.name, DEMAND.name)
-JOURNALS: tuple[str, ...] = (
+COUNTED_TOPICS: tuple[str, ...] = (
     *COUNTED,
     *(dead_letter_topic(topic.name) for topic in TOPICS if topic.dead_letters_of),
 )
@@ -58,7 +57,7 @@ class Demanded(msgspec.Struct, frozen=True):
 
 
 @dataclass
-class Journal:
+class EventCounters:
     """The counts so far."""
 
     has_style: Callable[[str, str], bool] = lambda *_: True

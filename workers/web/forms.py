@@ -1,6 +1,6 @@
-"""What forms send: their texts, the pictures that come along, and the event that it makes.
+"""What forms send: their texts, uploaded pictures, and the event that results.
 
-A picture is looked at before it is kept, and lies under `uploads/` by its content.
+An upload is decoded before it is stored under `uploads/`, by its sha256.
 """
 
 from __future__ import annotations

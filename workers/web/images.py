@@ -1,4 +1,4 @@
-"""The pictures' addresses: only what the tables name, in the browser's format and size."""
+"""Routes of the pictures: what the tables name, in the browser's format and size."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The door: a token for a cookie, and so many guesses a minute."""
+"""The login page: a token for a cookie, with a bounded number of guesses a minute."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from workers.web.site import site_of
 from workers.web.templates import page
 
 
-async def door(request: Request) -> Response:
+async def ask(request: Request) -> Response:
     """Asks for the token."""
     return _asking(request, "", 200)
 
@@ -50,4 +50,4 @@ def _asking(request: Request, why: str, status: int) -> Response:
     return page(request, "enter.html", {"why": why}, status=status)
 
 
-ROUTES = [Route("/enter", door), Route("/enter", enter, methods=["POST"])]
+ROUTES = [Route("/enter", ask), Route("/enter", enter, methods=["POST"])]

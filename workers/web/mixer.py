@@ -1,7 +1,7 @@
-"""The style mixer's previews: the generator in this process, one picture at a time, so many a
-minute.
+"""Previews of the style mixer: the generator in this process, a bounded number a minute.
 
-The generator is loaded when the first preview is asked for; who only shows pages never pays for it.
+The generator is loaded at the first preview, so that an instance that shows pages only never loads
+it.
 """
 
 from __future__ import annotations

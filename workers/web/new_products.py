@@ -1,4 +1,4 @@
-"""A new product: its photo and its facts published, and how far its pictures are."""
+"""The page of new products: publishes photo and facts, and shows the progress of the pictures."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Events to their topics, each answered for: the caller learns when the broker has it."""
+"""Sends events to their topics and reports each delivery to its caller."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Pictures as a browser wants them: small, in the newest format that it takes, each made once.
+"""Pictures for browsers: scaled, in the smallest format that the browser accepts, cached.
 
-Only what the tables name is ever fetched, and only from the store and the allowed prefixes.
+Only addresses from the tables are fetched, and only from the store and the allowed prefixes.
 """
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""Posters in the console: from the form to the request, from the topics to the gallery.
-
-Posters: ordered by a form, shown as they come, or with the reason why one does not.
-"""
+"""Posters in the console: the form makes a request, the gallery shows results and failures."""
 
 from __future__ import annotations
 
@@ -23,7 +20,7 @@ from stylecore.imaging.palette import parse_palette
 from stylecore.poster.logo import decode_logo
 from workers.web import urls
 from workers.web.console import style_ids
-from workers.web.counts import Journal
+from workers.web.counts import EventCounters
 from workers.web.forms import checked, marked, stored, texts
 from workers.web.images import answer_with
 from workers.web.pictures import version_of
@@ -89,16 +86,20 @@ def request_of(form: Mapping[str, str], poster_id: str, logo_uri: str | None) ->
     return checked(fields, PosterRequest)
 
 
-def poster_rows(tables: Tables, journal: Journal, words: Words, most: int) -> list[PosterRow]:
+def poster_rows(
+    tables: Tables, counters: EventCounters, words: Words, most: int
+) -> list[PosterRow]:
     """The latest requests, the newest first."""
     latest = islice(reversed(tables.requests.values()), most)
-    return [_row(request, tables, journal, words) for request in latest]
+    return [_row(request, tables, counters, words) for request in latest]
 
 
-def _row(request: PosterRequest, tables: Tables, journal: Journal, words: Words) -> PosterRow:
+def _row(
+    request: PosterRequest, tables: Tables, counters: EventCounters, words: Words
+) -> PosterRow:
     product = tables.products.get(request.product_id)
     poster = tables.posters.get(request.poster_id)
-    state, why = state_of(request, tables, journal)
+    state, why = state_of(request, tables, counters)
     return PosterRow(
         request=request,
         title=product.title if product else request.product_id,
@@ -109,11 +110,11 @@ def _row(request: PosterRequest, tables: Tables, journal: Journal, words: Words)
     )
 
 
-def state_of(request: PosterRequest, tables: Tables, journal: Journal) -> tuple[State, str]:
+def state_of(request: PosterRequest, tables: Tables, counters: EventCounters) -> tuple[State, str]:
     """Where a request is, and why where it was refused."""
     if request.poster_id in tables.posters:
         return "rendered", ""
-    letter = journal.letter_of(POSTER_REQUESTS.name, request.poster_id)
+    letter = counters.letter_of(POSTER_REQUESTS.name, request.poster_id)
     return ("refused", letter.message) if letter else ("waiting", "")
 
 
@@ -137,7 +138,7 @@ async def posters(request: Request) -> Response:
     """The form, which the query may fill in, and what was ordered lately."""
     site, words = site_of(request), words_for(request)
     names = [ORIGINAL, *style_ids(site.tables, site.generators)]
-    rows = poster_rows(site.tables, site.journal, words, SHOWN)
+    rows = poster_rows(site.tables, site.counters, words, SHOWN)
     view = {
         "preset": dict(request.query_params),
         "products": list(site.tables.products.values())[:PRODUCTS_OFFERED],

@@ -1,8 +1,6 @@
-"""Where each scenario is now, in one line: functions of what the topics say.
+"""The scenarios of a merchandiser: what each is, where it is done, and its present state in a line.
 
-Every scenario that people walk through: what it is, where it is done, and where it is now.
-
-The words of each stand under `scenarios.<name>`.
+States are functions of what the topics say; the texts are under `scenarios.<name>` in words/.
 """
 
 from __future__ import annotations
@@ -62,7 +60,7 @@ def _campaign_state(site: Site, words: Words) -> str:
 
 def _poster(site: Site, words: Words) -> str:
     requests = site.tables.requests.values()
-    states = Counter(state_of(it, site.tables, site.journal)[0] for it in requests)
+    states = Counter(state_of(it, site.tables, site.counters)[0] for it in requests)
     counts = {state: states[state] for state in ("rendered", "waiting", "refused")}
     return words("scenarios.poster.state", **counts)
 
@@ -84,7 +82,7 @@ def _classic(site: Site, words: Words) -> str:
 
 
 def _demand(site: Site, words: Words) -> str:
-    waiting = demand_rows(site.tables, site.journal, words, MANY)
+    waiting = demand_rows(site.tables, site.counters, words, MANY)
     if not waiting:
         return words("demand.none")
     title, label = waiting[0].title, waiting[0].label

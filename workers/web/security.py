@@ -1,14 +1,13 @@
-"""What every answer must pass: host names, the token, same-origin writes, sizes, headers.
+"""Checks of every request: host name, token, same-origin writes, sizes; and the answer's headers.
 
 A page of another site can make a browser send requests here, so a write needs proof that it comes
-from our own pages (Fetch Metadata, else Origin), and a host name must be one of ours, or a name
-that is made to point here (DNS rebinding) would pass for our own.
+from our own pages (Fetch Metadata, else Origin). A foreign host name that resolves to this address
+(DNS rebinding) would pass as our own origin, so host names are listed.
 
-How often an address may guess the token: so many wrong ones in a while, then it has to wait.
-
-What is kept is bounded: of too many addresses the one that failed longest ago is forgotten. Behind
-a proxy everyone may have its address, so that one who guesses keeps the others from entering too;
-who is inside stays there. Used by the event loop's thread alone.
+An address that has sent too many wrong tokens has to wait. The number of addresses that are kept is
+bounded: the one whose failure is the oldest is forgotten. Behind a proxy all clients may share one
+address, so that one who guesses delays the others' login, though not those who are logged in. Used
+by the event loop's thread alone.
 """
 
 from __future__ import annotations

@@ -1,14 +1,9 @@
-"""Topics read in threads of their own and handed over to the event loop.
+"""The web worker's process: topics are read in threads, pages are served by one event loop.
 
-The loop alone touches what the pages show, so nothing there needs a lock. Trouble that may pass is
-waited for, and the pages go on showing what was read last.
-
-What the threads of the web worker read, and how it comes to the loop that shows it.
-
-The web worker's process: topics read in threads, pages served by one event loop.
-
-Three threads beside the loop: one follows the tables, one the journal, one hears of deliveries. Who
-asks before the tables have been read is told to come again (unread.py).
+Three threads beside the loop: one follows the tables, one the counted topics, one polls for
+delivery reports. Each hands what it reads to the loop, which alone touches what the pages show, so
+that nothing there needs a lock. In an outage of the broker the pages go on showing what was read
+last; before the tables have been read the answer is 503 (Readiness in app.py).
 """
 
 from __future__ import annotations
@@ -36,7 +31,7 @@ from workers.kafka.topics import topic_name
 from workers.settings import Settings, WebSettings
 from workers.telemetry import Health, log
 from workers.web.app import make_app
-from workers.web.counts import JOURNALS, Journal
+from workers.web.counts import COUNTED_TOPICS, EventCounters
 from workers.web.mixer import Mixer
 from workers.web.outbox import Outbox
 from workers.web.pictures import WIDTHS, Pictures
@@ -127,14 +122,14 @@ def _text(key: bytes | None) -> str:
     return (key or b"").decode(errors="replace")
 
 
-def reading_journal(site: Site, stop: threading.Event) -> Callable[[], None]:
+def reading_counted_topics(site: Site, stop: threading.Event) -> Callable[[], None]:
     """Reads what the console counts, likewise."""
     loop = asyncio.get_running_loop()
-    contract = {topic_name(site.settings, name): name for name in JOURNALS}
+    contract = {topic_name(site.settings, name): name for name in COUNTED_TOPICS}
 
     def take(records: list[Record]) -> None:
         changes = [(contract[it.topic], it) for it in records]
-        loop.call_soon_threadsafe(site.journal.take, changes)
+        loop.call_soon_threadsafe(site.counters.take, changes)
 
     return lambda: follow(site.settings, [*contract], take, lambda: None, stop)
 
@@ -148,7 +143,7 @@ LOOK_SECONDS = 0.1
 def run_web(settings: Settings, health: Health, stop: threading.Event) -> None:
     """Serve until `stop` is set, once the broker is there. Raises SettingsError and Permanent."""
     require_safe(settings.web)
-    names = [topic_name(settings, name) for name in (*(it.name for it in TABLES), *JOURNALS)]
+    names = [topic_name(settings, name) for name in (*(it.name for it in TABLES), *COUNTED_TOPICS)]
     until_topics(settings, names, stop)
     if stop.is_set():
         return
@@ -167,7 +162,7 @@ async def _serve(
     site = make_site(settings, health, decoder)
     threads = [
         Background("tables", reading_tables(site, stop), stop),
-        Background("journal", reading_journal(site, stop), stop),
+        Background("counters", reading_counted_topics(site, stop), stop),
         Background("outbox", lambda: site.outbox.poll_until(stop), stop),
     ]
     server = uvicorn.Server(
@@ -212,7 +207,7 @@ def make_site(settings: Settings, health: Health, decoder: Decoder) -> Site:
         health=health,
         manifest=manifest,
         tables=tables,
-        journal=Journal(partial(tables.has_style, generators=generators)),
+        counters=EventCounters(partial(tables.has_style, generators=generators)),
         watchers=Watchers(),
         outbox=Outbox(settings),
         pictures=pictures,

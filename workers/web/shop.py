@@ -1,6 +1,6 @@
-"""From a shopper's list to what a page shows: pure functions of the tables.
+"""The shop: a shopper's list, a product in all of its styles, two shoppers side by side.
 
-The shop: a shopper's shelf, a product in all of its styles, two shoppers side by side.
+What a page shows is a pure function of the tables; the pages follow.
 """
 
 from __future__ import annotations

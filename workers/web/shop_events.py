@@ -1,14 +1,12 @@
-"""What shoppers do, from the page to feedback.events.v1; answered when Kafka has it.
+"""Feedback from the shop's pages, and the stream that tells a page of a new list.
 
-A page sends a list of events as JSON, each with an event_id of its own, and sends it again until
-it is answered: repeated, an event counts once. What can be no event is refused by itself, with the
-reason, and keeps no other back. A form without JavaScript sends one event.
-
-Server-sent events: an open page learns within milliseconds that its shopper's list is another.
-
-The stream tells which list it is and nothing else; the page then asks for the shelf, in its own
-language. What is the present list is told first, so that nothing is missed between two streams.
-Stream and shelf may come from two instances: whose list it is and its offset say which is newer.
+- POST /shop/{user}/feedback takes a JSON list of events, each with an event_id of its own, and
+  answers when Kafka has acknowledged them; a page repeats it until then, and a repeated event_id
+  counts once. An invalid event is refused by itself, with the reason; the others are taken. A form
+  without JavaScript sends one event.
+- GET /shop/{user}/changes sends the id of the shopper's list, first the present one, then each new
+  one (server-sent events). The page then asks for the list in its own language. Stream and list may
+  come from two instances: owner and offset tell which is newer.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ from schemas.types import Id
 from stylecore.rendering.manifest import GeneratorManifest
 from workers.settings import Settings
 from workers.telemetry import Health
-from workers.web.counts import Journal
+from workers.web.counts import EventCounters
 from workers.web.mixer import Mixer
 from workers.web.outbox import Outbox
 from workers.web.pictures import Pictures
@@ -31,7 +31,7 @@ class Site:
     health: Health
     manifest: GeneratorManifest
     tables: Tables
-    journal: Journal
+    counters: EventCounters
     watchers: Watchers
     outbox: Outbox
     pictures: Pictures

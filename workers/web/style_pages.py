@@ -1,9 +1,7 @@
-"""The mixer's form to a style: a blend or a reference, colours, a campaign.
+"""The style mixer: a blend or a picture, tried on a product, then published as a style.
 
 Names of fields: `share.<style>` 0 to 100, `strength` 0 to 100, `seed`, `palette`, `reference_uri`,
 `keep_product_colour`, `style_id`, `label`, `categories`, `starts_at`, `ends_at`, `priority`.
-
-The style mixer: a blend or a picture, tried on a product, then published as a style.
 """
 
 from __future__ import annotations

@@ -1,13 +1,7 @@
-"""The shoppers' lists: kept as the topic has them, about 4 kB each, and decoded when looked at.
+"""What the pages show: compacted topics as dictionaries, and the open pages that wait for lists.
 
-What a newer writer adds is taken: the contract names the kinds of a reason, and a list with one
-that this release does not know is shown all the same.
-
-What the pages show: the compacted topics as dictionaries. Used by the event loop's thread alone.
-
-Where the records come from is not known here (follow.py).
-
-Who waits for which shopper's list: open pages, each with an event of the loop.
+A shopper's list is kept as bytes, about 4 kB each, and decoded when it is shown. Fields and kinds
+that a newer writer adds are accepted. Used by the event loop's thread alone.
 """
 
 from __future__ import annotations

@@ -1,19 +1,13 @@
-"""The words of the pages, in each language that there is.
+"""Answers in the reader's language: word files, Jinja templates, and errors told as sentences.
 
-Templates to answers: Jinja with everything escaped, in the reader's language.
-
-The usual details of contracts, pictures and posters in other languages than their English.
-
-They come as text, from msgspec and from the other packages; what is not known here stays as it is.
-
-What is wrong with what was asked for or sent, told in the reader's language.
+Everything is escaped. Texts that msgspec and other packages give in English are translated where
+they are usual ones (`details`), else shown as they are. The errors:
 
 Permanent
-├── NotFound     there is no such thing: 404
-└── WrongInput   what was sent is not as it should be: 422
+├── NotFound     404
+└── WrongInput   422
 
-Each names a sentence of the word files and what it holds; as an exception's text it is English. A
-`detail` comes from a contract or a worker, which speak English alone: details.py knows the usual.
+Each names a sentence of the word files with its values; as an exception's text it is English.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The addresses of the pages, with ids quoted: an id may hold anything printable but '/'."""
+"""Addresses of the pages, with ids quoted: an id may hold anything printable but '/'."""
 
 from __future__ import annotations
 
