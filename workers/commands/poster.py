@@ -68,7 +68,7 @@ def _picture(path: Path, style: str, settings: Settings) -> tuple[Photo, Pixels]
     """The photo, and its picture in the style at the largest size that there is."""
     if style == ORIGINAL:
         photo = _decoded(path, 256, settings)
-        return photo, _largest(photo)
+        return photo, photo.pixels if photo.large is None else photo.large
     engine = load_engine(settings.stylize)
     photo = _decoded(path, engine.manifest.working_size, settings)
     names = [name.style_id for name in engine.manifest.styles]
@@ -88,10 +88,6 @@ def _decoded(path: Path, short_side: int, settings: Settings) -> Photo:
         )
     except Permanent as problem:
         raise Permanent(f"{path}: {problem}") from problem
-
-
-def _largest(photo: Photo) -> Pixels:
-    return photo.pixels if photo.large is None else photo.large
 
 
 def _read(path: Path) -> bytes:

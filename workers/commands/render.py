@@ -60,7 +60,10 @@ def wanted_styles(
     blends = dict(pair for text in styles for pair in parse_style(text, names))
     if not blends and reference is None and common.palette is not None:
         blends = {PALETTE: {names[0]: 1.0}}
-    wanted = {name: _with_weights(common, weights) for name, weights in blends.items()}
+    wanted = {
+        name: msgspec.structs.replace(common, weights=dict(weights))
+        for name, weights in blends.items()
+    }
     if reference is not None:
         if reference.stem in wanted:
             raise SettingsError(f"--reference: rename {reference}, '{reference.stem}' is a style")
@@ -70,10 +73,6 @@ def wanted_styles(
     if not wanted:
         raise SettingsError("nothing to draw: give --style, --reference or --palette")
     return wanted
-
-
-def _with_weights(common: StyleDefinition, weights: Mapping[str, float]) -> StyleDefinition:
-    return msgspec.structs.replace(common, weights=dict(weights))
 
 
 TOGETHER = 16

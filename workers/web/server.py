@@ -106,7 +106,9 @@ def reading_tables(site: Site, stop: threading.Event) -> Callable[[], None]:
 
     def take(records: list[Record]) -> None:
         changes = [
-            Change(contract[it.topic], _text(it.key), it.value, it.offset)
+            Change(
+                contract[it.topic], (it.key or b"").decode(errors="replace"), it.value, it.offset
+            )
             for it in newest.of(records)
         ]
         loop.call_soon_threadsafe(lambda: site.watchers.notify(site.tables.apply(changes)))
@@ -116,10 +118,6 @@ def reading_tables(site: Site, stop: threading.Event) -> Callable[[], None]:
         log.info("tables read")
 
     return lambda: follow(site.settings, [*contract], take, caught_up, stop)
-
-
-def _text(key: bytes | None) -> str:
-    return (key or b"").decode(errors="replace")
 
 
 def reading_counted_topics(site: Site, stop: threading.Event) -> Callable[[], None]:
