@@ -6,9 +6,10 @@ OUTPUT ?= output
 PRODUCTS ?=
 LIMIT ?=
 ONLY ?=
-# Tests at a time, each process with a broker of its own: much of a test is waiting. Those of the pages
-# go by themselves, for Playwright leaves an event loop in the process.
-PROCESSES ?= 3
+# Tests at a time, each process with a broker of its own: much of a test is waiting. Files are handed
+# out in the order of the folders, so that the long ones (integration) do not come last.
+PROCESSES ?= 4
+PYTEST := $(BIN)/pytest -n $(PROCESSES) --dist loadfile --no-loadscope-reorder
 
 # A local folder of wheels that pip is offered (a CPU build of torch, say) is offered to uv as well.
 ifdef PIP_FIND_LINKS
@@ -42,7 +43,7 @@ check: setup-dev ## Lint, types and the quick tests: under two minutes
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m schemas.generate --check
-	$(BIN)/pytest -q -n $(PROCESSES) --dist loadfile -m "not integration and not training and not data and not deploy" --ignore=tests/web
+	$(PYTEST) -q -m "not integration and not training and not data and not deploy" --ignore=tests/web
 
 test: setup-dev setup-browser ## Everything that can be checked here
 	$(BIN)/ruff format --check .
@@ -50,12 +51,11 @@ test: setup-dev setup-browser ## Everything that can be checked here
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m schemas.generate --check
-	$(BIN)/pytest -n $(PROCESSES) --dist loadfile -m "not deploy and not timed" --ignore=tests/web
-	$(BIN)/pytest -n $(PROCESSES) --dist loadfile -m "not deploy and not timed" tests/web
+	$(PYTEST) -m "not deploy and not timed"
 
 deploy-test: setup-dev setup-browser ## Alerts, dashboards, containers: with the Debian packages they need
 	deploy/install-debian-packages.sh
-	$(BIN)/pytest -n $(PROCESSES) --dist loadfile -m deploy tests/deploy --ignore=tests/deploy/test_wheel.py
+	$(PYTEST) -m deploy tests/deploy --ignore=tests/deploy/test_wheel.py
 	$(BIN)/pytest -m deploy tests/deploy/test_wheel.py
 
 lowest: setup-dev ## The quick tests with the oldest packages that pyproject.toml allows

@@ -40,9 +40,9 @@ def shop(bootstrap_servers: str, tmp_path_factory: pytest.TempPathFactory) -> It
         deleted.result(30)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """The system's Chromium."""
+    """The system's Chromium; Playwright's event loop ends with the module, for others need one."""
     path = chromium()
     with sync_playwright() as playwright:
         started = playwright.chromium.launch(executable_path=path)
