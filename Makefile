@@ -20,7 +20,7 @@ endif
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev setup-browser demo check test deploy-test lowest bench soak chaos chaos-mutants fuzz clean
+.PHONY: help setup setup-dev setup-browser demo check test deploy-test lowest bench soak storm chaos chaos-mutants fuzz clean
 
 help: ## This list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -51,7 +51,7 @@ test: setup-dev setup-browser ## Everything that can be checked here
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m schemas.generate --check
-	$(PYTEST) -m "not deploy and not timed"
+	$(PYTEST) -m "not deploy and not timed and not storm"
 
 deploy-test: setup-dev setup-browser ## Alerts, dashboards, containers: with the Debian packages they need
 	deploy/install-debian-packages.sh
@@ -74,6 +74,9 @@ bench: setup-dev setup-browser ## Ratios to baselines in one run: [OUTPUT=folder
 soak: setup-dev ## A backlog worked off without an alarm; steady load, and all flat? [MINUTES=60] [OUTPUT=folder]
 	PYTHONPATH=tests/benchmarks $(BIN)/python tests/soak/backlog.py
 	$(BIN)/python tests/soak --output "$(OUTPUT)" --minutes $(or $(MINUTES),60)
+
+storm: setup-dev ## A short storm, about two minutes; `make chaos` is the long one
+	$(BIN)/pytest -m storm tests/chaos
 
 chaos: setup-dev ## Nothing lost, nothing doubled in a storm: [SEED=1] [KILLS=260] [RESTARTS=20] [REBALANCES=20]
 	PYTHONPATH=tests $(BIN)/python -m chaos --seed $(or $(SEED),1) --kills $(or $(KILLS),260) --restarts $(or $(RESTARTS),20) --rebalances $(or $(REBALANCES),20)

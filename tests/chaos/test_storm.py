@@ -30,6 +30,7 @@ FULL = Storm(seed=1, kills=200, restarts=20, rebalances=20, pauses=20, seconds=1
 
 
 @pytest.mark.integration
+@pytest.mark.storm
 @pytest.mark.timeout(900)
 def test_a_short_storm_loses_and_doubles_nothing():
     flags = [f"--{name}={value}" for name, value in SHORT.items()]

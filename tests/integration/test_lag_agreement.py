@@ -180,7 +180,9 @@ def test_aborted_records_are_no_lag(day, member):
 
 
 def test_what_an_open_transaction_holds_back_is_no_lag_yet(day, member):
-    client = transactional_producer(day.settings, "open")
+    patient = day.settings.worker.model_copy(update={"transaction_timeout_seconds": 300})
+    settings = day.settings.model_copy(update={"worker": patient})
+    client = transactional_producer(settings, "open")  # a busy machine takes longer than 10 s
     client.init_transactions(30)
     client.begin_transaction()
     client.produce(day.topic, b"{}", partition=0)

@@ -101,15 +101,19 @@ def test_bounds_are_told(tmp_path, kind):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@settings(max_examples=6, deadline=None)
-@given(data=st.data())
-def test_a_broken_clip_is_told_or_read_never_more(tmp_path_factory, kind, data):
-    path = write(tmp_path_factory.mktemp("clip") / f"clip.{kind}", [40] * 4, kind)
-    whole = bytearray(path.read_bytes())
-    del whole[data.draw(st.integers(0, len(whole) - 1)) :]
-    path.write_bytes(whole)
-    with suppress(NotAClip):
-        assert len(list(open_clip(path, BOUNDS).frames)) <= 4
+def test_a_broken_clip_is_told_or_read_never_more(tmp_path, kind):
+    # Written once: an encoder's bytes differ from run to run, which hypothesis takes for flakiness.
+    whole = write(tmp_path / f"clip.{kind}", [40] * 4, kind).read_bytes()
+
+    @settings(max_examples=6)
+    @given(size=st.integers(0, len(whole) - 1))
+    def check(size: int) -> None:
+        path = tmp_path / f"broken.{kind}"
+        path.write_bytes(whole[:size])
+        with suppress(NotAClip):
+            assert len(list(open_clip(path, BOUNDS).frames)) <= 4
+
+    check()
 
 
 def test_nothing_is_there_until_a_clip_is_kept(tmp_path):
