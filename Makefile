@@ -43,7 +43,8 @@ check: setup-dev ## Lint, types and the quick tests: under two minutes
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m schemas.generate --check
-	$(PYTEST) -q -m "not integration and not training and not data and not deploy" --ignore=tests/web
+	$(PYTEST) -q -m "not integration and not training and not data and not deploy" \
+	  --ignore=tests/web --ignore=tests/hostile --ignore=tests/benchmarks
 
 test: setup-dev setup-browser ## Everything that can be checked here
 	$(BIN)/ruff format --check .
