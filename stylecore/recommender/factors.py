@@ -1,38 +1,31 @@
-"""Product factors of one version, what they were fitted with, and the priors.
+"""Product factors of one version and the trainer's artifact that holds them.
 
-Products are named by id, so that factors outlive the rows of any process. Shoppers are not in it:
-their vectors are folded in when needed. How it is stored is the artifact's business.
+The artifact is one safetensors file, named by the sha256 of its content: three float32 arrays,
+and a JSON header (`_Header`) under the metadata key `stylecast` with ids and hyperparameters.
+`load` checks the sha256 and then maps the file: arrays are read-only views, so that processes on
+one machine share the pages and pages that are never read are never loaded.
 
-Named arrays in one file that can be mapped into memory: the safetensors format.
-
-Eight bytes of header length, a JSON header with a text for each key of `__metadata__` and shape
-and place of each array, then the arrays as they lie in memory. Nothing in it can be run, and any
-safetensors reader opens it. What the arrays mean is not known here, nor whether the bytes are the
-right ones: that is the reader's to check, before.
-
-The trainer's artifact: factors in one file, named by its content.
-
-Plain arrays (`arrays_file`) with a header. Its sha256 is checked before it is read, then it is
-mapped into memory and not copied: processes on one machine share its pages, and what nobody reads
-is never loaded.
+Rows are named by product id, so that factors do not depend on the row numbers of a process.
+Shopper vectors are not stored; they are folded in on demand (`foldin`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
 from dataclasses import dataclass, replace
 from datetime import datetime
 from hashlib import file_digest, sha256
-from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save as serialize
 
 from schemas.types import Time
-from stylecore.arrays import Bytes, Floats
+from stylecore.arrays import Floats
 from stylecore.errors import Permanent, Transient
 from stylecore.recommender.popularity import Priors
 
@@ -92,58 +85,6 @@ def check(factors: Factors, name: str = "factors") -> None:
         raise Permanent(f"{name}: {factors.fitted} of {len(factors.product_ids)} rows are fitted")
     if len(set(factors.product_ids)) != len(factors.product_ids):
         raise Permanent(f"{name}: a product_id stands twice")
-
-
-METADATA = "__metadata__"
-_LENGTH_BYTES = 8
-_ALIGNMENT = 8
-
-
-class _Place(msgspec.Struct, frozen=True):
-    """Where an array lies, counted from the end of the header."""
-
-    dtype: str
-    shape: tuple[int, ...]
-    data_offsets: tuple[int, int]
-
-
-def encode_arrays(metadata: Mapping[str, str], arrays: Mapping[str, Floats]) -> bytes:
-    """The file's bytes: the same for the same content."""
-    contents = [np.ascontiguousarray(array, dtype="<f4").tobytes() for array in arrays.values()]
-    ends = list(accumulate(map(len, contents), initial=0))
-    header: dict[str, Any] = {METADATA: dict(metadata)}
-    for name, array, start, end in zip(arrays, arrays.values(), ends[:-1], ends[1:], strict=True):
-        header[name] = _Place(dtype="F32", shape=array.shape, data_offsets=(start, end))
-    text = msgspec.json.encode(header)
-    text += b" " * (-len(text) % _ALIGNMENT)
-    return b"".join((len(text).to_bytes(_LENGTH_BYTES, "little"), text, *contents))
-
-
-def arrays_in(content: Bytes, name: str) -> tuple[dict[str, str], dict[str, Floats]]:
-    """Metadata and arrays of the bytes; the arrays are views, so that a mapped file stays mapped.
-
-    Raises Permanent, naming the file, where the bytes are no such file.
-    """
-    try:
-        length = int.from_bytes(content[:_LENGTH_BYTES].tobytes(), "little")
-        data = content[_LENGTH_BYTES + length :]
-        text = content[_LENGTH_BYTES : _LENGTH_BYTES + length].tobytes()
-        header = msgspec.json.decode(text, type=dict[str, msgspec.Raw])
-        metadata = msgspec.json.decode(header.pop(METADATA), type=dict[str, str])
-        places = {key: msgspec.json.decode(raw, type=_Place) for key, raw in header.items()}
-        return metadata, {key: _view(data, place) for key, place in places.items()}
-    except (KeyError, ValueError, OverflowError) as problem:
-        raise Permanent(f"{name} is not a file of arrays: {problem}") from problem
-
-
-def _view(data: Bytes, place: _Place) -> Floats:
-    if place.dtype != "F32":
-        raise ValueError(f"numbers are {place.dtype}, not F32")
-    start, end = place.data_offsets
-    if not 0 <= start <= end <= len(data):
-        raise ValueError(f"an array at {start} to {end} of {len(data)} bytes")
-    array: Floats = np.asarray(data[start:end]).view("<f4").reshape(place.shape)
-    return array
 
 
 FORMAT = "stylecast-preferences-2"
@@ -247,7 +188,8 @@ def encode(factors: Factors) -> bytes:
         "product_weights": priors.product_weights,
         "category_style": priors.category_style,
     }
-    return encode_arrays({_HEADER: msgspec.json.encode(header).decode()}, arrays)
+    little_endian = {name: np.ascontiguousarray(values, "<f4") for name, values in arrays.items()}
+    return serialize(little_endian, {_HEADER: msgspec.json.encode(header).decode()})
 
 
 def save(factors: Factors, folder: Path) -> tuple[Path, str]:
@@ -262,39 +204,30 @@ def save(factors: Factors, folder: Path) -> tuple[Path, str]:
 
 
 def load(path: Path, expected_sha256: str) -> Factors:
-    """The factors in the file, mapped read-only; the file must never change, only be unlinked.
+    """Map the factors in the file read-only; the file must never change, only be unlinked.
 
-    Raises Permanent where it is missing, altered or no artifact, Transient where it is away.
+    Raises Permanent where it is missing, altered or no artifact, Transient where it is unreadable.
     """
     try:
         with path.open("rb") as file:
             digest = file_digest(file, "sha256").hexdigest()
-            if digest != expected_sha256:
-                raise Permanent(f"{path}: sha256 is {digest}, announced was {expected_sha256}")
-            content = np.memmap(file, dtype=np.uint8, mode="r")
+        if digest != expected_sha256:
+            raise Permanent(f"{path}: sha256 is {digest}, announced was {expected_sha256}")
+        metadata, arrays = _mapped(path)
+        header = msgspec.json.decode(metadata.get(_HEADER, ""), type=_Header)
     except FileNotFoundError as problem:
         raise Permanent(f"no preferences artifact at {path}") from problem
     except OSError as problem:
         raise Transient(f"{path} cannot be read: {problem}") from problem
-    except ValueError as problem:  # NumPy maps no empty file
+    except (SafetensorError, ValueError) as problem:
         raise Permanent(f"{path} is not a preferences artifact: {problem}") from problem
-    return _read(content, digest, str(path))
-
-
-def _read(content: Bytes, digest: str, name: str) -> Factors:
-    """The factors in checked bytes; the arrays are views of them."""
-    metadata, arrays = arrays_in(content, name)
-    try:
-        header = msgspec.json.decode(metadata.get(_HEADER, ""), type=_Header)
-    except msgspec.MsgspecError as problem:
-        raise Permanent(f"{name} is not a preferences artifact: {problem}") from problem
     if header.format != FORMAT or arrays.keys() != _ARRAYS:
         raise Permanent(
-            f"{name} has the format {header.format!r} and {sorted(arrays)}; "
+            f"{path} has the format {header.format!r} and {sorted(arrays)}; "
             f"this reads {FORMAT!r} and {sorted(_ARRAYS)}"
         )
     factors = Factors(
-        version="",
+        version=version_of(digest),
         parent=header.parent,
         product_ids=header.product_ids,
         product_factors=arrays["product_factors"],
@@ -310,5 +243,27 @@ def _read(content: Bytes, digest: str, name: str) -> Factors:
         fitted=header.fitted,
         learned_until=header.learned_until,
     )
-    check(factors, name)
-    return with_version(factors, digest)
+    check(factors, str(path))
+    return factors
+
+
+def _mapped(path: Path) -> tuple[dict[str, str], dict[str, Floats]]:
+    """Metadata and arrays of a safetensors file; the arrays are views of one memory map.
+
+    safetensors' own NumPy reader copies each array, so it only validates the header here. The
+    arrays follow the header without gaps, in the order of `offset_keys`.
+    """
+    arrays: dict[str, Floats] = {}
+    with safe_open(path, framework="np") as file:
+        metadata: dict[str, str] = file.metadata() or {}
+        content = np.memmap(path, dtype=np.uint8, mode="r")
+        start = 8 + int.from_bytes(content[:8].tobytes(), "little")
+        for name in file.offset_keys():
+            entry = file.get_slice(name)
+            shape = tuple(entry.get_shape())
+            if entry.get_dtype() != "F32":
+                raise ValueError(f"{name} holds {entry.get_dtype()}, not F32")
+            end = start + 4 * math.prod(shape)
+            arrays[name] = np.asarray(content[start:end]).view("<f4").reshape(shape)
+            start = end
+    return metadata, arrays

@@ -13,10 +13,11 @@ import pytest
 import worlds
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from safetensors.numpy import save as serialize
 
 from stylecore.errors import Permanent
 from stylecore.recommender import factors as artifact
-from stylecore.recommender.factors import Factors, check, encode_arrays
+from stylecore.recommender.factors import Factors, check
 
 
 @pytest.fixture
@@ -83,7 +84,7 @@ def test_a_missing_file_is_told(tmp_path: Path) -> None:
 
 def test_what_is_no_artifact_is_told(factors: Factors, tmp_path: Path) -> None:
     whole = artifact.encode(factors)
-    strange = [b"", b"no artifact", b"\xff" * 64, whole[:100], whole[:-4], encode_arrays({}, {})]
+    strange = [b"", b"no artifact", b"\xff" * 64, whole[:100], whole[:-4], serialize({})]
     for content in strange:
         with pytest.raises(Permanent, match="is not a"):
             load_bytes(content, tmp_path)
@@ -149,3 +150,21 @@ def test_the_file_is_one_that_any_safetensors_reader_opens(factors: Factors) -> 
     assert [start for start, _ in places] == [0, *(end for _, end in places[:-1])]
     assert 8 + length + places[-1][1] == len(content)
     assert all(place["dtype"] == "F32" for place in header.values())
+
+
+def test_arrays_in_another_order_are_read(factors: Factors, tmp_path: Path) -> None:
+    """Artifacts written before the safetensors package was used hold the factors first."""
+    content = artifact.encode(factors)
+    length = int.from_bytes(content[:8], "little")
+    header = msgspec.json.decode(content[8 : 8 + length])
+    data, start = b"", 0
+    reordered = {"__metadata__": header.pop("__metadata__")}
+    for name in ("product_factors", "product_weights", "category_style"):
+        first, end = header[name]["data_offsets"]
+        data += content[8 + length + first : 8 + length + end]
+        reordered[name] = header[name] | {"data_offsets": [start, len(data)]}
+        start = len(data)
+    text = msgspec.json.encode(reordered)
+    older = len(text).to_bytes(8, "little") + text + data
+    assert older != content
+    assert artifact.encode(load_bytes(older, tmp_path)) == content
