@@ -45,7 +45,7 @@ class Costs:
     sidecar_bytes: float = 400
     embedding_bytes: float = 2700
     cpu_us_event: float = 21.5
-    cpu_us_rank_1000_products: float = 1.85
+    cpu_us_rank_1000_products: float = 3.6
     feedback_bytes: float = 300
     state_bytes: float = 2600
     state_memory_bytes: float = 4900

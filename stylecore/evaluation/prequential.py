@@ -49,8 +49,7 @@ from stylecore.recommender.shopper_vectors import tastes
 from stylecore.recommender.snapshot import Assortment, arrange
 from stylecore.recommender.state import apply, empty
 from stylecore.recommender.style_policy import ChoiceRules
-from stylecore.recommender.top_k import top_k
-from stylecore.recommender.top_k_exact import NONE
+from stylecore.recommender.top_k import NONE, top_k
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ import numpy as np
 from schemas.events import StyleDemand
 from stylecore.recommender.recommend import Lists
 from stylecore.recommender.snapshot import Assortment
-from stylecore.recommender.top_k_exact import NONE
+from stylecore.recommender.top_k import NONE
 
 MOST_PAIRS = 200
 

@@ -17,7 +17,7 @@ from stylecore.arrays import Doubles, Ints
 from stylecore.recommender.explanations import reason_of
 from stylecore.recommender.recommend import Lists
 from stylecore.recommender.snapshot import Assortment
-from stylecore.recommender.top_k_exact import NONE
+from stylecore.recommender.top_k import NONE
 
 MOST_KEPT = 300_000
 """Encoded parts of each kind; some 150 bytes each."""

@@ -38,8 +38,7 @@ from stylecore.recommender.style_policy import (
     shopper_keys,
     uniform_noise,
 )
-from stylecore.recommender.top_k import top_k
-from stylecore.recommender.top_k_exact import NONE, Ranking
+from stylecore.recommender.top_k import NONE, Ranking, top_k
 
 SCORE_DECIMALS = 6
 """Scores are told to so many: seventeen digits would be a fifth of a list's bytes."""
@@ -190,9 +189,9 @@ def _ranked(
     """
     bonus = np.full((len(vectors), 1), POPULARITY_BONUS, dtype=np.float32)
     users = np.hstack([vectors, bonus])
-    products = assortment.ranked.vectors
+    products = assortment.ranked
     user, product = done.user[done.resting], done.product[done.resting]
-    best = top_k(users, assortment.ranked, items, user, product, ~assortment.present)
+    best = top_k(users, products, items, user, product, ~assortment.present)
     resting = user * len(products) + product
     rows, explored = explore(
         best.rows, places, shoppers, assortment.present, assortment.newcomers, resting

@@ -49,8 +49,7 @@ from stylecore.recommender.interactions import ProductEvidence, by_product, gath
 from stylecore.recommender.rules import Rules
 from stylecore.recommender.shopper_vectors import histories
 from stylecore.recommender.snapshot import features_of
-from stylecore.recommender.top_k import top_k
-from stylecore.recommender.top_k_exact import NONE
+from stylecore.recommender.top_k import NONE, top_k
 
 HELD_OUT = timedelta(hours=1)
 MOST_HELD_OUT = 0.2

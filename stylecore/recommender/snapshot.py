@@ -13,10 +13,10 @@ Until there are factors, a product is described by its category alone. Shoppers 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache, cached_property
+from functools import cached_property
 
 import numpy as np
 
@@ -26,7 +26,6 @@ from stylecore.recommender.factors import Factors
 from stylecore.recommender.foldin import whitening
 from stylecore.recommender.popularity import Priors
 from stylecore.recommender.style_policy import ChoiceRules, style_priors
-from stylecore.recommender.top_k_int8 import Prepared, prepared
 
 
 def features_of(catalogue: Catalogue, factors: Factors) -> Floats:
@@ -108,8 +107,8 @@ class Assortment:
     """[P], 0 to 1."""
     new: Bools
     """[P], nobody has done anything with it yet."""
-    prepare: Callable[[], Prepared]
-    """Makes `ranked`, once for all assortments with the same features and popularity."""
+    ranked: Floats
+    """[P, D + 1], the features and the popularity; one array for all assortments with the same."""
     style_priors: Doubles
     """[C + 1, K], the share of each style in each category and in the shop, times the odds that its
     campaign gives it in this season."""
@@ -129,11 +128,6 @@ class Assortment:
     def newcomers(self) -> Ints:
         """The rows of new products on sale."""
         return np.flatnonzero(self.new & self.present)
-
-    @property
-    def ranked(self) -> Prepared:
-        """The features and the popularity [P, D + 1] ready to be ranked, made when first asked."""
-        return self.prepare()
 
 
 def arrange(
@@ -170,23 +164,21 @@ def arrange(
         style_keys=np.array([key_of(style) for style in catalogue.style_ids], dtype=np.uint64),
         features=features,
         popularity=popularity,
-        prepare=_preparation(features, popularity, previous),
+        ranked=_ranked(features, popularity, previous),
         new=popularity <= 0,
         style_priors=in_season(shares, catalogue, season),
     )
 
 
-def _preparation(
-    features: Floats, popularity: Floats, previous: Assortment | None
-) -> Callable[[], Prepared]:
-    """What prepares the vectors for ranking; a picture that comes or goes changes none of them."""
+def _ranked(features: Floats, popularity: Floats, previous: Assortment | None) -> Floats:
+    """The vectors to rank; a picture that comes or goes changes none of them."""
     if (
         previous is not None
         and previous.features is features
         and np.array_equal(previous.popularity, popularity)
     ):
-        return previous.prepare
-    return cache(lambda: prepared(np.hstack([features, popularity[:, None]])))
+        return previous.ranked
+    return np.hstack([features, popularity[:, None]])
 
 
 def _features(catalogue: Catalogue, factors: Factors | None, previous: Assortment | None) -> Floats:

@@ -44,7 +44,7 @@ from stylecore.errors import SettingsError
 from stylecore.recommender.catalog import key_of
 from stylecore.recommender.rules import Moment, Rules, decay, each
 from stylecore.recommender.state import counts_of
-from stylecore.recommender.top_k_exact import NONE
+from stylecore.recommender.top_k import NONE
 
 USUAL_ACTIONS = 3.0
 """The weight of the prior, a0; n0 is this over the shop's usual rate of actions."""

@@ -12,7 +12,7 @@ from stylecore.recommender.recommend import empty_lists
 from stylecore.recommender.rules import Rules
 from stylecore.recommender.snapshot import arrange
 from stylecore.recommender.style_policy import ChoiceRules
-from stylecore.recommender.top_k_exact import NONE
+from stylecore.recommender.top_k import NONE
 
 START = datetime(2026, 11, 23, tzinfo=UTC)
 LATER = START + timedelta(seconds=10)

@@ -14,7 +14,7 @@ from stylecore.recommender.rules import Rules
 from stylecore.recommender.snapshot import arrange
 from stylecore.recommender.state import empty
 from stylecore.recommender.style_policy import ChoiceRules, explore, propensities, shopper_keys
-from stylecore.recommender.top_k_exact import NONE
+from stylecore.recommender.top_k import NONE
 
 NOBODY = np.zeros(0, dtype=np.int64)
 PRODUCTS, ITEMS = 200, 20

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import tracemalloc
+from unittest import mock
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stylecore.recommender.top_k import top_k
-from stylecore.recommender.top_k_exact import BLOCK, NONE, Ranking
-from stylecore.recommender.top_k_int8 import prepared
+from stylecore.recommender import top_k as module
+from stylecore.recommender.top_k import BLOCK_USERS, NONE, Ranking, top_k
 
 Case = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]
 NOBODY = np.zeros(0, dtype=np.int64)
@@ -64,9 +64,12 @@ def as_lists(ranking: Ranking) -> list[list[tuple[float, int]]]:
 
 
 def answers(case: Case, k: int) -> list[Ranking]:
-    """By all scores, and by a shortlist of prepared products."""
+    """By one block of products, and by many small ones with few candidates at a time."""
     users, products, *masks = case
-    return [top_k(users, given, k, *masks) for given in (products, prepared(products))]
+    small = {"BLOCK_USERS": 7, "BLOCK_PRODUCTS": 33, "MOST_CANDIDATES": 100}
+    with mock.patch.multiple(module, **small):
+        parts = top_k(users, products, k, *masks)
+    return [top_k(users, products, k, *masks), parts]
 
 
 @given(cases(), st.integers(0, 30))
@@ -78,11 +81,11 @@ def test_it_is_a_full_sort_with_ties_to_the_lower_row(case: Case, k: int) -> Non
 @given(cases(floats=True), st.integers(1, 30))
 def test_no_better_product_is_missed_by_more_than_the_rounding(case: Case, k: int) -> None:
     users, products = case[:2]
-    plain, ready = answers(case, k)
-    assert (plain.rows == ready.rows).all()
-    assert (plain.scores == ready.scores).all()
+    whole, parts = answers(case, k)
+    assert (whole.rows == parts.rows).all()
+    assert (whole.scores == parts.scores).all()
     lengths = np.linalg.norm(users, axis=1) * np.linalg.norm(products, axis=1).max()
-    for found, wanted, length in zip(as_lists(ready), one_by_one(case, k), lengths, strict=True):
+    for found, wanted, length in zip(as_lists(whole), one_by_one(case, k), lengths, strict=True):
         scores, best = [score for score, _ in found], [score for score, _ in wanted]
         np.testing.assert_allclose(scores, best, rtol=0, atol=1e-5 * length)
 
@@ -98,18 +101,17 @@ def test_places_without_a_product_stand_at_the_end(case: Case, k: int) -> None:
 @given(cases(floats=True), st.integers(1, 30))
 def test_a_shopper_gets_the_same_list_and_scores_alone_as_in_a_batch(case: Case, k: int) -> None:
     users, products, masked_users, masked_products, absent = case
-    for given_products in (products, prepared(products)):
-        together = top_k(users, given_products, k, masked_users, masked_products, absent)
-        for number, vector in enumerate(users[:5]):
-            own = masked_products[masked_users == number]
-            alone = top_k(vector[None], given_products, k, 0 * own, own, absent)
-            assert alone.rows[0].tolist() == together.rows[number].tolist()
-            assert alone.scores[0].tolist() == together.scores[number].tolist()
+    together = top_k(users, products, k, masked_users, masked_products, absent)
+    for number, vector in enumerate(users[:5]):
+        own = masked_products[masked_users == number]
+        alone = top_k(vector[None], products, k, 0 * own, own, absent)
+        assert alone.rows[0].tolist() == together.rows[number].tolist()
+        assert alone.scores[0].tolist() == together.scores[number].tolist()
 
 
 def test_more_shoppers_than_a_block_get_their_own_lists() -> None:
     random = np.random.default_rng(0)
-    users = random.integers(-9, 10, size=(2 * BLOCK + 3, 3)).astype(np.float32)
+    users = random.integers(-9, 10, size=(2 * BLOCK_USERS + 3, 3)).astype(np.float32)
     products = random.integers(-9, 10, size=(1001, 3)).astype(np.float32)
     masked_users = random.integers(len(users), size=10_000)
     masked_products = random.integers(len(products), size=10_000)
@@ -148,29 +150,40 @@ def imports(draw: st.DrawFn) -> Case:
 @given(imports(), st.sampled_from([1, 20]))
 def test_ties_cost_no_memory_and_go_to_the_lower_row(case: Case, k: int) -> None:
     users, products, masked_users, masked_products, absent = case
-    for given_products in (products, prepared(products)):
-        tracemalloc.start()
-        try:
-            ranking = top_k(users, given_products, k, masked_users, masked_products, absent)
-            _, peak = tracemalloc.get_traced_memory()
-        finally:
-            tracemalloc.stop()
-        assert peak < 100e6, "all pairs take 800 * 6000 * 28 bytes and more"
-        some = np.array([0, 1, 799])
-        own = np.isin(masked_users, some)
-        picked = np.searchsorted(some, masked_users[own])
-        part = (users[some], products, picked, masked_products[own], absent)
-        assert as_lists(ranking)[0::799] == one_by_one(part, k)[0::2]
+    tracemalloc.start()
+    try:
+        ranking = top_k(users, products, k, masked_users, masked_products, absent)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 100e6, "all pairs take 800 * 6000 * 28 bytes and more"
+    some = np.array([0, 1, 799])
+    own = np.isin(masked_users, some)
+    picked = np.searchsorted(some, masked_users[own])
+    part = (users[some], products, picked, masked_products[own], absent)
+    assert as_lists(ranking)[0::799] == one_by_one(part, k)[0::2]
+
+
+def test_memory_is_bounded_for_many_products_with_one_score() -> None:
+    users = np.ones((128, 2), dtype=np.float32)
+    products = np.ones((200_000, 2), dtype=np.float32)
+    tracemalloc.start()
+    try:
+        ranking = top_k(users, products, 20, NOBODY, NOBODY)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 100e6, "all scores take 128 * 200,000 * 4 bytes"
+    assert (ranking.rows == np.arange(20)).all()
 
 
 def test_a_shopper_without_a_taste_gets_the_first_products() -> None:
     users = np.zeros((3, 8), dtype=np.float32)
     products = np.random.default_rng(2).normal(size=(600, 8)).astype(np.float32)
     hidden = np.arange(0, 30, 2)
-    for given_products in (products, prepared(products)):
-        ranking = top_k(users, given_products, 4, np.full(15, 1), hidden)
-        assert ranking.rows.tolist() == [[0, 1, 2, 3], [1, 3, 5, 7], [0, 1, 2, 3]]
-        assert (ranking.scores == 0).all()
+    ranking = top_k(users, products, 4, np.full(15, 1), hidden)
+    assert ranking.rows.tolist() == [[0, 1, 2, 3], [1, 3, 5, 7], [0, 1, 2, 3]]
+    assert (ranking.scores == 0).all()
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
@@ -178,11 +191,9 @@ def test_what_is_no_number_is_refused_with_its_row(bad: float) -> None:
     good, vectors = np.ones((9, 2), dtype=np.float32), np.ones((9, 2), dtype=np.float32)
     vectors[7, 1] = bad
     with pytest.raises(ValueError, match="user 7 holds"):
-        top_k(vectors, prepared(good), 3, NOBODY, NOBODY)
+        top_k(vectors, good, 3, NOBODY, NOBODY)
     with pytest.raises(ValueError, match="product 7 holds"):
         top_k(good, vectors, 3, NOBODY, NOBODY)
-    with pytest.raises(ValueError, match="product 7 holds"):
-        prepared(vectors)
 
 
 @pytest.mark.parametrize(("user", "product"), [(3, 0), (-1, 0), (0, 5), (0, -1)])
@@ -196,6 +207,5 @@ def test_masks_outside_of_the_tables_are_refused(user: int, product: int) -> Non
 
 def test_vectors_of_another_width_are_refused() -> None:
     users, products = np.ones((3, 2), dtype=np.float32), np.ones((5, 4), dtype=np.float32)
-    for given_products in (products, prepared(products)):
-        with pytest.raises(ValueError, match="2 factors, the products 4"):
-            top_k(users, given_products, 3, NOBODY, NOBODY)
+    with pytest.raises(ValueError, match="2 factors, the products 4"):
+        top_k(users, products, 3, NOBODY, NOBODY)
