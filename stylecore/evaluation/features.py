@@ -29,6 +29,7 @@ from scipy import ndimage
 
 from stylecore.arrays import Floats, Ints
 from stylecore.errors import SettingsError
+from stylecore.evaluation.inputs import even_places
 from stylecore.imaging.contact_sheet import LabelledPhoto
 from stylecore.imaging.photo import LUMA, Pixels, to_floats
 from stylecore.rendering.draw import SampleRenders, sample_renders
@@ -298,7 +299,7 @@ def evaluate_features(
     styles = [s.style_id for s in engine.manifest.styles if s.style_id in net.styles]
     if not styles:
         raise SettingsError("generator: the feature network knows none of its styles")
-    places = spread(len(photos), drawn)
+    places = even_places(len(photos), drawn)
     samples = _samples(engine, photos, places, styles, progress)
     chosen = [samples[place] for place in places]
     renders = {style: [sample.renders[style] for sample in chosen] for style in styles}
@@ -312,12 +313,6 @@ def evaluate_features(
         gradients=_gradients([sample.photo for sample in chosen], renders) if gradients else {},
     )
     return features_report(observed)
-
-
-def spread(count: int, wanted: int) -> Ints:
-    """At most `wanted` of `count` places, at even distances."""
-    places = np.linspace(0, count - 1, min(wanted, count)).round()
-    return places.astype(np.int64)
 
 
 def category_rows(photos: Sequence[LabelledPhoto], categories: Sequence[str]) -> Ints:

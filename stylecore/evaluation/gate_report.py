@@ -24,6 +24,7 @@ from stylecore.evaluation.gate import (
     Table,
     picture_of,
 )
+from stylecore.evaluation.table import markdown_table
 from stylecore.imaging.photo import to_pixels
 from stylecore.rendering.manifest import FIGURES, SMALLER_IS_BETTER, Bounds, judge, misses
 
@@ -69,7 +70,7 @@ def _bounds_table(bounds: Mapping[str, Bounds]) -> str:
     rows = [
         [style, *(_number(getattr(own, name)) for name in FIGURES)] for style, own in bounds.items()
     ]
-    return "## Bounds\n\n" + _markdown(["style", *names], rows)
+    return "## Bounds\n\n" + markdown_table(["style", *names], rows) + "\n"
 
 
 def _whole_gate(found: Sequence[Specimen], bounds: Mapping[str, Bounds]) -> str:
@@ -79,7 +80,7 @@ def _whole_gate(found: Sequence[Specimen], bounds: Mapping[str, Bounds]) -> str:
         for kind, by_style in shares.items()
     ]
     title = "## Share that the whole gate rejects, by any figure\n\n"
-    return title + _markdown(["", *bounds], rows)
+    return title + markdown_table(["", *bounds], rows) + "\n"
 
 
 def _missed(found: Sequence[Specimen], bounds: Mapping[str, Bounds]) -> str:
@@ -91,7 +92,7 @@ def _missed(found: Sequence[Specimen], bounds: Mapping[str, Bounds]) -> str:
         for reason in judge(specimen.quality, bounds[specimen.style])
     ]
     names = ["style", "photo", "figure", "value", "bound"]
-    return "## Good renders that are rejected\n\n" + _markdown(names, rows)
+    return "## Good renders that are rejected\n\n" + markdown_table(names, rows) + "\n"
 
 
 def _section(table: Table) -> str:
@@ -109,12 +110,7 @@ def _section(table: Table) -> str:
     names = ["bound", "good pass", *(f"{head} fail" for head in heads), "balanced"]
     picture = f"sheets/{table.style}-{table.figure}.png"
     title = f"### {table.style}: {table.figure}, {table.good} good renders\n\n"
-    return title + _markdown(names, rows) + f"\n![around the bound]({picture})\n"
-
-
-def _markdown(names: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = [names, ["---"] * len(names), *rows]
-    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+    return title + markdown_table(names, rows) + f"\n\n![around the bound]({picture})\n"
 
 
 def _number(value: float | None) -> str:

@@ -1,16 +1,12 @@
-"""Reads the pictures of an evaluation back and measures them, photo by photo.
+"""Evaluates a generator, from photos to figures: render, read back, measure, summarize, time.
 
-Is it the style: progress towards the references, nearest style, styles told apart, found again.
+evaluate -> draw_all (pictures of every painter in the output folder, see inputs.py) -> examine (the
+figures of one photo and its pictures) -> summarise (means over photos, and figures of sets) ->
+Evaluation. Table and sheets are written by the command.
 
-All by Gram embeddings, against random halves of the references, so that held-out references show
-what a real picture of the style would have. Colour counts here: a mere recolouring makes progress.
-
-From photos examined one by one to a painter's figures in a style: means, and figures of sets.
-
-One evaluation from photos to figures: draw, read back, measure, time.
-
-What it leaves under the output folder is described in folders.py; the table and the sheets are the
-command's to write.
+Style match: Gram embeddings of renders are compared with random halves of the references, so that
+the held-out half shows what a real picture of the style would have. Colour counts here: a mere
+recolouring makes progress.
 """
 
 from __future__ import annotations
@@ -27,7 +23,6 @@ from stylecore.errors import Permanent
 from stylecore.evaluation.image_metrics import (
     AnyFloats,
     Embedding,
-    Eye,
     Figures,
     Rows,
     artfid,
@@ -72,6 +67,8 @@ from stylecore.evaluation.painters import (
     taught,
     two_pictures,
 )
+from stylecore.evaluation.squeezenet import OnnxSqueezeNet
+from stylecore.evaluation.table import means
 from stylecore.imaging.foreground import Colour, View
 from stylecore.imaging.photo import Photo, to_floats
 from stylecore.models import FEATURES
@@ -81,7 +78,7 @@ from stylecore.rendering.manifest import MANIFEST, GeneratorManifest
 from stylecore.rendering.style import UnknownStyle
 
 SHIFT = 3
-"""px; the strides of a network multiply to 4 or 8, so that a shift of 4 would hide what moves."""
+"""Pixels; no multiple of 4, because strides multiply to 4 or 8 and would hide the movement."""
 
 Key = tuple[str, str]
 """Painter and style."""
@@ -89,230 +86,14 @@ Papers = Mapping[str, Colour | None]
 """Style to its paper, for every style of the generator."""
 
 
-@dataclass(frozen=True)
-class Judges:
-    """The networks that look: SqueezeNet, and the product's own classifier, where they are."""
-
-    eye: Eye | None = None
-    classifier: FeatureNet | None = None
-
-
-@dataclass
-class Examined:
-    """What one photo's pictures gave; embeddings only where there is an eye."""
-
-    figures: dict[Key, Figures] = field(default_factory=dict)
-    embeddings: dict[Key, Embedding] = field(default_factory=dict)
-
-
-def examine(
-    output: Path, drawn: Sequence[Key], papers: Papers, judges: Judges, threads: int
-) -> Iterator[Examined]:
-    """Every photo with each picture made of it, and with its own copy in every style."""
-    with ThreadPoolExecutor(threads) as pool:
-        yield from pool.map(
-            lambda stem: examine_photo(output, stem, drawn, papers, judges), stems_of(output)
-        )
-
-
-def examine_photo(
-    output: Path, stem: str, drawn: Sequence[Key], papers: Papers, judges: Judges
-) -> Examined:
-    """One photo's figures, each picture as large as the photo."""
-    photo = View(read_pixels(output / ORIGINALS / f"{stem}.png"))
-    compared, result = comparison(photo, judges.eye), Examined()
-    same = compared(photo)
-    still = {"shift": shift_difference(photo.pixels, shifted(photo.pixels, SHIFT), SHIFT)}
-    for style, paper in papers.items():
-        _add(result, (COPY, style), same)
-        result.figures[COPY, style] |= still | ground_figures(photo, photo, paper)
-        result.figures[COPY, style] |= recognised(judges.classifier, photo, style)
-    for painter, style in drawn:
-        render = View(read_pixels(style_folder(output, painter, style) / f"{stem}.png"))
-        _add(result, (painter, style), compared(render))
-        result.figures[painter, style] |= ground_figures(photo, render, papers[style])
-        result.figures[painter, style] |= recognised(judges.classifier, render, style)
-        if painter == OURS:
-            moved = read_pixels(style_folder(output, SHIFTED, style) / f"{stem}.png")
-            difference = shift_difference(render.pixels, moved, SHIFT)
-            result.figures[painter, style]["shift"] = difference
-    return result
-
-
-Comparison = Callable[[View], tuple[Figures, Embedding | None]]
-
-
-def comparison(photo: View, eye: Eye | None) -> Comparison:
-    """A function that compares pictures with this photo; the photo is looked at once."""
-    if eye is None:
-        return lambda render: (photo_figures(photo, render), None)
-    seen = seen_figures(eye, photo)
-    return lambda render: (photo_figures(photo, render) | seen(render), embed(eye, render.picture))
-
-
-def recognised(classifier: FeatureNet | None, render: View, style: str) -> Figures:
-    """1 where the classifier's likeliest style is this one; nothing where it does not know it."""
-    if classifier is None or style not in classifier.styles:
-        return {}
-    likeliest = int(classifier.describe(to_floats(render.pixels)[None]).styles[0].argmax())
-    return {"recognised": float(likeliest == list(classifier.styles).index(style))}
-
-
-def _add(result: Examined, key: Key, compared: tuple[Figures, Embedding | None]) -> None:
-    figures, embedding = compared
-    result.figures[key] = dict(figures)
-    if embedding is not None:
-        result.embeddings[key] = embedding
-
-
-HALVINGS = 10
-"""Random halvings of the references; each half is once the model and once the test."""
-FEWEST_REFERENCES = 4
-
-
-@dataclass(frozen=True)
-class StyleMatch:
-    """progress: 0 the photo, 1 as near as a held-out reference; accuracy: nearest is the own style.
-
-    progress = (copy - render) / (copy - reference), each a ratio: the mean over pictures of the
-    distance to the own style's references over the mean of those to the other styles'.
-    """
-
-    progress: float
-    accuracy: float
-    reference_accuracy: float
-
-
-def style_match(
-    renders: AnyFloats, photos: AnyFloats, references: Mapping[str, AnyFloats], style: str
-) -> StyleMatch:
-    """The match of renders [N, D] to their style; all sets of references compete."""
-    own = list(references).index(style)
-    real = np.concatenate(list(references.values()))
-    among = squared_distances(real, real)
-    to_real = [squared_distances(pictures, real) for pictures in (renders, photos)]
-    trials = []
-    for models, tests in _halves([len(rows) for rows in references.values()]):
-        groups = [*to_real, among[tests[own]]]
-        trials.append([_judged(to_sets(group, among, models), own) for group in groups])
-    (ours, accuracy), (copy, _), (reference, reference_accuracy) = np.mean(trials, axis=0).tolist()
-    way = copy - reference
-    progress = (copy - ours) / way if abs(way) > 1e-3 else 0.0
-    return StyleMatch(progress, accuracy, reference_accuracy)
-
-
-def told_apart(renders: Mapping[str, AnyFloats]) -> dict[str, float]:
-    """Style to the share of its renders that are nearest to its own renders among all styles'.
-
-    Each style's [N, D] are of the same N products in the same order; the product itself is left
-    out of every style, and k equally near styles count 1 / k.
-    """
-    shares = {}
-    for place, mine in enumerate(renders.values()):
-        distances = np.stack([to_set_without_own(mine, other) for other in renders.values()], 1)
-        own = np.full(len(mine), place)
-        shares[list(renders)[place]] = float(share_of_first(distances, own).mean())
-    return shares
-
-
-def found_again(renders: AnyFloats, photos: AnyFloats) -> AnyFloats:
-    """[N] 1 where the nearest photo, by cosine of unit vectors, is the own one; ties share."""
-    return share_of_first(-renders @ photos.T, np.arange(len(photos)))
-
-
-def _halves(sizes: Sequence[int]) -> list[tuple[list[Rows], list[Rows]]]:
-    """(models, tests) of every trial, a list of rows a style each; the same at every call."""
-    random = np.random.default_rng(0)
-    members = np.split(np.arange(sum(sizes)), np.cumsum(sizes)[:-1])
-    trials = []
-    for _ in range(HALVINGS):
-        halves = [np.array_split(random.permutation(rows), 2) for rows in members]
-        firsts, seconds = ([half[side] for half in halves] for side in (0, 1))
-        trials += [(firsts, seconds), (seconds, firsts)]
-    return trials
-
-
-def _judged(distances: AnyFloats, own: int) -> tuple[float, float]:
-    """Of [N, K]: own over the mean of the others; share with the own smallest."""
-    others = np.delete(distances, own, axis=1).mean(axis=1)
-    first = share_of_first(distances, np.full(len(distances), own))
-    return float((distances[:, own] / others).mean()), float(first.mean())
-
-
-References = Mapping[str, Sequence[Embedding]]
-
-
-def embed_references(styles: Path, eye: Eye, threads: int) -> dict[str, list[Embedding]]:
-    """Style to its references' embeddings; folders with fewer than four pictures are left out."""
-    folders = {
-        path.name: pictures_under(path) for path in sorted(styles.iterdir()) if path.is_dir()
-    }
-    enough = {name: paths for name, paths in folders.items() if len(paths) >= FEWEST_REFERENCES}
-
-    def one(path: Path) -> Embedding:
-        return embed(eye, without_white_margins(read(path)))
-
-    with ThreadPoolExecutor(threads) as pool:
-        return {name: list(pool.map(one, paths.values())) for name, paths in enough.items()}
-
-
-def summarise(examined: Sequence[Examined], references: References) -> dict[Key, Figures]:
-    """The figures of every painter in every style; those of sets only where there was an eye."""
-    summary = {
-        key: means([photo.figures[key] for photo in examined]) for key in examined[0].figures
-    }
-    seen = {key: [photo.embeddings[key] for photo in examined] for key in examined[0].embeddings}
-    for (painter, style), renders in seen.items():
-        mine = summary[painter, style]
-        mine |= set_figures(renders, seen[COPY, style], references, style)
-        if "frechet" in mine:
-            mine["artfid"] = artfid(mine["content"], mine["frechet"])
-    for key, share in apart(seen).items():
-        summary[key]["apart"] = share
-    return summary
-
-
-def set_figures(
-    renders: Sequence[Embedding], photos: Sequence[Embedding], references: References, style: str
-) -> Figures:
-    """Found again; where the style has references also the distance and progress to them."""
-    found = found_again(stacked(renders, "product"), stacked(photos, "product"))
-    figures = {"retrieval": float(found.mean())}
-    if style in references:
-        deep = stacked(references[style], "deep"), stacked(renders, "deep")
-        figures["frechet"] = frechet_distance(*deep)
-    if style in references and len(references) > 1:
-        real = {name: stacked(embedded, "style") for name, embedded in references.items()}
-        match = style_match(stacked(renders, "style"), stacked(photos, "style"), real, style)
-        figures |= {"progress": match.progress, "accuracy": match.accuracy}
-    return figures
-
-
-def apart(seen: Mapping[Key, Sequence[Embedding]]) -> dict[Key, float]:
-    """Told apart, each painter's styles among themselves."""
-    shares: dict[Key, float] = {}
-    for painter in {painter for painter, _ in seen}:
-        styles = [style for name, style in seen if name == painter]
-        mine = {style: stacked(seen[painter, style], "style") for style in styles}
-        if len(mine) > 1:
-            shares |= {(painter, style): share for style, share in told_apart(mine).items()}
-    return shares
-
-
-def means(rows: Sequence[Figures]) -> Figures:
-    """The mean of each figure over the photos that have it."""
-    names = dict.fromkeys(name for row in rows for name in row)
-    return {name: float(np.mean([row[name] for row in rows if name in row])) for name in names}
-
-
 Report = Callable[[str], None]
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """What is evaluated with what; `perceptual` and `microast` may be left out.
+    """Inputs of an evaluation; `perceptual` and `microast` are optional.
 
-    `only` names the styles to look at; none are all.
+    `only` names the styles to evaluate, all where it is empty.
     """
 
     photos: tuple[Path, ...]
@@ -348,7 +129,11 @@ def evaluate(wanted: Wanted, engine: Engine, report: Report) -> Evaluation:
     papers = wanted_papers(engine.manifest, wanted.only)
     seconds = dict(draw_all(wanted, engine, photos, list(papers), report))
     report("measuring")
-    references = embed_references(wanted.styles, judges.eye, wanted.threads) if judges.eye else {}
+    references = (
+        embed_references(wanted.styles, judges.squeezenet, wanted.threads)
+        if judges.squeezenet
+        else {}
+    )
     examined = list(examine(wanted.output, list(seconds), papers, judges, wanted.threads))
     found = summarise(examined, references)
     times = measure_times(engine, wanted.threads, rounds=15)
@@ -366,16 +151,16 @@ def evaluate(wanted: Wanted, engine: Engine, report: Report) -> Evaluation:
 
 
 def find_judges(wanted: Wanted) -> Judges:
-    """SqueezeNet where its weights are given, the classifier where one ships."""
+    """Load SqueezeNet where its weights are given, the classifier where one ships."""
     shipped = (FEATURES / MANIFEST).is_file()
     return Judges(
-        Eye(wanted.perceptual) if wanted.perceptual else None,
+        OnnxSqueezeNet(wanted.perceptual) if wanted.perceptual else None,
         FeatureNet(FEATURES) if shipped else None,
     )
 
 
 def wanted_papers(manifest: GeneratorManifest, only: Sequence[str]) -> dict[str, Colour | None]:
-    """Style to its paper, of the styles that are wanted. Raises UnknownStyle."""
+    """Select the wanted styles with their papers. Raises UnknownStyle."""
     papers = {style.style_id: style.paper for style in manifest.styles}
     if unknown := [name for name in only if name not in papers]:
         raise UnknownStyle(f"no style {unknown[0]!r}; there are: {', '.join(papers)}")
@@ -389,7 +174,7 @@ def draw_all(
     styles: Sequence[str],
     report: Report,
 ) -> Iterator[tuple[Key, float]]:
-    """Write every painter's pictures; gives painter and style with the seconds that it took."""
+    """Write every painter's pictures; yields painter and style with the seconds it took."""
     moved = [replace(p, pixels=shifted(p.pixels, SHIFT)) for p in photos.values()]
     for painter, style, paint in jobs(wanted, engine, styles):
         report(f"{painter} draws {style}")
@@ -405,7 +190,7 @@ def draw_all(
 def jobs(
     wanted: Wanted, engine: Engine, styles: Sequence[str]
 ) -> Iterator[tuple[str, str, Painter]]:
-    """Painter, style and how it is painted, in the order of the table's rows."""
+    """Yield painter, style and the function that paints, in the order of the table's rows."""
     with_references = [style for style in styles if (wanted.styles / style).is_dir()]
     ours = served(engine, wanted.seed)
     yield from ((OURS, style, ours) for style in styles)
@@ -421,7 +206,7 @@ def jobs(
 def lettering(
     engine: Engine, wanted: Wanted, styles: Sequence[str], report: Report
 ) -> Iterator[tuple[Key, float]]:
-    """Painter and style with the share of typeset characters that are read at 1,024 px."""
+    """Yield painter and style with the share of typeset characters read at 1,024 px."""
     pages = typeset_pictures()
     copied = sum(read_share(page, page.pixels) for page in pages) / len(pages)
     draw = full_size(engine, wanted.seed)
@@ -441,3 +226,218 @@ def lettering(
 def _rows(found: Mapping[Key, Figures], style: str) -> dict[str, Figures]:
     order = (OURS, TEACHER, MICROAST, COPY)
     return {painter: found[painter, style] for painter in order if (painter, style) in found}
+
+
+@dataclass(frozen=True)
+class Judges:
+    """The networks that measure, where there are any: SqueezeNet and the product's classifier."""
+
+    squeezenet: OnnxSqueezeNet | None = None
+    classifier: FeatureNet | None = None
+
+
+@dataclass
+class Examined:
+    """Figures of one photo's pictures, and their embeddings where there is SqueezeNet."""
+
+    figures: dict[Key, Figures] = field(default_factory=dict)
+    embeddings: dict[Key, Embedding] = field(default_factory=dict)
+
+
+def examine(
+    output: Path, drawn: Sequence[Key], papers: Papers, judges: Judges, threads: int
+) -> Iterator[Examined]:
+    """Measure every photo with each picture made of it, and its own copy in every style."""
+    with ThreadPoolExecutor(threads) as pool:
+        yield from pool.map(
+            lambda stem: examine_photo(output, stem, drawn, papers, judges), stems_of(output)
+        )
+
+
+def examine_photo(
+    output: Path, stem: str, drawn: Sequence[Key], papers: Papers, judges: Judges
+) -> Examined:
+    """Measure one photo's pictures, each as large as the photo."""
+    photo = View(read_pixels(output / ORIGINALS / f"{stem}.png"))
+    compared, result = comparison(photo, judges.squeezenet), Examined()
+    same = compared(photo)
+    still = {"shift": shift_difference(photo.pixels, shifted(photo.pixels, SHIFT), SHIFT)}
+    for style, paper in papers.items():
+        _add(result, (COPY, style), same)
+        result.figures[COPY, style] |= still | ground_figures(photo, photo, paper)
+        result.figures[COPY, style] |= recognised(judges.classifier, photo, style)
+    for painter, style in drawn:
+        render = View(read_pixels(style_folder(output, painter, style) / f"{stem}.png"))
+        _add(result, (painter, style), compared(render))
+        result.figures[painter, style] |= ground_figures(photo, render, papers[style])
+        result.figures[painter, style] |= recognised(judges.classifier, render, style)
+        if painter == OURS:
+            moved = read_pixels(style_folder(output, SHIFTED, style) / f"{stem}.png")
+            difference = shift_difference(render.pixels, moved, SHIFT)
+            result.figures[painter, style]["shift"] = difference
+    return result
+
+
+Comparison = Callable[[View], tuple[Figures, Embedding | None]]
+
+
+def comparison(photo: View, squeezenet: OnnxSqueezeNet | None) -> Comparison:
+    """Return a function that compares renders with this photo; embeds the photo once."""
+    if squeezenet is None:
+        return lambda render: (photo_figures(photo, render), None)
+    seen = seen_figures(squeezenet, photo)
+    return lambda render: (
+        photo_figures(photo, render) | seen(render),
+        embed(squeezenet, render.picture),
+    )
+
+
+def recognised(classifier: FeatureNet | None, render: View, style: str) -> Figures:
+    """1 where the classifier's likeliest style is this one; empty for a style it does not know."""
+    if classifier is None or style not in classifier.styles:
+        return {}
+    likeliest = int(classifier.describe(to_floats(render.pixels)[None]).styles[0].argmax())
+    return {"recognised": float(likeliest == list(classifier.styles).index(style))}
+
+
+def _add(result: Examined, key: Key, compared: tuple[Figures, Embedding | None]) -> None:
+    figures, embedding = compared
+    result.figures[key] = dict(figures)
+    if embedding is not None:
+        result.embeddings[key] = embedding
+
+
+References = Mapping[str, Sequence[Embedding]]
+
+
+def embed_references(
+    styles: Path, squeezenet: OnnxSqueezeNet, threads: int
+) -> dict[str, list[Embedding]]:
+    """Embed the references of each style; folders with fewer than four pictures are left out."""
+    folders = {
+        path.name: pictures_under(path) for path in sorted(styles.iterdir()) if path.is_dir()
+    }
+    enough = {name: paths for name, paths in folders.items() if len(paths) >= FEWEST_REFERENCES}
+
+    def one(path: Path) -> Embedding:
+        return embed(squeezenet, without_white_margins(read(path)))
+
+    with ThreadPoolExecutor(threads) as pool:
+        return {name: list(pool.map(one, paths.values())) for name, paths in enough.items()}
+
+
+def summarise(examined: Sequence[Examined], references: References) -> dict[Key, Figures]:
+    """Summarize every painter in every style; figures of sets need embeddings."""
+    summary = {
+        key: means([photo.figures[key] for photo in examined]) for key in examined[0].figures
+    }
+    seen = {key: [photo.embeddings[key] for photo in examined] for key in examined[0].embeddings}
+    for (painter, style), renders in seen.items():
+        mine = summary[painter, style]
+        mine |= set_figures(renders, seen[COPY, style], references, style)
+        if "frechet" in mine:
+            mine["artfid"] = artfid(mine["content"], mine["frechet"])
+    for key, share in distinct(seen).items():
+        summary[key]["apart"] = share
+    return summary
+
+
+def set_figures(
+    renders: Sequence[Embedding], photos: Sequence[Embedding], references: References, style: str
+) -> Figures:
+    """Compute retrieval and, where the style has references, distance and progress to them."""
+    found = retrieved(stacked(renders, "product"), stacked(photos, "product"))
+    figures = {"retrieval": float(found.mean())}
+    if style in references:
+        deep = stacked(references[style], "deep"), stacked(renders, "deep")
+        figures["frechet"] = frechet_distance(*deep)
+    if style in references and len(references) > 1:
+        real = {name: stacked(embedded, "style") for name, embedded in references.items()}
+        match = style_match(stacked(renders, "style"), stacked(photos, "style"), real, style)
+        figures |= {"progress": match.progress, "accuracy": match.accuracy}
+    return figures
+
+
+def distinct(seen: Mapping[Key, Sequence[Embedding]]) -> dict[Key, float]:
+    """Compute `distinct_share` among each painter's styles."""
+    shares: dict[Key, float] = {}
+    for painter in {painter for painter, _ in seen}:
+        styles = [style for name, style in seen if name == painter]
+        mine = {style: stacked(seen[painter, style], "style") for style in styles}
+        if len(mine) > 1:
+            shares |= {(painter, style): share for style, share in distinct_share(mine).items()}
+    return shares
+
+
+HALVINGS = 10
+"""Random halvings of the references; each half serves once as model and once as test."""
+FEWEST_REFERENCES = 4
+
+
+@dataclass(frozen=True)
+class StyleMatch:
+    """progress: 0 the photo, 1 as near as a held-out reference; accuracy: nearest is the own style.
+
+    progress = (copy - render) / (copy - reference), each a ratio: the mean over pictures of the
+    distance to the own style's references over the mean of those to the other styles'.
+    """
+
+    progress: float
+    accuracy: float
+    reference_accuracy: float
+
+
+def style_match(
+    renders: AnyFloats, photos: AnyFloats, references: Mapping[str, AnyFloats], style: str
+) -> StyleMatch:
+    """Match renders [N, D] to their style among all sets of references."""
+    own = list(references).index(style)
+    real = np.concatenate(list(references.values()))
+    among = squared_distances(real, real)
+    to_real = [squared_distances(pictures, real) for pictures in (renders, photos)]
+    trials = []
+    for models, tests in _halves([len(rows) for rows in references.values()]):
+        groups = [*to_real, among[tests[own]]]
+        trials.append([_judged(to_sets(group, among, models), own) for group in groups])
+    (ours, accuracy), (copy, _), (reference, reference_accuracy) = np.mean(trials, axis=0).tolist()
+    way = copy - reference
+    progress = (copy - ours) / way if abs(way) > 1e-3 else 0.0
+    return StyleMatch(progress, accuracy, reference_accuracy)
+
+
+def distinct_share(renders: Mapping[str, AnyFloats]) -> dict[str, float]:
+    """Compute for each style the share of its renders that are nearest to its own renders.
+
+    Each style's [N, D] are of the same N products in the same order; the product itself is left
+    out of every style, and k equally near styles count 1 / k.
+    """
+    shares = {}
+    for place, mine in enumerate(renders.values()):
+        distances = np.stack([to_set_without_own(mine, other) for other in renders.values()], 1)
+        own = np.full(len(mine), place)
+        shares[list(renders)[place]] = float(share_of_first(distances, own).mean())
+    return shares
+
+
+def retrieved(renders: AnyFloats, photos: AnyFloats) -> AnyFloats:
+    """[N]: 1 where the nearest photo, by cosine of unit vectors, is the own one; ties share."""
+    return share_of_first(-renders @ photos.T, np.arange(len(photos)))
+
+
+def _halves(sizes: Sequence[int]) -> list[tuple[list[Rows], list[Rows]]]:
+    """Models and tests of every trial, a list of rows per style each; the same at every call."""
+    random = np.random.default_rng(0)
+    members = np.split(np.arange(sum(sizes)), np.cumsum(sizes)[:-1])
+    trials = []
+    for _ in range(HALVINGS):
+        halves = [np.array_split(random.permutation(rows), 2) for rows in members]
+        firsts, seconds = ([half[side] for half in halves] for side in (0, 1))
+        trials += [(firsts, seconds), (seconds, firsts)]
+    return trials
+
+
+def _judged(distances: AnyFloats, own: int) -> tuple[float, float]:
+    """Of distances [N, K]: own over the mean of the others; share with the own smallest."""
+    others = np.delete(distances, own, axis=1).mean(axis=1)
+    first = share_of_first(distances, np.full(len(distances), own))
+    return float((distances[:, own] / others).mean()), float(first.mean())

@@ -1,28 +1,14 @@
-"""Is it still the product: structural similarity, and the fine luminance inside the product.
+"""Figures of renders: kept structure, traces of the network, and distances between embeddings.
 
-Traces of the machinery: grids of upsampling, a frame at the border, unrest under a shift.
+photo_figures, ground_figures and seen_figures give the figures of one photo and one render of it;
+the functions that they are made of follow. embed gives the vectors by which sets of pictures are
+compared, and the distances to sets are unbiased by the size of a set.
 
-Distances of pictures to sets of pictures, unbiased by the size of the set.
-
-SqueezeNet 1.0 on ONNX Runtime: the eye behind the figures that compare what pictures show.
-
-The network is Iandola et al., "SqueezeNet: AlexNet-level accuracy with 50x fewer parameters", 2016,
-trained on ImageNet, its weights read from a NumPy archive. It stands in for Inception and LPIPS.
-A generator that was trained on losses of the same network pleases it more easily than an eye.
-
-ArtFID: one number for what a style transfer keeps of the photo and reaches of the style.
-
-Wright and Ommer, "ArtFID: Quantitative Evaluation of Neural Style Transfer", GCPR 2022:
-ArtFID = (1 + mean LPIPS(photo, render)) (1 + FID(references, renders)). Here SqueezeNet stands in
-for Inception and for LPIPS, whose learnt weights we have not, and its deep vectors have length 1,
-so that both distances are of the order of 1: values compare rows of one style and nothing else.
-Few references (4 to 80) make the Frechet distance large for every row alike.
-
-What the eye keeps of a picture as one vector: its style, its product, its deep mean.
-
-Distances of these vectors are the figures' business.
-
-The figures of one photo and one picture made of it.
+ArtFID (Wright and Ommer, "ArtFID: Quantitative Evaluation of Neural Style Transfer", GCPR 2022) is
+(1 + mean LPIPS(photo, render)) (1 + FID(references, renders)). Here SqueezeNet replaces Inception
+and LPIPS, whose learned weights are not available, and its deep vectors have length 1, so that both
+distances are of the order of 1: values compare rows of one style and nothing else. Few references
+(4 to 80) make the Frechet distance large for every row alike.
 """
 
 from __future__ import annotations
@@ -30,51 +16,87 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
-from typing import Any
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
 from PIL import Image
 from scipy import ndimage
 
 from stylecore.arrays import Doubles, Floats
-from stylecore.errors import SettingsError
 from stylecore.evaluation.inputs import scaled_to_area
-from stylecore.evaluation.latency import Graph
+from stylecore.evaluation.squeezenet import DEEP_LAYER, GRAM_LAYERS, Activations, OnnxSqueezeNet
 from stylecore.imaging.foreground import Colour, View, drift, stands_on_white, unevenness
 from stylecore.imaging.photo import Pixels
+from stylecore.rendering.gate import blurred, similarity
 
-_SIGMA, _TRUNCATE, _MARGIN = 1.5, 3.5, 5
+Figures = dict[str, float]
+
+
+def photo_figures(photo: View, render: View) -> Figures:
+    """Compute structure, fine luminance and traces of the network; both have one size."""
+    return {
+        "ssim": ssim(photo.luma, render.luma),
+        "fine": fine_luminance(photo, render),
+        "fine_energy": fine_energy(photo, render),
+        "checkerboard": checkerboard(render.luma) - checkerboard(photo.luma),
+        "border": border_step(render.lab) - border_step(photo.lab),
+    }
+
+
+def ground_figures(photo: View, render: View, paper: Colour | None) -> Figures:
+    """Compute drift and unevenness of white ground; empty where the photo has none."""
+    if not stands_on_white(photo):
+        return {}
+    return {"ground": drift(render, paper), "uneven": unevenness(render)}
+
+
+def seen_figures(squeezenet: OnnxSqueezeNet, photo: View) -> Callable[[View], Figures]:
+    """Return a function that computes content and texture distance of renders of this photo."""
+    seen, grey = _seen(squeezenet, photo), _texture(squeezenet, photo)
+
+    def compared(render: View) -> Figures:
+        texture = float(np.linalg.norm(grey - _texture(squeezenet, render)))
+        return {"content": content_distance(seen, _seen(squeezenet, render)), "texture": texture}
+
+    return compared
+
+
+def _seen(squeezenet: OnnxSqueezeNet, view: View) -> Activations:
+    return squeezenet.activations(scaled_to_area(view.picture, PAIR_AREA))
+
+
+def _texture(squeezenet: OnnxSqueezeNet, view: View) -> Floats:
+    return gram_embedding(squeezenet.activations(scaled_to_area(view.grey, PAIR_AREA)))
+
+
+_MARGIN = 5
+"""Pixels at each edge that the structural similarity leaves out."""
 FINE_SIGMA, ENERGY_SIGMA = 1.5, 3
 
 
 def ssim(before: Floats, after: Floats) -> float:
-    """Structural similarity of luma planes [H, W] of 0-1; a copy has 1.
+    """Mean structural similarity of luma planes [H, W] in [0, 1]; a copy has 1.
 
-    Wang et al., IEEE TIP 2004: gaussian window, sigma 1.5, data range 1, 5 px at the edges left
-    out. On photos of clothes flat grey has about .55, for plain grounds resemble each other.
+    Wang et al., IEEE TIP 2004. On photos of clothes flat grey has about .55, because plain grounds
+    resemble each other.
     """
-    mean_a, mean_b = _blur(before), _blur(after)
-    variance_a, variance_b = _blur(before**2) - mean_a**2, _blur(after**2) - mean_b**2
-    covariance = _blur(before * after) - mean_a * mean_b
-    c1, c2 = 0.01**2, 0.03**2
-    similar = (2 * mean_a * mean_b + c1) * (2 * covariance + c2)
-    similar /= (mean_a**2 + mean_b**2 + c1) * (variance_a + variance_b + c2)
-    return float(similar[_MARGIN:-_MARGIN, _MARGIN:-_MARGIN].mean(dtype=np.float64))
+    means = blurred(before), blurred(after)
+    variances = blurred(before**2) - means[0] ** 2 + (blurred(after**2) - means[1] ** 2)
+    covariance = blurred(before * after) - means[0] * means[1]
+    windows = similarity(*means, variances, covariance)
+    return float(windows[_MARGIN:-_MARGIN, _MARGIN:-_MARGIN].mean(dtype=np.float64))
 
 
 def fine_luminance(photo: View, render: View) -> float:
     """Correlation of the band Y - gaussian(Y, 1.5 px) inside the product, -1..1.
 
-    The finest level of a Laplacian pyramid (Burt and Adelson, 1983): is it the same detail.
+    The finest level of a Laplacian pyramid (Burt and Adelson, 1983): whether detail is the same.
     """
     return correlation(*(band[photo.product] for band in _bands(photo, render)))
 
 
 def fine_energy(photo: View, render: View) -> float:
-    """Correlation of the band's local energy, -1..1: is detail where it was, whatever its sign."""
+    """Correlation of the band's local energy, -1..1: whether detail is in the same places."""
     energies = [np.sqrt(ndimage.gaussian_filter(b**2, ENERGY_SIGMA)) for b in _bands(photo, render)]
     return correlation(*(energy[photo.product] for energy in energies))
 
@@ -87,7 +109,7 @@ def correlation(a: Floats, b: Floats) -> float:
 
 
 def fine_band(luma: Floats) -> Floats:
-    """[H, W] luma less its blur."""
+    """Subtract its blur from luma [H, W]."""
     return np.asarray(luma - ndimage.gaussian_filter(luma, FINE_SIGMA))
 
 
@@ -95,21 +117,17 @@ def _bands(photo: View, render: View) -> list[Floats]:
     return [fine_band(view.luma) for view in (photo, render)]
 
 
-def _blur(plane: Floats) -> Floats:
-    return np.asarray(ndimage.gaussian_filter(plane, _SIGMA, truncate=_TRUNCATE))
-
-
 TILE = 64
 _NEIGHBOURS = np.array([-7, -6, -5, -4, -3, 3, 4, 5, 6, 7])
 EDGE = 16
-"""px at each edge that a shift does not count: the repeated edge is not what lay there."""
+"""Pixels at each edge that a shift leaves out, because the edge was repeated there."""
 
 
 def checkerboard(luma: Floats) -> float:
-    """The strongest peak, in dB over its neighbours, where upsampling leaves grids: 2 and 4 px.
+    """Strongest spectral peak, in dB over its neighbours, at the grids of upsampling: 2 and 4 px.
 
     Power spectrum by Welch (1967): Hann-windowed tiles, half overlapping. At each frequency of
-    {0, 1/4, 1/2}^2 but 0 the power is held against the larger of the medians of its neighbours, 3
+    {0, 1/4, 1/2}^2 but 0 the power is compared with the larger of the medians of its neighbours, 3
     to 7 bins away along the row and along the column, so that a true edge's ridge is no peak. The
     noise of 8-bit rounding is the floor. Odena et al., "Deconvolution and checkerboard artifacts",
     Distill 2016, on where the grids come from. `luma` is [H, W] of 0-1, at least 32 px a side.
@@ -122,7 +140,7 @@ def checkerboard(luma: Floats) -> float:
 
 
 def border_step(lab: Floats) -> float:
-    """How the outermost 4 px differ from the next 4 in LAB units, mean of the four sides.
+    """Difference of the outermost 4 px to the next 4 in LAB units, mean of the four sides.
 
     The Frechet distance of two Gaussians with diagonal covariance.
     """
@@ -131,7 +149,7 @@ def border_step(lab: Floats) -> float:
 
 
 def shift_difference(render: Pixels, moved: Pixels, shift: int) -> float:
-    """Mean absolute difference, 0-255, to the render of the shifted photo, the shift undone."""
+    """Mean absolute difference, 0-255, to the render of the shifted photo, shifted back."""
     before, after = render.astype(np.float32), moved.astype(np.float32)
     difference = np.abs(before[:-shift, :-shift] - after[shift:, shift:])
     return float(difference[EDGE:-EDGE, EDGE:-EDGE].mean())
@@ -161,162 +179,12 @@ def _step(side: Floats) -> float:
     return float(np.sqrt(mean @ mean + deviation @ deviation))
 
 
-AnyFloats = NDArray[np.floating]
-Rows = NDArray[np.int_]
-
-
-def squared_distances(a: AnyFloats, b: AnyFloats) -> AnyFloats:
-    """[len(a), len(b)] squared Euclidean distances of rows."""
-    squares = (a**2).sum(axis=1)[:, None] + (b**2).sum(axis=1)[None] - 2 * a @ b.T
-    return np.asarray(squares.clip(min=0))
-
-
-def to_set(to_members: AnyFloats, among_members: AnyFloats) -> AnyFloats:
-    """Distance of each of N pictures to the true mean of a set of n.
-
-    d^2(x, S) = mean_i |x - s_i|^2 - 1/2 mean_{i != j} |s_i - s_j|^2: the distance to a small set's
-    own mean would be too large by its variance / n. `to_members` [N, n] and `among_members` [n, n]
-    are squared.
-    """
-    count = len(among_members)
-    within = among_members.sum() / (count * (count - 1))
-    return np.asarray(np.sqrt((to_members.mean(axis=1) - within / 2).clip(min=1e-6)))
-
-
-def to_sets(to_all: AnyFloats, among_all: AnyFloats, sets: Sequence[Rows]) -> AnyFloats:
-    """[N, K] distances to K sets of columns of the squared `to_all` [N, M]."""
-    columns = [to_set(to_all[:, rows], among_all[np.ix_(rows, rows)]) for rows in sets]
-    return np.stack(columns, axis=1)
-
-
-def to_set_without_own(pictures: AnyFloats, members: AnyFloats) -> AnyFloats:
-    """[N] distances to the set [N, D], of each picture without the member of its own row."""
-    to_members, among = squared_distances(pictures, members), squared_distances(members, members)
-    everyone = np.arange(len(members))
-    distances = []
-    for row, own in zip(to_members, everyone, strict=True):
-        rest = np.delete(everyone, own)
-        distances.append(to_set(row[None, rest], among[np.ix_(rest, rest)])[0])
-    return np.array(distances)
-
-
-def share_of_first(distances: AnyFloats, own: Rows) -> AnyFloats:
-    """[N] 1 where the own column of [N, K] is the smallest, 1 / k where k tie, else 0."""
-    tied = distances <= distances.min(axis=1, keepdims=True) + 1e-5
-    return np.asarray(tied[np.arange(len(own)), own] / tied.sum(axis=1))
-
-
-Activations = dict[str, Floats]
-"""Layer to [C, h, w]."""
-
-GRAM_LAYERS = ("conv1", "fire3", "fire5")
-"""Shallow to middle, where strokes are told apart and things are not yet."""
-DEEP_LAYER = "fire9"
-LAYERS = (*GRAM_LAYERS, DEEP_LAYER)
-MEAN_BGR = np.array([104, 117, 123], np.float32)
-_POOLED = ("fire4", "fire8")
-
-
-class Eye:
-    """The network, one thread a call; may be called from several threads."""
-
-    def __init__(self, weights: Path) -> None:
-        """Read the archive. Raises SettingsError where there is none or it is another network's."""
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = 1
-        options.log_severity_level = 3
-        self._session = onnxruntime.InferenceSession(
-            squeezenet(_arrays(weights)), options, providers=["CPUExecutionProvider"]
-        )
-
-    def see(self, picture: Image.Image) -> Activations:
-        """The activations of LAYERS for a picture of at least 80 px a side."""
-        bgr = np.asarray(picture, np.float32)[..., ::-1] - MEAN_BGR
-        pixels = np.ascontiguousarray(bgr.transpose(2, 0, 1)[None])
-        outputs = self._session.run(list(LAYERS), {"pixels": pixels})
-        return {name: output[0] for name, output in zip(LAYERS, outputs, strict=True)}
-
-
-def squeezenet(arrays: dict[str, Floats]) -> bytes:
-    """SqueezeNet up to fire9 as ONNX: `pixels` [1, 3, H, W], BGR 0-255 less MEAN_BGR, to LAYERS."""
-    graph = Graph()
-
-    def convolved(source: str, layer: str, target: str, **shape: Any) -> str:
-        weight = graph.constant(f"{layer}.w", arrays[f"{layer}.w"])
-        bias = graph.constant(f"{layer}.b", arrays[f"{layer}.b"])
-        linear = graph.add("Conv", [source, weight, bias], **shape)
-        return graph.add("Relu", [linear], target)
-
-    def pooled(source: str) -> str:
-        return graph.add("MaxPool", [source], kernel_shape=[3, 3], strides=[2, 2], ceil_mode=1)
-
-    previous = pooled(convolved("pixels", "conv1", "conv1", strides=[2, 2]))
-    for fire in (f"fire{number}" for number in range(2, 10)):
-        narrow = convolved(previous, f"{fire}/squeeze1x1", "")
-        parts = [
-            convolved(narrow, f"{fire}/expand1x1", ""),
-            convolved(narrow, f"{fire}/expand3x3", "", pads=[1] * 4),
-        ]
-        joined = graph.add("Concat", parts, fire, axis=1)
-        previous = pooled(joined) if fire in _POOLED else joined
-    return graph.model({"pixels": [1, 3, None, None]}, LAYERS)
-
-
-def _arrays(weights: Path) -> dict[str, Floats]:
-    if not weights.is_file():
-        raise SettingsError(f"perceptual: no weights at {weights}; give squeezenet1_0.npz")
-    with np.load(weights) as archive:
-        arrays = {name: archive[name].astype(np.float32) for name in archive.files}
-    if "fire9/expand3x3.w" not in arrays:
-        raise SettingsError(f"perceptual: {weights} holds no weights of SqueezeNet 1.0")
-    return arrays
-
-
-def artfid(content: float, frechet: float) -> float:
-    """(1 + content) (1 + frechet); 1 is the best there is."""
-    return (1 + content) * (1 + frechet)
-
-
-def content_distance(photo: Activations, render: Activations) -> float:
-    """Mean over layers and places of |u - v|^2 of channels of unit length, 0 to 4.
-
-    Zhang et al., "The unreasonable effectiveness of deep features as a perceptual metric", CVPR
-    2018, with all channels weighing alike. Both pictures must have one size.
-    """
-    return float(np.mean([_apart(photo[layer], render[layer]) for layer in photo]))
-
-
-def frechet_distance(one: Floats, other: Floats) -> float:
-    """|m - m'|^2 + Tr(C + C' - 2 (C C')^1/2) of two sets of vectors [N, D] and [M, D].
-
-    Heusel et al., NeurIPS 2017. With A^T A one covariance and B^T B the other, the
-    trace of the root is the sum of the singular values of A B^T: exact for sets however small.
-    """
-    a, b = _root(one), _root(other)
-    means = one.mean(axis=0, dtype=np.float64) - other.mean(axis=0, dtype=np.float64)
-    shared = np.linalg.svd(a @ b.T, compute_uv=False).sum()
-    distance = means @ means + (a**2).sum() + (b**2).sum() - 2 * shared
-    return max(float(distance), 0.0)
-
-
-def _root(rows: Floats) -> Doubles:
-    """[K, D] whose square A^T A is the covariance of [N, D], K the smaller of N and D."""
-    exact = rows.astype(np.float64)
-    centred = (exact - exact.mean(axis=0)) / np.sqrt(len(exact))
-    return np.asarray(np.linalg.qr(centred, mode="r"), np.float64)
-
-
-def _apart(one: Floats, other: Floats) -> float:
-    norms = [np.linalg.norm(layer, axis=0, keepdims=True) + 1e-10 for layer in (one, other)]
-    return float(((one / norms[0] - other / norms[1]) ** 2).sum(axis=0).mean())
-
-
 PAIR_AREA = 256 * 256
 """Pixels at which a photo and its render are compared."""
 STYLE_AREA = 160 * 160
-"""Pixels at which styles are compared: about those of the smallest references."""
+"""Pixels at which styles are compared, about the area of the smallest references."""
 RETRIEVAL_AREA = 128 * 128
-"""Pixels at which products are recognised, as in a shop's grid of thumbnails."""
+"""Pixels at which products are recognized, as in a shop's grid of thumbnails."""
 RETRIEVAL_GRID = 4
 
 
@@ -329,10 +197,10 @@ class Embedding:
     product: Floats
 
 
-def embed(eye: Eye, picture: Image.Image) -> Embedding:
-    """The vectors of a picture, each at its own area."""
-    seen = eye.see(scaled_to_area(picture, STYLE_AREA))
-    small = eye.see(scaled_to_area(picture, RETRIEVAL_AREA))
+def embed(squeezenet: OnnxSqueezeNet, picture: Image.Image) -> Embedding:
+    """Compute the vectors of a picture, each at its own area."""
+    seen = squeezenet.activations(scaled_to_area(picture, STYLE_AREA))
+    small = squeezenet.activations(scaled_to_area(picture, RETRIEVAL_AREA))
     return Embedding(
         style=gram_embedding(seen),
         deep=unit(seen[DEEP_LAYER].mean(axis=(1, 2))),
@@ -372,7 +240,7 @@ def stacked(embeddings: Sequence[Embedding], name: str) -> Floats:
 
 
 def _correlations(layer: Floats) -> Floats:
-    """Upper half of the channels' correlation matrix, weighed so that the norm stays."""
+    """Upper half of the channels' correlation matrix, weighted so that the norm stays."""
     flat = layer.reshape(len(layer), -1)
     flat = flat - flat.mean(axis=1, keepdims=True)
     covariance = flat @ flat.T / flat.shape[1]
@@ -389,41 +257,85 @@ def _upper_half(size: int) -> tuple[NDArray[np.int_], Floats]:
     return row * size + column, weights
 
 
-Figures = dict[str, float]
+def artfid(content: float, frechet: float) -> float:
+    """(1 + content) (1 + frechet); 1 is the best there is."""
+    return (1 + content) * (1 + frechet)
 
 
-def photo_figures(photo: View, render: View) -> Figures:
-    """Structure, fine luminance and traces of a picture of the photo's size."""
-    return {
-        "ssim": ssim(photo.luma, render.luma),
-        "fine": fine_luminance(photo, render),
-        "fine_energy": fine_energy(photo, render),
-        "checkerboard": checkerboard(render.luma) - checkerboard(photo.luma),
-        "border": border_step(render.lab) - border_step(photo.lab),
-    }
+def content_distance(photo: Activations, render: Activations) -> float:
+    """Mean over layers and places of |u - v|^2 of channels of unit length, 0 to 4.
+
+    Zhang et al., "The unreasonable effectiveness of deep features as a perceptual metric", CVPR
+    2018, with equal weights for all channels. Both pictures must have one size.
+    """
+    return float(np.mean([_apart(photo[layer], render[layer]) for layer in photo]))
 
 
-def ground_figures(photo: View, render: View, paper: Colour | None) -> Figures:
-    """Drift and evenness of white ground; nothing where the photo has none."""
-    if not stands_on_white(photo):
-        return {}
-    return {"ground": drift(render, paper), "uneven": unevenness(render)}
+def frechet_distance(one: Floats, other: Floats) -> float:
+    """|m - m'|^2 + Tr(C + C' - 2 (C C')^1/2) of two sets of vectors [N, D] and [M, D].
+
+    Heusel et al., NeurIPS 2017. With A^T A one covariance and B^T B the other, the
+    trace of the root is the sum of the singular values of A B^T: exact for sets however small.
+    """
+    a, b = _root(one), _root(other)
+    means = one.mean(axis=0, dtype=np.float64) - other.mean(axis=0, dtype=np.float64)
+    shared = np.linalg.svd(a @ b.T, compute_uv=False).sum()
+    distance = means @ means + (a**2).sum() + (b**2).sum() - 2 * shared
+    return max(float(distance), 0.0)
 
 
-def seen_figures(eye: Eye, photo: View) -> Callable[[View], Figures]:
-    """A function that gives the content and texture distance of pictures of this photo."""
-    seen, grey = _seen(eye, photo), _texture(eye, photo)
-
-    def compared(render: View) -> Figures:
-        texture = float(np.linalg.norm(grey - _texture(eye, render)))
-        return {"content": content_distance(seen, _seen(eye, render)), "texture": texture}
-
-    return compared
+def _root(rows: Floats) -> Doubles:
+    """A [K, D] such that A^T A is the covariance of rows [N, D], K the smaller of N and D."""
+    exact = rows.astype(np.float64)
+    centred = (exact - exact.mean(axis=0)) / np.sqrt(len(exact))
+    return np.asarray(np.linalg.qr(centred, mode="r"), np.float64)
 
 
-def _seen(eye: Eye, view: View) -> Activations:
-    return eye.see(scaled_to_area(view.picture, PAIR_AREA))
+def _apart(one: Floats, other: Floats) -> float:
+    norms = [np.linalg.norm(layer, axis=0, keepdims=True) + 1e-10 for layer in (one, other)]
+    return float(((one / norms[0] - other / norms[1]) ** 2).sum(axis=0).mean())
 
 
-def _texture(eye: Eye, view: View) -> Floats:
-    return gram_embedding(eye.see(scaled_to_area(view.grey, PAIR_AREA)))
+AnyFloats = NDArray[np.floating]
+Rows = NDArray[np.int_]
+
+
+def squared_distances(a: AnyFloats, b: AnyFloats) -> AnyFloats:
+    """[len(a), len(b)] squared Euclidean distances of rows."""
+    squares = (a**2).sum(axis=1)[:, None] + (b**2).sum(axis=1)[None] - 2 * a @ b.T
+    return np.asarray(squares.clip(min=0))
+
+
+def to_set(to_members: AnyFloats, among_members: AnyFloats) -> AnyFloats:
+    """Distance of each of N pictures to the true mean of a set of n.
+
+    d^2(x, S) = mean_i |x - s_i|^2 - 1/2 mean_{i != j} |s_i - s_j|^2: the distance to the sample's
+    mean would be too large by its variance / n. `to_members` [N, n] and `among_members` [n, n]
+    are squared.
+    """
+    count = len(among_members)
+    within = among_members.sum() / (count * (count - 1))
+    return np.asarray(np.sqrt((to_members.mean(axis=1) - within / 2).clip(min=1e-6)))
+
+
+def to_sets(to_all: AnyFloats, among_all: AnyFloats, sets: Sequence[Rows]) -> AnyFloats:
+    """[N, K] distances to K sets of columns of the squared `to_all` [N, M]."""
+    columns = [to_set(to_all[:, rows], among_all[np.ix_(rows, rows)]) for rows in sets]
+    return np.stack(columns, axis=1)
+
+
+def to_set_without_own(pictures: AnyFloats, members: AnyFloats) -> AnyFloats:
+    """[N] distances of each picture to the set [N, D] without the member of its own row."""
+    to_members, among = squared_distances(pictures, members), squared_distances(members, members)
+    everyone = np.arange(len(members))
+    distances = []
+    for row, own in zip(to_members, everyone, strict=True):
+        rest = np.delete(everyone, own)
+        distances.append(to_set(row[None, rest], among[np.ix_(rest, rest)])[0])
+    return np.array(distances)
+
+
+def share_of_first(distances: AnyFloats, own: Rows) -> AnyFloats:
+    """[N]: 1 where the own column of [N, K] is the smallest, 1 / k where k tie, else 0."""
+    tied = distances <= distances.min(axis=1, keepdims=True) + 1e-5
+    return np.asarray(tied[np.arange(len(own)), own] / tied.sum(axis=1))

@@ -1,15 +1,11 @@
-"""Picture files: which are found, read upright on white, and brought to the sizes of the figures.
+"""Finds, reads and writes the pictures of evaluations.
 
-It does not know what is measured, nor which pictures are photos and which renders.
-
-The pictures of an evaluation on disk: what is drawn once is measured, shown and kept.
+An evaluation of a generator keeps every picture, so that what is drawn once is measured and shown:
 
     <output>/originals/<stem>.png              the photos at the working size
     <output>/<painter>/<style>/<stem>.png      generator, teacher, microast
-    <output>/shifted/<style>/<stem>.png        the generator's, of photos moved by SHIFT px
+    <output>/shifted/<style>/<stem>.png        the generator's, of photos moved by a few px
     <output>/lettering/<style>/<page>.png      the generator's, of typeset pages at full size
-
-It does not know how pictures are drawn or judged.
 """
 
 from __future__ import annotations
@@ -21,17 +17,20 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from stylecore.arrays import Ints
 from stylecore.errors import Permanent
 from stylecore.imaging.file_kinds import PICTURE_SUFFIXES
 from stylecore.imaging.photo import NotAPhoto, Photo, Pixels, decode, on_white, read_picture
 
+ORIGINALS, SHIFTED, LETTERING = "originals", "shifted", "lettering"
+PHOTOS_MAX_PIXELS = 10**8
 PICTURES_MAX_PIXELS = 200_000_000
 SMALLEST_SIDE = 80
-"""A network of SqueezeNet's depth needs so many pixels."""
+"""Pixels of a side that SqueezeNet's deepest layer needs."""
 
 
 def pictures_under(folder: Path) -> dict[str, Path]:
-    """Stem to path of all pictures below a folder, in order of path.
+    """Find all pictures below a folder, stem to path, in order of path.
 
     Raises Permanent where the folder is missing or two pictures share a stem.
     """
@@ -45,7 +44,7 @@ def pictures_under(folder: Path) -> dict[str, Path]:
 
 
 def spread(folders: Sequence[Path], limit: int) -> dict[str, Path]:
-    """Up to `limit` photos, taken at even distances from all under the folders.
+    """Find up to `limit` photos at even distances among all under the folders, name to path.
 
     Raises Permanent where there are fewer than three, or two share a name.
     """
@@ -60,12 +59,16 @@ def spread(folders: Sequence[Path], limit: int) -> dict[str, Path]:
             f"photos: {len(found)} under {', '.join(map(str, folders))}; give 3 or more"
         )
     stems = sorted(found, key=lambda stem: found[stem])
-    places = np.linspace(0, len(stems) - 1, min(limit, len(stems))).round().astype(int)
-    return {stems[place]: found[stems[place]] for place in places}
+    return {stems[place]: found[stems[place]] for place in even_places(len(stems), limit)}
+
+
+def even_places(count: int, limit: int) -> Ints:
+    """Choose at most `limit` of `count` places at even distances."""
+    return np.linspace(0, count - 1, min(limit, count)).round().astype(np.int64)
 
 
 def read(path: Path) -> Image.Image:
-    """An upright RGB picture; transparency lies on white. Raises Permanent."""
+    """Read an upright RGB picture, transparency on white. Raises Permanent."""
     try:
         picture, _ = read_picture(path.read_bytes(), max_pixels=PICTURES_MAX_PIXELS)
     except (OSError, NotAPhoto) as problem:
@@ -83,14 +86,14 @@ def write(pixels: Pixels, path: Path) -> None:
 
 
 def scaled_to_area(picture: Image.Image, area: int) -> Image.Image:
-    """The picture with about `area` pixels and its aspect ratio, no side below SMALLEST_SIDE."""
+    """Resize to about `area` pixels, keeping the aspect ratio, no side below SMALLEST_SIDE."""
     scale = math.sqrt(area / (picture.width * picture.height))
     width, height = (max(SMALLEST_SIDE, round(side * scale)) for side in picture.size)
     return picture.resize((width, height), Image.Resampling.LANCZOS)
 
 
 def without_white_margins(picture: Image.Image) -> Image.Image:
-    """Rows and columns of pure white at the edges cut off, as galleries pad prints."""
+    """Crop white rows and columns at the edges, with which galleries pad prints."""
     ink = np.asarray(picture).min(axis=2) < 250
     rows, columns = (np.flatnonzero(ink.mean(axis=axis) > 0.01) for axis in (1, 0))
     if not (len(rows) and len(columns)):
@@ -99,22 +102,18 @@ def without_white_margins(picture: Image.Image) -> Image.Image:
 
 
 def shifted(pixels: Pixels, shift: int) -> Pixels:
-    """The content moved `shift` px right and down, the edge repeated; the size stays."""
+    """Move the content `shift` px right and down, repeating the edge; the size stays."""
     padded = np.pad(pixels, ((shift, 0), (shift, 0), (0, 0)), mode="edge")
     return padded[: pixels.shape[0], : pixels.shape[1]]
 
 
-ORIGINALS, SHIFTED, LETTERING = "originals", "shifted", "lettering"
-FOLDERS_MAX_PIXELS = 10**8
-
-
 def load_photos(paths: Mapping[str, Path], short_side: int) -> dict[str, Photo]:
-    """The photos at the working size, by stem. Raises Permanent, naming the file."""
+    """Load the photos at the working size, by stem. Raises Permanent, naming the file."""
     photos = {}
     for stem, path in paths.items():
         try:
             data = path.read_bytes()
-            photos[stem] = decode(data, short_side=short_side, max_pixels=FOLDERS_MAX_PIXELS)
+            photos[stem] = decode(data, short_side=short_side, max_pixels=PHOTOS_MAX_PIXELS)
         except OSError as problem:
             raise Permanent(f"cannot read {path}: {problem.strerror}") from problem
         except Permanent as problem:
@@ -123,21 +122,21 @@ def load_photos(paths: Mapping[str, Path], short_side: int) -> dict[str, Photo]:
 
 
 def write_pictures(folder: Path, stems: Sequence[str], pictures: Sequence[Pixels]) -> None:
-    """Write one PNG a stem."""
+    """Write one PNG per stem."""
     for stem, pixels in zip(stems, pictures, strict=True):
         write(pixels, folder / f"{stem}.png")
 
 
 def read_pixels(path: Path) -> Pixels:
-    """[H, W, 3], 0-255."""
+    """Read [H, W, 3] of 0-255."""
     return np.asarray(read(path))
 
 
 def style_folder(output: Path, painter: str, style: str) -> Path:
-    """Where a painter's pictures of a style are."""
+    """Folder of a painter's pictures of a style."""
     return output / painter / style
 
 
 def stems_of(output: Path) -> list[str]:
-    """The photos of an evaluation, in order."""
+    """Names of the photos of an evaluation, in order."""
     return list(pictures_under(output / ORIGINALS))

@@ -1,15 +1,14 @@
-"""The figures: their names, which way is better, and why a copy of the photo wins some of them.
+"""The figures of a generator's evaluation as a table and as contact sheets.
 
-A copy is no style at all, so a figure that it wins says what that figure cannot see.
-
-The figures as a table: a section a style, a row a painter, footnotes where the copy wins.
-
-Contact sheets of an evaluation, one a style: the photo and what each painter made of it.
+FIGURES names the figures, says which direction is better and why a copy of the photo beats some of
+them: a copy has no style at all, so a figure that it wins shows what that figure cannot measure.
+`table` has a section per style and a row per painter, with footnotes where the copy wins; `sheets`
+has a picture per style. markdown_table serves every report.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -19,13 +18,13 @@ from PIL import Image
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
-from stylecore.evaluation.inputs import ORIGINALS, read_pixels, style_folder
+from stylecore.evaluation.inputs import ORIGINALS, even_places, read_pixels, style_folder
 from stylecore.evaluation.painters import COPY, OURS
 from stylecore.imaging.contact_sheet import contact_sheet
 from stylecore.imaging.photo import Pixels
 
 Values = Mapping[str, float]
-"""Figure to value; a figure that does not apply is left out."""
+"""Figure to value; figures that do not apply are missing."""
 
 
 @dataclass(frozen=True)
@@ -95,10 +94,12 @@ FIGURES = (
            "time a picture: the generator's median at 256 x 256, the others' mean as drawn", ""),
 )  # fmt: skip
 BY_NAME = {figure.name: figure for figure in FIGURES}
+ARROWS = {"higher": "↑", "lower": "↓", "neither": ""}
+SUPERSCRIPTS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 def won_by_copy(ours: Values, copy: Values) -> list[str]:
-    """The figures in which the copy is better than the generator, by more than rounding."""
+    """List the figures in which the copy beats the generator by more than rounding."""
     both = [figure for figure in FIGURES if figure.name in ours and figure.name in copy]
     return [figure.name for figure in both if _better(figure, copy, ours)]
 
@@ -114,20 +115,24 @@ Rows = Mapping[str, Values]
 
 
 def table(styles: Mapping[str, Rows]) -> Table:
-    """Of style to painter to figures. The copy's mark is on the figure that it wins."""
+    """Build the table of style to painter to figures; marks the figures that the copy wins."""
     shown = shown_figures(styles)
     made = Table(box=SIMPLE_HEAD, padding=(0, 1), header_style="")
     made.add_column("style", no_wrap=True)
     made.add_column("painter", no_wrap=True)
     for figure in shown:
-        made.add_column(f"{figure.title} {_arrow(figure)}".rstrip(), justify="right", no_wrap=True)
+        title = f"{figure.title} {ARROWS[figure.better]}".rstrip()
+        made.add_column(title, justify="right", no_wrap=True)
     marks = marks_of(styles)
     for style, rows in styles.items():
         won = won_by_copy(rows.get(OURS, {}), rows.get(COPY, {}))
         for place, (painter, values) in enumerate(rows.items()):
             noted = won if painter == COPY else ()
             cells = [
-                _cell(figure, values, marks if figure.name in noted else {}) for figure in shown
+                f"{values[one.name]:.{one.decimals}f}{marks[one.name] if one.name in noted else ''}"
+                if one.name in values
+                else "-"
+                for one in shown
             ]
             made.add_row(
                 "" if place else style, painter, *cells, end_section=place == len(rows) - 1
@@ -136,24 +141,24 @@ def table(styles: Mapping[str, Rows]) -> Table:
 
 
 def shown_figures(styles: Mapping[str, Rows]) -> list[Figure]:
-    """The figures that some row has."""
+    """Select the figures that some row has."""
     there = {name for rows in styles.values() for values in rows.values() for name in values}
     return [figure for figure in FIGURES if figure.name in there]
 
 
 def marks_of(styles: Mapping[str, Rows]) -> dict[str, str]:
-    """Figure to its footnote's mark, for those that the copy wins in some style."""
+    """Number the footnotes of the figures that the copy wins in some style."""
     won = {
         name
         for rows in styles.values()
         for name in won_by_copy(rows.get(OURS, {}), rows.get(COPY, {}))
     }
     names = [figure.name for figure in FIGURES if figure.name in won]
-    return {name: _raised(number) for number, name in enumerate(names, start=1)}
+    return {name: str(n).translate(SUPERSCRIPTS) for n, name in enumerate(names, start=1)}
 
 
 def footnotes(styles: Mapping[str, Rows]) -> list[str]:
-    """Why a copy wins, a line a mark; then what each shown figure says."""
+    """Explain each mark, a line each, then each figure shown."""
     notes = [
         f"{mark} the copy is better at {BY_NAME[name].title}: {BY_NAME[name].copy_wins}."
         for name, mark in marks_of(styles).items()
@@ -162,31 +167,23 @@ def footnotes(styles: Mapping[str, Rows]) -> list[str]:
 
 
 def mean_rows(styles: Mapping[str, Rows]) -> dict[str, dict[str, float]]:
-    """Each painter's mean over the styles, figure by figure, where a style has it."""
+    """Average each painter's figures over the styles that have them."""
     painters = dict.fromkeys(painter for rows in styles.values() for painter in rows)
     return {
-        painter: _mean([rows.get(painter, {}) for rows in styles.values()]) for painter in painters
+        painter: means([rows.get(painter, {}) for rows in styles.values()]) for painter in painters
     }
 
 
-def _mean(rows: Sequence[Values]) -> dict[str, float]:
+def means(rows: Sequence[Values]) -> dict[str, float]:
+    """Average each figure over the rows that have it."""
     names = dict.fromkeys(name for row in rows for name in row)
-    lists = {name: [row[name] for row in rows if name in row] for name in names}
-    return {name: sum(values) / len(values) for name, values in lists.items()}
+    return {name: float(np.mean([row[name] for row in rows if name in row])) for name in names}
 
 
-def _cell(figure: Figure, values: Values, marks: Mapping[str, str]) -> str:
-    if figure.name not in values:
-        return "-"
-    return f"{values[figure.name]:.{figure.decimals}f}{marks.get(figure.name, '')}"
-
-
-def _arrow(figure: Figure) -> str:
-    return {"higher": "↑", "lower": "↓", "neither": ""}[figure.better]
-
-
-def _raised(number: int) -> str:
-    return "".join("⁰¹²³⁴⁵⁶⁷⁸⁹"[int(digit)] for digit in str(number))
+def markdown_table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """Format rows as a Markdown table, without a line break at the end."""
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join(f"| {' | '.join(map(str, line))} |" for line in lines)
 
 
 ROWS = 10
@@ -195,11 +192,10 @@ ROWS = 10
 def sheets(
     output: Path, stems: Sequence[str], painters: Mapping[str, Sequence[str]]
 ) -> Iterator[tuple[str, Image.Image]]:
-    """Style and its sheet; `painters` is style to painters. The photo stands for the copy."""
-    places = np.linspace(0, len(stems) - 1, min(ROWS, len(stems))).round().astype(int)
+    """Yield each style's sheet; `painters` is style to painters. The photo stands for the copy."""
     for style, names in painters.items():
         drawn = [name for name in names if name != COPY]
-        rows = [_row(output, stems[place], style, drawn) for place in places]
+        rows = [_row(output, stems[n], style, drawn) for n in even_places(len(stems), ROWS)]
         yield style, contact_sheet(rows, ["photo", *drawn])
 
 

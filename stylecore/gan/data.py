@@ -1,14 +1,13 @@
-"""What the generator learns from: crops of photos and of what the teachers made of them.
+"""The generator's training data: pairs of photos and teachers' paintings, and real references.
 
 A pair file `<name>.npz` holds `photo` [H, W, 3] uint8, one painting of the same shape under each
 style id, and `noise_seed`, the seed of the noise field that the teachers painted with. Everything
-lies in memory. A batch depends on nothing but the generator of random numbers that is handed in, so
-a run that is resumed draws the same batches. How pairs are painted is not known here.
+is kept in memory. A batch depends only on the random generator passed in, so a resumed run draws
+the same batches.
 
-Real pictures in a style: what the discriminator is shown beside the teachers' paintings.
-
-There are 4 to 80 a style, so crops vary in scale, side, light and colour. Styles that nobody
-painted before photography have none.
+References are real pictures in a style, 4 to 80 each, shown to the discriminator beside the
+teachers' paintings; crops vary in scale, side, light and colour because they are few. Procedural
+styles have none.
 """
 
 from __future__ import annotations
@@ -25,20 +24,20 @@ from torch import Tensor
 
 from stylecore.arrays import Bytes
 from stylecore.errors import SettingsError
-from stylecore.evaluation.inputs import read
+from stylecore.evaluation.inputs import read, without_white_margins
 from stylecore.imaging.file_kinds import PICTURE_SUFFIXES
 from stylecore.imaging.foreground import product_mask
 from stylecore.imaging.noise import noise_field
 
 ALIGNMENT = 8
-"""Crops begin at multiples of this, as the generator's strides do on a whole photo."""
+"""Crops start at multiples of this, as the generator's strides do on a whole photo."""
 UNTOUCHED_SHARE = 0.3
-"""Share of crops whose plain ground is left as photographed; in the others it is pure white."""
+"""Share of crops whose plain ground stays as photographed; in the others it is pure white."""
 
 
 @dataclass(frozen=True)
 class Pair:
-    """A photo, the same with its plain ground whitened, its paintings [S, H, W, 3], its noise."""
+    """A photo [H, W, 3], the same with plain ground whitened, paintings [S, H, W, 3], its noise."""
 
     photo: Bytes
     whitened: Bytes
@@ -58,7 +57,7 @@ class Batch:
 
 
 def load_pairs(folder: Path, styles: Sequence[str], crop: int) -> list[Pair]:
-    """All pairs of a folder, by name. Raises SettingsError for what cannot be trained on."""
+    """Load all pairs of a folder, by name. Raises SettingsError for what cannot be trained on."""
     files = sorted(folder.glob("*.npz"))
     if not files:
         raise SettingsError(f"pairs: no .npz files in {folder}; make the pairs first")
@@ -66,7 +65,7 @@ def load_pairs(folder: Path, styles: Sequence[str], crop: int) -> list[Pair]:
 
 
 def load_pair(file: Path, styles: Sequence[str], crop: int) -> Pair:
-    """One pair. Raises SettingsError when a style lacks or the photo is smaller than a crop."""
+    """Load a pair. Raises SettingsError for a missing style or a photo smaller than a crop."""
     with np.load(file) as archive:
         if missing := [style for style in styles if style not in archive.files]:
             raise SettingsError(f"pairs: {file.name} has no painting in {', '.join(missing)}")
@@ -81,7 +80,7 @@ def load_pair(file: Path, styles: Sequence[str], crop: int) -> Pair:
 
 
 def whitened(photo: Bytes) -> Bytes:
-    """The photo with its plain ground, if it has any, made white, as a renderer is to do first."""
+    """Make the photo's plain ground white, if it has any, as rendering does first."""
     scaled = photo.astype(np.float32) / np.float32(255)
     mask = product_mask(scaled)[..., None]
     white: Bytes = np.rint(((scaled - 1) * mask + 1) * 255).astype(np.uint8)
@@ -89,7 +88,7 @@ def whitened(photo: Bytes) -> Bytes:
 
 
 def draw_batch(pairs: Sequence[Pair], size: int, crop: int, random: np.random.Generator) -> Batch:
-    """`size` crops of `crop` pixels, photo, place and style at random."""
+    """Draw `size` crops of `crop` pixels: photo, place and style at random."""
     count = pairs[0].paintings.shape[0]
     photos, targets, fields = [], [], []
     styles = random.permutation(np.arange(size) + random.integers(count)) % count
@@ -109,7 +108,7 @@ def draw_batch(pairs: Sequence[Pair], size: int, crop: int, random: np.random.Ge
 def aligned_window(
     shape: Sequence[int], crop: int, random: np.random.Generator
 ) -> tuple[slice, slice]:
-    """Rows and columns of a crop that begins at multiples of ALIGNMENT."""
+    """Draw the rows and columns of a crop that starts at multiples of ALIGNMENT."""
     starts = [
         int(random.integers((side - crop) // ALIGNMENT + 1)) * ALIGNMENT for side in shape[:2]
     ]
@@ -117,13 +116,13 @@ def aligned_window(
 
 
 def to_tensor(pictures: Sequence[Bytes]) -> Tensor:
-    """uint8 [h, w, 3] pictures of one size -> [B, 3, h, w] in [0, 1]."""
+    """Stack uint8 [h, w, 3] pictures of one size as [B, 3, h, w] in [0, 1]."""
     stacked = torch.from_numpy(np.ascontiguousarray(np.stack(pictures)))
     return stacked.permute(0, 3, 1, 2).contiguous().float() / 255
 
 
 def one_hot(styles: Sequence[int], count: int) -> Tensor:
-    """[B, count] with a 1 at each picture's style."""
+    """Encode styles as [B, count] with a 1 at each picture's style."""
     return torch.eye(count)[list(styles)]
 
 
@@ -132,7 +131,7 @@ REFERENCE_SIDE = 384
 
 
 def load_references(folder: Path, styles: Sequence[str]) -> dict[int, list[Bytes]]:
-    """Style index to its real pictures, for the styles that have a folder of them."""
+    """Load real pictures by style index, for the styles that have a folder of them."""
     if not folder.is_dir():
         raise SettingsError(f"styles: {folder} is no folder of reference pictures")
     found: dict[int, list[Bytes]] = {}
@@ -146,19 +145,13 @@ def load_references(folder: Path, styles: Sequence[str]) -> dict[int, list[Bytes
 
 
 def read_reference(file: Path) -> Bytes:
-    """[H, W, 3], upright, white gallery margins cut off, short side at most REFERENCE_SIDE."""
-    picture = read(file)
-    ink = np.asarray(picture).min(axis=2) < 250
-    rows, columns = (np.flatnonzero(ink.mean(axis=axis) > 0.01) for axis in (1, 0))
-    if len(rows) and len(columns):
-        picture = picture.crop(
-            (int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1)
-        )
+    """Read [H, W, 3], upright, white margins cut off, short side at most REFERENCE_SIDE."""
+    picture = without_white_margins(read(file))
     return np.asarray(with_short_side(picture, min(REFERENCE_SIDE, *picture.size)))
 
 
 def reference_crop(picture: Bytes, crop: int, random: np.random.Generator) -> Bytes:
-    """A crop at a random scale, mirrored half of the time, light and colour moved a little."""
+    """Draw a crop at a random scale, mirrored half of the time, light and colour varied."""
     short = max(crop, int(random.uniform(0.65, 1.1) * min(256, 1.8 * min(picture.shape[:2]))))
     scaled = np.asarray(with_short_side(Image.fromarray(picture), short))
     top, left = (int(random.integers(side - crop + 1)) for side in scaled.shape[:2])
@@ -171,7 +164,7 @@ def reference_crop(picture: Bytes, crop: int, random: np.random.Generator) -> By
 
 
 def with_short_side(picture: Image.Image, short: int) -> Image.Image:
-    """The picture resized so that its short side has `short` pixels."""
+    """Resize a picture so that its short side has `short` pixels."""
     scale = short / min(picture.size)
     size = (max(short, round(picture.width * scale)), max(short, round(picture.height * scale)))
     return picture.resize(size, Image.Resampling.LANCZOS)

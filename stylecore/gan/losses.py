@@ -1,12 +1,9 @@
-"""Every term of the training objective as a free function: formula and source in its docstring.
+"""The terms of the generator's and the discriminator's objectives, each with formula and source.
 
-Pictures are [B, 3, H, W] in [0, 1], logits any shape, results scalars unless told. What each term
-weighs is a setting of the training (train.py); nothing here knows networks or data.
-
-The generator's objective on one batch, and the discriminator's.
-
-Computed in bfloat16 where the settings say so; sums and Grams are always 32 bit. The terms come
-back unweighted, by name, so that a log shows what each is.
+First the terms as free functions, then the two objectives on one batch. Pictures are [B, 3, H, W]
+in [0, 1], logits any shape, results scalars unless stated. Terms are returned unweighted and by
+name, so that the log shows each; their weights are `TrainSettings.losses`. Networks run in bfloat16
+where the settings say so; sums and Gram matrices are always 32 bit.
 """
 
 from __future__ import annotations
@@ -31,11 +28,11 @@ Adversarial: TypeAlias = Literal["non-saturating", "hinge"]
 
 LUMA = (0.299, 0.587, 0.114)
 GROUND_MINIMUM = 0.94
-"""A pixel of the photo whose darkest channel is above this counts as white ground."""
+"""Pixels of the photo whose darkest channel is above this are white ground."""
 
 
 def discriminator_loss(real: Tensor, fake: Tensor, kind: Adversarial) -> Tensor:
-    """What the discriminator minimises, from its logits.
+    """Compute the loss that the discriminator minimizes, from its logits.
 
     Non-saturating: `-log D(x) - log(1 - D(G))` (Goodfellow et al. 2014, equation 1), with
     `-log sigmoid(a) = softplus(-a)`. Hinge: `max(0, 1 - a_real) + max(0, 1 + a_fake)` (Lim and Ye,
@@ -47,14 +44,14 @@ def discriminator_loss(real: Tensor, fake: Tensor, kind: Adversarial) -> Tensor:
 
 
 def adversarial_loss(fake: Tensor, kind: Adversarial) -> Tensor:
-    """What the generator minimises: `-log D(G)` (Goodfellow et al. 2014, section 3), or `-a`."""
+    """The generator's term: `-log D(G)` (Goodfellow et al. 2014, section 3), or `-a`."""
     return -fake.mean() if kind == "hinge" else functional.softplus(-fake).mean()
 
 
 def pair_loss(render: Tensor, target: Tensor, photo: Tensor, ground: float) -> Tensor:
     """Mean absolute difference to the teacher's picture (Isola et al., "pix2pix", CVPR 2017).
 
-    Pixels where the photo is white ground count `1 + ground` times: grey wash is seen there first.
+    Pixels where the photo is white ground weigh `1 + ground`: a grey wash is most visible there.
     """
     white = (photo.amin(dim=1, keepdim=True) > GROUND_MINIMUM).to(render.dtype)
     return ((render - target).abs() * (1 + ground * white)).mean()
@@ -64,7 +61,7 @@ def perceptual_loss(render: Features, target: Features) -> Tensor:
     """Mean over layers of `|f(render) - f(target)|_1 / |f(target)|_1`.
 
     Feature reconstruction of Johnson et al. (ECCV 2016), each layer relative to its own size, so
-    that none drowns the others.
+    that none dominates.
     """
     terms = [
         (a.float() - b.float()).abs().mean() / b.float().abs().mean().clamp_min(1e-6)
@@ -83,7 +80,7 @@ def correlation_gram(features: Tensor) -> Tensor:
     """The channels' correlations, [B, C, C] of Frobenius norm 1.
 
     The Gram matrix centred (Li et al., "Universal style transfer via feature transforms", 2017) and
-    divided by the channels' deviations: contrast and mean colour no longer count, pattern does.
+    divided by the channels' deviations: pattern counts, contrast and mean colour do not.
     """
     flat = features.float().flatten(2)
     covariance = gram(flat[..., None] - flat.mean(dim=2)[:, :, None, None])
@@ -97,7 +94,7 @@ def correlation_gram(features: Tensor) -> Tensor:
 def paired_gram_loss(render: Features, target: Features) -> Tensor:
     """Mean over layers of `|G(render) - G(target)|_F / |G(target)|_F` (Gatys et al., CVPR 2016).
 
-    The stroke's statistics of the teacher's picture, where its exact place is hard to hit.
+    Statistics of the teacher's strokes, whose exact places are hard to reproduce.
     """
     terms = []
     for a, b in zip(render, target, strict=True):
@@ -112,8 +109,8 @@ def reference_gram_loss(render: Features, references: Features, known: Tensor) -
 
     `sqrt(mean over layers |R(render) - E[R(reference)]|_F^2)`, mean over the pictures whose style
     has references (`known` [B], 0 or 1). `references`: per layer [B, C, C], each picture's style's
-    mean of `correlation_gram`. The evaluation judges nearness by similar statistics, so these
-    figures flatter a generator trained on them: eyes decide.
+    mean of `correlation_gram`. The evaluation measures nearness by similar statistics, so its
+    figures favour a generator trained on this term: look at the pictures.
     """
     squares = [
         (correlation_gram(a) - b).flatten(1).square().sum(dim=1)
@@ -138,7 +135,7 @@ def total_variation(render: Tensor) -> Tensor:
 
 
 def diversity_loss(render: Tensor, other: Tensor, noise: Tensor, other_noise: Tensor) -> Tensor:
-    """`-|G(z1) - G(z2)|_1 / |z1 - z2|_1`: mode seeking (Mao et al., CVPR 2019), sign turned."""
+    """`-|G(z1) - G(z2)|_1 / |z1 - z2|_1`: mode seeking (Mao et al., CVPR 2019), negated."""
     return -(render - other).abs().mean() / (noise - other_noise).abs().mean().clamp_min(1e-6)
 
 
@@ -148,28 +145,31 @@ def luminance(pictures: Tensor) -> Tensor:
 
 
 STYLE_SCALE = 0.55
-"""Renders are shrunk by this before they are held against references: pictures of 256 px short side
-come to about the area of 160 x 160 px at which references of 100 x 165 px are still sharp."""
+"""Factor by which renders shrink before they are compared with references: 256 px of short side
+come to about the area of 160 x 160 px, at which references of 100 x 165 px are still sharp."""
 STYLE_AREA = 160 * 160
 
 
 @dataclass(frozen=True)
 class ReferenceGrams:
-    """Per layer [S, C, C] the mean correlation Gram of a style's references; `known` [S]."""
+    """Per layer [S, C, C] the mean correlation Gram of a style's references.
+
+    `known` [S] is 1 for styles that have references, else 0.
+    """
 
     layers: Sequence[Tensor]
     known: Tensor
 
 
 def reference_grams(
-    eye: SqueezeNet, references: Mapping[int, Sequence[Bytes]], styles: int
+    squeezenet: SqueezeNet, references: Mapping[int, Sequence[Bytes]], styles: int
 ) -> ReferenceGrams:
-    """Means over the whole reference pictures, each at STYLE_AREA pixels."""
+    """Average over the whole reference pictures, each at STYLE_AREA pixels."""
     known = torch.zeros(styles)
     layers: list[Tensor] = []
     for style, pictures in references.items():
         known[style] = 1
-        grams = [correlation_grams(eye, picture) for picture in pictures]
+        grams = [correlation_grams(squeezenet, picture) for picture in pictures]
         means = [torch.stack(layer).mean(dim=0) for layer in zip(*grams, strict=True)]
         layers = layers or [torch.zeros(styles, *mean.shape) for mean in means]
         for layer, mean in zip(layers, means, strict=True):
@@ -178,50 +178,48 @@ def reference_grams(
 
 
 @torch.no_grad()
-def correlation_grams(eye: SqueezeNet, picture: Bytes) -> list[Tensor]:
-    """Per layer [C, C] of one picture."""
+def correlation_grams(squeezenet: SqueezeNet, picture: Bytes) -> list[Tensor]:
+    """Compute the correlation Gram [C, C] of each layer for one picture [H, W, 3]."""
     scale = float(np.sqrt(STYLE_AREA / (picture.shape[0] * picture.shape[1])))
     size = (max(80, round(picture.shape[1] * scale)), max(80, round(picture.shape[0] * scale)))
     resized = np.asarray(Image.fromarray(picture).resize(size, Image.Resampling.LANCZOS))
-    return [correlation_gram(layer)[0] for layer in eye(to_tensor([resized]))]
+    return [correlation_gram(layer)[0] for layer in squeezenet(to_tensor([resized]))]
 
 
 def generator_terms(
-    batch: Batch, render: Tensor, eye: SqueezeNet, grams: ReferenceGrams, settings: TrainSettings
+    batch: Batch,
+    render: Tensor,
+    squeezenet: SqueezeNet,
+    grams: ReferenceGrams,
+    settings: TrainSettings,
 ) -> dict[str, Tensor]:
-    """All terms but adversarial and diversity, unweighted; those of weight 0 are left out."""
+    """Compute all terms but adversarial and diversity; terms of weight 0 are left out."""
     weights = settings.losses
+
+    def features(pictures: Tensor) -> Features:
+        with torch.autocast("cpu", torch.bfloat16, enabled=settings.bf16):
+            activations: Features = squeezenet(pictures)
+        return activations
+
     terms = {"pair": pair_loss(render, batch.target, batch.photo, weights.ground)}
     if weights.edges:
         terms["edges"] = edge_loss(render, batch.target)
     if weights.total_variation:
         terms["total_variation"] = total_variation(render)
     if weights.perceptual or weights.paired_gram:
-        seen, wanted = features(eye, render, settings.bf16), target_features(eye, batch, settings)
-        terms["perceptual"] = perceptual_loss(seen, wanted)
-        terms["paired_gram"] = paired_gram_loss(seen, wanted)
+        with torch.no_grad():
+            target = features(batch.target)
+        drawn = features(render)
+        terms["perceptual"] = perceptual_loss(drawn, target)
+        terms["paired_gram"] = paired_gram_loss(drawn, target)
     known = grams.known[batch.styles]
     if weights.reference_gram and known.any():
         small = functional.interpolate(
             render, scale_factor=STYLE_SCALE, mode="bilinear", antialias=True
         )
         means = [layer[batch.styles] for layer in grams.layers]
-        seen = features(eye, small, settings.bf16)
-        terms["reference_gram"] = reference_gram_loss(seen, means, known)
+        terms["reference_gram"] = reference_gram_loss(features(small), means, known)
     return terms
-
-
-def features(eye: SqueezeNet, pictures: Tensor, bf16: bool) -> Features:
-    """The eye's activations of the pictures."""
-    with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
-        seen: Features = eye(pictures)
-    return seen
-
-
-@torch.no_grad()
-def target_features(eye: SqueezeNet, batch: Batch, settings: TrainSettings) -> Features:
-    """The eye's activations of the teachers' pictures."""
-    return features(eye, batch.target, settings.bf16)
 
 
 def real_pictures(
@@ -230,7 +228,7 @@ def real_pictures(
     share: float,
     random: np.random.Generator,
 ) -> Tensor:
-    """What the discriminator is shown as real: teachers' pictures, some real references instead."""
+    """Draw the discriminator's real pictures: the teachers', a `share` of them real references."""
     real = batch.target.clone()
     for row, style in enumerate(batch.styles.tolist()):
         pictures = references.get(style)
@@ -240,10 +238,10 @@ def real_pictures(
     return real
 
 
-def judged(
-    judge: Discriminator, pictures: Tensor, weights: Tensor, settings: TrainSettings
+def discriminator_logits(
+    discriminator: Discriminator, pictures: Tensor, weights: Tensor, settings: TrainSettings
 ) -> Tensor:
-    """The discriminator's logits, in 32 bit."""
+    """Compute logits [B, 1, h, w] in 32 bit."""
     with torch.autocast("cpu", torch.bfloat16, enabled=settings.bf16):
-        logits: Tensor = judge(pictures, weights)
+        logits: Tensor = discriminator(pictures, weights)
     return logits.float()

@@ -1,18 +1,12 @@
-"""The generator's building blocks: convolutions whose scale and shift come from the style.
+"""The conditional generator, the projected patch discriminator and their building blocks.
 
-After every convolution stands a conditional affine, FiLM (Perez et al., "FiLM: visual reasoning
-with a general conditioning layer", AAAI 2018): scale and shift are `weights @ table`, so that every
-picture of a batch has its own style and a blend is a weighted sum. Edges are reflected, so that no
-frame is painted. How the blocks are put together is not known here.
-
-The two networks: the conditional generator and the projected patch discriminator.
-
-The generator is a U-shaped network of a few levels (half, quarter and eighth size), made of the
-conditional convolutions of layers.py. There is no instance normalisation: it made white ground
-grey. The last layer is a 1 x 1 convolution whose kernel is blended per picture; it
-comes after a 3 x 3 convolution at full size, for pixel shuffle at the output leaves a checkerboard.
-
-Nothing here knows what a style looks like, what the losses are, or how weights are stored.
+The generator is a U-shaped network at half, quarter and eighth size. Every convolution is followed
+by FiLM (Perez et al., "FiLM: visual reasoning with a general conditioning layer", AAAI 2018): scale
+and shift are `weights @ table`, so that every picture of a batch has its own style and a blend is a
+weighted sum. There is no instance normalization, which turned white ground grey. The last layer is
+a 1 x 1 convolution whose kernel is blended per picture; it follows a 3 x 3 convolution at full
+size, because pixel shuffle at the output leaves a checkerboard. Padding reflects the edges, so that
+no frame is painted.
 """
 
 from __future__ import annotations
@@ -21,6 +15,7 @@ import msgspec
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.nn.utils.parametrizations import spectral_norm
 
 RESIDUAL_SCALE = 0.4
 SLOPE = 0.1
@@ -80,20 +75,15 @@ class ResidualBlock(nn.Module):
 
 
 def residual_blocks(styles: int, channels: int, count: int) -> nn.ModuleList:
-    """`count` residual blocks in a row."""
+    """Make `count` residual blocks in a row."""
     return nn.ModuleList(ResidualBlock(styles, channels) for _ in range(count))
 
 
-def normalised(layer: nn.Module) -> nn.Module:
-    """The layer with its weight divided by its largest singular value."""
-    return nn.utils.parametrizations.spectral_norm(layer)
-
-
 def coarse_noise_layer(channels: int) -> nn.Module:
-    """5 x 5 convolution of pooled noise, zero at first.
+    """Make a 5 x 5 convolution of pooled noise, initialized to zero.
 
-    Blooms and swirls follow the noise smoothed over dozens of pixels. Strided convolutions would
-    have to carry that small mean through all that is fine.
+    Blooms and swirls follow the noise smoothed over dozens of pixels, a small mean that strided
+    convolutions hardly carry through the fine detail.
     """
     layer = nn.Conv2d(3, channels, 5, padding=2, padding_mode="reflect", bias=False)
     nn.init.zeros_(layer.weight)
@@ -101,7 +91,7 @@ def coarse_noise_layer(channels: int) -> nn.Module:
 
 
 def pooled(noise: Tensor, factor: int) -> Tensor:
-    """Means of `factor` x `factor` pixels, brought back to variance 1."""
+    """Average noise over `factor` x `factor` pixels and restore its variance of 1."""
     return functional.avg_pool2d(noise, factor) * factor
 
 
@@ -111,14 +101,14 @@ def activate(features: Tensor) -> Tensor:
 
 
 def doubled(features: Tensor) -> Tensor:
-    """Twice the height and width, bilinear."""
+    """Double height and width, bilinearly."""
     return functional.interpolate(features, scale_factor=2, mode="bilinear", align_corners=False)
 
 
 SIZE_MULTIPLE = 8
 """Height and width of the generator's inputs are multiples of this, in pixels."""
 OVERSHOOT = 0.02
-"""The sigmoid at the output reaches this far past [0, 1], so that pure white is a finite number."""
+"""The output's sigmoid reaches this far past [0, 1], so that pure white has a finite logit."""
 
 
 class GeneratorShape(msgspec.Struct, frozen=True):
@@ -134,7 +124,7 @@ class GeneratorShape(msgspec.Struct, frozen=True):
 
 
 class Generator(nn.Module):
-    """`G(photo, weights, noise) -> render`; see the module's head for its make."""
+    """`G(photo, weights, noise) -> render`; the module's docstring describes its parts."""
 
     def __init__(self, shape: GeneratorShape) -> None:
         super().__init__()
@@ -175,10 +165,10 @@ class Generator(nn.Module):
         half = self.half_block_out(half + doubled(self.quarter_out(quarter, weights)), weights)
         sharp = self.full_in(functional.pad(centred, [1] * 4, mode="reflect"))
         full = activate(self.full_block(doubled(self.half_out(half, weights)), weights, sharp))
-        return self._coloured(torch.cat([full, centred[:, :3]], dim=1), weights)
+        return self._to_rgb(torch.cat([full, centred[:, :3]], dim=1), weights)
 
-    def _coloured(self, full: Tensor, weights: Tensor) -> Tensor:
-        """The head's kernel, blended per picture, as one matrix product per picture."""
+    def _to_rgb(self, full: Tensor, weights: Tensor) -> Tensor:
+        """Apply the head's kernel, blended per picture, as one matrix product per picture."""
         batch, _, height, width = full.shape
         kernel = torch.einsum("bs,soc->boc", weights, self.head)
         logits = torch.bmm(kernel, full.flatten(2)) + (weights @ self.head_bias)[:, :, None]
@@ -187,9 +177,9 @@ class Generator(nn.Module):
 
 
 class Discriminator(nn.Module):
-    """Patches, real or painted by the generator, given the style.
+    """Classifies patches as real or drawn by the generator, given the style.
 
-    Spectral normalisation (Miyato et al. 2018) in every convolution; the style enters by
+    Spectral normalization (Miyato et al. 2018) in every convolution; the style enters by
     projection: `D(x, s) = psi(phi(x)) + <embed(s), phi(x)>` at every patch (Miyato and Koyama,
     "cGANs with projection discriminator", ICLR 2018).
     """
@@ -198,11 +188,11 @@ class Discriminator(nn.Module):
         super().__init__()
         widths = [3, channels, 2 * channels, 4 * channels, 4 * channels]
         self.layers = nn.ModuleList(
-            normalised(nn.Conv2d(source, target, 4 if stride == 2 else 3, stride, padding=1))
+            spectral_norm(nn.Conv2d(source, target, 4 if stride == 2 else 3, stride, padding=1))
             for source, target, stride in zip(widths, widths[1:], (2, 2, 2, 1), strict=False)
         )
-        self.score = normalised(nn.Conv2d(widths[-1], 1, 1))
-        self.embedding = normalised(nn.Linear(styles, widths[-1], bias=False))
+        self.score = spectral_norm(nn.Conv2d(widths[-1], 1, 1))
+        self.embedding = spectral_norm(nn.Linear(styles, widths[-1], bias=False))
 
     def forward(self, pictures: Tensor, weights: Tensor) -> Tensor:
         """[B, 3, H, W] in [0, 1] and [B, S] -> logits [B, 1, H / 8, W / 8]."""
@@ -215,13 +205,13 @@ class Discriminator(nn.Module):
 
 
 def clipped(render: Tensor, straight_through: bool) -> Tensor:
-    """Clip to [0, 1]; while training the gradient passes as if nothing had been clipped."""
+    """Clip to [0, 1]; with `straight_through` the gradient passes as if nothing were clipped."""
     bounded = render.clamp(0, 1)
     return render + (bounded - render).detach() if straight_through else bounded
 
 
 def parameter_groups(generator: Generator, rate: float) -> list[dict[str, object]]:
-    """Parameters for the optimiser: the style tables learn ten times as fast as the rest."""
+    """Group parameters for the optimiser: the style tables learn ten times as fast as the rest."""
     tables: list[nn.Parameter] = []
     rest: list[nn.Parameter] = []
     for name, parameter in generator.named_parameters():

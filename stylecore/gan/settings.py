@@ -1,4 +1,4 @@
-"""The settings of one training run; they are written into its folder and into the manifest."""
+"""The settings of one training of the generator; written into the run's folder and the manifest."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from stylecore.gan.networks import GeneratorShape
 
 
 class LossWeights(msgspec.Struct, frozen=True, kw_only=True):
-    """What each term of losses.py counts; 0 leaves it out."""
+    """The weight of each term of losses.py; 0 leaves it out."""
 
     pair: float = 4.0
     ground: float = 2.0
@@ -19,19 +19,20 @@ class LossWeights(msgspec.Struct, frozen=True, kw_only=True):
     perceptual: float = 1.0
     paired_gram: float = 1.0
     reference_gram: float = 0.7
-    """At 2 the figures rise and rust-brown blotches appear in the washes; see the model card."""
+    """At 2 the figures improve and rust-brown blotches appear in the washes; see the model card."""
     adversarial: float = 0.2
     total_variation: float = 0.0
     diversity: float = 0.0
 
 
 class TrainSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """Where the data lies, how long and how hard to train.
+    """Where the data lies, how long to train and at which rates.
 
-    `crop` in pixels, a multiple of 8. The discriminator learns from step `adversarial_from` on, its
-    pull on the generator grows over the `adversarial_ramp` steps after, and both take place every
-    `adversarial_every`th step only, for the pairs teach more a second. `reference_share`: how many
-    of the pictures it is shown as real are real references, where the style has any.
+    `crop` is in pixels, a multiple of 8. The discriminator is trained from step `adversarial_from`
+    on, the adversarial term grows over the `adversarial_ramp` steps after, and both apply at every
+    `adversarial_every`th step only, because pairs improve the generator faster per second.
+    `reference_share`: share of the discriminator's real pictures that are real references, where
+    the style has any.
     """
 
     photos: Path
@@ -40,7 +41,7 @@ class TrainSettings(msgspec.Struct, frozen=True, kw_only=True):
     pairs: Path
     run: Path
     start: Path | None = None
-    """Folder of a generator whose weights the run begins with; None begins at random."""
+    """Folder of a generator whose weights the run starts from; None starts from random weights."""
     steps: int = 6_700
     seed: int = 7
     crop: int = 144
@@ -60,9 +61,4 @@ class TrainSettings(msgspec.Struct, frozen=True, kw_only=True):
     checkpoint_every: int = 100
     losses: LossWeights = LossWeights()
     shape: GeneratorShape = GeneratorShape(styles=0)
-    """`styles` is filled in from the teachers."""
-
-
-def encode_settings(settings: TrainSettings) -> bytes:
-    """Indented JSON; paths as text."""
-    return msgspec.json.format(msgspec.json.encode(settings, enc_hook=str), indent=2)
+    """`styles` is set from the teachers."""

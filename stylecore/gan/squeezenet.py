@@ -1,81 +1,64 @@
-"""SqueezeNet 1.0 as a fixed eye: the activations in which training losses compare pictures.
-
-The weights (Iandola et al., "SqueezeNet: AlexNet-level accuracy with 50x fewer parameters", 2016;
-trained on ImageNet) are read from a NumPy archive and never learn. Only the shallow to middle
-layers are computed. It does not know what is compared with what: that is losses.py.
-"""
+"""SqueezeNet 1.0 in torch with fixed weights: the activations in which losses compare pictures."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TypeAlias
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from stylecore.errors import SettingsError
+from stylecore.evaluation.squeezenet import (
+    GRAM_LAYERS,
+    MEAN_BGR,
+    Operators,
+    layers_of,
+    load_weights,
+)
 
 Features: TypeAlias = list[Tensor]
 
-MEAN_BGR = (104.0, 117.0, 123.0)
-FIRES = ("fire2", "fire3", "fire4", "fire5")
-RETURNED = ("fire3", "fire5")
-"""Besides conv1: from the stroke to the deepest layer in which place still counts."""
-
 
 class SqueezeNet(nn.Module):
-    """conv1, fire3 and fire5 of SqueezeNet 1.0, before pooling."""
+    """The activations of `returned` layers before pooling, the last of them the deepest."""
 
-    def __init__(self, arrays: dict[str, Tensor]) -> None:
+    def __init__(self, arrays: dict[str, Tensor], returned: Sequence[str] = GRAM_LAYERS) -> None:
         super().__init__()
+        self.returned = tuple(returned)
         self.names = {name: name.replace("/", "_").replace(".", "_") for name in arrays}
         for name, array in arrays.items():
             self.register_buffer(self.names[name], array)
-        self.register_buffer("mean", torch.tensor(MEAN_BGR).view(1, 3, 1, 1))
+        self.register_buffer("mean", torch.tensor(MEAN_BGR, dtype=torch.float32).view(1, 3, 1, 1))
 
     def forward(self, pictures: Tensor) -> Features:
-        """[B, 3, H, W] RGB in [0, 1], H and W at least 32 -> [B, 96 | 128 | 256, h, w] each."""
-        mean: Tensor = self.get_buffer("mean")
-        pixels = pictures.flip(1) * 255 - mean
-        features = functional.relu(self._convolved(pixels, "conv1", stride=2))
-        returned = [features]
-        features = pooled(features)
-        for name in FIRES:
-            features = self._fire(features, name)
-            if name in RETURNED:
-                returned.append(features)
-            if name == "fire4":
-                features = pooled(features)
-        return returned
+        """[B, 3, H, W] RGB in [0, 1], H and W at least 32 -> [B, C, h, w] per layer.
 
-    def _convolved(self, features: Tensor, layer: str, stride: int = 1, padding: int = 0) -> Tensor:
-        weight = self.get_buffer(self.names[f"{layer}.w"])
-        bias = self.get_buffer(self.names[f"{layer}.b"])
-        return functional.conv2d(features, weight, bias, stride, padding)
+        C is 96, 128 and 256 for the default layers.
+        """
+        return self.of_pixels(pictures.flip(1) * 255)
 
-    def _fire(self, features: Tensor, name: str) -> Tensor:
-        squeezed = functional.relu(self._convolved(features, f"{name}/squeeze1x1"))
-        narrow = self._convolved(squeezed, f"{name}/expand1x1")
-        wide = self._convolved(squeezed, f"{name}/expand3x3", padding=1)
-        return functional.relu(torch.cat([narrow, wide], dim=1))
+    def of_pixels(self, bgr: Tensor) -> Features:
+        """The same from BGR of 0-255; keeps the memory format of its input."""
+        centred = bgr - self.get_buffer("mean")
+        operators = Operators[Tensor](
+            self._convolved, lambda *parts: torch.cat(parts, dim=1), _pooled
+        )
+        layers = layers_of(centred, operators, self.returned[-1])
+        return [layers[name] for name in self.returned]
+
+    def _convolved(self, features: Tensor, name: str, stride: int, padding: int) -> Tensor:
+        weight, bias = (self.get_buffer(self.names[f"{name}.{part}"]) for part in "wb")
+        return functional.relu(functional.conv2d(features, weight, bias, stride, padding))
 
 
-def load_perceptual(path: Path) -> SqueezeNet:
-    """The network with the weights at `path` (.npz). Raises SettingsError where there are none."""
-    if not path.is_file():
-        raise SettingsError(f"perceptual: no weights at {path}; give squeezenet1_0.npz")
-    needed = ("conv1", *FIRES)
-    with np.load(path) as archive:
-        arrays = {
-            name: torch.from_numpy(archive[name].astype(np.float32))
-            for name in archive.files
-            if name.startswith(needed)
-        }
-    return SqueezeNet(arrays).eval()
-
-
-def pooled(features: Tensor) -> Tensor:
-    """3 x 3 maximum, stride 2, sizes rounded up, as Caffe does."""
+def _pooled(features: Tensor) -> Tensor:
     return functional.max_pool2d(features, 3, 2, ceil_mode=True)
+
+
+def load_squeezenet(path: Path, returned: Sequence[str] = GRAM_LAYERS) -> SqueezeNet:
+    """Load the weights at `path` (.npz). Raises SettingsError where there are none."""
+    arrays = load_weights(path, returned[-1])
+    tensors = {name: torch.from_numpy(array) for name, array in arrays.items()}
+    return SqueezeNet(tensors, returned).eval()

@@ -175,15 +175,15 @@ def structure(before: Floats, after: Floats) -> float:
     painting. A style on dark ground turns light and shade round, which keeps the structure; so the
     better of both counts. 1 for a photo without any structure.
     """
-    mean_before, mean_after = _blur(before), _blur(after)
-    variance = _blur(before * before) - mean_before**2
-    variances = variance + _blur(after * after) - mean_after**2
-    covariance = _blur(before * after) - mean_before * mean_after
+    mean_before, mean_after = blurred(before), blurred(after)
+    variance = blurred(before * before) - mean_before**2
+    variances = variance + blurred(after * after) - mean_after**2
+    covariance = blurred(before * after) - mean_before * mean_after
     weights = np.sqrt(np.maximum(variance, 0))
     if not weights.any():
         return 1.0
-    same = _similarity(mean_before, mean_after, variances, covariance)
-    turned = _similarity(mean_before, 1 - mean_after, variances, -covariance)
+    same = similarity(mean_before, mean_after, variances, covariance)
+    turned = similarity(mean_before, 1 - mean_after, variances, -covariance)
     return max(float(np.average(windows, weights=weights)) for windows in (same, turned))
 
 
@@ -207,12 +207,13 @@ def _visibility(render: Pixels, wanted: Wanted) -> float | None:
     return visibility(render, wanted.meant, wanted.mask)
 
 
-def _blur(plane: Floats) -> Floats:
-    blurred: Floats = ndimage.gaussian_filter(plane, 1.5, truncate=3.5)
-    return blurred
+def blurred(plane: Floats) -> Floats:
+    """Average a plane [H, W] over the windows of the structural similarity."""
+    means: Floats = ndimage.gaussian_filter(plane, 1.5, truncate=3.5)
+    return means
 
 
-def _similarity(before: Floats, after: Floats, variances: Floats, covariance: Floats) -> Floats:
+def similarity(before: Floats, after: Floats, variances: Floats, covariance: Floats) -> Floats:
     """[H, W], SSIM of windows with these means, summed variances and covariance."""
     c1, c2 = 0.01**2, 0.03**2
     numerator = (2 * before * after + c1) * (2 * covariance + c2)

@@ -26,7 +26,7 @@ from stylecore.arrays import Doubles, Floats
 from stylecore.gan.pairs import balanced
 from stylecore.gan.reference.fit import gram_distance
 from stylecore.gan.reference.network import standard_grey
-from stylecore.gan.squeezenet import Features, SqueezeNet, load_perceptual
+from stylecore.gan.squeezenet import Features, SqueezeNet, load_squeezenet
 from stylecore.imaging.contact_sheet import contact_sheet
 from stylecore.imaging.photo import Photo, Pixels, decode, to_floats
 from stylecore.rendering.draw import Source, Task, compose, draw, source_of, task_of
@@ -114,7 +114,7 @@ def main() -> None:
     given = parser.parse_args()
     torch.set_num_threads(1)
     engine = Engine(given.generator, provider="cpu", threads=1)
-    encoder, eye = load_encoder(given.generator, engine.manifest), load_perceptual(given.perceptual)
+    encoder, eye = load_encoder(given.generator, engine.manifest), load_squeezenet(given.perceptual)
     pictures = [
         _decoded(path, engine) for folder in given.references for path in sorted(folder.iterdir())
     ]

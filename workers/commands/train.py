@@ -152,7 +152,7 @@ def train_features_command(
     """Draw renders, train the feature network on photos and renders, export and measure it."""
     with torch_needed():
         from stylecore.gan.features.export import add_figures, export_features
-        from stylecore.gan.features.network import FeaturesSettings
+        from stylecore.gan.features.settings import FeaturesSettings
         from stylecore.gan.features.train import train_features
     now = datetime.now(UTC)
     settings = FeaturesSettings(

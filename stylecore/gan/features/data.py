@@ -1,20 +1,18 @@
-"""What the feature network learns from, in memory: photos, their renders, references of styles.
+"""The feature network's training data: photos, their renders by a generator, references of styles.
 
-Pictures are kept somewhat larger than the network sees them, squashed as for serving, so that views
-can be cut from them. A part of the photos of every category is set aside for calibration.
+make_renders (files in the run's folder) -> load_training_data (all in memory) -> views (augmented
+crops of a batch). Pictures are kept somewhat larger than the network's input, squashed as for
+serving, so that views can be cut from them. A share of the photos of every category is held out
+for calibration.
 
-Views of a batch of pictures: turned, zoomed, mirrored, lighter, darker, another white.
+Renders lie in `RUN/renders-<generator>/<style>/<category>/<photo>.webp`, encoded as they would be
+published; files that exist are kept, so a stopped run resumes, and another generator has a folder
+of its own. Each photo is drawn in a few styles, in rotation, so that every style has every
+category. Of every second photo the product is put on white ground first (`on-white/`), because most
+of a shop's photos are packshots, on which every style is faint.
 
-The same geometry is given to a photo and to its render, but for a few pixels, so that they stay a
-pair whose parts lie where they lay. Colours move little: they belong to the style.
-
-Renders of the training photos by a given generator, made once and kept as files.
-
-They lie in `RUN/renders-<generator>/<style>/<category>/<photo>.webp`, encoded as they would be
-published; what is there is kept, so a stopped run goes on and another generator gets a folder of
-its own. Each photo is drawn in a few styles, in turn, so that every style sees every category; of
-every second photo the product is put on white ground first, for most of a shop's photos are
-packshots, and every style is faint there. Those lie in `RUN/renders-<generator>/on-white`.
+Views are rotated, zoomed, mirrored and recoloured. A photo and its render get the same geometry but
+for a few pixels, so that a pair stays aligned. Colours vary little: they are part of the style.
 """
 
 from __future__ import annotations
@@ -41,13 +39,84 @@ from stylecore.rendering.draw import sample_renders
 from stylecore.rendering.engine import Engine
 from stylecore.rendering.features import squash
 
+NOISES = 16
+"""Number of noise fields, assigned to photos in rotation."""
+WHITE_EVERY = 2
+"""Every how many photos one is drawn on white ground; no divisor of the number of styles."""
+ON_WHITE = "on-white"
+
+Progress = Callable[[int, int], None]
+"""Gets the number of photos done and of all."""
+
+
+def renders_folder(run: Path, engine: Engine) -> Path:
+    """Folder of this generator's renders, by version too because finishes may differ."""
+    return run / f"renders-{engine.manifest.version}-{engine.manifest.sha256[:12]}"
+
+
+def styles_in_rotation(index: int, styles: Sequence[str], count: int) -> list[str]:
+    """Choose the `count` styles of the photo at `index`; neighbours get others."""
+    return [styles[(index + turn) % len(styles)] for turn in range(min(count, len(styles)))]
+
+
+def white_photo(photo: LabelledPhoto, index: int, folder: Path) -> Path | None:
+    """Path of the photo on white ground, written if missing; None for photos drawn as they are."""
+    if index % WHITE_EVERY:
+        return None
+    file = folder / ON_WHITE / photo.category / f"{photo.path.stem}.png"
+    if not file.is_file():
+        file.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(to_pixels(on_white(load(photo.path), index))).save(file)
+    return file
+
+
+def make_renders(
+    engine: Engine,
+    photos: Sequence[LabelledPhoto],
+    folder: Path,
+    count: int,
+    progress: Progress,
+) -> list[dict[str, Path]]:
+    """Render each photo in its styles where files are missing; returns style to file per photo.
+
+    Raises SettingsError when two photos of a category have one stem.
+    """
+    styles = [style.style_id for style in engine.manifest.styles]
+    wanted = [
+        {
+            style: folder / style / photo.category / f"{photo.path.stem}.webp"
+            for style in styles_in_rotation(index, styles, count)
+        }
+        for index, photo in enumerate(photos)
+    ]
+    every = [file for files in wanted for file in files.values()]
+    if len(set(every)) < len(every):
+        raise SettingsError("photos: two of one category have the same name but for the suffix")
+    for index, (photo, files) in enumerate(zip(photos, wanted, strict=True)):
+        missing = {style: file for style, file in files.items() if not file.is_file()}
+        if missing:
+            source = white_photo(photo, index, folder) or photo.path
+            drawn = sample_renders(engine, source, list(missing), seed=index % NOISES)
+            for style, file in missing.items():
+                _write(file, encode(drawn.renders[style])[0])
+        progress(index + 1, len(photos))
+    return wanted
+
+
+def _write(file: Path, data: bytes) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    part = file.with_suffix(".part")
+    part.write_bytes(data)
+    part.replace(file)
+
+
 STORED_SHARE = 1.25
 """Sides of the pictures in memory, in sides of the network's input."""
 
 
 @dataclass(frozen=True)
-class Lessons:
-    """N photos and what belongs to them. Pictures are uint8 [.., 3, side, side]."""
+class TrainingData:
+    """N photos, classes, renders and references; pictures are uint8 [.., 3, side, side]."""
 
     photos: Tensor
     categories: Tensor
@@ -59,22 +128,17 @@ class Lessons:
     references: dict[int, list[Bytes]]
     """Style to its real pictures, of any size."""
     on_white: Tensor
-    """[N] photos again, the products on white or nearly white ground: packshots are photos too."""
+    """[N] the same photos with the product on white or nearly white ground, as packshots."""
     drawn_on_white: Tensor
-    """[N] whether a photo's renders are of the product on white."""
+    """[N] whether a photo's renders show the product on white."""
 
 
 def read_squashed(files: Sequence[Path], side: int) -> Tensor:
-    """[N, 3, side, side] uint8, upright."""
-    return torch.stack([_planes(read_upright(file), side) for file in files])
+    """Read upright pictures as [N, 3, side, side] uint8."""
+    return torch.stack([_planes(np.asarray(read(file)), side) for file in files])
 
 
-def read_upright(file: Path) -> Bytes:
-    """[H, W, 3] of 0-255."""
-    return np.asarray(read(file))
-
-
-def read_lessons(
+def load_training_data(
     photos: Sequence[LabelledPhoto],
     renders: Sequence[dict[str, Path]],
     categories: Sequence[str],
@@ -82,14 +146,15 @@ def read_lessons(
     references: Path | None,
     input_side: int,
     white: Sequence[Path | None],
-) -> Lessons:
-    """Read everything. `renders`: of each photo equally many, style to file.
+) -> TrainingData:
+    """Read everything.
 
-    `white`: the photo on white ground where that is what was drawn.
+    `renders`: style to file for each photo, equally many. `white`: the photo on white ground where
+    that was rendered.
     """
     side = round(STORED_SHARE * input_side)
     pictures = read_squashed([photo.path for photo in photos], side)
-    return Lessons(
+    return TrainingData(
         pictures,
         torch.tensor([categories.index(photo.category) for photo in photos]),
         torch.stack([read_squashed(list(files.values()), side) for files in renders]),
@@ -97,7 +162,7 @@ def read_lessons(
         load_references(references, styles) if references else {},
         torch.stack(
             [
-                _planes(read_upright(file), side) if file else _on_white(picture, seed)
+                _planes(np.asarray(read(file)), side) if file else _on_white(picture, seed)
                 for seed, (picture, file) in enumerate(zip(pictures, white, strict=True))
             ]
         ),
@@ -108,9 +173,9 @@ def read_lessons(
 def split(
     photos: Sequence[LabelledPhoto], share: float, random: np.random.Generator
 ) -> tuple[list[int], list[int]]:
-    """Places to learn from and places held out: that share of every category, at least one.
+    """Split photos into rows to train on and rows held out, `share` of every category.
 
-    Raises SettingsError for a category of a single photo.
+    At least one of each is held out. Raises SettingsError for a category of a single photo.
     """
     kept: list[int] = []
     held_out: list[int] = []
@@ -128,9 +193,9 @@ def split(
 def draw_references(
     references: dict[int, list[Bytes]], count: int, side: int, random: np.random.Generator
 ) -> tuple[Tensor, Tensor]:
-    """`count` crops [count, 3, side, side] uint8, styles in equal chance, and their styles [count].
+    """Draw `count` crops [count, 3, side, side] uint8 of evenly drawn styles, and these [count].
 
-    A crop covers twice `side`, then shrinks, as a render does on its way into the network.
+    A crop covers twice `side` and is then reduced, as a render is before it enters the network.
     """
     styles = random.choice(list(references), count)
     crops = []
@@ -151,13 +216,13 @@ def _planes(picture: Bytes, side: int) -> Tensor:
 
 
 ZOOM = (0.72, 1.05)
-"""Share of the picture's sides that a view shows."""
+"""Least and largest share of the picture's sides in a view."""
 ASPECT, TURN, ALONE = 0.12, math.radians(10), 0.03
 LIGHT, CONTRAST, WHITE = 0.12, 0.2, 0.06
 
 
 def random_geometry(count: int, random: torch.Generator) -> Tensor:
-    """[count, 2, 3], affine maps from view to picture, in the terms of `affine_grid`."""
+    """Draw affine maps from view to picture, [count, 2, 3], as `affine_grid` takes them."""
 
     def between(low: float, high: float) -> Tensor:
         return low + (high - low) * torch.rand(count, generator=random)
@@ -172,14 +237,14 @@ def random_geometry(count: int, random: torch.Generator) -> Tensor:
     return torch.stack(rows, dim=1).view(count, 2, 3)
 
 
-def moved_a_little(geometry: Tensor, random: torch.Generator) -> Tensor:
-    """The same maps, each shifted by up to 3 % of half a side."""
+def shifted(geometry: Tensor, random: torch.Generator) -> Tensor:
+    """Shift each map [count, 2, 3] by up to 3 % of half a side."""
     shift = (torch.rand(len(geometry), 2, generator=random) * 2 - 1) * ALONE
     return torch.cat([geometry[:, :, :2], geometry[:, :, 2:] + shift[:, :, None]], dim=2)
 
 
 def views(pictures: Tensor, geometry: Tensor, side: int) -> Tensor:
-    """[B, 3, H, W] uint8 through the maps -> [B, 3, side, side] of 0-1; edges are mirrored."""
+    """Map [B, 3, H, W] uint8 to [B, 3, side, side] in [0, 1]; edges are mirrored."""
     grid = functional.affine_grid(geometry, [len(pictures), 3, side, side], align_corners=False)
     return functional.grid_sample(
         pictures.float() / 255, grid, padding_mode="reflection", align_corners=False
@@ -187,7 +252,7 @@ def views(pictures: Tensor, geometry: Tensor, side: int) -> Tensor:
 
 
 def recoloured(pictures: Tensor, random: torch.Generator, strength: float = 1.0) -> Tensor:
-    """Contrast, light and white point moved at random, each picture its own way."""
+    """Vary contrast, brightness and white point of each picture at random."""
 
     def around(*shape: int) -> Tensor:
         return (torch.rand(len(pictures), *shape, generator=random) * 2 - 1) * strength
@@ -195,78 +260,3 @@ def recoloured(pictures: Tensor, random: torch.Generator, strength: float = 1.0)
     contrast = 1 + CONTRAST * around(1, 1, 1)
     white = 1 + WHITE * around(3, 1, 1)
     return ((pictures - 0.5) * contrast * white + 0.5 + LIGHT * around(1, 1, 1)).clamp(0, 1)
-
-
-NOISES = 16
-"""Photos take turns with as many noise fields."""
-WHITE_EVERY = 2
-"""One photo in so many is drawn on white ground; no divisor of the number of styles."""
-ON_WHITE = "on-white"
-
-Progress = Callable[[int, int], None]
-"""Gets the number of photos done and of all."""
-
-
-def renders_folder(run: Path, engine: Engine) -> Path:
-    """Where the renders of this very generator lie; its version counts, too, for the finishes."""
-    return run / f"renders-{engine.manifest.version}-{engine.manifest.sha256[:12]}"
-
-
-def styles_in_turn(index: int, styles: Sequence[str], count: int) -> list[str]:
-    """The `count` styles of the photo at `index`; neighbours get others."""
-    return [styles[(index + turn) % len(styles)] for turn in range(min(count, len(styles)))]
-
-
-def white_photo(photo: LabelledPhoto, index: int, folder: Path) -> Path | None:
-    """The photo on white ground, written where it lacks; None where it is drawn as it is."""
-    if index % WHITE_EVERY:
-        return None
-    file = folder / ON_WHITE / photo.category / f"{photo.path.stem}.png"
-    if not file.is_file():
-        file.parent.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(to_pixels(on_white(load(photo.path), index))).save(file)
-    return file
-
-
-def make_renders(
-    engine: Engine,
-    photos: Sequence[LabelledPhoto],
-    folder: Path,
-    count: int,
-    progress: Progress,
-) -> list[dict[str, Path]]:
-    """For each photo its styles' files, drawn where they lack.
-
-    Raises SettingsError when two photos of a category have one stem.
-    """
-    styles = [style.style_id for style in engine.manifest.styles]
-    wanted = [
-        {
-            style: folder / style / photo.category / f"{photo.path.stem}.webp"
-            for style in styles_in_turn(index, styles, count)
-        }
-        for index, photo in enumerate(photos)
-    ]
-    _check_distinct(wanted)
-    for index, (photo, files) in enumerate(zip(photos, wanted, strict=True)):
-        missing = {style: file for style, file in files.items() if not file.is_file()}
-        if missing:
-            source = white_photo(photo, index, folder) or photo.path
-            drawn = sample_renders(engine, source, list(missing), seed=index % NOISES)
-            for style, file in missing.items():
-                _write(file, encode(drawn.renders[style])[0])
-        progress(index + 1, len(photos))
-    return wanted
-
-
-def _check_distinct(wanted: Sequence[dict[str, Path]]) -> None:
-    files = [file for by_style in wanted for file in by_style.values()]
-    if len(set(files)) < len(files):
-        raise SettingsError("photos: two of one category have the same name but for the suffix")
-
-
-def _write(file: Path, data: bytes) -> None:
-    file.parent.mkdir(parents=True, exist_ok=True)
-    part = file.with_suffix(".part")
-    part.write_bytes(data)
-    part.replace(file)

@@ -1,15 +1,15 @@
-"""Which values the generator's features take on real photos: the calibration of the INT8 file.
+"""Calibrates the INT8 file: the value ranges of features on real photos, and their equalization.
 
-Photos go through the serving path, so that plain ground, frames and noise are what the network will
-see, one style after the other. A range is the least and the largest value of every channel; what
-goes beyond it on another photo is clipped. Nothing here knows how a range becomes integers.
+served_inputs (photos through the serving path, so that plain ground, edges and noise are those of
+serving) -> observed_ranges (least and largest value of every channel; other photos are clipped to
+them) -> equalised (a generator that renders the same, with channels of similar range, so that one
+byte code fits all).
 
-The same generator with channels of like range, so that one byte code fits all of them.
-
-Nagel et al., "Data-free quantization through weight equalization and bias correction", ICCV 2019,
-with the ranges of real features: a channel is made smaller where it arises and larger where it is
-read. FiLM takes the factor up at one end and the kernels at the other; the leaky ReLU, the doubling
-and the sums let it through. Exact for weights whose sum is 1, up to float rounding.
+Equalization: Nagel et al., "Data-free quantization through weight equalization and bias
+correction", ICCV 2019, with the ranges of real features. A channel is divided where it is written
+and multiplied where it is read. FiLM takes the factor at one end and the kernels at the other; the
+leaky ReLU, the doubling and the sums commute with it. Exact for weights whose sum is 1, up to
+rounding.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ from stylecore.rendering.engine import Engine
 from stylecore.rendering.manifest import GeneratorManifest
 
 Ranges = dict[str, Floats]
-"""`<layer>.in` and `<layer>.out`, what a convolution takes and what its FiLM gives: [2, channels],
-least and largest."""
+"""Least and largest value per channel, [2, channels], of `<layer>.in`, the input of a convolution,
+and `<layer>.out`, the output of its FiLM."""
 Inputs = tuple[Floats, Floats, Floats]
 """Photo, weights and noise of one picture as `Generator.forward` takes them."""
 
@@ -42,7 +42,7 @@ LAYERS_WITH_NOISE = {"quarter_in": "quarter_noise", "eighth_in": "eighth_noise"}
 
 
 class _Recorder:
-    """Stands where the engine stands, and keeps what it is asked to draw."""
+    """Stands in for the engine and records its inputs."""
 
     def __init__(self, manifest: GeneratorManifest) -> None:
         self.manifest, self.inputs = manifest, list[Inputs]()
@@ -53,7 +53,7 @@ class _Recorder:
 
 
 def served_inputs(manifest: GeneratorManifest, photos: Sequence[Photo]) -> list[Inputs]:
-    """What the network is given when every photo is drawn in every style, each with its noise."""
+    """Collect the network's inputs for every photo in every style, a noise seed per photo."""
     recorder = _Recorder(manifest)
     tasks = [
         task_of(
@@ -68,7 +68,7 @@ def served_inputs(manifest: GeneratorManifest, photos: Sequence[Photo]) -> list[
 
 
 def observed_ranges(generator: Generator, inputs: Iterable[Inputs]) -> Ranges:
-    """The widest range of every convolution's input and output over all pictures."""
+    """Observe the range of every convolution's input and output over all pictures."""
     ranges: Ranges = {}
 
     def note(name: str, values: Tensor) -> None:
@@ -87,19 +87,19 @@ def observed_ranges(generator: Generator, inputs: Iterable[Inputs]) -> Ranges:
 def _watched(
     generator: Generator, weights: Tensor, note: Callable[[str, Tensor], None]
 ) -> Iterator[None]:
-    """While this lasts every convolution tells of its input, and of its output after its FiLM.
+    """Report every convolution's input, and its output after its FiLM, while the context lasts.
 
-    Where noise joins, convolution and noise are told of apart, each with the FiLM's scale.
+    Where noise is added, convolution and noise are reported separately, with the FiLM's scale.
     """
     hooks = []
     for name, layer in generator.named_modules():
         if isinstance(layer, ConditionalConvolution):
             noise = LAYERS_WITH_NOISE.get(name)
             inner = layer if noise is None else layer.convolution
-            hooks.append(inner.register_forward_hook(_telling(name, layer, weights, note)))
+            hooks.append(inner.register_forward_hook(_reporting(name, layer, weights, note)))
             if noise is not None:
                 module = getattr(generator, noise)
-                hooks.append(module.register_forward_hook(_telling(noise, layer, weights, note)))
+                hooks.append(module.register_forward_hook(_reporting(noise, layer, weights, note)))
     try:
         yield
     finally:
@@ -107,12 +107,12 @@ def _watched(
             hook.remove()
 
 
-def _telling(
+def _reporting(
     name: str, host: ConditionalConvolution, weights: Tensor, note: Callable[[str, Tensor], None]
 ) -> Callable[[nn.Module, tuple[Tensor, ...], Tensor], None]:
-    """A hook for a layer, its convolution (FiLM to come), or its noise (scale to come)."""
+    """Make a hook for a layer, its convolution (before FiLM) or its noise (before the scale)."""
 
-    def told(module: nn.Module, given: tuple[Tensor, ...], output: Tensor) -> None:
+    def hook(module: nn.Module, given: tuple[Tensor, ...], output: Tensor) -> None:
         note(f"{name}.in", given[0])
         if module is host:
             note(f"{name}.out", output)
@@ -122,7 +122,7 @@ def _telling(
             scale = 1 + weights @ host.affine.scale_table
             note(f"{name}.out", output * scale[:, :, None, None])
 
-    return told
+    return hook
 
 
 def _planes(pictures: Floats) -> Floats:
@@ -130,19 +130,19 @@ def _planes(pictures: Floats) -> Floats:
 
 
 LEAST = 0.05
-"""No channel is made more than 20 times as large: kernels have their own rounding."""
+"""Channels grow at most 20-fold, because kernels are rounded as well."""
 
 
 @dataclass(frozen=True)
 class Stream:
-    """Features that are added to each other, and so share their channels' factors."""
+    """Features that are added to each other and so share their channels' factors."""
 
     written_by: tuple[str, ...]
     read_by: tuple[str, ...]
 
 
 def streams_of(generator: Generator) -> list[Stream]:
-    """One at half, quarter and eighth size each, and one inside every residual block."""
+    """List the streams: one each at half, quarter and eighth size, one in every residual block."""
     quarter = [f"quarter_blocks.{place}" for place in range(len(generator.quarter_blocks))]
     eighth = [f"eighth_blocks.{place}" for place in range(len(generator.eighth_blocks))]
     half = ["half_block_in", "half_block_out"]
@@ -160,7 +160,7 @@ def _stream(blocks: list[str], writers: list[str], readers: list[str]) -> Stream
 
 
 def equalised(generator: Generator, ranges: Ranges) -> tuple[Generator, Ranges]:
-    """A copy that draws the same, and the ranges of its features."""
+    """Return a copy that renders the same with equalized channels, and its ranges."""
     same, known = copy.deepcopy(generator), dict(ranges)
     for stream in streams_of(generator):
         factor = _factors(stream, ranges)

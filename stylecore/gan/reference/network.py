@@ -1,11 +1,11 @@
-"""E(picture) -> w: which blend of the generator's styles paints most like a reference picture.
+"""The reference encoder E(picture) -> weights, the blend of styles that renders most like it.
 
 The generator's conditional parameters are linear in its style weights, so a blend is a point in the
-space of parameters that it was trained in. E judges strokes and not colours: it sees the picture in
-grey of one mean and contrast, through SqueezeNet's fixed shallow layers (perceptual.py), as the
-correlations between a few directions of each layer's channels (Gatys et al., CVPR 2016, centred and
-normalised as in losses.py). Only the small head on these statistics is learnt. It does not know
-what is depicted, and a stroke that no style of the generator has can only be met halfway.
+parameter space that it was trained in. E describes strokes and not colours: the picture in grey of
+one mean and contrast passes through SqueezeNet's fixed shallow layers, and the correlations between
+a few directions of each layer's channels (Gatys et al., CVPR 2016, centred and normalized as in
+losses.py) are the inputs of a small head, the only part that is trained. E ignores what is
+depicted, and a stroke that no style of the generator has can only be approximated.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ DIRECTIONS = 24
 STATISTICS = len(CHANNELS) * DIRECTIONS * (DIRECTIONS + 1) // 2
 HIDDEN = 48
 CONTRAST, SOFTENING = 0.2, 0.005
-"""Standard deviation of the standardised grey, and what keeps plain pictures from exploding."""
+"""Standard deviation of the standardized grey, and a constant that keeps plain pictures finite."""
 
 
 class ReferenceEncoder(nn.Module):
-    """The fixed eye, the fixed directions and scales, and the head that learns."""
+    """SqueezeNet, directions and scales, all fixed, and the head that is trained."""
 
-    def __init__(self, eye: SqueezeNet, styles: int) -> None:
+    def __init__(self, squeezenet: SqueezeNet, styles: int) -> None:
         super().__init__()
-        self.eye = eye
+        self.squeezenet = squeezenet
         for layer, channels in enumerate(CHANNELS):
             self.register_buffer(f"directions{layer}", torch.zeros(channels, DIRECTIONS))
         self.register_buffer("centre", torch.zeros(STATISTICS))
@@ -43,11 +43,11 @@ class ReferenceEncoder(nn.Module):
 
     def forward(self, pictures: Tensor) -> Tensor:
         """[B, 3, H, W] RGB in [0, 1], H and W at least 32 -> weights [B, S], each row's sum 1."""
-        features: Features = self.eye(standard_grey(pictures))
+        features: Features = self.squeezenet(standard_grey(pictures))
         return self.weights(self.statistics(features))
 
     def statistics(self, features: Features) -> Tensor:
-        """The eye's features of standardised grey pictures -> [B, STATISTICS]."""
+        """Summarize SqueezeNet's features of standardized grey pictures, [B, STATISTICS]."""
         rows, columns = torch.triu_indices(DIRECTIONS, DIRECTIONS).unbind()
         parts = []
         for layer, part in enumerate(features):
@@ -57,7 +57,7 @@ class ReferenceEncoder(nn.Module):
         return torch.cat(parts, dim=1)
 
     def weights(self, statistics: Tensor) -> Tensor:
-        """[B, STATISTICS] -> [B, S]."""
+        """Apply the head, [B, STATISTICS] -> [B, S]."""
         scaled = (statistics - self.get_buffer("centre")) / self.get_buffer("scale")
         logits: Tensor = self.head(scaled)
         shares: Tensor = functional.softmax(logits, dim=1)
@@ -65,7 +65,7 @@ class ReferenceEncoder(nn.Module):
 
 
 def standard_grey(pictures: Tensor) -> Tensor:
-    """Luma of mean .5 and deviation CONTRAST as three equal channels, [B, 3, H, W]."""
+    """Convert to luma of mean .5 and deviation CONTRAST, three equal channels, [B, 3, H, W]."""
     grey = luminance(pictures)
     mean = grey.mean(dim=(2, 3), keepdim=True)
     apart = grey - mean
@@ -75,6 +75,6 @@ def standard_grey(pictures: Tensor) -> Tensor:
 
 
 def principal_directions(covariance: Tensor) -> Tensor:
-    """The strongest eigenvectors [C, DIRECTIONS] of a covariance [C, C]."""
+    """Return the strongest eigenvectors [C, DIRECTIONS] of a covariance [C, C]."""
     vectors: Tensor = torch.linalg.eigh(covariance).eigenvectors
     return vectors[:, -DIRECTIONS:]

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from stylecore.evaluation.generator import found_again, style_match, told_apart
+from stylecore.evaluation.generator import distinct_share, retrieved, style_match
 
 STYLES, COUNT, LENGTH = ("a", "b", "c"), 40, 32
 
@@ -46,8 +46,10 @@ def test_real_pictures_are_nearest_to_their_own_style_however_few_there_are(worl
 
 def test_styles_that_are_drawn_alike_are_told_apart_by_chance_only(world):
     photos = world(None)
-    assert told_apart(dict.fromkeys(STYLES, photos)) == dict.fromkeys(STYLES, pytest.approx(1 / 3))
-    assert told_apart({name: world(axis) for axis, name in enumerate(STYLES)}) == dict.fromkeys(
+    assert distinct_share(dict.fromkeys(STYLES, photos)) == pytest.approx(
+        dict.fromkeys(STYLES, 1 / 3)
+    )
+    assert distinct_share({name: world(axis) for axis, name in enumerate(STYLES)}) == dict.fromkeys(
         STYLES, 1.0
     )
 
@@ -55,7 +57,7 @@ def test_styles_that_are_drawn_alike_are_told_apart_by_chance_only(world):
 def test_a_copy_is_found_again_and_one_picture_for_all_is_not():
     photos = np.random.default_rng(1).normal(size=(10, LENGTH)).astype(np.float32)
     photos /= np.linalg.norm(photos, axis=1, keepdims=True)
-    assert found_again(photos, photos).tolist() == [1.0] * 10
+    assert retrieved(photos, photos).tolist() == [1.0] * 10
     same = np.repeat(photos[:1], 10, axis=0)
-    assert found_again(same, photos).sum() == pytest.approx(1)
-    assert found_again(photos, same).mean() == pytest.approx(0.1)
+    assert retrieved(same, photos).sum() == pytest.approx(1)
+    assert retrieved(photos, same).mean() == pytest.approx(0.1)

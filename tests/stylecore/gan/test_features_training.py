@@ -17,9 +17,15 @@ from scipy import ndimage
 from synthetic_pairs import SQUEEZENET
 
 from stylecore.errors import SettingsError
-from stylecore.gan.features.data import random_geometry, recoloured, split, styles_in_turn, views
+from stylecore.gan.features.data import (
+    random_geometry,
+    recoloured,
+    split,
+    styles_in_rotation,
+    views,
+)
 from stylecore.gan.features.export import Calibrated, add_figures, export_features, load_checkpoint
-from stylecore.gan.features.network import FeaturesSettings, FeaturesShape
+from stylecore.gan.features.settings import FeaturesSettings, FeaturesShape
 from stylecore.gan.features.train import (
     class_weights,
     fitted_temperature,
@@ -172,9 +178,9 @@ def test_every_category_is_held_out_in_part_and_nothing_is_in_both(
 @given(st.integers(0, 50), st.integers(1, 5))
 def test_neighbouring_photos_take_turns_at_the_styles(index: int, count: int) -> None:
     styles = ["a", "b", "c"]
-    drawn = styles_in_turn(index, styles, count)
+    drawn = styles_in_rotation(index, styles, count)
     assert len(set(drawn)) == len(drawn) == min(count, 3)
-    assert {styles_in_turn(index + turn, styles, 1)[0] for turn in range(3)} == set(styles)
+    assert {styles_in_rotation(index + turn, styles, 1)[0] for turn in range(3)} == set(styles)
 
 
 @given(st.lists(st.integers(1, 500), min_size=2, max_size=10))

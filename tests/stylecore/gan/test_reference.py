@@ -16,7 +16,7 @@ from stylecore.gan.networks import Generator
 from stylecore.gan.reference.export import add_encoder
 from stylecore.gan.reference.fit import SIDE, ReferenceSettings, Sources, draw_example, fit_encoder
 from stylecore.gan.reference.network import standard_grey
-from stylecore.gan.squeezenet import load_perceptual
+from stylecore.gan.squeezenet import load_squeezenet
 from stylecore.gan.train import train
 from stylecore.rendering.manifest import load_manifest
 from stylecore.rendering.style import load_encoder
@@ -59,7 +59,7 @@ def test_examples_take_turns_and_their_weights_sum_to_one(sources: Sources) -> N
 
 def test_it_learns_what_is_known_and_sees_no_colour(folder: Path, sources: Sources) -> None:
     told: list[dict[str, float]] = []
-    encoder = fit_encoder(load_perceptual(folder / "eye.npz"), sources, QUICK, told.append)
+    encoder = fit_encoder(load_squeezenet(folder / "eye.npz"), sources, QUICK, told.append)
     known = [figures["known"] for figures in told if "bank_step" in figures]
     assert known[-1] < 0.5 * known[0]
     assert all(figures["stroke"] > 0 for figures in told if "render_step" in figures)

@@ -13,9 +13,9 @@ from PIL import Image
 from synthetic_pairs import STYLES, tiny_settings
 
 from stylecore.errors import SettingsError
-from stylecore.gan.checkpoint import load_onnx_generator, new_trainee
+from stylecore.gan.checkpoint import load_onnx_generator, new_state
 from stylecore.gan.networks import GeneratorShape
-from stylecore.gan.train import adversarial_pull, start_from, train
+from stylecore.gan.train import adversarial_share, start_from, train
 from stylecore.models import GENERATOR
 from stylecore.rendering.manifest import load_manifest
 
@@ -69,19 +69,17 @@ def test_a_run_can_begin_with_the_shipped_generator(tmp_path: Path) -> None:
     manifest = load_manifest(GENERATOR)
     names = [style.style_id for style in manifest.styles]
     settings = tiny_settings(tmp_path)
-    trainee = new_trainee(
-        msgspec.structs.replace(settings, shape=GeneratorShape(styles=len(names)))
-    )
-    start_from(trainee, GENERATOR, names)
+    state = new_state(msgspec.structs.replace(settings, shape=GeneratorShape(styles=len(names))))
+    start_from(state, GENERATOR, names)
     shipped = load_onnx_generator(GENERATOR / manifest.file).state_dict()
-    for network in (trainee.generator, trainee.average):
+    for network in (state.generator, state.average):
         for name, tensor in network.state_dict().items():
             assert torch.equal(shipped[name], tensor), name
     with pytest.raises(SettingsError, match="not the styles of this run"):
-        start_from(trainee, GENERATOR, names[::-1])
+        start_from(state, GENERATOR, names[::-1])
     tiny = msgspec.structs.replace(settings.shape, styles=len(names))
     with pytest.raises(SettingsError, match="another shape"):
-        start_from(new_trainee(msgspec.structs.replace(settings, shape=tiny)), GENERATOR, names)
+        start_from(new_state(msgspec.structs.replace(settings, shape=tiny)), GENERATOR, names)
 
 
 def test_diversity_and_hinge_are_settings(tmp_path: Path) -> None:
@@ -94,10 +92,10 @@ def test_diversity_and_hinge_are_settings(tmp_path: Path) -> None:
 
 def test_the_discriminators_pull_grows(tmp_path: Path) -> None:
     settings = tiny_settings(tmp_path)
-    pulls = [adversarial_pull(step, settings) for step in (0, 7, 8, 11, 100)]
+    pulls = [adversarial_share(step, settings) for step in (0, 7, 8, 11, 100)]
     assert pulls == [0, 0, 0.25, 1, 1]
     seldom = msgspec.structs.replace(settings, adversarial_every=2)
-    assert [adversarial_pull(step, seldom) for step in (99, 100)] == [0, 1]
+    assert [adversarial_share(step, seldom) for step in (99, 100)] == [0, 1]
 
 
 def test_missing_pairs_or_weights_or_styles_are_told(tmp_path: Path) -> None:

@@ -14,8 +14,9 @@ import pytest
 import torch
 
 from stylecore.evaluation.inputs import load_photos, spread
+from stylecore.evaluation.onnx_graph import cpu_session
 from stylecore.gan.checkpoint import load_onnx_generator
-from stylecore.gan.export import cpu_session, run_session
+from stylecore.gan.export import run_session
 from stylecore.gan.networks import Generator
 from stylecore.gan.quantize.calibrate import (
     Inputs,
