@@ -1,16 +1,13 @@
-"""A brand's palette: up to five colours to which the colours of a render move.
+"""Colour palettes in OKLab: recolour a picture to a brand's palette, find a picture's own colours.
 
-In OKLab. Lightness goes through one rising curve that draws the product's tones towards the
-palette's by rank, so that folds, print and lettering stay, lighter above darker. Then each pixel
-takes the hue and chroma of the palette's colours that are nearest to it, softly, and less of them
-towards black and white. What is a product is not known here, nor whether the colours suit it.
+`repainted` moves a render to a palette of one to five colours. Lightness goes through one rising
+curve that moves the picture's tones towards the palette's by rank, so that folds, print and
+lettering stay, lighter above darker. Then each pixel takes hue and chroma of the nearest palette
+colours, weighted by a softmax of the distance, less of them towards black and white. It recolours
+all pixels; restricting it to the product is the caller's task.
 
-The few colours that a picture is remembered by: k-means in OKLab, each at its most vivid.
-
-Hue and chroma count more than lightness, the starts lie far apart so that accents get a colour of
-their own (Gonzalez 1985, rare outliers left out), and each cluster is represented by its more vivid
-pixels, for the mean of a painted area is duller than the area looks. The same picture gives the
-same colours. Shares of the clusters are not kept.
+`dominant_colours` finds up to six colours of a picture by k-means with deterministic starts.
+Differences in hue and chroma weigh more than differences in lightness.
 """
 
 from __future__ import annotations
@@ -19,7 +16,7 @@ import re
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
+from scipy.cluster.vq import kmeans, vq
 
 from schemas.types import COLOUR_PATTERN
 from stylecore.arrays import Doubles, Floats
@@ -112,7 +109,6 @@ def _nearness(lab: Floats, palette: Floats) -> Floats:
 
 COUNT = 6
 SAMPLES = 4_000
-STEPS = 12
 CHROMA_WEIGHT = 2.3
 """What a difference in a or b counts against one in lightness."""
 OUTLIERS, VIVID = 0.985, 0.7
@@ -120,30 +116,29 @@ OUTLIERS, VIVID = 0.985, 0.7
 
 
 def dominant_colours(lab: Floats) -> Floats:
-    """At most COUNT colours [n,3] of OKLab pixels [N,3], N at least 1, dark to light."""
+    """Return at most COUNT colours [n,3] of OKLab pixels [N,3], N at least 1, dark to light.
+
+    K-means, each cluster represented by its more vivid pixels: the mean of a painted area is duller
+    than the area looks. The same pixels give the same colours.
+    """
     some = lab[:: max(1, len(lab) // SAMPLES)]
     places = some * np.array([1, CHROMA_WEIGHT, CHROMA_WEIGHT], np.float32)
-    centres = _starts(places)
-    for _ in range(STEPS):
-        nearest = _nearest(places, centres)
-        used = np.unique(nearest)
-        centres = np.stack([places[nearest == cluster].mean(axis=0) for cluster in used])
-    nearest = _nearest(places, centres)
+    centres, _ = kmeans(places, _starts(places))  # drops clusters that have become empty
+    nearest, _ = vq(places, centres)
     colours = np.stack([_vivid(some[nearest == cluster]) for cluster in np.unique(nearest)])
     return colours[np.argsort(colours[:, 0])]
 
 
 def _starts(places: Floats) -> Floats:
+    """Return COUNT places [n,3] that lie far apart (Gonzalez 1985), rare outliers left out.
+
+    So an accent of little area becomes a cluster of its own.
+    """
     centres = [places.mean(axis=0)]
     for _ in range(COUNT):
         apart = np.min([((places - centre) ** 2).sum(axis=1) for centre in centres], axis=0)
         centres.append(places[np.argsort(apart)[int(OUTLIERS * (len(apart) - 1))]])
     return np.stack(centres[1:])
-
-
-def _nearest(places: Floats, centres: Floats) -> NDArray[np.intp]:
-    nearest: NDArray[np.intp] = ((places[:, None] - centres) ** 2).sum(axis=2).argmin(axis=1)
-    return nearest
 
 
 def _vivid(colours: Floats) -> Floats:
