@@ -19,7 +19,9 @@ from workers.kafka.producer import Publisher
 
 pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("topics")]
 
-CLICK_FILES, PHOTO_FILES = 36, 35
+CLICK_FILES, PHOTO_FILES = 34, 35
+TIMED = {"workers/kafka/admin.py", "workers/kafka/groups.py"}
+"""Run by timers, whether or not a record has come: for recreated topics and unowned partitions."""
 TRACER = Path(__file__).parents[1] / "trace_files.py"
 
 
@@ -32,7 +34,6 @@ def test_a_click_is_followed_to_its_list_in_few_files(settings, environment, tmp
         wait_until(lambda: b"ada" in latest(read_all(settings, RECOMMENDATIONS)), 60)
 
     files = files_of("preferences", environment, tmp_path, act)
-    assert "stylecore/recommender/foldin.py" not in files, "no factors yet: nothing is folded in"
     with capsys.disabled():
         print(f"\nclick to list: {len(files)} files")
     assert len(files) <= CLICK_FILES, "\n".join(files)
@@ -83,7 +84,7 @@ def files_of(
     finally:
         process.kill()
         process.communicate()
-    return output.read_text(encoding="utf-8").split("\n")
+    return sorted({*output.read_text(encoding="utf-8").split("\n")} - TIMED)
 
 
 def _say(process: subprocess.Popen[str]) -> None:
