@@ -41,11 +41,25 @@ def test_every_setting_that_is_named_exists(page):
         assert name.lower() in model.model_fields or part == "KAFKA", f"{part}__{name}"
 
 
-def test_the_page_of_settings_is_what_the_code_says_and_leaves_none_unexplained():
+@pytest.mark.parametrize("name", ["settings", "log_events"])
+def test_a_generated_page_is_what_the_code_says(name):
+    page, script = f"deploy/{name.upper()}.md", f"deploy/{name}_page.py"
+    made = subprocess.run(
+        [sys.executable, ROOT / script], capture_output=True, check=True, text=True
+    )
+    assert made.stdout == (ROOT / page).read_text(), f"python {script} > {page}"
+
+
+def test_every_log_event_is_words_of_snake_case():
+    page = (ROOT / "deploy" / "LOG_EVENTS.md").read_text()
+    events = re.findall(r"^\| `([^`]+)`", page, re.MULTILINE)
+    assert len(events) > 40
+    for event in events:
+        assert re.fullmatch(r"[a-z]+(_[a-z]+)+", event), event
+
+
+def test_no_setting_is_left_unexplained():
     page = (ROOT / "deploy" / "SETTINGS.md").read_text()
-    script = ROOT / "deploy" / "settings_page.py"
-    made = subprocess.run([sys.executable, script], capture_output=True, check=True, text=True)
-    assert made.stdout == page, "python deploy/settings_page.py > deploy/SETTINGS.md"
     assert not [line for line in page.splitlines() if line.endswith("|  |")]
 
 

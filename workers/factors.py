@@ -51,7 +51,7 @@ def factors_loader(settings: Settings, worker: str) -> LoadFactors:
             return factors.load(path, announced.sha256)
         except Permanent as problem:
             rejected.inc()
-            log.error("factors refused", version=announced.version, why=str(problem))
+            log.error("factors_rejected", version=announced.version, why=str(problem))
             return None
 
     return load

@@ -58,7 +58,7 @@ def end_now() -> None:
         is_told = thread is threading.main_thread() or thread.name.startswith(HANDLER_THREAD)
         if is_told and thread.ident in stacks:
             lines += traceback.format_stack(stacks[thread.ident])[-6:]
-    log.warning("stopped without waiting", seconds=STOP_SECONDS, at="".join(lines))
+    log.warning("shutdown_forced", seconds=STOP_SECONDS, at="".join(lines))
     sys.stderr.flush()
     os._exit(0)
 

@@ -78,7 +78,9 @@ def stylize_handlers(
         budget = FetchBudget(settings.photos.patience_seconds)
         studio = make_studio(settings, executor, decoder, stop, budget)
         log.info(
-            "generator", version=studio.engine.manifest.version, provider=studio.engine.provider
+            "generator_loaded",
+            version=studio.engine.manifest.version,
+            provider=studio.engine.provider,
         )
         crash_guard = CrashGuard(studio.store)
         yield lambda: StylizeHandler(settings, studio, crash_guard, budget)
@@ -261,7 +263,7 @@ def stylize_in_memory(
     except MemoryError as problem:
         if len(jobs) == 1:
             raise Transient(f"memory is too short for one job: {problem}") from problem
-        log.warning("memory short", jobs=len(jobs), why=str(problem)[:200])
+        log.warning("batch_halved", jobs=len(jobs), why=str(problem)[:200])
     half = len(jobs) // 2
     return [
         *stylize_in_memory(jobs[:half], studio, now),

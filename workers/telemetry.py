@@ -205,7 +205,7 @@ def probes(settings: WorkerSettings, health: Health) -> Iterator[int]:
     )
     thread = threading.Thread(target=server.serve_forever, name="probes", daemon=True)
     thread.start()
-    log.info("probes", address=f"http://{settings.http_host}:{server.server_port}")
+    log.info("probes_started", address=f"http://{settings.http_host}:{server.server_port}")
     try:
         yield server.server_port
     finally:

@@ -99,7 +99,7 @@ class Trainer:
             take_state(record, self._states)
             self._changed += 1
         self._factors = self._announced_factors()
-        log.info("restored", users=len(self._states), version=self._version)
+        log.info("states_restored", users=len(self._states), version=self._version)
 
     def step(self) -> None:
         """Take what has come, and fit when it is time. Raises Transient."""
@@ -179,7 +179,7 @@ class Trainer:
             REFITS.labels("too_few").inc()
             wanted = fit_settings(self._settings.trainer)
             log.info(
-                "too_few_to_fit",
+                "refit_postponed",
                 least_shoppers=wanted.least_shoppers,
                 least_products=wanted.least_products,
                 **metrics,
@@ -188,9 +188,7 @@ class Trainer:
         metrics |= found.as_metrics()
         if found.is_worse:
             REFITS.labels("worse").inc()
-            log.warning(
-                "not announced: worse than its parent", parent=found.factors.parent, **metrics
-            )
+            log.warning("factors_discarded", parent=found.factors.parent, **metrics)
             return
         self._announce(found.artifact, metrics, now)
         REFITS.labels("announced").inc()
@@ -211,7 +209,7 @@ class Trainer:
         self._publisher.send(PREFERENCE_MODELS, announcement, now)
         self._publisher.flush()
         self._factors = factors
-        log.info("announced", version=factors.version, parent=factors.parent, **metrics)
+        log.info("factors_announced", version=factors.version, parent=factors.parent, **metrics)
 
     def _announced_factors(self) -> Factors | None:
         """The factors in use, from which the next fit starts; None where they cannot be read."""

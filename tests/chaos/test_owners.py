@@ -36,7 +36,7 @@ def test_an_owner_paused_in_its_batch_is_fenced_while_others_take_over(
         wait_until(lambda: lag(settings) == 0, 90)
         send_clicks(settings, products, range(200, 400))
         join(slots, "preferences-c")
-        wait_until(lambda: bool(told(slots, "preferences-c", "restored")), 60)
+        wait_until(lambda: bool(told(slots, "preferences-c", "states_restored")), 60)
         wait_until(lambda: lag(settings) == 0, 60)
         assert slots.lines("resumed") == {}
 
@@ -102,13 +102,15 @@ def test_one_who_joins_gets_partitions_and_the_others_keep_the_rest(
         join(slots, "preferences-a")
         wait_until(lambda: lag(settings) == 0, 90)
         join(slots, "preferences-b")
-        wait_until(lambda: bool(told(slots, "preferences-b", "restored")), 60)
+        wait_until(lambda: bool(told(slots, "preferences-b", "states_restored")), 60)
         send_clicks(settings, products, range(100, 300))
         wait_until(lambda: lag(settings) == 0, 60)
 
-        given_up = [line["partitions"] for line in told(slots, "preferences-a", "revoked")]
-        taken = told(slots, "preferences-b", "assignment")[-1]["partitions"]
-        kept = told(slots, "preferences-a", "assignment")[-1]["partitions"]
+        given_up = [
+            line["partitions"] for line in told(slots, "preferences-a", "partitions_revoked")
+        ]
+        taken = told(slots, "preferences-b", "partitions_assigned")[-1]["partitions"]
+        kept = told(slots, "preferences-a", "partitions_assigned")[-1]["partitions"]
         assert given_up == [taken]  # cooperative: what stays is never taken away
         assert sorted(kept + taken) == [0, 1, 2, 3]
         assert len(kept) == len(taken) == 2

@@ -65,7 +65,7 @@ def test_no_record_writes_a_line_of_its_own_into_the_log(style, capsys, tmp_path
         assert not [letter for letter in line if ord(letter) < 32 or 128 <= ord(letter) < 160]
         assert len(line) < 5000
         if style == "json":
-            assert json.loads(line)["event"] == "dead letter"
+            assert json.loads(line)["event"] == "dead_letter_written"
 
 
 def test_no_record_makes_a_metric_grow(tmp_path):

@@ -248,7 +248,7 @@ def test_a_dead_letter_topic_that_cannot_be_written_stops_the_worker_and_nothing
         wait_until(lambda: sum(group.lag for group in collect_lag(settings)
                                if group.group.endswith(worker)) == 0, 60)  # fmt: skip
     told = (tmp_path / "logs" / f"{worker}.log").read_text().splitlines()
-    assert len([line for line in told if "again" in line and TOO_LARGE.search(line)]) == 1
+    assert len([line for line in told if "retry_scheduled" in line and TOO_LARGE.search(line)]) == 1
 
 
 def _output(settings, topic, key, value, headers) -> Output:

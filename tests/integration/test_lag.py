@@ -118,7 +118,7 @@ def test_a_broker_that_is_away_makes_it_not_ready_and_is_told_once(monkeypatch):
     worker = threading.Thread(target=run_lag, args=(away, health, stop))
 
     def times_told() -> int:
-        return len([line for line in told if "no lag" in line["event"]])
+        return len([line for line in told if line["event"] == "lag_unavailable"])
 
     with capture_logs() as told:
         worker.start()

@@ -61,11 +61,11 @@ def children_of(process):
 def test_run_starts_a_worker_again_that_ends_and_none_minds_that_the_broker_is_away(tmp_path):
     log = tmp_path / "log"
     with running(log, "web", "lag", "posters") as process:
-        wait_until(lambda: log.read_text().count('"probes"') == 3, 120)
+        wait_until(lambda: log.read_text().count('"probes_started"') == 3, 120)
         wait_until(lambda: log.read_text().count("127.0.0.1:1") >= 3, 120)
         before = children_of(process)
         before["lag"].send_signal(signal.SIGKILL)
-        wait_until(lambda: log.read_text().count('"probes"') == 4, 120)
+        wait_until(lambda: log.read_text().count('"probes_started"') == 4, 120)
         after = children_of(process)
     assert after.keys() == before.keys()
     assert {name for name in after if after[name].pid != before[name].pid} == {"lag"}
@@ -88,4 +88,4 @@ def test_a_fleet_that_tells_starts_a_worker_again(tmp_path):
         wait_until(is_back, 60)
         assert len(told) == 1
         assert re.match(r"lag ended with -9 \(.*lag.log\): it is started again in 1 s", told[0])
-        assert (tmp_path / "logs" / "lag.log").read_text().count('"probes"') == 2
+        assert (tmp_path / "logs" / "lag.log").read_text().count('"probes_started"') == 2

@@ -63,7 +63,7 @@ def run_one(worker: Worker, settings: Settings) -> None:
         return
     health = Health()
     with stop_on_signals() as stop, probes(settings.worker, health):
-        log.info("starting", worker=worker.value, instance=settings.worker.instance)
+        log.info("worker_started", worker=worker.value, instance=settings.worker.instance)
         if worker is Worker.stylize:
             from workers.stylize import run_stylize
 
@@ -88,7 +88,7 @@ def run_one(worker: Worker, settings: Settings) -> None:
             from workers.lag import run_lag
 
             run_lag(settings, health, stop)
-    log.info("stopped", worker=worker.value)
+    log.info("worker_stopped", worker=worker.value)
 
 
 def run_children(workers: list[Worker], instance: str | None) -> None:

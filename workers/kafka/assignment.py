@@ -110,7 +110,11 @@ class Ownership:
         self._to_restore = [place for place in self._to_restore if place_of(place) not in gone]
         for place in gone:
             self._committed.pop(place, None)
-        log.info("revoked", worker=self._worker, partitions=sorted(number for _, number in gone))
+        log.info(
+            "partitions_revoked",
+            worker=self._worker,
+            partitions=sorted(number for _, number in gone),
+        )
         if self._revoked_meanwhile is None:
             self._handler.revoked(partitions)
         else:
@@ -122,7 +126,7 @@ class Ownership:
         """Restore what is new, and read on from the commits. Raises Transient and Fenced."""
         self.has_changed = False
         numbers = sorted(place.partition for place in self._consumer.assignment())
-        log.info("assignment", worker=self._worker, partitions=numbers)
+        log.info("partitions_assigned", worker=self._worker, partitions=numbers)
         if self._to_restore:
             self._restore(self._to_restore)
         self.rewind()

@@ -22,7 +22,7 @@ _once_a_minute = OncePerMinute()
 def on_error(error: KafkaError) -> None:
     """Tell trouble with the broker once a minute; librdkafka itself goes on trying."""
     if _once_a_minute(error.name()):
-        log.warning("kafka", error=error.name(), what=error.str())
+        log.warning("client_failed", error=error.name(), what=error.str())
 
 
 def producer_config(settings: Settings, message_bytes: int = MAX_RECORD_BYTES) -> dict[str, Any]:
@@ -142,7 +142,7 @@ class _Silent:
     """librdkafka's own log lines repeat what on_error tells."""
 
     def log(self, level: int, message: str, *args: object) -> None:
-        log.debug("librdkafka", level=level, what=message % args)
+        log.debug("librdkafka_logged", severity=level, what=message % args)
 
 
 _silent = _Silent()

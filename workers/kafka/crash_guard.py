@@ -76,7 +76,7 @@ def bisect(
 def count_crash(worker: str, topic: str, error: Exception) -> None:
     """Count and log an exception that is a fault of ours and has no dead letter of its own."""
     CRASHES.labels(worker, topic, type(error).__name__).inc()
-    log.error("crash", worker=worker, topic=topic, exc_info=error)
+    log.error("processing_crashed", worker=worker, topic=topic, exc_info=error)
 
 
 def each(worker: str, records: Iterable[Record], take: Callable[[Record], None]) -> None:
@@ -159,7 +159,7 @@ class CrashGuard:
         if deaths >= DEATHS:
             return [dead_letter(record, "work", Crashed(f"{deaths} workers died over it alone"))]
         log.warning(
-            "suspect", topic=place[0], partition=place[1], offset=record.offset, died=deaths
+            "record_isolated", topic=place[0], partition=place[1], offset=record.offset, died=deaths
         )
         self._write(place, left.offsets, {**left.deaths, record.offset: deaths + 1})
         with self._no_death([record]):
@@ -189,7 +189,7 @@ class CrashGuard:
         try:
             note = decode(Note, data)
         except InvalidEvent as problem:
-            log.warning("attempts unreadable", partition=place[1], why=str(problem))
+            log.warning("crash_note_ignored", partition=place[1], why=str(problem))
             return known
         return known if note.process == self._process else note
 

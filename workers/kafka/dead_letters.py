@@ -162,7 +162,7 @@ class DeadLetterOutputs:
             CRASHES.labels(self._worker, topic, error).inc()
         why = (header(letter.headers, f"{PREFIX}exception.message") or b"").decode(errors="replace")
         log.warning(
-            "dead letter",
+            "dead_letter_written",
             topic=topic,
             partition=int(found["partition"]),
             offset=int(found["offset"]),
@@ -235,7 +235,7 @@ def decode_records(
 def tell_passed_over(record: Record, problem: Exception) -> None:
     """A record of a topic that others own cannot be read: they keep it as a dead letter."""
     log.warning(
-        "passed over",
+        "record_skipped",
         topic=record.topic,
         partition=record.partition,
         offset=record.offset,

@@ -139,12 +139,12 @@ def _watch(settings: Settings, worker: str, stop: threading.Event, over: threadi
             seen = []
             continue
         except Permanent as problem:  # such as no right to describe the group
-            log.warning("the group is not looked after", worker=worker, why=str(problem))
+            log.warning("group_unwatched", worker=worker, why=str(problem))
             return
         seen = [*seen, unowned_partitions(group, places)][-LOOKS:]
         lasting = frozenset.intersection(*seen) if len(seen) == LOOKS else frozenset[Place]()
         if lasting and group is not None and is_first(group, transactional_id(settings, worker)):
-            log.warning("partitions without an owner", worker=worker, places=sorted(lasting))
+            log.warning("partitions_unowned", worker=worker, places=sorted(lasting))
             _visit(settings, worker, sorted({topic for topic, _ in places}), over)
             seen = []
 

@@ -315,7 +315,9 @@ class Session:
         if isinstance(problem, Permanent):
             letter = dead_letter(record, "work", problem)
         else:
-            log.error("crash", worker=self._worker, topic=record.topic, exc_info=problem)
+            log.error(
+                "processing_crashed", worker=self._worker, topic=record.topic, exc_info=problem
+            )
             letter = crash_dead_letter(record, problem)
         self._commit([letter], _next_offsets([record]), metadata)
 

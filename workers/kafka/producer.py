@@ -107,7 +107,7 @@ class ReconnectingProducer:
                 old.poll(DRAIN_SECONDS)  # each purged record comes back by its callback
             self._connect()
             waiting, self._purged = self._purged, []
-            log.warning("a producer without brokers is made anew", records=len(waiting))
+            log.warning("producer_replaced", records=len(waiting))
             for output, on_delivery in waiting:
                 hand_over(self._producer, output, self._hearing(output, on_delivery))
 

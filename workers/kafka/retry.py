@@ -43,7 +43,7 @@ class Backoff:
     def after(self, problem: Exception) -> None:
         """Tell the problem and wait."""
         if self._once_a_minute(type(problem).__name__):
-            log.warning("again", why=str(problem), kind=type(problem).__name__)
+            log.warning("retry_scheduled", why=str(problem), kind=type(problem).__name__)
         self._stop.wait(self._seconds * self._random.uniform(0.5, 1))
         self._seconds = min(2 * self._seconds, LONGEST_BACKOFF_SECONDS)
 

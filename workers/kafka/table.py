@@ -90,7 +90,7 @@ class TableReader:
             elif raw.error().code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 (its public name)
                 self._position[raw.topic(), raw.partition()] = raw.offset()
             else:
-                log.warning("table", error=raw.error().name(), what=raw.error().str())
+                log.warning("table_read_failed", error=raw.error().name(), what=raw.error().str())
 
     def _ends(self) -> dict[tuple[str, int], int]:
         """The offset after the last record, transactions that are open included."""

@@ -136,7 +136,7 @@ def _again_while_retriable(action: Callable[[], None]) -> None:
                 raise
             if time.monotonic() > deadline:
                 raise NoAnswer(f"no answer in {RETRY_SECONDS:.0f} s: {error.str()}") from problem
-            log.info("again", error=error.name(), what=error.str())
+            log.info("call_retried", error=error.name(), what=error.str())
             time.sleep(0.1)
 
 
@@ -158,5 +158,5 @@ def is_event(message: Any) -> bool:
         raise Refused(f"no right to READ {what}: {error.str()} ({error.name()})")
     if error.fatal() or error.code() == KafkaError._FATAL:  # noqa: SLF001 (its public name)
         raise Fenced(f"{error.name()}: {error.str()}")
-    log.warning("consume", error=error.name(), topic=message.topic(), what=error.str())
+    log.warning("consume_failed", error=error.name(), topic=message.topic(), what=error.str())
     return True

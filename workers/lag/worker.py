@@ -282,7 +282,7 @@ def run_lag(settings: Settings, health: Health, stop: threading.Event) -> None:
             except Transient as problem:
                 metrics.groups = None
                 if once_a_minute("away"):
-                    log.warning("no lag", why=str(problem))
+                    log.warning("lag_unavailable", why=str(problem))
             health.ready = metrics.groups is not None
             stop.wait(settings.lag.interval_seconds)
     finally:

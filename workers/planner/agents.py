@@ -198,7 +198,7 @@ class Agents:
             except (KafkaError, Transient) as problem:
                 self._is_stuck = True
                 if _once_a_minute(type(problem).__name__):
-                    log.warning("again", why=str(problem), kind=type(problem).__name__)
+                    log.warning("retry_scheduled", why=str(problem), kind=type(problem).__name__)
                 await asyncio.sleep(RETRY_SECONDS)
             except Exception as problem:  # noqa: BLE001 (counted; the work comes again)
                 # Faust would restart the agent past its record, which would never be committed.
@@ -227,7 +227,9 @@ class Agents:
         except KafkaError:
             raise
         except Exception as problem:  # noqa: BLE001 (kept as a dead letter)
-            log.exception("crash", worker=WORKER, topic=record.topic, offset=record.offset)
+            log.exception(
+                "processing_crashed", worker=WORKER, topic=record.topic, offset=record.offset
+            )
             await self._set_aside(crash_dead_letter(record, problem))
 
     async def _set_aside(self, letter: Output) -> None:

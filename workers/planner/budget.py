@@ -125,7 +125,7 @@ class LikingFollower:
             factors = None if announced is None else self._load(announced)
         except Transient as problem:
             if self._once_a_minute("away"):
-                log.warning("liking stays as it was for now", why=str(problem))
+                log.warning("factors_delayed", why=str(problem))
             return None
         self._waiting = None
         return factors

@@ -67,11 +67,11 @@ def watch(
                 progress.look_away()
                 continue
             except Permanent as problem:  # such as no right to describe groups
-                log.warning("progress is not watched", why=str(problem))
+                log.warning("progress_unwatched", why=str(problem))
                 return
             lag = sum(look.lag for look in found)
             positions = tuple(part.position for look in found for part in look.partitions)
             progress.look(lag, (positions, inner_marks()))
             if was_live and not progress.is_live:
-                log.error("does not go on", lag=lag, seconds=STALLED_SECONDS)
+                log.error("planner_stalled", lag=lag, seconds=STALLED_SECONDS)
             was_live = progress.is_live

@@ -84,7 +84,7 @@ def run_planner(settings: Settings) -> None:
             agents.follow(topic_name(settings, topic), take, topic.name, uri_in, batch)
         add_pages(app, planning, agents.is_ready, progress)
         _log_once_a_minute("aiokafka")
-        log.info("planning", page=f"http://{settings.worker.http_host}:{port}/plan")
+        log.info("planner_started", page=f"http://{settings.worker.http_host}:{port}/plan")
         worker = _Worker(
             app, loglevel=logging.WARNING, redirect_stdouts=False, quiet=True, override_logging=True
         )

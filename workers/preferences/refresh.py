@@ -50,7 +50,7 @@ class ListRefresh:
         if self._edition not in (None, edition):
             self._left = deque(self._states.places())
             self._began, self.redrawn = now, None
-            log.info("sweep", edition=edition, shoppers=len(self._left))
+            log.info("list_refresh_started", edition=edition, shoppers=len(self._left))
         self._edition = edition
 
     def start_for_pictures(
@@ -69,7 +69,7 @@ class ListRefresh:
         if redrawn:
             self._left = deque(self._states.places())
             self._began, self.redrawn = now, frozenset(redrawn)
-            log.debug("sweep_pictures", products=len(redrawn), shoppers=len(self._left))
+            log.debug("picture_refresh_started", products=len(redrawn), shoppers=len(self._left))
 
     def resume(self, numbers: Iterable[int], renewed_at: datetime, now: datetime) -> None:
         """Take in the shoppers of new partitions, where the edition of `renewed_at` is young."""

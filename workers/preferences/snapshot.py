@@ -118,7 +118,7 @@ class SnapshotProvider:
         try:
             factors = self._load_factors(announced)
         except Transient as problem:
-            log.warning("factors later", version=announced.version, why=str(problem))
+            log.warning("factors_delayed", version=announced.version, why=str(problem))
             return
         if factors is not None:
             self._factors, self._made_at = factors, announced.made_at
@@ -126,5 +126,5 @@ class SnapshotProvider:
             FACTORS_VERSION.labels(factors.version).set(1)
             FACTORS_INFO.info({"version": factors.version, "parent": factors.parent or ""})
             FACTORS_MADE.set(announced.made_at.timestamp())
-            log.info("factors", version=factors.version, products=len(factors.product_ids))
+            log.info("factors_loaded", version=factors.version, products=len(factors.product_ids))
         self._announced = announced

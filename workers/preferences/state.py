@@ -206,7 +206,7 @@ def take_state(record: Record, states: dict[str, UserState]) -> None:
     try:
         states[user_id] = decode(UserState, record.value)
     except InvalidEvent as problem:
-        log.error("state lost", partition=record.partition, offset=record.offset, why=str(problem))
+        log.error("state_lost", partition=record.partition, offset=record.offset, why=str(problem))
 
 
 Forgotten = tuple[Record, str]

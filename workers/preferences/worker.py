@@ -146,7 +146,7 @@ class PreferencesHandler(Handler):
         self._count_once(restored, now)
         self._refresh.resume(numbers, self._snapshots.renewed_at(now), now)
         users = sum(map(len, restored.values()))
-        log.info("restored", users=users, seconds=round(time.monotonic() - started, 3))
+        log.info("states_restored", users=users, seconds=round(time.monotonic() - started, 3))
 
     def _count_once(self, restored: dict[int, dict[str, UserState]], now: datetime) -> None:
         """Popularity by the states; those of a partition that comes back are in it already."""

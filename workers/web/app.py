@@ -168,11 +168,11 @@ async def wrong_input(request: Request, problem: Exception) -> Response:
 
 async def permanent(request: Request, problem: Exception) -> Response:
     """A picture that cannot be read, say: told in the log, not to the reader."""
-    log.warning("page", path=request.url.path, why=str(problem))
+    log.warning("request_failed", path=request.url.path, why=str(problem))
     return page(request, "problem.html", {"kind": "broken", "why": ""}, status=500)
 
 
 async def away(request: Request, problem: Exception) -> Response:
     """503: Kafka or the store does not answer now; the same again may work."""
-    log.warning("page", path=request.url.path, why=str(problem))
+    log.warning("request_failed", path=request.url.path, why=str(problem))
     return come_again(request)

@@ -115,7 +115,7 @@ def reading_tables(site: Site, stop: threading.Event) -> Callable[[], None]:
 
     def caught_up() -> None:
         loop.call_soon_threadsafe(setattr, site.health, "ready", True)  # after what was read
-        log.info("tables read")
+        log.info("tables_restored")
 
     return lambda: follow(site.settings, [*contract], take, caught_up, stop)
 
@@ -174,7 +174,7 @@ async def _serve(
         )
     )
     host, port = listening.getsockname()[:2]
-    log.info("pages", address=f"http://{host}:{port}")
+    log.info("server_started", address=f"http://{host}:{port}")
     closing = asyncio.create_task(_close_after(stop, site, server))
     await server.serve(sockets=[listening])
     stop.set()

@@ -136,7 +136,7 @@ class Lists:
         try:
             return None if listed is None else decode(ShownList, listed.value)
         except InvalidEvent as problem:
-            log.warning("passed over", topic=RECOMMENDATIONS.name, key=user_id, why=str(problem))
+            log.warning("record_skipped", topic=RECOMMENDATIONS.name, key=user_id, why=str(problem))
             return None
 
 
@@ -205,7 +205,7 @@ class Tables:
         try:
             return self._apply(change)
         except InvalidEvent as problem:
-            log.warning("passed over", topic=change.topic, key=change.key, why=str(problem))
+            log.warning("record_skipped", topic=change.topic, key=change.key, why=str(problem))
             return False
 
     def _apply(self, change: Change) -> bool:
