@@ -3,11 +3,13 @@
 from datetime import UTC, datetime
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from schemas.events import Feedback, Product
 from schemas.topics import PRODUCTS
 from workers.kafka.dead_letters import dead_letter, decode_records
-from workers.kafka.records import Record, murmur2, output_of, partition_of, tombstone
+from workers.kafka.records import Record, output_of, partition_of, tombstone
 from workers.settings import load_settings
 
 SETTINGS = load_settings(kafka={"topic_prefix": "t."})
@@ -90,5 +92,27 @@ def test_what_cannot_be_decoded_is_set_aside_and_the_rest_goes_on():
     ],
 )
 def test_keys_hash_as_in_apache_kafkas_own_tests(key, hashed):
-    assert murmur2(key) == hashed % 2**32
+    assert murmur2_by_definition(key) == hashed % 2**32
     assert partition_of(key, 12) == (hashed % 2**31) % 12
+
+
+@given(st.binary(max_size=40), st.integers(1, 1000))
+def test_every_key_goes_to_the_partition_that_murmur2_gives(key, partitions):
+    assert partition_of(key, partitions) == murmur2_by_definition(key) % 2**31 % partitions
+
+
+def murmur2_by_definition(data: bytes) -> int:
+    """Austin Appleby's hash with the seed of org.apache.kafka.common.utils.Utils.murmur2."""
+    multiplier, mask = 0x5BD1E995, 0xFFFFFFFF
+    value = 0x9747B28C ^ len(data)
+    whole = len(data) - len(data) % 4
+    for start in range(0, whole, 4):
+        word = int.from_bytes(data[start : start + 4], "little") * multiplier & mask
+        word ^= word >> 24
+        value = (value * multiplier & mask) ^ (word * multiplier & mask)
+    if whole < len(data):
+        value ^= int.from_bytes(data[whole:], "little")
+        value = value * multiplier & mask
+    value ^= value >> 13
+    value = value * multiplier & mask
+    return value ^ (value >> 15)
