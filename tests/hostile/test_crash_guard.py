@@ -20,10 +20,11 @@ from stylecore.errors import Transient
 from stylecore.storage.store import Store
 from workers.demo.inputs import sample_products
 from workers.kafka.admin import Refused
-from workers.kafka.crash_guard import DEATHS, Crashed, CrashGuard, bisect, each
+from workers.kafka.crash_guard import DEATHS, Crashed, CrashGuard, bisect
 from workers.kafka.dead_letters import PREFIX
 from workers.kafka.producer import Publisher
 from workers.kafka.records import Output, Record
+from workers.kafka.table import apply_each
 from workers.kafka.transaction import Aborted, Fenced
 
 POISON = 3
@@ -209,7 +210,7 @@ def test_a_followed_tables_record_that_cannot_be_taken_is_passed_over():
             raise InvalidEvent("not JSON")
         taken.append(it.offset)
 
-    each("test", [record(offset) for offset in range(4)], take)
+    apply_each("test", [record(offset) for offset in range(4)], take)
     assert taken == [0, 3]
 
 

@@ -1,8 +1,8 @@
 """The crash guard: no record stops a worker, neither by an exception nor by killing the process.
 
-**Exceptions.** One that is neither Permanent nor Transient is a fault of ours. `bisect` halves the
-batch until the record is found over which the code fails; that record becomes a dead letter with
-the exception's class and the place in our code, and the others are worked on.
+**Exceptions.** One that is neither Permanent nor Transient is a fault of the code. `bisect` halves
+the batch until the record is found over which the code fails. It becomes a dead letter with the
+exception's class and the line of the code; the others are processed.
 
 **Deaths.** A record may also end the process. Before a batch is processed, CrashGuard notes the
 offsets of its records in the store. A worker that finds the note of another process processes these
@@ -25,20 +25,20 @@ from schemas.codec import InvalidEvent, decode, encode
 from stylecore.errors import Permanent, Transient
 from stylecore.storage.store import Store
 from workers.kafka.admin import Refused
-from workers.kafka.dead_letters import dead_letter, tell_passed_over
+from workers.kafka.dead_letters import dead_letter
 from workers.kafka.records import Output, Place, Record
 from workers.kafka.transaction import Aborted, Fenced
 from workers.telemetry import CRASHES, log
 
 FOLDER = "attempts"
 DEATHS = 2
-"""Of a worker, over one record alone, until it is set aside."""
+"""How many processes may die over one record alone before it is set aside."""
 _PROCESS = uuid4().hex
 
 MACHINE = frozenset(
     {errno.EAGAIN, errno.EDQUOT, errno.EIO, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOSPC}
 )
-"""Errors of the operating system that no record is to blame for."""
+"""Errors of the operating system that no record causes."""
 
 Work = Callable[[Sequence[Record]], list[Output]]
 
@@ -48,21 +48,20 @@ def bisect(
     work: Callable[[Sequence[Record]], None],
     set_aside: Callable[[Record, Exception], None],
 ) -> None:
-    """Do `work` on all records, or on ever smaller halves of them where it fails.
+    """Call `work` with all records, or where it fails with halves of them, down to one record.
 
-    `work` must be all or nothing: what it did before it raised is undone. `set_aside` takes a
-    record over which it fails alone. Raises Transient, where memory is short for one record too,
-    and the control flow of a commit (Aborted, Fenced).
+    `work` must be all or nothing. `set_aside` gets a record over which it fails alone. Raises
+    Transient, also where memory is short for one record, and Aborted and Fenced of a commit.
     """
     try:
         work(records)
     except (Transient, Aborted, Fenced):
         raise
-    except (Refused, KafkaException) as problem:  # the cluster's fault, and no record's
+    except (Refused, KafkaException) as problem:  # caused by the cluster, not by a record
         raise Transient(str(problem)) from problem
     except Exception as problem:
         if isinstance(problem, OSError) and problem.errno in MACHINE:
-            raise Transient(f"this machine is short of something: {problem}") from problem
+            raise Transient(f"the machine is out of a resource: {problem}") from problem
         if len(records) > 1:
             half = len(records) // 2
             bisect(records[:half], work, set_aside)
@@ -74,60 +73,44 @@ def bisect(
 
 
 def count_crash(worker: str, topic: str, error: Exception) -> None:
-    """Count and log an exception that is a fault of ours and has no dead letter of its own."""
+    """Count and log an exception that is a fault of the code and has no dead letter."""
     CRASHES.labels(worker, topic, type(error).__name__).inc()
     log.error("processing_crashed", worker=worker, topic=topic, exc_info=error)
 
 
-def each(worker: str, records: Iterable[Record], take: Callable[[Record], None]) -> None:
-    """Take every record of a followed table; one that cannot be taken is logged and passed over.
-
-    Another worker owns the topic and keeps the record as a dead letter. Raises Transient.
-    """
-    for record in records:
-        try:
-            take(record)
-        except (InvalidEvent, UnicodeDecodeError, Permanent) as problem:
-            tell_passed_over(record, problem)
-        except Transient:
-            raise
-        except Exception as problem:  # noqa: BLE001 (a record must not stop who follows the table)
-            count_crash(worker, record.topic, problem)
-            tell_passed_over(record, problem)
-
-
 class Crashed(Permanent):
-    """A worker died over the record again and again."""
+    """Processes died over the record."""
 
 
 class Note(msgspec.Struct, frozen=True, kw_only=True):
-    """What is in hand of a partition."""
+    """The records in hand of a partition, as a process noted them."""
 
     process: str
     offsets: list[int]
-    """In hand, or to be tried one by one."""
+    """In hand, or to be processed one by one."""
     deaths: dict[int, int] = {}
-    """By offset, how often a worker that tried it alone has died, or is about to."""
+    """By offset, how many processes have died while they processed it alone, this one included."""
 
 
 class CrashGuard:
-    """The notes of one worker's partitions; lasts for all sessions of a process."""
+    """Notes of the records in hand, by partition; one for all sessions of a process."""
 
     def __init__(self, store: Store, process: str = _PROCESS) -> None:
         self._store = store
         self._process = process
         self._left: dict[Place, Note] = {}
-        """By partition, what another process left in hand and is not done yet."""
+        """By partition, the records that another process left in hand and are not processed yet."""
 
     def load(self, places: Iterable[Place]) -> None:
-        """Read what was left in hand of newly assigned partitions. Raises Transient."""
+        """Read the notes of newly assigned partitions. Raises Transient."""
         for place in places:
             self._left[place] = self._read(place)
 
     def run(self, records: Sequence[Record], work: Work) -> list[Output]:
-        """The outputs of a batch, worked on together, or suspects first and one by one.
+        """Return the outputs of a batch; suspects are processed first and one by one.
 
-        Raises Transient where the store is away, and whatever `work` raises.
+        Suspects are records that another process left in hand. Raises Transient where the store is
+        down, and whatever `work` raises.
         """
         outputs: list[Output] = []
         suspects = [record for record in records if self._is_suspect(record)]
@@ -136,13 +119,13 @@ class CrashGuard:
         others = [record for record in records if record not in suspects]
         if others:
             self._note(others)
-            with self._no_death(others):
+            with self._note_withdrawn(others):
                 outputs += work(others)
         return outputs
 
     @contextmanager
-    def _no_death(self, records: Sequence[Record]) -> Iterator[None]:
-        """Work that ends by Transient leaves a process that lives: its records are no suspects."""
+    def _note_withdrawn(self, records: Sequence[Record]) -> Iterator[None]:
+        """Withdraw the note where work raises Transient: the process has survived it."""
         try:
             yield
         except Transient:
@@ -162,7 +145,7 @@ class CrashGuard:
             "record_isolated", topic=place[0], partition=place[1], offset=record.offset, died=deaths
         )
         self._write(place, left.offsets, {**left.deaths, record.offset: deaths + 1})
-        with self._no_death([record]):
+        with self._note_withdrawn([record]):
             outputs = work([record])
         offsets = [offset for offset in left.offsets if offset != record.offset]
         self._left[place] = msgspec.structs.replace(left, offsets=offsets)

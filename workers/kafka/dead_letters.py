@@ -1,10 +1,8 @@
-"""Records that cannot be processed: untouched to `<topic>.dlq`, with the reason in headers.
+"""Dead letters: records that cannot be processed, unchanged in `<topic>.dlq`, with the reason.
 
-The header names are Kafka Connect's (KIP-298), so that its tools read them. A record that its
-dead-letter topic does not take for its size is kept in the store: the dead letter is then a
-pointer to it (Pointer). Letters are counted and logged after their transaction has committed.
-
-Input records to events; what cannot be decoded becomes a dead letter at once.
+The header names are Kafka Connect's (KIP-298), so that its tools read them. A record that is too
+large for its dead-letter topic is kept in the store, and the dead letter points to it (Pointer).
+Dead letters are counted and logged after their transaction has committed.
 """
 
 from __future__ import annotations
@@ -28,51 +26,51 @@ from workers.telemetry import CRASHES, DEAD_LETTERS, log
 
 PREFIX = "__connect.errors."
 CRASH = "crash"
-"""The stage of a dead letter that is a fault of ours."""
+"""The stage of a dead letter that is a fault of the code."""
 POINTER = f"{PREFIX}original.uri"
 """Header of a dead letter whose value is a Pointer."""
 TIMESTAMP = f"{PREFIX}original.timestamp"
 """Header with the record's timestamp where the dead letter has another one."""
 MAX_MESSAGE = 2000
 MAX_LOGGED = 500
-"""Characters of a log line's reason; the letter has the rest."""
+"""Characters of the reason in a log line; the dead letter has 2,000."""
 LONGEST_COUNT = 19
-"""Digits; anyone can write the header, and Python refuses to read numbers of thousands."""
+"""Digits of 2^63; anyone can write the header, and Python refuses very long numbers."""
 TOPIC_BYTES = 1_900_000
-"""What a dead-letter topic is taken to accept, until it refuses: below DEAD_LETTER_CONFIG."""
+"""Assumed size limit of a dead-letter topic until it refuses: below DEAD_LETTER_CONFIG."""
 OVERHEAD_BYTES = 200
-"""Of a record in a batch, besides its key, value and headers; more than it is."""
+"""Upper bound of a record's size in a batch besides key, value and headers."""
 SMALL_BYTES = 4_096
-"""A record that is no larger is not replaced by a pointer, which would be no smaller."""
+"""Smaller records are not replaced by a pointer, which would be no smaller."""
 KEPT_MS = 15 * 86_400_000
-"""An older letter gets the present as its timestamp, or retention (30 days) removes it at once."""
+"""Older dead letters get the present time, or retention (30 days) would remove them at once."""
 PACKAGES = tuple(
     str(Path(stylecore.__file__).parents[1] / name) for name in ("schemas", "stylecore", "workers")
 )
 
 
 class Pointer(msgspec.Struct, frozen=True, kw_only=True):
-    """The value of a dead letter that is kept in the store: where its parts are."""
+    """The value of a dead letter whose record is in the store."""
 
     value_uri: Uri
     sha256: Sha256
     """Of the value."""
     bytes: int
     rest_uri: Uri | None = None
-    """Key and headers (Rest), where they are too large as well."""
+    """Address of key and headers (Rest), where these are too large as well."""
 
 
 class Rest(msgspec.Struct, frozen=True, kw_only=True):
-    """Key and headers of a record, as they are kept in the store."""
+    """Key and headers of a record in the store."""
 
     key: bytes | None
     headers: list[tuple[str, bytes]]
 
 
 def dead_letter(record: Record, stage: str, error: Exception, place: str = "") -> Output:
-    """The record as it came, for its dead-letter topic, with where it lay and what was wrong.
+    """Return the record for its dead-letter topic, with its place and the error as headers.
 
-    `place` is where in our code a crash happened.
+    `place` is the line of the code that crashed.
     """
     message = str(error)[:MAX_MESSAGE] + (f" (at {place})" if place else "")
     reasons: Headers = [
@@ -95,12 +93,12 @@ def dead_letter(record: Record, stage: str, error: Exception, place: str = "") -
 
 
 def crash_dead_letter(record: Record, error: Exception) -> Output:
-    """The dead letter of a record over which the worker's own code fails."""
+    """Return the dead letter of a record over which the worker's code fails."""
     return dead_letter(record, CRASH, error, place_in_our_code(error))
 
 
 def place_in_our_code(error: Exception) -> str:
-    """The innermost frame that is ours, such as `workers/stylize.py:7 in process`."""
+    """Return the innermost frame of this project, such as `workers/stylize.py:7 in process`."""
     for frame in reversed(traceback.extract_tb(error.__traceback__)):
         if frame.filename.startswith(PACKAGES):
             path = Path(frame.filename)
@@ -110,12 +108,12 @@ def place_in_our_code(error: Exception) -> str:
 
 
 def is_dead_letter(output: Output) -> bool:
-    """Whether an output goes to a dead-letter topic."""
+    """Return whether an output goes to a dead-letter topic."""
     return output.topic.endswith(DEAD_LETTER_SUFFIX)
 
 
 class DeadLetterOutputs:
-    """What one worker's dead-letter topics accept, and the counts of what they have got."""
+    """Makes one worker's dead letters fit their topics, and counts those that are committed."""
 
     def __init__(self, worker: str, store: Store) -> None:
         self._worker = worker
@@ -123,9 +121,9 @@ class DeadLetterOutputs:
         self._most: dict[str, int] = {}
 
     def fitted(self, outputs: Sequence[Output], now_ms: float) -> list[Output]:
-        """The outputs, each dead letter such that its topic takes and keeps it.
+        """Return the outputs with dead letters that their topics accept and retain.
 
-        Raises Transient where the store is away.
+        Raises Transient where the store is down.
         """
         return [
             self._fit(output, now_ms) if is_dead_letter(output) else output for output in outputs
@@ -134,7 +132,7 @@ class DeadLetterOutputs:
     def refused(self, topic: str, outputs: Sequence[Output]) -> bool:
         """Note that `topic` refused one of `outputs` for its size.
 
-        Whether they can be made to fit: False for another topic, or where all are small.
+        Return whether a smaller one is possible: not of another topic, or where all are small.
         """
         sizes = [_size(output) for output in outputs if output.topic == topic]
         largest = max(sizes, default=0)
@@ -144,7 +142,7 @@ class DeadLetterOutputs:
         return True
 
     def committed(self, outputs: Sequence[Output]) -> None:
-        """Count and log the dead letters among outputs that are in their topics."""
+        """Count and log the dead letters among committed outputs."""
         for letter in filter(is_dead_letter, outputs):
             self._count(letter)
 
@@ -184,7 +182,7 @@ class DeadLetterOutputs:
         )
 
     def _pointer_to(self, letter: Output, most: int) -> Output:
-        """The value goes to the store, and key and headers too where they are too large."""
+        """Store the value, and key and headers too where they are too large."""
         value = letter.value or b""
         uri, digest = self._store.put_blob(DEAD_LETTERS_FOLDER, value, ".bin")
         small = msgspec.structs.replace(letter, value=None)
@@ -204,13 +202,13 @@ class DeadLetterOutputs:
 
 
 def _size(output: Output) -> int:
-    """Bytes of a record as it is sent, without compression."""
+    """Return the bytes of a record as it is sent, without compression."""
     headers = sum(len(name) * 4 + len(value) + 8 for name, value in output.headers)
     return len(output.key or b"") + len(output.value or b"") + headers + OVERHEAD_BYTES
 
 
 def _attempts_before(record: Record) -> int:
-    """How often a replayed record failed already."""
+    """Return how often a replayed record has failed before."""
     attempts = header(record.headers, f"{PREFIX}attempts") or b""
     return int(attempts) if attempts.isdigit() and len(attempts) <= LONGEST_COUNT else 0
 
@@ -221,7 +219,7 @@ Event = TypeVar("Event", bound=msgspec.Struct)
 def decode_records(
     records: Sequence[Record], event_type: type[Event]
 ) -> tuple[list[tuple[Record, Event]], list[Output]]:
-    """The records with their events, in order, and the dead letters of the others."""
+    """Return the records with their events, in order, and dead letters of invalid ones."""
     decoded, dead = [], []
     found = decode_all(event_type, [record.value for record in records])
     for record, event in zip(records, found, strict=True):
@@ -230,14 +228,3 @@ def decode_records(
         else:
             decoded.append((record, event))
     return decoded, dead
-
-
-def tell_passed_over(record: Record, problem: Exception) -> None:
-    """A record of a topic that others own cannot be read: they keep it as a dead letter."""
-    log.warning(
-        "record_skipped",
-        topic=record.topic,
-        partition=record.partition,
-        offset=record.offset,
-        why=str(problem),
-    )

@@ -1,30 +1,30 @@
-"""Compacted topics read as tables: whole, up to an end, without a group; then followed.
+"""Compacted topics as tables: read to an end, followed, and copied.
 
-The end is asked for by read_uncommitted and waited for, while the records are read_committed: an
-older open transaction may hide newer commits, and reading to the last stable offset would miss
-them. What a record means is the caller's business.
+TableReader reads given partitions without a group. It asks for the end by read_uncommitted and
+reads by read_committed up to there: an older open transaction may hide newer commits, which reading
+to the last stable offset would miss.
 
-Compacted topics copied under another prefix, which may have other partition counts.
-
-The last value of each key goes to its key's partition there, by Java's partitioner. What is written
-here while it is copied is not seen: stop who writes first.
+TableFollower keeps a table up to date: each record is given to the function of its topic.
+NewestByKey orders a key's records where other clients have written it to several partitions.
 """
 
 from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from typing import Any
 
 from confluent_kafka import OFFSET_BEGINNING, KafkaError, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec
 
-from schemas.topics import Topic
+from schemas.codec import InvalidEvent
+from schemas.topics import POSTER_REQUESTS, PRODUCTS, STYLES, Topic
 from stylecore.errors import Permanent, Transient
 from workers.kafka.admin import admin_client, answer, cluster, retry_transient
 from workers.kafka.clients import table_consumer
+from workers.kafka.crash_guard import count_crash
 from workers.kafka.producer import Publisher
 from workers.kafka.records import Output, Record, record_of, timestamp_problem
 from workers.kafka.retry import ConnectionWatchdog
@@ -38,7 +38,7 @@ REQUEST_SECONDS = 10.0
 
 
 class TableReader:
-    """Reads given partitions from their beginning; it goes on where it was after an outage."""
+    """Reads given partitions from their beginning, and resumes where it was after an outage."""
 
     def __init__(self, settings: Settings, partitions: Sequence[TopicPartition]) -> None:
         self._settings = settings
@@ -57,21 +57,21 @@ class TableReader:
         )
 
     def read_to_end(self, stop: threading.Event) -> Iterator[Record]:
-        """The records up to the end as it is now. Raises Transient where the broker is away."""
+        """Yield the records up to the present end. Raises Transient where the broker is down."""
         ends = self._ends()
         while not stop.is_set() and any(self._position[place] < ends[place] for place in ends):
             yield from self._records(WAIT_SECONDS)
 
     def follow(self) -> Iterator[Record]:
-        """The records that have come since, without waiting for more."""
+        """Yield the records that have come since, without waiting."""
         return self._records(0)
 
     def wait(self, seconds: float) -> Iterator[Record]:
-        """The records that have come since, waiting for a first one if there is none."""
+        """Yield the records that have come since, waiting up to `seconds` for a first one."""
         return self._records(seconds)
 
     def close(self) -> None:
-        """End the connection."""
+        """Close the connection."""
         self._consumer.close()
 
     def _records(self, wait_seconds: float) -> Iterator[Record]:
@@ -93,7 +93,7 @@ class TableReader:
                 log.warning("table_read_failed", error=raw.error().name(), what=raw.error().str())
 
     def _ends(self) -> dict[tuple[str, int], int]:
-        """The offset after the last record, transactions that are open included."""
+        """Return the offset after the last record of each partition, open transactions included."""
         try:
             return retry_transient(self._ask_ends)
         except Transient:
@@ -111,34 +111,99 @@ class TableReader:
         }
 
 
-class NewestByKey:
-    """Orders the records of each key by time where they lie in several partitions.
+BY_OTHERS = (PRODUCTS, STYLES, POSTER_REQUESTS)
+"""Tables that other teams write, maybe with another partitioner than ours."""
 
-    Other clients have other partitioners: a product's tombstone may lie in another partition than
+Apply = Callable[[Record], None]
+
+
+class TableFollower:
+    """Follows compacted topics: each record is given to the function of its topic.
+
+    Every instance reads the topics whole, without a group. A record that cannot be applied is
+    logged and skipped: the worker that owns the topic keeps it as a dead letter.
+    """
+
+    def __init__(self, settings: Settings, worker: str, tables: Mapping[str, Apply]) -> None:
+        """`tables` are functions by the contract name of their topic.
+
+        Raises Permanent where a topic is missing, Transient while the broker is away.
+        """
+        self._worker = worker
+        self._apply = {topic_name(settings, name): apply for name, apply in tables.items()}
+        self._newest = newest_by_key(settings)
+        self._reader = TableReader(settings, partitions_of_names(settings, [*self._apply]))
+
+    def catch_up(self, stop: threading.Event) -> None:
+        """Apply the records up to the present end. Raises Transient."""
+        self._take(self._reader.read_to_end(stop))
+
+    def follow(self) -> None:
+        """Apply the records that have come since, without waiting."""
+        self._take(self._reader.follow())
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._reader.close()
+
+    def _take(self, records: Iterable[Record]) -> None:
+        newest = self._newest.of(records)
+        apply_each(self._worker, newest, lambda record: self._apply[record.topic](record))
+
+
+def apply_each(worker: str, records: Iterable[Record], apply: Apply) -> None:
+    """Apply every record; log and skip those that cannot be applied. Raises Transient."""
+    for record in records:
+        try:
+            apply(record)
+        except (InvalidEvent, UnicodeDecodeError, Permanent) as problem:
+            log_skipped(record, problem)
+        except Transient:
+            raise
+        except Exception as problem:  # noqa: BLE001 (one record must not stop the follower)
+            count_crash(worker, record.topic, problem)
+            log_skipped(record, problem)
+
+
+def log_skipped(record: Record, problem: Exception) -> None:
+    """Log that a record of a topic that another worker owns could not be read."""
+    log.warning(
+        "record_skipped",
+        topic=record.topic,
+        partition=record.partition,
+        offset=record.offset,
+        why=str(problem),
+    )
+
+
+class NewestByKey:
+    """Filters out records of a key that are older than what another partition has of it.
+
+    Other clients have other partitioners: a product's tombstone may be in another partition than
     its event, and partitions are read in any order. Of records in different partitions the one with
-    the later timestamp counts (and of the same millisecond that of the higher partition); within a
-    partition, the later offset. Keys that were removed are remembered as well.
+    the later timestamp counts (of the same millisecond, that of the higher partition); within a
+    partition, the later offset. Removed keys are remembered as well.
     """
 
     def __init__(self, topics: Iterable[str]) -> None:
-        """`topics` are the names of those written by others, on the cluster."""
+        """`topics` are the names, on the cluster, of those that other teams write."""
         self._newest: dict[str, dict[bytes | None, tuple[int, int]]] = {
             topic: {} for topic in topics
         }
         """By topic and key, the timestamp and partition of the newest record."""
 
     def of(self, records: Iterable[Record]) -> Iterator[Record]:
-        """The records but for those that are older than what another partition has of the key."""
+        """Yield the records that `accepts` says are the newest."""
         return filter(self.accepts, records)
 
     def accepts(self, record: Record) -> bool:
-        """Whether no other partition has anything newer of the record's key, and its timestamp is
-        in range.
+        """Return whether no other partition has a newer record of the key.
+
+        False as well for a timestamp out of range: it would outrank all others.
         """
         newest = self._newest.get(record.topic)
         if newest is None:
             return True
-        # Who owns the topic keeps it as a dead letter; here it must not outrank all others.
         if timestamp_problem(record, time.time() * 1000) is not None:
             return False
         place = (record.timestamp_ms, record.partition)
@@ -149,13 +214,21 @@ class NewestByKey:
         return True
 
 
+def newest_by_key(settings: Settings) -> NewestByKey:
+    """Return a new filter for the tables that other teams write."""
+    return NewestByKey(topic_name(settings, topic) for topic in BY_OTHERS)
+
+
 def partitions_of(settings: Settings, topics: Iterable[Topic]) -> list[TopicPartition]:
-    """Every partition of these topics. Raises Permanent where one is missing."""
+    """Return every partition of these topics.
+
+    Raises Permanent where one is missing, Transient while the broker is down.
+    """
     return partitions_of_names(settings, [topic_name(settings, topic) for topic in topics])
 
 
 def partitions_of_names(settings: Settings, names: list[str]) -> list[TopicPartition]:
-    """The same by the names on the cluster. Raises Transient while the broker is away."""
+    """Return every partition of topics by their names on the cluster; raises as partitions_of."""
     require_topics(settings, names)
     metadata = cluster(admin_client(settings))
     return [
@@ -166,20 +239,23 @@ def partitions_of_names(settings: Settings, names: list[str]) -> list[TopicParti
 
 
 def copy_tables(settings: Settings, to_prefix: str, topics: Sequence[Topic]) -> dict[str, int]:
-    """Records written, by the name that the topic has there.
+    """Copy compacted topics under another prefix, which may have other partition counts.
 
-    Raises Permanent where a topic is not compacted or is missing there, and Transient.
+    The last value of each key goes to its key's partition there, by Java's partitioner. Records
+    that are written while it copies may be missed: stop the writers first. Returns the number of
+    records written by the topic's name there. Raises Permanent where a topic is not compacted or
+    is missing there, and Transient.
     """
     for topic in topics:
         if topic.cleanup != "compact":
-            raise Permanent(f"{topic.name} is no table: its records have an order, and no last one")
+            raise Permanent(f"{topic.name} is not compacted: only tables can be copied")
     kafka = settings.kafka.model_copy(update={"topic_prefix": to_prefix})
     there = settings.model_copy(update={"kafka": kafka})
     return {topic_name(there, topic): _copy(settings, there, topic) for topic in topics}
 
 
 def _copy(settings: Settings, there: Settings, topic: Topic) -> int:
-    """Partition by partition, for a key is in one only and all keys may be too many."""
+    """Copy partition by partition: a key is in one only, and all keys may be too many."""
     written = 0
     with Publisher(there, "/stylecast/copy") as publisher:
         for place in partitions_of(settings, [topic]):
@@ -191,7 +267,7 @@ def _copy(settings: Settings, there: Settings, topic: Topic) -> int:
 
 
 def _latest(settings: Settings, place: TopicPartition, to_topic: str) -> list[Output]:
-    """The last record of each key, for another topic; removed keys are left out."""
+    """Return the last record of each key of a partition, without removed keys."""
     found: dict[bytes | None, Output] = {}
     with closing(TableReader(settings, [place])) as reader:
         for record in reader.read_to_end(threading.Event()):

@@ -8,17 +8,16 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
+from functools import partial
 
 from msgspec import Struct
 
-from schemas.codec import InvalidEvent, decode
+from schemas.codec import decode
 from schemas.events import ModelAnnouncement
 from schemas.topics import GENERATOR_MODELS, PREFERENCE_MODELS, TOPICS, dead_letter_topic
-from workers.kafka.dead_letters import tell_passed_over
 from workers.kafka.records import Record
 from workers.kafka.replay import is_marker
-from workers.kafka.table import TableReader, partitions_of_names
-from workers.kafka.topics import topic_name
+from workers.kafka.table import Apply, TableFollower
 from workers.lag.status import GroupLag, History
 from workers.lag.worker import LagCollector
 from workers.settings import Settings
@@ -39,39 +38,31 @@ class OverviewCollector:
         """Raises Permanent where a topic is missing."""
         self._collector = LagCollector(settings)
         self._history = History(settings.lag.looks)
-        self._letters_of = {
-            topic_name(settings, dead_letter_topic(topic.name)): topic.name
-            for topic in TOPICS
-            if topic.dead_letters_of
-        }
-        models = [topic_name(settings, topic) for topic in (GENERATOR_MODELS, PREFERENCE_MODELS)]
-        places = partitions_of_names(settings, [*self._letters_of, *models])
-        self._reader = TableReader(settings, places)
-        self._dead: Counter[str] = Counter()
+        dead = [topic.name for topic in TOPICS if topic.dead_letters_of]
+        models = (GENERATOR_MODELS.name, PREFERENCE_MODELS.name)
+        tables: dict[str, Apply] = dict.fromkeys(models, self._put_model)
+        tables |= {dead_letter_topic(name): partial(self._count, name) for name in dead}
+        self._tables = TableFollower(settings, "lag", tables)
+        self._dead = Counter(dict.fromkeys(dead, 0))
         self._models: dict[str, ModelAnnouncement] = {}
 
     def collect(self, now: float) -> Overview:
         """One look, at `now` in seconds since the epoch. Raises Transient."""
-        for record in self._reader.read_to_end(threading.Event()):
-            self._take(record)
+        self._tables.catch_up(threading.Event())
         return Overview(
             groups=self._history.judge(self._collector.collect(), now),
-            dead_letters={topic: self._dead[topic] for topic in self._letters_of.values()},
+            dead_letters=dict(self._dead),
             models=dict(self._models),
         )
 
     def close(self) -> None:
         """End the connections."""
         self._collector.close()
-        self._reader.close()
+        self._tables.close()
 
-    def _take(self, record: Record) -> None:
-        if topic := self._letters_of.get(record.topic):
-            self._dead[topic] += -1 if is_marker(record) else 1
-            return
-        try:
-            announced = decode(ModelAnnouncement, record.value)
-        except InvalidEvent as problem:
-            tell_passed_over(record, problem)
-        else:
-            self._models[announced.name] = announced
+    def _count(self, topic: str, record: Record) -> None:
+        self._dead[topic] += -1 if is_marker(record) else 1
+
+    def _put_model(self, record: Record) -> None:
+        announced = decode(ModelAnnouncement, record.value)
+        self._models[announced.name] = announced

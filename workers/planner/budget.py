@@ -17,7 +17,7 @@ from datetime import datetime, timedelta
 from math import isfinite
 from typing import NamedTuple, Self
 
-from schemas.codec import InvalidEvent, decode
+from schemas.codec import decode
 from schemas.events import ModelAnnouncement, Product, Style, StyleDemand
 from schemas.images import Reason
 from schemas.topics import PREFERENCE_MODELS
@@ -28,8 +28,8 @@ from stylecore.recommender.render_plan import Liking
 from stylecore.recommender.render_queue import Bucket, Missing, Queue, Waiting
 from stylecore.recommender.rules import Rules
 from workers.factors import factors_loader
-from workers.kafka.dead_letters import tell_passed_over
-from workers.kafka.table import TableReader, partitions_of
+from workers.kafka.records import Record
+from workers.kafka.table import TableFollower
 from workers.settings import Settings
 from workers.telemetry import OncePerMinute, log
 
@@ -112,7 +112,7 @@ class LikingFollower:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._reader: TableReader | None = None
+        self._follower: TableFollower | None = None
         self._load = factors_loader(settings, WORKER)
         self._waiting: ModelAnnouncement | None = None
         self._once_a_minute = OncePerMinute()
@@ -131,19 +131,17 @@ class LikingFollower:
         return factors
 
     def close(self) -> None:
-        """End the connection, if there is one."""
-        if self._reader is not None:
-            self._reader.close()
+        """Close the connection, if there is one."""
+        if self._follower is not None:
+            self._follower.close()
 
     def _read(self) -> None:
         """Raises Transient."""
-        if self._reader is None:
-            places = partitions_of(self._settings, [PREFERENCE_MODELS])
-            self._reader = TableReader(self._settings, places)
-        for record in self._reader.read_to_end(threading.Event()):
-            if record.value is None:
-                continue
-            try:
-                self._waiting = decode(ModelAnnouncement, record.value)
-            except InvalidEvent as problem:
-                tell_passed_over(record, problem)
+        if self._follower is None:
+            tables = {PREFERENCE_MODELS.name: self._put_model}
+            self._follower = TableFollower(self._settings, WORKER, tables)
+        self._follower.catch_up(threading.Event())
+
+    def _put_model(self, record: Record) -> None:
+        if record.value is not None:
+            self._waiting = decode(ModelAnnouncement, record.value)

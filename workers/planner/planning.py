@@ -32,7 +32,7 @@ from msgspec.structs import replace
 from schemas.codec import decode, decode_id, require_key
 from schemas.events import Product, Style, StyleDemand, StylizeJob
 from schemas.images import Reason
-from schemas.topics import JOBS, PRODUCTS, REJECTED, STYLES, STYLIZED
+from schemas.topics import JOBS, REJECTED, STYLIZED
 from stylecore.recommender.render_plan import (
     Liking,
     OfferedStyle,
@@ -45,8 +45,7 @@ from stylecore.recommender.render_plan import (
 )
 from stylecore.times import check_times
 from workers.kafka.records import Output, Record, output_of, tombstone
-from workers.kafka.table import NewestByKey
-from workers.kafka.topics import topic_name
+from workers.kafka.table import newest_by_key
 from workers.planner.budget import Budget, Order
 from workers.settings import Settings
 
@@ -168,7 +167,7 @@ class Planning:
         self._generator_styles = generator_styles
         self._liking = Liking()
         self._planned_for: dict[str, Style] | None = None
-        self._newest = NewestByKey(topic_name(settings, topic) for topic in (PRODUCTS, STYLES))
+        self._newest = newest_by_key(settings)
 
     async def take_product(self, record: Record, send: Send, version: str = "") -> None:
         """A new, changed, repeated or (a tombstone) removed product. Raises InvalidEvent.
