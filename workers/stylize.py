@@ -1,8 +1,17 @@
 """The stylize worker: jobs in, renders out.
 
-stylize.jobs.v1 -> decode -> draw (stylecore.rendering.stylize) -> images.stylized.v1 or
-images.rejected.v1, offsets in the same transaction. A job whose photo cannot be had goes to the
-dead letters whole.
+The flow of a batch of stylize.jobs.v1, in StylizeHandler.process:
+
+1. crash guard: jobs that were in hand when a process died are processed one by one
+2. decode; what is invalid becomes a dead letter
+3. fetch and decode the photos, draw, postprocess, judge and store the pictures
+   (stylecore.rendering.stylize); a job whose photo cannot be had becomes a dead letter
+4. publish images.stylized.v1, or images.rejected.v1 for what the gate rejected, with a tombstone
+   for the same key in the other topic; the offsets in the same transaction
+
+Pictures are stored under their content's key before the transaction, so that a batch which is
+retried finds those that are drawn. The first batch, or the first idle moment, also announces the
+generator in models.generator.v1.
 """
 
 from __future__ import annotations
@@ -47,11 +56,14 @@ WORKER = "stylize"
 SOURCE = "/stylecast/stylize"
 LOADING_THREADS = 4
 DECODERS = 2
-"""Processes that decode photos; one lasts for the network's pace on a CPU."""
+"""Processes that decode photos; one keeps up with the network on a CPU."""
 
 
 def run_stylize(settings: Settings, health: Health, stop: threading.Event) -> None:
-    """Work until `stop` is set. Raises Permanent where a topic or the generator is missing."""
+    """Run the worker until `stop` is set.
+
+    Raises Permanent where a topic or the generator is missing.
+    """
     topics = (JOBS, STYLIZED, REJECTED, GENERATOR_MODELS)
     until_topics(settings, [topic_name(settings, topic) for topic in topics], stop)
     wait_for_generator(settings.stylize.generator, stop)
@@ -66,11 +78,28 @@ def run_stylize(settings: Settings, health: Health, stop: threading.Event) -> No
         )
 
 
+def wait_for_generator(folder: Path, stop: threading.Event) -> None:
+    """Wait while files of the generator are missing, since a volume may not be mounted yet.
+
+    Return at once where the files are wrong: loading them raises.
+    """
+    backoff = Backoff(stop)
+    while not stop.is_set():
+        try:
+            load_manifest(folder)
+        except Permanent as problem:
+            if not isinstance(problem.__cause__, FileNotFoundError):
+                return
+            backoff.after(Transient(f"the generator is missing: {problem}"))
+        else:
+            return
+
+
 @contextmanager
 def stylize_handlers(
     settings: Settings, stop: threading.Event
 ) -> Iterator[Callable[[], StylizeHandler]]:
-    """Makes handlers that share a generator and a decoder, which end with the block."""
+    """Yield a function that makes handlers, which share a generator and a decoder."""
     with (
         closing(make_decoder(settings)) as decoder,
         ThreadPoolExecutor(LOADING_THREADS, "stylize") as executor,
@@ -86,33 +115,6 @@ def stylize_handlers(
         yield lambda: StylizeHandler(settings, studio, crash_guard, budget)
 
 
-def wait_for_generator(folder: Path, stop: threading.Event) -> None:
-    """Wait while files of the generator are gone: a volume may be away. A wrong one is no matter
-    of waiting: what loads it raises.
-    """
-    backoff = Backoff(stop)
-    while not stop.is_set():
-        try:
-            load_manifest(folder)
-        except Permanent as problem:
-            if not isinstance(problem.__cause__, FileNotFoundError):
-                return
-            backoff.after(Transient(f"the generator is gone: {problem}"))
-        else:
-            return
-
-
-def make_decoder(settings: Settings) -> Decoder:
-    """Processes that decode photos within the bounds of the settings."""
-    limits = Limits(
-        max_pixels=settings.photos.max_pixels,
-        seconds=settings.photos.decode_seconds,
-        short_side=load_manifest(settings.stylize.generator).working_size,
-        output_side=settings.stylize.output_side,
-    )
-    return Decoder(limits, DECODERS)
-
-
 def make_studio(
     settings: Settings,
     executor: Executor,
@@ -120,7 +122,7 @@ def make_studio(
     stop: threading.Event,
     budget: FetchBudget,
 ) -> Studio:
-    """The generator, the store and the way to photos, from the settings."""
+    """Return what drawing needs, from the settings: generator, gate, store and photo loader."""
     engine = load_engine(settings.stylize)
     store = Store(settings.store.uri)
     load_photo = photo_loader(settings, decoder, store, stop, budget)
@@ -138,14 +140,15 @@ def make_studio(
     )
 
 
-def until_stopped(items: Iterable[Item], stop: threading.Event) -> Iterator[Item]:
-    """The items, but no more of them after `stop`: raises Transient then.
-
-    What was drawn lies in the store and is found again.
-    """
-    for item in items:
-        yield item
-        require_going(stop)
+def make_decoder(settings: Settings) -> Decoder:
+    """Start the processes that decode photos, with the limits of the settings."""
+    limits = Limits(
+        max_pixels=settings.photos.max_pixels,
+        seconds=settings.photos.decode_seconds,
+        short_side=load_manifest(settings.stylize.generator).working_size,
+        output_side=settings.stylize.output_side,
+    )
+    return Decoder(limits, DECODERS)
 
 
 def photo_loader(
@@ -155,7 +158,7 @@ def photo_loader(
     stop: threading.Event,
     budget: FetchBudget | None = None,
 ) -> Callable[[str], Photo]:
-    """Address to photo. What is away is tried again, as `loader` says."""
+    """Return a function from address to photo, which retries as `loader` says."""
 
     def read(data: bytes) -> Photo:
         photo = decoder.decode(data)
@@ -166,10 +169,18 @@ def photo_loader(
     return loader(settings, store, stop, read, budget)
 
 
-class StylizeHandler(Handler):
-    """Jobs to records. Between batches it only knows whether the generator is announced: what was
-    drawn lies in the store.
+def until_stopped(items: Iterable[Item], stop: threading.Event) -> Iterator[Item]:
+    """Yield the items, but raise Transient once `stop` is set.
+
+    Pictures that are already in the store are found again by the next try.
     """
+    for item in items:
+        yield item
+        require_going(stop)
+
+
+class StylizeHandler(Handler):
+    """Turns jobs into renders. It keeps no state but whether the generator is announced."""
 
     def __init__(
         self, settings: Settings, studio: Studio, crash_guard: CrashGuard, budget: FetchBudget
@@ -183,8 +194,12 @@ class StylizeHandler(Handler):
         """Whether the batch in hand announces the generator."""
         self.topics = (topic_name(settings, JOBS),)
 
+    def assigned(self, partitions: Sequence[TopicPartition]) -> None:
+        """Load the crash guard's notes of these partitions."""
+        self._crash_guard.load((place.topic, place.partition) for place in partitions)
+
     def process(self, records: Sequence[Record]) -> list[Output]:
-        """The renders of a batch of jobs, and its dead letters. Raises Transient."""
+        """Return the renders of a batch of jobs, and its dead letters. Raises Transient."""
         self._budget.renew()
         return self._announcement() + self._crash_guard.run(records, self._work)
 
@@ -200,21 +215,8 @@ class StylizeHandler(Handler):
                 outputs += self._outputs_of(outcome, record, now)
         return outputs
 
-    def idle(self) -> list[Output]:
-        """Announce the generator where no batch has."""
-        return self._announcement()
-
-    def _announcement(self) -> list[Output]:
-        """The generator in use, until a transaction with it has committed."""
-        if self._announced:
-            return []
-        self._is_announcing = True
-        announcement = generator_announcement(self._studio.engine)
-        now = datetime.now(UTC)
-        return [output_of(self._settings, GENERATOR_MODELS, announcement, source=SOURCE, now=now)]
-
     def _outputs_of(self, outcome: Outcome, cause: Record, now: datetime) -> list[Output]:
-        """The picture's record, and a tombstone for the same key in the other topic."""
+        """Return the picture's record, and a tombstone for the same key in the other topic."""
         rejected = isinstance(outcome, RejectedImage)
         topic, other = (REJECTED, STYLIZED) if rejected else (STYLIZED, REJECTED)
         reason = outcome.reasons[0].figure if isinstance(outcome, RejectedImage) else ""
@@ -237,26 +239,35 @@ class StylizeHandler(Handler):
         """Styles with a metric label of their own; all others share one."""
         return {style.style_id for style in self._studio.engine.manifest.styles}
 
-    def assigned(self, partitions: Sequence[TopicPartition]) -> None:
-        """Jobs need no state, but somebody may have died over one of them."""
-        self._crash_guard.load((place.topic, place.partition) for place in partitions)
+    def _announcement(self) -> list[Output]:
+        """Return the generator in use, until a transaction with it is committed."""
+        if self._announced:
+            return []
+        self._is_announcing = True
+        announcement = generator_announcement(self._studio.engine)
+        now = datetime.now(UTC)
+        return [output_of(self._settings, GENERATOR_MODELS, announcement, source=SOURCE, now=now)]
 
     def committed(self) -> None:
-        """Jobs need no state; the generator is announced now."""
+        """Note that the generator is announced."""
         self._announced |= self._is_announcing
         self._is_announcing = False
 
     def aborted(self) -> None:
-        """Jobs need no state; what was drawn is found again by its key."""
+        """Announce the generator again with the next batch."""
         self._is_announcing = False
+
+    def idle(self) -> list[Output]:
+        """Announce the generator if no batch has."""
+        return self._announcement()
 
 
 def stylize_in_memory(
     jobs: Sequence[StylizeJob], studio: Studio, now: datetime
 ) -> list[list[Outcome] | Permanent]:
-    """As `stylize`, but where memory is too short for the jobs together, half of them at a time.
+    """Run `stylize`, and where memory is too short for all jobs, on half of them at a time.
 
-    Raises Transient where it is too short for one; what was drawn before is found again.
+    Raises Transient where it is too short for one job; pictures drawn until then are found again.
     """
     try:
         return stylize(jobs, studio, now)
@@ -272,7 +283,7 @@ def stylize_in_memory(
 
 
 def generator_announcement(engine: Engine) -> ModelAnnouncement:
-    """The generator in use, as other teams learn of it."""
+    """Return the announcement of the generator in use for other teams."""
     manifest = engine.manifest
     return ModelAnnouncement(
         name="generator",

@@ -102,7 +102,7 @@ def test_a_generator_that_is_gone_is_waited_for_and_one_in_use_is_not_missed(
         fleet.start("stylize")
         publish(settings, 0)
         log = tmp_path / "logs" / "stylize.log"
-        wait_until(lambda: "the generator is gone" in log.read_text(), GENEROUS_SECONDS)
+        wait_until(lambda: "the generator is missing" in log.read_text(), GENEROUS_SECONDS)
         assert not is_ready(fleet.ports["stylize"])
         aside.rename(model)
         wait_until(lambda: len(outcomes(settings)) == 1, GENEROUS_SECONDS)
@@ -110,7 +110,7 @@ def test_a_generator_that_is_gone_is_waited_for_and_one_in_use_is_not_missed(
         publish(settings, 1)
         wait_until(lambda: len(outcomes(settings)) == 2, GENEROUS_SECONDS)
         fleet.require_running()
-    assert log.read_text().count("the generator is gone") <= 4
+    assert log.read_text().count("the generator is missing") <= 4
     assert read_dead_letters_of(settings, JOBS) == []
 
 

@@ -1,10 +1,16 @@
-"""The preferences worker: feedback in; state, recommendations and demand out.
+"""The preferences worker: feedback in; states, recommendations and demand out.
 
-feedback.events.v1 -> decode, check its place (or forward it there) and product -> apply to the
-shopper's state -> lists of those who acted -> preferences.users.v1, recommendations.users.v1,
-style.demand.v1, offsets in the same transaction. An impression may change a state and never a list:
-a shelf stays as it is while it is looked at. A tombstone forgets the shopper of its key: state and
-list get tombstones of their own.
+The flow of a batch of feedback.events.v1, in PreferencesHandler.process:
+
+1. decode; dead letters for what is invalid, out of range or about an unknown product; a record in
+   another partition than its shopper's is forwarded to that one
+2. apply the events to the states of their shoppers; a tombstone resets its shopper's state
+3. rank products and choose styles for the shoppers who acted
+4. encode: preferences.users.v1, recommendations.users.v1, the offsets in the same transaction
+
+Impressions alone change a state and not a list, so that a list stays as it is while it is looked
+at. Besides the batch, and when there is none: the list for everyone (`*`), style.demand.v1, and
+lists that the catalogue, the pictures or new factors have made outdated.
 """
 
 from __future__ import annotations
@@ -61,18 +67,18 @@ from workers.telemetry import Health, log, stage
 
 WORKER = "preferences"
 
-EVERYONE_ANEW = timedelta(hours=1)
-"""The list of everyone is written again after this though it is the same: its readers' runs out."""
+EVERYONE_AGE = timedelta(hours=1)
+"""An unchanged list for everyone is written again after this, before it expires."""
 COUNTED_AT_ONCE = 10_000
-"""States that are taken apart for popularity at a time: a million would fill the memory."""
+"""States counted for popularity at a time: all of a million would need too much memory."""
 
 
 class UnknownProduct(Permanent):
-    """The feedback is about a product that the catalogue does not hold."""
+    """The feedback is about a product that is not in the catalogue."""
 
 
 def run_preferences(settings: Settings, health: Health, stop: threading.Event) -> None:
-    """Work until `stop` is set.
+    """Run the worker until `stop` is set.
 
     Raises Permanent where a topic is missing, or those keyed by user differ in partitions.
     """
@@ -91,7 +97,7 @@ def run_preferences(settings: Settings, health: Health, stop: threading.Event) -
 
 
 def rules_of(settings: PreferencesSettings) -> tuple[Rules, ChoiceRules]:
-    """The recommender's rules from the settings."""
+    """Return the recommender's rules from the settings."""
     rules = Rules(
         half_life=timedelta(days=settings.half_life_days),
         cool_down=timedelta(days=settings.cool_down_days),
@@ -104,7 +110,7 @@ def rules_of(settings: PreferencesSettings) -> tuple[Rules, ChoiceRules]:
 
 
 class PreferencesHandler(Handler):
-    """Feedback to records, and the states behind them."""
+    """Turns feedback into states, lists and demand."""
 
     def __init__(self, settings: Settings, stop: threading.Event) -> None:
         self._settings = settings
@@ -133,10 +139,10 @@ class PreferencesHandler(Handler):
         self.topics = (name,)
 
     def assigned(self, partitions: Sequence[TopicPartition]) -> None:
-        """Read the catalogue and the states of these partitions. Raises Transient."""
+        """Restore the catalogue and the states of these partitions. Raises Transient."""
         self._snapshots.catch_up(self._stop)
         now = datetime.now(UTC)
-        # Before the new states are there: whether they are swept is go_on's to say.
+        # Before the states are restored: `resume` decides whether their lists are refreshed.
         self._refresh.start_for_edition(self._snapshots.assortment(now).edition, now)
         started = time.monotonic()
         numbers = [place.partition for place in partitions]
@@ -149,7 +155,7 @@ class PreferencesHandler(Handler):
         log.info("states_restored", users=users, seconds=round(time.monotonic() - started, 3))
 
     def _count_once(self, restored: dict[int, dict[str, UserState]], now: datetime) -> None:
-        """Popularity by the states; those of a partition that comes back are in it already."""
+        """Count popularity by the states, once for each partition that was ever assigned."""
         if not self._snapshots.needs_popularity:
             return
         new = restored.keys() - self._counted
@@ -160,11 +166,11 @@ class PreferencesHandler(Handler):
         self._snapshots.look_at_popularity()
 
     def revoked(self, partitions: Sequence[TopicPartition]) -> None:
-        """Forget the states of these partitions."""
+        """Drop the states of these partitions."""
         self._states.drop(place.partition for place in partitions)
 
     def process(self, records: Sequence[Record]) -> list[Output]:
-        """States and lists of the shoppers who did something, and the dead letters."""
+        """Return states and lists of the shoppers in the batch, and dead letters."""
         self._snapshots.follow()
         records = self._states.unapplied(records)
         with stage(WORKER, "decode"):
@@ -178,39 +184,12 @@ class PreferencesHandler(Handler):
         outputs += forgetting(self._settings, forgotten, self._states.applied_headers)
         if touched:
             outputs += self._results(touched)
-        return outputs + self._unasked(BESIDE_FEEDBACK)
-
-    def idle(self) -> list[Output]:
-        """Follow the catalogue; write what is due."""
-        self._snapshots.follow()
-        return self._unasked(AT_REST)
-
-    def committed(self) -> None:
-        """The batch is in the topics: its states and counts are final."""
-        if self._to_count and self._snapshots.needs_popularity:
-            changes = [
-                (self._states.known(shopper.record.partition, shopper.state.user_id), shopper.state)
-                for shopper in self._to_count
-            ]
-            self._snapshots.popularity.count_changes(changes, datetime.now(UTC))
-        self._to_count = []
-        self._states.commit()
-        self._refresh.committed()
-
-    def aborted(self) -> None:
-        """The batch comes again."""
-        self._states.abort()
-        self._refresh.aborted()
-        self._to_count = []
-        self._everyone, self._shown_to_everyone = None, []
-
-    def close(self) -> None:
-        """End the connections."""
-        self._snapshots.close()
+        return outputs + self._background_outputs(BESIDE_FEEDBACK)
 
     def _checked(self, decoded: Sequence[Taken], outputs: list[Output]) -> list[Taken]:
-        """What is in its place and about a known product; dead letters and what is forwarded to
-        its place join the outputs.
+        """Return the events in their own partition and about known products.
+
+        Dead letters and forwarded records are appended to `outputs`.
         """
         unknown, now = self._unknown_products(decoded), datetime.now(UTC)
         taken = []
@@ -233,7 +212,7 @@ class PreferencesHandler(Handler):
         return taken
 
     def _unknown_products(self, decoded: Sequence[Taken]) -> set[str]:
-        """Products of the batch that the catalogue does not hold, read to its present end."""
+        """Return the products of the batch that the catalogue, read to its end, does not have."""
         named = {event.product_id for _, event in decoded}
         has_product = self._snapshots.catalogue.has_product
         if not all(map(has_product, named)):
@@ -241,7 +220,7 @@ class PreferencesHandler(Handler):
         return {product_id for product_id in named if not has_product(product_id)}
 
     def _results(self, touched: list[Touched]) -> list[Output]:
-        """States of all, lists of those who acted."""
+        """Return the records of all changed states, and of the lists of shoppers who acted."""
         assortment = self._snapshots.assortment(datetime.now(UTC))
         acted = [shopper for shopper in touched if shopper.acted]
         states = [shopper.state for shopper in acted]
@@ -258,18 +237,42 @@ class PreferencesHandler(Handler):
         return rank(states, assortment, now, self._rules, self._choice_rules, items)
 
     def _encoder_of(self, assortment: Assortment) -> ListEncoder:
-        """The encoder, with what it has encoded while the assortment stays the same."""
+        """Return the encoder, whose cache is good as long as the assortment is the same."""
         if self._encoder is None or self._encoder.assortment is not assortment:
             self._encoder = ListEncoder(assortment)
         return self._encoder
 
-    def _unasked(self, swept: int) -> list[Output]:
-        """The list for everyone when the assortment has changed, demand when it is due, and the
-        lists of at most so many shoppers who have one of an older edition.
+    def committed(self) -> None:
+        """Make states and counts of the batch final."""
+        if self._to_count and self._snapshots.needs_popularity:
+            changes = [
+                (self._states.known(shopper.record.partition, shopper.state.user_id), shopper.state)
+                for shopper in self._to_count
+            ]
+            self._snapshots.popularity.count_changes(changes, datetime.now(UTC))
+        self._to_count = []
+        self._states.commit()
+        self._refresh.committed()
+
+    def aborted(self) -> None:
+        """Drop the changes of the batch."""
+        self._states.abort()
+        self._refresh.aborted()
+        self._to_count = []
+        self._everyone, self._shown_to_everyone = None, []
+
+    def idle(self) -> list[Output]:
+        """Follow the catalogue; return what is due without feedback."""
+        self._snapshots.follow()
+        return self._background_outputs(AT_REST)
+
+    def _background_outputs(self, refreshed: int) -> list[Output]:
+        """Return what no feedback causes: outdated lists of at most `refreshed` shoppers, the list
+        for everyone when the assortment has changed, and demand when it is due.
         """
         now = datetime.now(UTC)
         assortment = self._snapshots.assortment(now)
-        outputs = self._refreshed(assortment, now, swept)
+        outputs = self._refreshed(assortment, now, refreshed)
         if self._states.owns(0) and assortment is not self._everyone and assortment.present.any():
             self._everyone = assortment
             outputs += self._list_for_everyone(assortment, now)
@@ -289,7 +292,7 @@ class PreferencesHandler(Handler):
         if not shoppers:
             return []
         lists = self._rank([state for _, state in shoppers], assortment, now)
-        if self._refresh.redrawn is not None:
+        if self._refresh.redrawn is not None:  # only lists that show one of these products
             shows = shown_in(lists, assortment, self._refresh.redrawn)
             self._refresh.skip(itertools.compress(shoppers, ~shows))
             shoppers = list(itertools.compress(shoppers, shows))
@@ -301,14 +304,18 @@ class PreferencesHandler(Handler):
         )
 
     def _list_for_everyone(self, assortment: Assortment, now: datetime) -> list[Output]:
-        """The list, where it shows anything else than before, is by other factors, or has aged."""
+        """Return the list for everyone, unless the last one shows the same and is recent."""
         items = list_for_everyone(
             assortment, now, self._rules, self._choice_rules, self._settings.preferences.items
         )
         shown = [assortment.edition, *(item.image_uri for item in items)]
-        if shown == self._shown_to_everyone and now - self._shown_at < EVERYONE_ANEW:
+        if shown == self._shown_to_everyone and now - self._shown_at < EVERYONE_AGE:
             return []
         self._shown_to_everyone, self._shown_at = shown, now
         place = (0, in_place_of_offset(now))
         found = list_event(self._settings, EVERYONE, items, assortment, now, place)
         return [output_of(self._settings, RECOMMENDATIONS, found, source=SOURCE, now=now)]
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._snapshots.close()
