@@ -153,7 +153,7 @@ def test_a_record_that_comes_in_spite_of_the_pause_is_read_again(settings, monke
         def work() -> None:
             wait_until(lambda: bool(consumer.resume(consumer.assignment()) or polled), 60)
 
-        owned.stay_while(work)
+        owned.poll_while(work)
         read += [consumer.poll(30) for _ in range(RECORDS - len(read))]
         assert consumer.poll(1) is None
         owned.release()

@@ -1,1 +1,1 @@
-"""Kafka by itself: clients, transactions, the loop of a worker, dead letters, topics and rights."""
+"""Kafka: clients, transactions, the workers' loop, dead letters, topics and access rights."""

@@ -1,7 +1,7 @@
 """Access rights from a file: read, printed for kafka-acls.sh, or granted on the cluster.
 
-The file names parts; of each the principals and, by resource, the operations that are allowed.
-Rights that the cluster has beyond the file are not looked for and never taken away.
+The file names parts of the fleet, each with its principals and the operations that they need by
+resource. Further rights on the cluster are neither reported nor revoked.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ Operation = Literal["read", "write", "create", "describe", "describe_configs", "
 Rights = dict[str, list[Operation]]
 
 KINDS = {"topics": "topic", "groups": "group", "transactional_ids": "transactional-id"}
-"""The file's words, and those of kafka-acls.sh."""
+"""Resource types in the file to those of kafka-acls.sh."""
 TYPES = {
     "topic": ResourceType.TOPIC,
     "group": ResourceType.GROUP,
@@ -40,7 +40,7 @@ TYPES = {
 
 
 class Part(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What one part of the fleet may do."""
+    """The rights of one part of the fleet."""
 
     principals: list[str]
     topics: Rights = {}
@@ -58,7 +58,7 @@ class Grant(msgspec.Struct, frozen=True):
     is_prefix: bool
 
     def __str__(self) -> str:
-        """The arguments of kafka-acls.sh that grant it."""
+        """Return the command that grants it."""
         pattern = " --resource-pattern-type prefixed" if self.is_prefix else ""
         operation = self.operation.title().replace("_", "")
         return (
@@ -68,7 +68,7 @@ class Grant(msgspec.Struct, frozen=True):
 
 
 def read_acls(path: Path) -> dict[str, Part]:
-    """The parts of the file. Raises SettingsError with what is wrong in it."""
+    """Read the parts of the file. Raises SettingsError."""
     try:
         found = yaml.safe_load(path.read_text(encoding="utf-8"))
         return msgspec.convert(found, dict[str, Part])
@@ -77,7 +77,7 @@ def read_acls(path: Path) -> dict[str, Part]:
 
 
 def grants(settings: Settings, parts: dict[str, Part]) -> Iterator[Grant]:
-    """Every right of the file, with the names of this fleet."""
+    """Yield every right of the file, with this fleet's names."""
     for part in parts.values():
         for principal in part.principals:
             for field, kind in KINDS.items():
@@ -89,7 +89,7 @@ def grants(settings: Settings, parts: dict[str, Part]) -> Iterator[Grant]:
 
 
 def apply_acls(settings: Settings, wanted: list[Grant]) -> None:
-    """Grant them; what is granted already stays. Raises Transient or Permanent."""
+    """Grant rights on the cluster; existing ones stay. Raises Transient or Refused."""
     admin = admin_client(settings)
     done = admin.create_acls([_binding(grant) for grant in wanted], request_timeout=TIMEOUT_SECONDS)
     for binding, future in done.items():
@@ -97,9 +97,9 @@ def apply_acls(settings: Settings, wanted: list[Grant]) -> None:
 
 
 def silenced_workers(settings: Settings) -> list[str] | None:
-    """Principals that may read in a worker's group and not write its dead letters, in words.
+    """Return, in words, principals that may read in a worker's group and not write dead letters.
 
-    None where the cluster has no access rights, or does not show them to this principal. Raises
+    None where the cluster has no access rights, or this principal may not see them. Raises
     Transient.
     """
     anyone: Any = None  # librdkafka's types say str
@@ -135,7 +135,7 @@ def silenced_workers(settings: Settings) -> list[str] | None:
 def _may(
     acls: list[AclBinding], principal: str, operation: AclOperation, kind: ResourceType, name: str
 ) -> bool:
-    """Whether a principal is allowed an operation, and not denied it as well."""
+    """Return whether a principal is allowed an operation and not denied it as well."""
     found = {
         acl.permission_type
         for acl in acls

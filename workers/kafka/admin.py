@@ -1,7 +1,6 @@
-"""Questions to the cluster itself, with failures in our own exceptions.
+"""The admin client, and librdkafka's failures as Transient and Refused.
 
-An answer comes only while the client that was asked is kept. What the answers mean is not known
-here.
+Futures of the admin client are resolved only while the client that was asked exists.
 """
 
 from __future__ import annotations
@@ -22,20 +21,20 @@ T = TypeVar("T")
 
 TIMEOUT_SECONDS = 15
 REFUSAL_SECONDS = 3.0
-"""After which a client is asked whether it was refused: librdkafka goes on trying."""
+"""Time-out of one try, after which errors are checked: librdkafka keeps trying when refused."""
 SETTLE_SECONDS = 10
-"""How long a cluster may need to know everywhere what was created or moved."""
+"""How long all brokers may need to know what was created or moved."""
 
 
 class Refused(Permanent):
-    """The cluster refuses: a topic or a right is missing. No record is at fault."""
+    """The cluster refuses a request: a topic or a right is missing."""
 
 
 REFUSED = {
     KafkaError._AUTHENTICATION: "authentication failed",  # noqa: SLF001 (their public names)
     KafkaError._SSL: "no trusted TLS connection",  # noqa: SLF001
 }
-"""Why a broker lets nobody in, in our words."""
+"""Why a broker refuses a connection, in words."""
 
 MOVING = frozenset(
     {
@@ -54,37 +53,40 @@ MOVING = frozenset(
         KafkaError.UNKNOWN_TOPIC_OR_PART,
     }
 )
-"""Answers of a cluster in which something is being created or moved, or which was restarted."""
+"""Errors while topics are created, partitions move, or brokers restart."""
 
 
 class _Admin(AdminClient):
-    """Remembers why it was not let in: librdkafka tells that to a callback alone.
+    """An admin client that keeps the last refusal, which librdkafka passes to a callback only.
 
-    The callback does not know the client: a client in a cycle would keep its threads, which go on
-    trying to connect, until the collector comes by.
+    The callback has no reference to the client: a client in a reference cycle would keep its
+    threads, which try to connect, until the next garbage collection.
     """
 
     def __init__(self, properties: dict[str, Any]) -> None:
         refusals: deque[KafkaError] = deque(maxlen=1)
 
-        def hear(error: KafkaError) -> None:
+        def on_error(error: KafkaError) -> None:
             if error.code() in REFUSED:
                 refusals.append(error)
 
         self.refusals = refusals
         self.addresses = str(properties["bootstrap.servers"]).split(",")
         self.is_plain = "security.protocol" not in properties
-        given: dict[str, Any] = {"log_level": 0, **properties, "error_cb": hear}
+        given: dict[str, Any] = {"log_level": 0, **properties, "error_cb": on_error}
         super().__init__(given)
 
 
 def admin_client(settings: Settings) -> AdminClient:
-    """A client for administration; it connects when first asked something."""
+    """Return an admin client, which connects at its first request."""
     return _Admin(settings.kafka.librdkafka())
 
 
 def answer(doing: str, ask: Callable[[], Any]) -> Any:
-    """What `ask` returns. Raises Transient when the broker is away, Permanent when it refuses."""
+    """Return what `ask` returns.
+
+    Raises Transient where the broker is down, Refused where it refuses.
+    """
     try:
         return ask()
     except KafkaException as problem:
@@ -92,8 +94,9 @@ def answer(doing: str, ask: Callable[[], Any]) -> Any:
 
 
 def retry_transient(ask: Callable[[], T]) -> T:
-    """What `ask` returns, asked again for a while: what was just created or moved is not yet known
-    everywhere. Raises Transient.
+    """Return what `ask` returns, called again for SETTLE_SECONDS while it raises Transient.
+
+    What was just created or moved is not known to every broker at once.
     """
     deadline = time.monotonic() + SETTLE_SECONDS
     while True:
@@ -106,7 +109,10 @@ def retry_transient(ask: Callable[[], T]) -> T:
 
 
 def cluster(admin: AdminClient) -> Any:
-    """librdkafka's metadata: brokers and topics. Raises Transient, with the cause if refused."""
+    """Return librdkafka's metadata: brokers and topics.
+
+    Raises Transient, with the cause if the connection is refused.
+    """
     deadline = time.monotonic() + TIMEOUT_SECONDS
     while True:
         left = deadline - time.monotonic()
@@ -121,9 +127,9 @@ def cluster(admin: AdminClient) -> Any:
 
 
 def _with_cause(admin: AdminClient, problem: Refused | Transient) -> Refused | Transient:
-    """The problem, with its likely cause where a port is open and nothing answers in plain text.
+    """Return the problem, with a hint where a port is open and does not answer without TLS.
 
-    librdkafka tells no more than a transport failure of a broker that wants TLS or a password.
+    librdkafka reports only a transport failure of a broker that wants TLS or a password.
     """
     if getattr(admin, "is_plain", False) and any(map(_is_open, getattr(admin, "addresses", ()))):
         return type(problem)(
@@ -143,8 +149,8 @@ def _is_open(address: str) -> bool:
 
 
 def in_words(doing: str, problem: KafkaException) -> Refused | Transient:
-    """What was being done and what librdkafka says, by whether trying again may help."""
+    """Return the error as Transient, where a retry may help, or Refused."""
     error: KafkaError = problem.args[0]
-    away = error.code() < 0  # librdkafka's own codes: transport, time-out
-    kind = Transient if away or error.retriable() or error.code() in MOVING else Refused
+    is_local = error.code() < 0  # librdkafka's own codes: transport, time-out
+    kind = Transient if is_local or error.retriable() or error.code() in MOVING else Refused
     return kind(f"{doing}: {error.str()} ({error.name()})")

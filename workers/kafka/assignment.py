@@ -1,11 +1,9 @@
-"""What a transactional worker is made of: the part that knows what its records mean.
+"""Handlers, and the partitions of a consumer: assigned, restored, revoked, and rewound.
 
-Which partitions are ours: given, restored, taken away, and where each is to be read on.
+Rebalance callbacks come inside the consumer's own calls. They only record what has changed; the
+loop acts on it between batches (Ownership.take_up).
 
-The group says so in callbacks, which come inside the consumer's own calls. They only take note;
-what follows is done between batches. What lies in the partitions is the handler's business.
-
-A handler works in a thread of its own. Where it takes long, all partitions are paused and the
+A handler runs in a thread of its own. While it takes long, all partitions are paused and the
 consumer is polled, so that the member stays in its group and takes part in rebalances.
 """
 
@@ -66,10 +64,10 @@ class Handler:
 T = TypeVar("T")
 
 PAUSE_SECONDS = 5.0
-"""Work that takes less pauses nothing: librdkafka drops what it has fetched of a paused partition,
-up to 64 MB, and fetches it again."""
-STAY_SECONDS = 1.0
-"""Between two polls in a pause."""
+"""Shorter work does not pause: librdkafka drops what it has fetched of a paused partition, up to
+64 MB, and fetches it again."""
+POLL_SECONDS = 1.0
+"""Between two polls while paused."""
 
 
 class Ownership:
@@ -85,27 +83,27 @@ class Ownership:
         self._to_restore: list[TopicPartition] = []
         self._executor = ThreadPoolExecutor(1, HANDLER_THREAD)
         self._revoked_meanwhile: list[TopicPartition] | None = None
-        """What the handler is told when its work is done; None while it does none."""
+        """Revoked while the handler works; None while it does not."""
         self._committed: dict[Place, int] = {}
         self.has_changed = False
-        """Whether partitions came or went since this was taken up: a batch at hand is void."""
+        """Whether a rebalance came since `take_up`, which voids a batch in hand."""
         self.is_settled = False
-        """Whether the group has told which partitions are ours, and they are restored."""
+        """Whether partitions are assigned and restored."""
 
     def release(self) -> None:
-        """Let go of the consumer, which is closed and holds our callbacks."""
+        """Drop the closed consumer, which holds our callbacks in a reference cycle."""
         self._executor.shutdown()
         del self._consumer
 
     def on_assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
-        """They are ours, and paused until they are restored."""
+        """Take over partitions, paused until they are restored."""
         consumer.incremental_assign(partitions)
         consumer.pause(partitions)
         self._to_restore += partitions
         self.has_changed = True
 
     def on_revoke(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
-        """They are another's, or were so before we knew."""
+        """Give up partitions, revoked or lost."""
         gone = places_of(partitions)
         self._to_restore = [place for place in self._to_restore if place_of(place) not in gone]
         for place in gone:
@@ -123,7 +121,10 @@ class Ownership:
         self.has_changed = True
 
     def take_up(self) -> None:
-        """Restore what is new, and read on from the commits. Raises Transient and Fenced."""
+        """Restore new partitions and resume at the committed offsets.
+
+        Raises Transient and Fenced.
+        """
         self.has_changed = False
         numbers = sorted(place.partition for place in self._consumer.assignment())
         log.info("partitions_assigned", worker=self._worker, partitions=numbers)
@@ -133,35 +134,34 @@ class Ownership:
         self.is_settled = True
 
     def require_unchanged(self) -> None:
-        """Raises Aborted where partitions came or went since that was taken up."""
+        """Raises Aborted where a rebalance came since `take_up`."""
         if self.has_changed:
             raise Aborted("a rebalance came in the middle of the batch")
 
-    def stay_while(self, work: Callable[[], T], seconds: float = math.inf) -> T:
-        """The result of the handler's `work`; meanwhile this member stays in its group.
+    def poll_while(self, work: Callable[[], T], seconds: float = math.inf) -> T:
+        """Return the result of the handler's `work`, polling the consumer while it runs.
 
-        After so many `seconds` the consumer is polled no more, so that the group takes its
-        partitions from a member that hangs. What is revoked meanwhile the handler is told when its
-        work is done.
+        Polling ends after `seconds`, so that the group takes the partitions from a member that
+        hangs. The handler learns of revoked partitions when its work has ended.
         """
         working = self._executor.submit(work)
         try:
             if not wait([working], PAUSE_SECONDS).done:
-                self._stay_until_done(working, time.monotonic() + seconds)
+                self._poll_until_done(working, time.monotonic() + seconds)
             return working.result()
         finally:
-            del working  # it holds its exception, which holds this frame
+            del working  # its exception refers to this frame
 
-    def _stay_until_done(self, working: Future[T], deadline: float) -> None:
+    def _poll_until_done(self, working: Future[T], deadline: float) -> None:
         self._revoked_meanwhile = []
         try:
             self._consumer.pause(self._consumer.assignment())
             while not working.done() and time.monotonic() < deadline:
                 message: Message | None = self._consumer.poll(0)
                 if message is not None and not is_event(message):
-                    record = record_of(message)  # in spite of the pause: it is read again
+                    record = record_of(message)  # fetched before the pause: read it again later
                     self._seek(TopicPartition(record.topic, record.partition, record.offset))
-                wait([working], STAY_SECONDS)
+                wait([working], POLL_SECONDS)
         finally:
             wait([working])
             revoked, self._revoked_meanwhile = self._revoked_meanwhile, None
@@ -169,17 +169,17 @@ class Ownership:
             self._resume()
 
     def _resume(self) -> None:
-        """Read on in all partitions that are restored."""
+        """Resume all partitions that are restored."""
         waiting = places_of(self._to_restore)
         restored = [p for p in self._consumer.assignment() if place_of(p) not in waiting]
         self._consumer.resume(restored)
 
     def note_commit(self, offsets: Iterable[TopicPartition]) -> None:
-        """These offsets are committed."""
+        """Note committed offsets."""
         self._committed |= {place_of(place): place.offset for place in offsets}
 
     def passed(self) -> list[TopicPartition]:
-        """Positions beyond what was committed: of markers, where no record is at hand."""
+        """Return positions beyond the commits, which passed transaction markers only."""
         return [
             place
             for place in self._consumer.position(self._consumer.assignment())
@@ -187,9 +187,9 @@ class Ownership:
         ]
 
     def rewind(self) -> None:
-        """Back to the committed offsets, or to the beginning where there are none.
+        """Seek to the committed offsets, or to the beginning where there are none.
 
-        Raises Transient where librdkafka cannot seek at this moment, or has lost its brokers.
+        Raises Transient where librdkafka cannot seek now, or has lost its brokers.
         """
         assignment = self._consumer.assignment()
         if not assignment:
@@ -211,29 +211,29 @@ class Ownership:
     def _seek(self, place: TopicPartition) -> None:
         try:
             self._consumer.seek(place)
-        except KafkaException as problem:  # such as: it is being taken away at this moment
+        except KafkaException as problem:  # such as: it is being revoked
             raise Transient(
                 f"cannot go back in {place.topic}: {problem.args[0].str()}"
             ) from problem
 
     def _restore(self, places: list[TopicPartition]) -> None:
-        """However long it takes.
+        """Restore partitions, however long it takes.
 
-        Commits that cannot be told yet are those of a predecessor's open transaction: it ends
-        first. Partitions that come meanwhile are restored in the next step.
+        Waits first until their commits are stable: a predecessor's open transaction may hold them
+        back. Partitions that are assigned meanwhile are restored in the next step.
         """
         self._to_restore = []
         self._committed_of(places)
         with stage(self._worker, "restore"):
-            self.stay_while(partial(self._handler.assigned, places))
+            self.poll_while(partial(self._handler.assigned, places))
         self._resume()
 
 
 def place_of(partition: TopicPartition) -> Place:
-    """Its topic and number, without an offset."""
+    """Return topic and number of a partition."""
     return partition.topic, partition.partition
 
 
 def places_of(partitions: Iterable[TopicPartition]) -> set[Place]:
-    """The same of several."""
+    """Return topic and number of partitions."""
     return {place_of(partition) for partition in partitions}

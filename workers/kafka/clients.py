@@ -1,4 +1,4 @@
-"""librdkafka clients as Stylecast wants them; why each property is there stands beside it."""
+"""librdkafka clients with Stylecast's configuration; comments give the reason of a property."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from workers.settings import Settings
 from workers.telemetry import OncePerMinute, log
 
 MAX_RECORD_BYTES = 2_000_000
-"""More than an input may have, so that a dead letter with its headers always fits."""
+"""Above the size limit of inputs, so that a dead letter with its headers fits."""
 
 OnError = Callable[[KafkaError], None]
 
@@ -20,21 +20,21 @@ _once_a_minute = OncePerMinute()
 
 
 def on_error(error: KafkaError) -> None:
-    """Tell trouble with the broker once a minute; librdkafka itself goes on trying."""
+    """Log an error once a minute; librdkafka itself keeps trying."""
     if _once_a_minute(error.name()):
         log.warning("client_failed", error=error.name(), what=error.str())
 
 
 def producer_config(settings: Settings, message_bytes: int = MAX_RECORD_BYTES) -> dict[str, Any]:
-    """An idempotent producer; the partitioner is Java's, in every producer of ours."""
+    """Return the configuration of an idempotent producer with Java's partitioner."""
     return {
         "enable.idempotence": True,
-        # With more, librdkafka 2.16 loses records and calls them delivered: a new partition's
-        # leader refuses the first batch and stores the second, which is taken for both.
+        # With more, librdkafka 2.16 loses records and reports them delivered: a new partition's
+        # leader refuses the first batch and stores the second, whose answer counts for both.
         "max.in.flight.requests.per.connection": 1,
         "partitioner": "murmur2_random",
-        # What storefronts read: kafkajs, for one, reads gzip and plain records only, and gzip costs
-        # 200 us of a core a list where ranking takes 60 (deploy/SCALE.md).
+        # Storefronts read it: kafkajs, for one, reads gzip and uncompressed records only, and gzip
+        # takes 200 us of a core a list, where ranking takes 60 (deploy/SCALE.md).
         "compression.type": "none",
         "linger.ms": 5,
         "message.max.bytes": message_bytes,
@@ -45,7 +45,7 @@ def producer_config(settings: Settings, message_bytes: int = MAX_RECORD_BYTES) -
 
 
 def producer(settings: Settings) -> Producer:
-    """A producer without transactions, for publishing events."""
+    """Return a producer without transactions, for publishing events."""
     return Producer(producer_config(settings))
 
 
@@ -55,17 +55,18 @@ def transactional_producer(
     error_cb: OnError = on_error,
     message_bytes: int = MAX_RECORD_BYTES,
 ) -> Producer:
-    """A producer for one instance of a worker; call init_transactions() before subscribing.
+    """Return one worker instance's producer; call init_transactions() before subscribing.
 
-    `error_cb` receives errors of the brokers when the producer is polled. `message_bytes` is the
-    size limit of one record, before compression.
+    poll calls `error_cb` with errors of the brokers. `message_bytes` is the size limit of one
+    record, before compression.
     """
     return Producer(
         {
             **producer_config(settings, message_bytes),
             "transactional.id": transactional_id(settings, worker),
             "transaction.timeout.ms": int(settings.worker.transaction_timeout_seconds * 1000),
-            # The next transaction meets the last one's markers; the default waits 100 ms for them.
+            # How long a transaction waits, again and again, while the last one's markers are
+            # written; the default is 100 ms.
             "retry.backoff.ms": 1,
             "delivery.report.only.error": True,
             "error_cb": error_cb,
@@ -74,9 +75,9 @@ def transactional_producer(
 
 
 def group_consumer(settings: Settings, worker: str, error_cb: OnError = on_error) -> Consumer:
-    """A consumer of a worker's group; offsets are committed by its transactions alone.
+    """Return a consumer of a worker's group, whose offsets only transactions commit.
 
-    `error_cb` receives errors of the brokers when the consumer is polled.
+    poll calls `error_cb` with errors of the brokers.
     """
     return Consumer(
         {
@@ -88,7 +89,7 @@ def group_consumer(settings: Settings, worker: str, error_cb: OnError = on_error
 
 
 def passing_consumer(settings: Settings, worker: str) -> Consumer:
-    """A member of a worker's group that the group forgets as soon as it is closed."""
+    """Return a dynamic member of a worker's group, which leaves the group when it is closed."""
     return Consumer(_member_config(settings, worker))
 
 
@@ -108,10 +109,10 @@ def _member_config(settings: Settings, worker: str) -> dict[str, Any]:
 
 
 def table_consumer(settings: Settings) -> Consumer:
-    """A consumer that reads given partitions to their end, without being part of any group."""
+    """Return a consumer that reads given partitions to their end, without joining a group."""
     return Consumer(
         {
-            # librdkafka wants one, and to describe it; nothing is ever committed.
+            # librdkafka requires one, with the right to describe it; nothing is committed.
             "group.id": group_id(settings, "no-group"),
             "isolation.level": "read_committed",
             "enable.auto.commit": False,
@@ -126,7 +127,7 @@ def table_consumer(settings: Settings) -> Consumer:
 
 
 def commit_consumer(settings: Settings, group: str) -> Consumer:
-    """A consumer that can be asked for a group's commits; it never joins the group."""
+    """Return a consumer that reads a group's commits and never joins it."""
     return Consumer(
         {
             "group.id": group,
@@ -139,7 +140,7 @@ def commit_consumer(settings: Settings, group: str) -> Consumer:
 
 
 class _Silent:
-    """librdkafka's own log lines repeat what on_error tells."""
+    """A logger that keeps librdkafka's lines, which repeat what on_error logs, at level debug."""
 
     def log(self, level: int, message: str, *args: object) -> None:
         log.debug("librdkafka_logged", severity=level, what=message % args)

@@ -1,16 +1,14 @@
-"""Consumer groups as the brokers know them: their state, and who owns which partitions.
+"""Consumer groups as the brokers see them, and a rebalance for partitions that have no owner.
 
-By librdkafka's old call (rd_kafka_list_groups): in 2.16 the newer one, describe_consumer_groups,
-ends the process with an assertion (rd_kafka_enq_once_del_source_return) when the broker goes away
-while it waits for the group's coordinator. The old one does not know groups of the KIP-848 protocol
-and tells them as dead, without members.
+Groups are listed by librdkafka's old call (rd_kafka_list_groups): in 2.16 the newer one,
+describe_consumer_groups, ends the process with an assertion (rd_kafka_enq_once_del_source_return)
+when the broker goes down while it waits for the group's coordinator. The old call does not know
+groups of the KIP-848 protocol and reports them as dead, without members.
 
-Partitions that nobody owns although their group is at rest: a member comes and goes for them.
-
-A static member that restarts in the middle of a cooperative rebalance is handed its last assignment
-without a new one: what it had given up, and nobody was given yet, then waits until somebody joins
-or leaves. Kafka's own remedy is the next rebalance, so this makes one. Whose records they are, and
-what becomes of them, is not known here.
+A static member that restarts in the middle of a cooperative rebalance gets its last assignment
+without a new one. Partitions that it had given up, and that were not assigned yet, then have no
+owner until a member joins or leaves. `unowned_partitions_rebalanced` finds them and lets a member
+join and leave, which causes the rebalance.
 """
 
 from __future__ import annotations
@@ -39,7 +37,7 @@ STABLE = "STABLE"
 
 
 class Group(Struct, frozen=True, kw_only=True):
-    """A group; of each member, by its id, the partitions that it was given."""
+    """A group, with the assigned partitions of each member by its id."""
 
     name: str
     state: str
@@ -48,12 +46,12 @@ class Group(Struct, frozen=True, kw_only=True):
 
 
 def find_group(admin: AdminClient, name: str) -> Group | None:
-    """The group of this name, if the brokers know it. Raises Transient."""
+    """Return the group of this name, if the brokers know it. Raises Transient."""
     return next((group for group in _listed(admin, name) if group.name == name), None)
 
 
 def all_groups(admin: AdminClient) -> dict[str, Group]:
-    """Every group by its name. Raises Transient."""
+    """Return every group by its name. Raises Transient."""
     return {group.name: group for group in _listed(admin, None)}
 
 
@@ -73,7 +71,7 @@ def _listed(admin: AdminClient, name: str | None) -> Iterator[Group]:
 
 
 def places_in(assignment: bytes) -> Iterator[Place]:
-    """The partitions of a member's assignment, as Kafka's ConsumerProtocolAssignment has it."""
+    """Yield the partitions of a member's assignment, encoded as ConsumerProtocolAssignment."""
     if not assignment:
         return
     _version, topics = struct.unpack_from(">hi", assignment)
@@ -90,16 +88,16 @@ def places_in(assignment: bytes) -> Iterator[Place]:
 
 LOOK_SECONDS = 3.0
 LOOKS = 3
-"""So often in a row the same partitions have no owner: longer than a rebalance takes a breath."""
-VISIT_SECONDS = 20.0
-"""A visitor that has not been given its place by then goes all the same."""
+"""In how many looks in a row a partition has no owner: longer than a pause in a rebalance."""
+JOIN_SECONDS = 20.0
+"""How long the joining member waits for its assignment."""
 
 
 @contextmanager
 def unowned_partitions_rebalanced(
     settings: Settings, worker: str, stop: threading.Event
 ) -> Iterator[None]:
-    """Looks after the worker's group in a thread while the block runs."""
+    """Rebalance the worker's group, from a thread, when partitions have no owner in the block."""
     over = threading.Event()
     thread = threading.Thread(
         target=_watch, args=(settings, worker, stop, over), name="unowned-partitions", daemon=True
@@ -112,14 +110,14 @@ def unowned_partitions_rebalanced(
 
 
 def unowned_partitions(group: Group | None, places: frozenset[Place]) -> frozenset[Place]:
-    """Which of these places no member has; none while the group is not at rest."""
+    """Return those of the partitions that no member owns; none unless the group is stable."""
     if group is None or group.state != STABLE:
         return frozenset()
     return places.difference(*group.members.values())
 
 
 def is_first(group: Group, instance: str) -> bool:
-    """Whether this static member is the one to act: one of a group is enough.
+    """Return whether this static member is the first of the group, which alone acts.
 
     The broker names a member after its group.instance.id.
     """
@@ -142,15 +140,15 @@ def _watch(settings: Settings, worker: str, stop: threading.Event, over: threadi
             log.warning("group_unwatched", worker=worker, why=str(problem))
             return
         seen = [*seen, unowned_partitions(group, places)][-LOOKS:]
-        lasting = frozenset.intersection(*seen) if len(seen) == LOOKS else frozenset[Place]()
-        if lasting and group is not None and is_first(group, transactional_id(settings, worker)):
-            log.warning("partitions_unowned", worker=worker, places=sorted(lasting))
-            _visit(settings, worker, sorted({topic for topic, _ in places}), over)
+        unowned = frozenset.intersection(*seen) if len(seen) == LOOKS else frozenset[Place]()
+        if unowned and group is not None and is_first(group, transactional_id(settings, worker)):
+            log.warning("partitions_unowned", worker=worker, places=sorted(unowned))
+            _join_and_leave(settings, worker, sorted({topic for topic, _ in places}), over)
             seen = []
 
 
 def _places(admin: AdminClient, settings: Settings, worker: str) -> frozenset[Place]:
-    """The partitions that the worker's group consumes. Raises Transient."""
+    """Return the partitions that the worker's group consumes. Raises Transient."""
     there = cluster(admin).topics
     names = [
         topic_name(settings, topic)
@@ -159,21 +157,23 @@ def _places(admin: AdminClient, settings: Settings, worker: str) -> frozenset[Pl
     ]
     missing = [name for name in names if name not in there]
     if missing:
-        raise Transient(f"no topic {', '.join(missing)} at this moment")
+        raise Transient(f"missing for now: topic {', '.join(missing)}")
     return frozenset((name, number) for name in names for number in there[name].partitions)
 
 
-def _visit(settings: Settings, worker: str, topics: list[str], over: threading.Event) -> None:
-    """Join until the group has given this member its place, and leave; read nothing."""
-    given = threading.Event()
+def _join_and_leave(
+    settings: Settings, worker: str, topics: list[str], over: threading.Event
+) -> None:
+    """Join the group, wait for an assignment and leave, without reading."""
+    assigned = threading.Event()
 
     def on_assign(consumer: Any, partitions: list[TopicPartition]) -> None:
         consumer.incremental_assign(partitions)
         consumer.pause(partitions)
-        given.set()
+        assigned.set()
 
-    with closing(passing_consumer(settings, worker)) as visitor:
-        visitor.subscribe(topics, on_assign=on_assign)
-        deadline = time.monotonic() + VISIT_SECONDS
-        while not given.is_set() and not over.is_set() and time.monotonic() < deadline:
-            visitor.poll(0.1)
+    with closing(passing_consumer(settings, worker)) as member:
+        member.subscribe(topics, on_assign=on_assign)
+        deadline = time.monotonic() + JOIN_SECONDS
+        while not assigned.is_set() and not over.is_set() and time.monotonic() < deadline:
+            member.poll(0.1)

@@ -1,18 +1,23 @@
-"""One batch, one transaction: the loop of every worker that writes what it derives from a topic.
+"""The consume-process-produce loop of every worker that derives records from a topic.
 
-The order of a batch:
-1. consume; 2. compute, outside any transaction, pictures and blobs written to the store;
-3. begin; 4. produce results and dead letters; 5. send the offsets with the group's metadata as
-it was before the batch; 6. commit. An abort rewinds to the committed offsets and drops what the
-handler changed in memory. A fenced producer is done: the session ends, a new one starts anew.
+One batch is one transaction:
 
-While a batch takes long, waiting for photos say, its partitions are paused and the consumer is
-polled (workers.kafka.assignment). A rebalance meanwhile voids the batch: it is aborted, and what is
-still ours comes again.
+1. consume
+2. process, outside any transaction; pictures and blobs are written to the store
+3. begin the transaction
+4. produce results and dead letters
+5. send the offsets, with the group's metadata as it was before the batch
+6. commit
 
-What a record means is the handler's business; the loop knows offsets only. A batch over which the
-handler fails by a fault of ours is halved, each half with a transaction of its own, until the
-record is found and set aside (workers.kafka.crash_guard).
+An abort seeks back to the committed offsets and drops what the handler changed in memory. A fenced
+producer cannot be used again: the session ends and a new one starts.
+
+While a batch takes long, its partitions are paused and the consumer is polled
+(workers.kafka.assignment). A rebalance in the meantime voids the batch: it is aborted, and records
+of partitions that are still assigned are read again.
+
+A batch over which the handler fails by a fault of its code is halved, each half in a transaction of
+its own, until the record is found and set aside (workers.kafka.crash_guard).
 """
 
 from __future__ import annotations
@@ -72,19 +77,19 @@ from workers.telemetry import (
 )
 
 IDLE_SECONDS = 0.1
-"""How long an empty consume waits; a record ends the wait at once."""
+"""How long consume waits for a first record."""
 GATHER_SECONDS = 0.002
-"""How long a batch gathers after its first record."""
+"""How long consume waits for more records after the first."""
 PROCESS_SECONDS = 300.0
-"""Longer than any batch takes: a handler that works longer hangs, and its process is not live."""
+"""Longer than any batch takes: after this the handler hangs, and /live says no."""
 TOPICS_SECONDS = 10.0
-"""Between two looks whether the input topics are still the same."""
+"""Between two checks whether an input topic was deleted and created again."""
 ANSWER_SECONDS = 2.0
-"""How long such a look waits: no batch is worked on meanwhile."""
+"""Time-out of such a check, during which no batch is processed."""
 GONE_SECONDS = 60.0
-"""A batch that failed and has not come again for so long is gone: retention has removed it."""
+"""A failed batch that was not read again within this time was removed by retention."""
 COMMIT_SECONDS = 4 * (RETRY_SECONDS + REQUEST_SECONDS)
-"""A commit and an abort with every retry take less; librdkafka was seen never to return."""
+"""Longer than a commit and an abort with all retries; librdkafka was seen never to return."""
 
 _once_a_minute = OncePerMinute()
 
@@ -98,7 +103,7 @@ def run_worker(
     health: Health,
     stop: threading.Event,
 ) -> None:
-    """Work until `stop` is set; the batch in hand is finished first."""
+    """Run a worker until `stop` is set; the batch in hand is finished first."""
     with (
         traced(settings, worker, make_handler) as make_traced,
         unowned_partitions_rebalanced(settings, worker, stop),
@@ -137,11 +142,11 @@ def _run_sessions(
 
 
 class TooLarge(Permanent):
-    """What came of a record is larger than its topic takes."""
+    """A result is larger than its topic accepts."""
 
 
 class Session:
-    """A consumer and a transactional producer, from the first subscription to the end."""
+    """A consumer and a transactional producer, from subscription to close."""
 
     def __init__(
         self,
@@ -169,13 +174,13 @@ class Session:
         self._watchdog = ConnectionWatchdog()
         self._dead_letters = DeadLetterOutputs(worker, Store(settings.store.uri))
         self._failing: set[Place] = set()
-        """Partitions whose batch has to come again."""
+        """Partitions whose last batch failed and has not succeeded since."""
         self._failed_at = 0.0
         self.is_stuck = False
-        """Whether what was tried last has to come again."""
+        """Whether a failed batch is still to be retried."""
 
     def start(self) -> None:
-        """End a predecessor's transaction first, then join the group."""
+        """Abort a predecessor's open transaction, then join the group."""
         until_answered(self._init_transactions, self._stop)
         self._consumer.subscribe(
             list(self._handler.topics),
@@ -185,7 +190,7 @@ class Session:
         )
 
     def _init_transactions(self) -> None:
-        """Raises Transient where another producer would find the brokers, and this one does not."""
+        """Raises Transient where a new client finds the brokers and this producer does not."""
         try:
             self._producer.init_transactions(REQUEST_SECONDS)
         except KafkaException:
@@ -195,25 +200,23 @@ class Session:
 
     @property
     def is_settled(self) -> bool:
-        """Whether it knows its partitions, and they are restored."""
+        """Whether partitions are assigned and restored."""
         return self._ownership.is_settled
 
     def close(self) -> None:
-        """Leave; a static member keeps its partitions until its session times out.
-
-        The clients hold our callbacks, and we them: let go, they end now and not when the collector
-        comes, which is seldom. A process has room for about a thousand.
-        """
+        """Close the clients; a static member keeps its partitions until its session times out."""
         self._consumer.close()
         self._handler.close()
         self._ownership.release()
+        # The clients hold our callbacks in a cycle, and a process has room for about a thousand
+        # clients: without references they are freed now, not at the next rare collection.
         del self._producer, self._consumer, self._admin
 
     def step(self) -> None:
-        """One batch, or one idle turn. Raises Fenced, and Transient after an outage."""
+        """Process one batch, or do an idle turn. Raises Fenced, and Transient after an outage."""
         self._producer.poll(0)
         if self._brokers_were_away:
-            raise Transient("all brokers were away: starting anew with a new producer")
+            raise Transient("all brokers were down: starting a new session")
         self._require_same_topics()
         metadata = self._consumer.consumer_group_metadata()
         records = self._consume()
@@ -227,7 +230,7 @@ class Session:
                 self._handle(records, metadata)
                 self._watchdog.reset()
             else:
-                self._rest(metadata)
+                self._idle(metadata)
         except (Transient, Aborted) as problem:
             self.is_stuck, self._failed_at = True, time.monotonic()
             self._failing |= {(record.topic, record.partition) for record in records}
@@ -235,7 +238,7 @@ class Session:
             self._ownership.rewind()
             self._backoff.after(problem)
         else:
-            # A batch that failed is still to come: what else went well says nothing of it.
+            # Only the same partitions' success ends the trouble, not that of others.
             self._failing -= {(record.topic, record.partition) for record in records}
             if self._failing:
                 self._failing &= places_of(self._consumer.assignment())
@@ -246,14 +249,14 @@ class Session:
     def _require_same_topics(self) -> None:
         """Raises Transient where an input topic was deleted and created again.
 
-        librdkafka goes on waiting at offsets of the old one, and states remember such offsets.
+        librdkafka would keep waiting at offsets of the old topic, which states store as well.
         """
         if time.monotonic() < self._ask_topics_at:
             return
         self._ask_topics_at = time.monotonic() + TOPICS_SECONDS
         try:
             found = topic_ids(self._admin, self._handler.topics, ANSWER_SECONDS)
-        except (Transient, Refused):  # away or missing at this moment, which others tell
+        except (Transient, Refused):  # reported by the consumer
             return
         before, self._topic_ids = self._topic_ids or found, found
         again = [name for name in found if before.get(name) != found[name]]
@@ -282,14 +285,14 @@ class Session:
         EVENT_AGE.labels(self._worker).observe(max(0.0, time.time() - oldest / 1000))
 
     def _work(self, records: Sequence[Record], metadata: Any) -> None:
-        """One transaction. Raises whatever the handler raises, with its changes dropped."""
+        """Process records in one transaction. Drops the handler's changes where it raises."""
         require_going(self._stop)
         self._ownership.require_unchanged()
         timely, letters = checked_times(records, time.time() * 1000)
         try:
             with stage(self._worker, "process"), self._health.within(PROCESS_SECONDS):
                 work = partial(self._handler.process, timely)
-                outputs = self._ownership.stay_while(work, PROCESS_SECONDS)
+                outputs = self._ownership.poll_while(work, PROCESS_SECONDS)
         except Exception:
             self._handler.aborted()
             raise
@@ -304,7 +307,7 @@ class Session:
             raise TooLarge(f"a result is over the limit of its topic: {problem}") from problem
 
     def _set_aside(self, record: Record, problem: Exception, metadata: Any) -> None:
-        """Commit the record as a dead letter, unless the handler fails without it as well."""
+        """Commit the record as a dead letter, unless the handler fails on an empty batch too."""
         try:
             self._handler.process([])
         except Exception as other:
@@ -321,8 +324,8 @@ class Session:
             letter = crash_dead_letter(record, problem)
         self._commit([letter], _next_offsets([record]), metadata)
 
-    def _rest(self, metadata: Any) -> None:
-        """Write what the handler has, and commit a position that only passed markers."""
+    def _idle(self, metadata: Any) -> None:
+        """Write the handler's idle outputs, and commit positions that passed only markers."""
         outputs = self._handler.idle()
         passed = self._ownership.passed()
         if outputs or passed:
@@ -354,21 +357,22 @@ class Session:
         self._ownership.note_commit(offsets)
         try:
             self._handler.committed()
-        except Exception as problem:  # the records are done: they must not be worked on again
+        except Exception as problem:  # the records are committed: do not process them again
             count_crash(self._worker, "", problem)
-            raise Fenced(f"restoring after a fault: {problem!r}") from problem
+            raise Fenced(f"restoring after a failure: {problem!r}") from problem
 
     def _on_error(self, error: KafkaError) -> None:
-        """Of producer or consumer, for either may be the one that notices. After an outage the
-        transactional producer of librdkafka 2.16 was seen to wait for ever in its first
-        send_offsets_to_transaction, so it is not used again.
+        """Note that all brokers are down, whether producer or consumer reports it.
+
+        After an outage the transactional producer of librdkafka 2.16 was seen to wait for ever in
+        its first send_offsets_to_transaction, so it is replaced.
         """
         on_error(error)
         self._brokers_were_away |= error.code() == KafkaError._ALL_BROKERS_DOWN  # noqa: SLF001
 
 
 def checked_times(records: Sequence[Record], now_ms: float) -> tuple[list[Record], list[Output]]:
-    """The records whose timestamp is in range at `now_ms`, and the dead letters of the others."""
+    """Return the records whose timestamp is in range, and dead letters of the others."""
     timely, letters = [], []
     for record in records:
         problem = timestamp_problem(record, now_ms)
@@ -380,16 +384,16 @@ def checked_times(records: Sequence[Record], now_ms: float) -> tuple[list[Record
 
 
 def _never_free(producer: Producer) -> None:
-    """Keep a producer in the midst of a call that does not end, also when the interpreter ends.
+    """Leak a producer whose call has not returned, even at interpreter exit.
 
-    A process that freed one was seen to end with a segmentation fault; an outage leaves one at
-    most.
+    A process that freed one was seen to end with a segmentation fault; an outage leaves at most
+    one.
     """
     ctypes.pythonapi.Py_IncRef(ctypes.py_object(producer))
 
 
 def _next_offsets(records: Sequence[Record]) -> list[TopicPartition]:
-    """The offset after the last record, by partition."""
+    """Return the offset after the last record of each partition."""
     after: dict[tuple[str, int], int] = {}
     for record in records:
         after[record.topic, record.partition] = record.offset + 1

@@ -1,6 +1,7 @@
-"""A producer that outlasts an outage, also one in which librdkafka's loses its brokers for good.
+"""Producers without transactions: for the command line, the demo, the trainer and the web pages.
 
-Publishes events without transactions: for the command line, the demo, the trainer, the pages.
+ReconnectingProducer survives an outage in which librdkafka loses its brokers for good; Publisher
+sends events with it.
 """
 
 from __future__ import annotations
@@ -29,10 +30,10 @@ DRAIN_SECONDS = 0.1
 
 
 class ReconnectingProducer:
-    """An idempotent producer, made anew when a new client finds brokers and this one does not.
+    """An idempotent producer that is replaced when a new client finds brokers and it does not.
 
-    The records that it still has are handed over again, in their order: those whose answer was lost
-    with the connection may be there twice. May be used by several threads.
+    Its undelivered records are produced again, in order: those whose acknowledgement was lost with
+    the connection may be written twice. Thread-safe.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -49,12 +50,12 @@ class ReconnectingProducer:
         self._producer = producer(self._settings)
 
     def produce(self, output: Output, on_delivery: OnDelivery) -> None:
-        """Hand over a record, waiting while the queue is full."""
+        """Produce a record, waiting while the queue is full."""
         self._topic = output.topic
         while True:
             try:
                 with self._changing:
-                    hand_over(self._producer, output, self._hearing(output, on_delivery))
+                    hand_over(self._producer, output, self._wrapped(output, on_delivery))
             except BufferError:
                 self.poll(DRAIN_SECONDS)
             else:
@@ -62,7 +63,10 @@ class ReconnectingProducer:
                 return
 
     def poll(self, seconds: float = 0) -> None:
-        """Hear of deliveries, waiting so long for one, and some seconds more while none come."""
+        """Run delivery callbacks, waiting up to `seconds` for one.
+
+        It takes some seconds more where the connection is to be checked.
+        """
         self._producer.poll(seconds)
         if self._watchdog.is_due and self._topic and self._looking.acquire(blocking=False):
             try:
@@ -71,7 +75,7 @@ class ReconnectingProducer:
                 self._looking.release()
 
     def flush(self, seconds: float) -> int:
-        """Wait until all is delivered; how many records are not when the time has gone."""
+        """Wait up to `seconds` until all is delivered; return how many records are not."""
         deadline = time.monotonic() + seconds
         while left := len(self._producer):
             if time.monotonic() > deadline:
@@ -79,18 +83,21 @@ class ReconnectingProducer:
             self.poll(DRAIN_SECONDS)
         return left
 
-    def _hearing(self, output: Output, on_delivery: OnDelivery) -> OnDelivery:
-        def hear(error: KafkaError | None, message: object) -> None:
-            if error is not None and error.code() in PURGED:
+    def _wrapped(self, output: Output, on_delivery: OnDelivery) -> OnDelivery:
+        def delivered(error: KafkaError | None, message: object) -> None:
+            if error is not None and error.code() in PURGED:  # by _renew, to be produced again
                 self._purged.append((output, on_delivery))
                 return
             self._watchdog.reset()
             on_delivery(error, message)
 
-        return hear
+        return delivered
 
     def _look(self, topic: str) -> None:
-        """Make it anew when it is found lost; with records on their way, when twice in a row."""
+        """Replace the producer when it finds no brokers and a new client does.
+
+        With records in flight, only when two checks in a row say so.
+        """
         is_there = finds_brokers(self._producer, topic)
         is_lost = not is_there and finds_brokers(admin_client(self._settings))
         if is_lost and (self._was_lost or not len(self._producer)):
@@ -103,22 +110,22 @@ class ReconnectingProducer:
         with self._changing:
             old = self._producer
             old.purge()
-            while len(old):
-                old.poll(DRAIN_SECONDS)  # each purged record comes back by its callback
+            while len(old):  # each purged record is passed to its callback
+                old.poll(DRAIN_SECONDS)
             self._connect()
             waiting, self._purged = self._purged, []
             log.warning("producer_replaced", records=len(waiting))
             for output, on_delivery in waiting:
-                hand_over(self._producer, output, self._hearing(output, on_delivery))
+                hand_over(self._producer, output, self._wrapped(output, on_delivery))
 
 
 FLUSH_SECONDS = 30.0
 
 
 class Publisher:
-    """Sends events and, at its end, waits until the broker has all of them.
+    """Sends events, and waits at the end of its block until all are delivered.
 
-    An outage is waited for; what was on its way when it began may be there twice afterwards.
+    It survives an outage; records in flight when it began may be written twice.
     """
 
     def __init__(self, settings: Settings, source: str) -> None:
@@ -135,15 +142,15 @@ class Publisher:
         now: datetime,
         on_delivery: OnDelivery | None = None,
     ) -> None:
-        """Hand over one event. Raises Permanent where the topic is missing."""
+        """Send one event. Raises Permanent where the topic is missing."""
         self.send_raw(
             output_of(self._settings, topic, event, source=self._source, now=now), on_delivery
         )
 
     def send_raw(self, output: Output, on_delivery: OnDelivery | None = None) -> None:
-        """Hand over one record as it is. Raises Permanent where the topic is missing.
+        """Send one record as it is. Raises Permanent where the topic is missing.
 
-        A failure goes to `on_delivery` where that is given, else it is raised by poll and flush.
+        A failed delivery goes to `on_delivery` where that is given, else poll and flush raise it.
         """
         if output.topic not in self._known:
             require_topics(self._settings, [output.topic])
@@ -151,12 +158,15 @@ class Publisher:
         self._producer.produce(output, on_delivery or self._delivered)
 
     def poll(self, seconds: float = 0) -> None:
-        """Hear of deliveries, waiting so long for one. Raises Transient where one failed."""
+        """Run delivery callbacks, waiting up to `seconds` for one.
+
+        Raises Transient where a delivery has failed.
+        """
         self._producer.poll(seconds)
         self._require_delivery()
 
     def flush(self) -> None:
-        """Wait until all is delivered. Raises Transient."""
+        """Wait until all is delivered. Raises Transient where it is not in FLUSH_SECONDS."""
         left = self._producer.flush(FLUSH_SECONDS)
         self._require_delivery()
         if left:
@@ -167,7 +177,7 @@ class Publisher:
             raise Transient(f"not delivered to {self._failed}")
 
     def topic(self, topic: Topic) -> str:
-        """The topic's name on this cluster."""
+        """Return the topic's name on this cluster."""
         return topic_name(self._settings, topic)
 
     def _delivered(self, error: KafkaError | None, message: Any) -> None:

@@ -1,12 +1,8 @@
-"""Records read and records to write, and how an event becomes one.
+"""Records: read (Record), to be written (Output), and the partition of a key.
 
-Java's default partitioner, which every producer of ours uses: whose key belongs where.
-
-murmur2 by Austin Appleby, with the seed of org.apache.kafka.common.utils.Utils.murmur2.
-
-Feedback that lies elsewhere than its shopper's owner reads: it is sent on to where it belongs.
-
-Clients that partition by another hash, or key by another field, would give a shopper two owners.
+An event becomes an Output by `output_of`. Feedback that is not in the partition of its shopper's
+key, because a client partitions by another hash or sets another key, would give the shopper two
+owners: `check_partition` forwards it.
 """
 
 from __future__ import annotations
@@ -29,18 +25,18 @@ from workers.settings import Settings
 
 ANY_PARTITION = -1
 LAST_MS = 253_370_764_800_000
-"""The first of January 9999: arithmetic on it does not leave the calendar."""
+"""1 January 9999: date arithmetic on it does not overflow."""
 OLDEST_MS = 946_684_800_000
-"""The first of January 2000: no older record timestamp is meant."""
+"""1 January 2000: an older record timestamp is in another unit."""
 AHEAD_MS = 86_400_000
-"""How far ahead of our clock a record timestamp may be: a day."""
+"""How far ahead of the clock a record timestamp may be: a day."""
 
 Place = tuple[str, int]
 """Topic and partition."""
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """A record as it was read; `value` None is a tombstone."""
+    """A record that was read; `value` None is a tombstone."""
 
     topic: str
     partition: int
@@ -48,7 +44,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     key: bytes | None
     value: bytes | None
     raw_headers: Headers | Message
-    """The message stands for its headers: to take them apart costs more than all the rest."""
+    """The message instead of its headers where they were not needed: decoding them is expensive."""
     timestamp_ms: int
 
     @property
@@ -61,9 +57,9 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
     @property
     def at(self) -> datetime:
-        """The record's timestamp, in UTC; one outside the calendar is its nearest end.
+        """The record's timestamp in UTC, clipped to the calendar.
 
-        A broker may take any 64-bit number: microseconds, or -1 from clients that send none.
+        A broker accepts any 64-bit number: microseconds, or -1 from clients that send none.
         """
         return EPOCH + timedelta(milliseconds=min(max(self.timestamp_ms, 0), LAST_MS))
 
@@ -73,7 +69,7 @@ class WrongTimestamp(Permanent):
 
 
 def timestamp_problem(record: Record, now_ms: float) -> WrongTimestamp | None:
-    """What is wrong with the record's timestamp at `now_ms` (milliseconds since 1970), if any."""
+    """Return what is wrong with the record's timestamp at `now_ms` (Unix, ms), None if nothing."""
     found = record.timestamp_ms
     if OLDEST_MS <= found <= now_ms + AHEAD_MS:
         return None
@@ -88,7 +84,7 @@ def timestamp_problem(record: Record, now_ms: float) -> WrongTimestamp | None:
 
 
 def record_of(message: Message) -> Record:
-    """A message without an error, in our own types."""
+    """Return a message, which has no error, as a Record."""
     raw: Any = message  # librdkafka's types say that everything may be missing
     return Record(
         topic=raw.topic(),
@@ -123,7 +119,7 @@ def output_of(
     partition: int = ANY_PARTITION,
     event_id: str | None = None,
 ) -> Output:
-    """An event's record; `cause` is the input record, whose place goes into the headers."""
+    """Return an event's record; topic, partition and offset of `cause` go into its headers."""
     trace = None if cause is None else header(cause.headers, TRACE_HEADER)
     headers = headers_of(
         topic.event, event_id=event_id or str(uuid4()), source=source, at=now, traceparent=trace
@@ -138,7 +134,7 @@ def output_of(
 
 
 def caused_headers(cause: Record) -> Headers:
-    """The headers of what follows from one input record: its place is the id, too."""
+    """Return the headers of a result of one input record, whose place is also the id."""
     place = f"{cause.topic}/{cause.partition}/{cause.offset}"
     headers = [("ce_id", place.encode()), *input_headers(cause)]
     trace = header(cause.headers, TRACE_HEADER)
@@ -152,7 +148,7 @@ def tombstone(
     cause: Record | None = None,
     partition: int = ANY_PARTITION,
 ) -> Output:
-    """A record that removes a key from a compacted topic."""
+    """Return a record that removes a key from a compacted topic."""
     return Output(
         topic=topic_name(settings, topic),
         key=key,
@@ -163,7 +159,7 @@ def tombstone(
 
 
 def input_headers(cause: Record | None) -> Headers:
-    """Which input record an output comes from: exactly-once is counted by these."""
+    """Return headers that name the input record; tests count exactly-once by them."""
     if cause is None:
         return []
     return [
@@ -183,18 +179,18 @@ def partition_of(key: bytes, partitions: int) -> int:
 
 
 FORWARDED_FROM = "stylecast.forwarded.from"
-"""Header of a forwarded record: topic/partition/offset where it lay."""
+"""Header of a forwarded record: topic/partition/offset where it was read."""
 
 
 class Misplaced(Permanent):
-    """The feedback was forwarded before, and is still not where its key belongs."""
+    """The feedback was forwarded before, and is still not in its key's partition."""
 
 
 def check_partition(record: Record, user_id: str, partitions: int) -> Output | None:
-    """The record for the partition of its shopper, as Java's partitioner chooses it.
+    """Return the record for its shopper's partition, None where it is there with the right key.
 
-    None where the record lies there with the shopper as its key. A record is forwarded once:
-    raises Misplaced where that was done, for two owners that do not agree would go on for ever.
+    A record is forwarded once: raises Misplaced where it was forwarded before, since workers that
+    disagree on the number of partitions would forward it for ever.
     """
     key = user_id.encode()
     wanted = partition_of(key, partitions)

@@ -1,17 +1,14 @@
-"""Dead letters as they are read: which record failed, why, how often, and whether it came again.
+"""Reading dead letters, and replaying them to their topic.
 
-A replay leaves a marker beside its letter, in the letter's own partition: a record without value
-whose headers name the letter. Marker and replayed record are one transaction. What is to be done
-with a letter is not known here.
+A replay is one transaction: the records, unchanged, and beside each dead letter, in the letter's
+own partition, a marker: a record without value whose headers name the letter. A record that the
+topic refuses for its size is found by halving. The replay's producer has one transactional id on
+the cluster, so that of two replays at once one is fenced, and the later one sees the markers of the
+earlier.
 
-Dead letters given back to their topic: untouched, on the partition of their key, each once.
-
-A replay is a transaction: the records, and for each a marker beside its letter; what a topic
-refuses for its size is found by halves and told. Its producer has one name on the cluster, so that
-of two replays at once one is fenced, and the one that starts later sees the markers of the earlier.
-The record keeps key, value, headers and timestamp (the present where its own is out of range), and
-carries how often it failed: a worker that sets it aside again counts on. A record that is kept in
-the store is read from there.
+A replayed record keeps key, value, headers and timestamp (the present where its own is out of
+range), goes to the partition of its key, and carries how often it failed: a worker that sets it
+aside again counts on. A record that is kept in the store is read from there.
 """
 
 from __future__ import annotations
@@ -40,18 +37,19 @@ from workers.kafka.transaction import Aborted, Fenced, commit_batch
 from workers.settings import Settings
 
 REPLAYED = "stylecast.replayed."
-"""Begins the headers of a marker."""
+"""Prefix of a marker's headers."""
 
 
 class DeadLetter(msgspec.Struct, frozen=True, kw_only=True):
-    """A dead letter; `topic`, `partition` and `offset` are those of the record that failed.
+    """A dead letter that was read.
 
-    `record` has the timestamp of the record that failed, also where the letter has another one.
+    `topic`, `partition` and `offset` are those of the record that failed, as is the timestamp of
+    `record`, also where the letter itself has another one.
     """
 
     record: Record
     pointer: Pointer | None = None
-    """Where the record's value is, when the letter only points to it."""
+    """Where the record is in the store, if the letter points to it."""
     topic: str
     partition: int
     offset: int
@@ -63,12 +61,12 @@ class DeadLetter(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def place(self) -> str:
-        """Where the letter lies: `partition/offset`."""
+        """Where the letter is: `partition/offset`."""
         return f"{self.record.partition}/{self.record.offset}"
 
 
 class Selection(msgspec.Struct, frozen=True, kw_only=True):
-    """Which letters: all that is given must be true. Times are those of the record itself."""
+    """A filter of dead letters: all conditions must hold. Times are those of the failed record."""
 
     reason: str = ""
     since: datetime | None = None
@@ -76,7 +74,7 @@ class Selection(msgspec.Struct, frozen=True, kw_only=True):
     places: tuple[str, ...] = ()
 
     def has(self, letter: DeadLetter) -> bool:
-        """Whether the letter is meant; `reason` is a part of the error's class or message."""
+        """Return whether the letter matches; `reason` is part of the error's class or message."""
         reason = f"{letter.error}: {letter.message}".lower()
         return (
             self.reason.lower() in reason
@@ -87,7 +85,7 @@ class Selection(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def contract_name(topic: str) -> str:
-    """The input topic of a name given with or without `.dlq`. Raises Permanent."""
+    """Return the input topic of a name with or without `.dlq`. Raises Permanent."""
     name = topic.removesuffix(DEAD_LETTER_SUFFIX)
     names = [entry.name for entry in TOPICS if entry.dead_letters_of]
     if name not in names:
@@ -96,7 +94,10 @@ def contract_name(topic: str) -> str:
 
 
 def read_dead_letters(settings: Settings, topic: str) -> list[DeadLetter]:
-    """The letters of a topic (its contract name), by place. Raises Permanent or Transient."""
+    """Return the dead letters of a topic (its contract name), by place.
+
+    Raises Permanent or Transient.
+    """
     name = topic_name(settings, topic + DEAD_LETTER_SUFFIX)
     with closing(TableReader(settings, partitions_of_names(settings, [name]))) as reader:
         records = list(reader.read_to_end(threading.Event()))
@@ -111,12 +112,12 @@ def _letters(records: list[Record]) -> Iterator[DeadLetter]:
 
 
 def is_marker(record: Record) -> bool:
-    """Whether a record of a dead-letter topic is no letter, but says that one was replayed."""
+    """Return whether a record of a dead-letter topic is the marker of a replayed letter."""
     return header(record.headers, f"{REPLAYED}offset") is not None
 
 
 def dead_letter_of(record: Record, *, replayed: bool) -> DeadLetter:
-    """A record of a dead-letter topic; a header that is missing or no number gives -1 or ''."""
+    """Return a record as a dead letter; a header that is missing or no number gives '' or -1."""
     timestamp = _number(record, TIMESTAMP) if header(record.headers, TIMESTAMP) else None
     if timestamp is not None:
         record = msgspec.structs.replace(record, timestamp_ms=timestamp)
@@ -135,19 +136,19 @@ def dead_letter_of(record: Record, *, replayed: bool) -> DeadLetter:
 
 
 def _pointer(record: Record) -> Pointer | None:
-    """What the value points to; None for a letter that holds its record."""
+    """Return what the value points to, None for a letter that holds its record."""
     if header(record.headers, POINTER) is None:
         return None
     try:
         return decode(Pointer, record.value)
-    except InvalidEvent:  # another one wrote the header
+    except InvalidEvent:  # the header is not from Stylecast
         return None
 
 
 def original(letter: DeadLetter, store: Store) -> Record:
-    """The record that failed, with what the store keeps of it.
+    """Return the record that failed, with its parts in the store.
 
-    Raises Permanent where the store has it no more or something else, and Transient.
+    Raises Permanent where the store has none, or another content, and Transient.
     """
     pointer, record = letter.pointer, letter.record
     if pointer is None:
@@ -171,7 +172,7 @@ def _rest(data: bytes, uri: str) -> Rest:
 
 
 def marker(letter: DeadLetter, at: datetime) -> Output:
-    """The record that says that a letter was replayed."""
+    """Return the record that marks a letter as replayed."""
     headers: Headers = [
         (f"{REPLAYED}partition", str(letter.record.partition).encode()),
         (f"{REPLAYED}offset", str(letter.record.offset).encode()),
@@ -199,11 +200,11 @@ def _number(record: Record, name: str) -> int:
 WORKER = "dead-letters"
 INSTANCE = "replay"
 REPLAY_BYTES = 100_000_000
-"""Of a record, before compression."""
+"""Size limit of a record, before compression."""
 
 
 class Verdict(msgspec.Struct, frozen=True, kw_only=True):
-    """What is done with a letter: replayed, or why not."""
+    """What happens to a letter: replayed, or refused for a reason."""
 
     letter: DeadLetter
     refused: str = ""
@@ -212,38 +213,38 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
 def replay(
     settings: Settings, topic: str, wanted: Selection, *, again: bool, dry_run: bool
 ) -> list[Verdict]:
-    """Replays the letters that are wanted, or only says what would be done.
+    """Replay the letters that match, or with `dry_run` only say what would be done.
 
-    `again` also takes letters that were replayed before. Raises Transient where the broker is away
-    or another replay took over, and Permanent where a topic is missing; nothing is replayed then.
+    `again` includes letters that were replayed before. Raises Transient where the broker is down
+    or another replay has begun, and Permanent where a topic is missing; nothing is replayed then.
     """
     one = settings.worker.model_copy(update={"instance": INSTANCE})
     settings = settings.model_copy(update={"worker": one})
     if dry_run:
         return judge(settings, topic, wanted, again=again)
-    # How large a record may be is the topic's to say: the original was compressed well enough.
+    # The topic's limit is for compressed records, and the original record was accepted.
     producer = transactional_producer(settings, WORKER, message_bytes=REPLAY_BYTES)
     until_answered(lambda: producer.init_transactions(10), threading.Event())
     verdicts = judge(settings, topic, wanted, again=again)
     letters = [it.letter for it in verdicts if not it.refused]
-    # One that may be too large for the topic goes alone: it must not take others with it.
+    # A large record that the topic may refuse has a transaction of its own.
     alone = [[letter] for letter in letters if letter.pointer is not None]
     together = [letter for letter in letters if letter.pointer is None]
     refused: dict[str, str] = {}
     for part in [together, *alone]:
-        refused |= _give_back(settings, producer, topic, part)
+        refused |= _replay(settings, producer, topic, part)
     return [
         msgspec.structs.replace(it, refused=it.refused or refused.get(it.letter.place, ""))
         for it in verdicts
     ]
 
 
-def _give_back(
+def _replay(
     settings: Settings, producer: Producer, topic: str, letters: Sequence[DeadLetter]
 ) -> dict[str, str]:
-    """Replay the letters in one transaction, or in ever smaller parts where one is refused.
+    """Replay the letters in one transaction, halved again and again where a record is refused.
 
-    By place, why a letter is not replayed. Raises Transient and Permanent.
+    Return by place why a letter is not replayed. Raises Transient and Permanent.
     """
     if not letters:
         return {}
@@ -255,20 +256,20 @@ def _give_back(
         if problem.too_large is None:
             raise Permanent(f"not replayed: {problem}") from problem
         why = f"larger than {problem.too_large} takes: raise its max.message.bytes"
-    except Permanent as problem:  # the store has the record no more
+    except Permanent as problem:  # the record is missing in the store
         why = str(problem)
     else:
         return {}
     if len(letters) == 1:
         return {letters[0].place: why}
     half = len(letters) // 2
-    return _give_back(settings, producer, topic, letters[:half]) | _give_back(
+    return _replay(settings, producer, topic, letters[:half]) | _replay(
         settings, producer, topic, letters[half:]
     )
 
 
 def judge(settings: Settings, topic: str, wanted: Selection, *, again: bool) -> list[Verdict]:
-    """What a replay would do with each of the letters that are wanted."""
+    """Return what a replay does with each of the letters that match."""
     letters = [letter for letter in read_dead_letters(settings, topic) if wanted.has(letter)]
     newest = _newest(settings, topic, {letter.record.key for letter in letters})
     return [
@@ -278,7 +279,7 @@ def judge(settings: Settings, topic: str, wanted: Selection, *, again: bool) -> 
 
 
 def _refusal(letter: DeadLetter, newest: Record | None, again: bool) -> str:
-    """Why the letter is not replayed, or nothing."""
+    """Return why the letter is not replayed, or ''."""
     if letter.replayed and not again:
         return "replayed before"
     if newest is not None and _is_newer(newest, letter):
@@ -287,14 +288,14 @@ def _refusal(letter: DeadLetter, newest: Record | None, again: bool) -> str:
 
 
 def _is_newer(record: Record, letter: DeadLetter) -> bool:
-    """By offset where both lie in one partition, else by timestamp."""
+    """Compare by offset within a partition, else by timestamp."""
     if record.partition == letter.partition:
         return record.offset > letter.offset
     return record.timestamp_ms >= letter.record.timestamp_ms
 
 
 def _newest(settings: Settings, topic: str, keys: set[bytes | None]) -> dict[bytes | None, Record]:
-    """The last record of each key, in a compacted topic; a deleting topic has no last word."""
+    """Return the last record of each key of a compacted topic; nothing for other topics."""
     if topic_named(topic).cleanup != "compact" or not keys:
         return {}
     name = topic_name(settings, topic)
@@ -314,7 +315,7 @@ def _follows(record: Record, before: Record) -> bool:
 
 
 def _outputs(settings: Settings, topic: str, letters: Sequence[DeadLetter]) -> list[Output]:
-    """The records and their markers; the partitioner chooses by the key."""
+    """Return the records and their markers; the partitioner chooses by the key."""
     name, now = topic_name(settings, topic), datetime.now(UTC)
     store, now_ms = Store(settings.store.uri), now.timestamp() * 1000
     records = []
@@ -334,6 +335,6 @@ def _outputs(settings: Settings, topic: str, letters: Sequence[DeadLetter]) -> l
 
 
 def _headers(record: Record, attempts: int) -> Headers:
-    """The record's own, and how often it failed."""
+    """Return the record's own headers, and how often it failed."""
     own = [(name, value) for name, value in record.headers if not name.startswith(PREFIX)]
     return [*own, (f"{PREFIX}attempts", str(attempts).encode())]

@@ -1,10 +1,8 @@
-"""Waiting for what is away: pauses that grow, with jitter, and trouble told once a minute.
+"""Waiting for what is down: back-off with jitter, and a watchdog for clients without brokers.
 
-A client that has been silent for long is asked whether it finds its brokers.
-
-One that does not may never find one again: a broker that stops says at last that there are none,
-and librdkafka 2.16 then forgets the address that it was given as well, and may tell nobody
-(confluentinc/librdkafka, issue 5301). Only a new client helps; making it is the caller's business.
+A client that finds no broker may never find one again: a broker that stops reports at last that
+there are none, and librdkafka 2.16 then forgets its bootstrap servers as well, maybe without an
+error (confluentinc/librdkafka, issue 5301). Only a new client helps, which the caller makes.
 """
 
 from __future__ import annotations
@@ -28,11 +26,11 @@ T = TypeVar("T")
 
 FIRST_BACKOFF_SECONDS = 0.1
 LONGEST_BACKOFF_SECONDS = 20.0
-"""Between tries; well below max.poll.interval.ms, so that a group keeps its member."""
+"""Well below max.poll.interval.ms, so that the member stays in its group."""
 
 
 class Backoff:
-    """Waits between tries, doubling with jitter; tells the same trouble once a minute."""
+    """Waits between tries, doubling with jitter, and logs the problem once a minute."""
 
     def __init__(self, stop: threading.Event) -> None:
         self._stop = stop
@@ -41,28 +39,28 @@ class Backoff:
         self._random = random.Random()
 
     def after(self, problem: Exception) -> None:
-        """Tell the problem and wait."""
+        """Log the problem and wait."""
         if self._once_a_minute(type(problem).__name__):
             log.warning("retry_scheduled", why=str(problem), kind=type(problem).__name__)
         self._stop.wait(self._seconds * self._random.uniform(0.5, 1))
         self._seconds = min(2 * self._seconds, LONGEST_BACKOFF_SECONDS)
 
     def reset(self) -> None:
-        """It worked: the next pause is short again."""
+        """Make the next wait a short one, after a success."""
         self._seconds = FIRST_BACKOFF_SECONDS
 
 
 def require_going(stop: threading.Event) -> None:
-    """Raises Transient once `stop` is set, so that a long batch is dropped whole and not finished.
+    """Raises Transient once `stop` is set, so that a long batch is dropped and not finished.
 
-    A batch can take a minute, and a process that is asked to end has seconds.
+    A batch can take a minute, and a process has seconds to stop.
     """
     if stop.is_set():
-        raise Transient("asked to stop: the batch is left to the next")
+        raise Transient("stopping: the batch is left to the next process")
 
 
 def until_topics(settings: Settings, names: list[str], stop: threading.Event) -> None:
-    """Wait for the broker, or for `stop`. Raises Permanent where a topic is missing."""
+    """Wait for the broker or `stop`. Raises Permanent where a topic is missing."""
     backoff = Backoff(stop)
     while not stop.is_set():
         try:
@@ -74,7 +72,10 @@ def until_topics(settings: Settings, names: list[str], stop: threading.Event) ->
 
 
 def until_answered(ask: Callable[[], T], stop: threading.Event) -> T | None:
-    """Ask until the broker answers; None when `stop` came first. Raises Fenced when fatal."""
+    """Call `ask` until the broker answers; return None once `stop` is set.
+
+    Raises Fenced where the error is fatal.
+    """
     backoff = Backoff(stop)
     while not stop.is_set():
         try:
@@ -88,41 +89,41 @@ def until_answered(ask: Callable[[], T], stop: threading.Event) -> T | None:
 
 
 WATCHDOG_SECONDS = 10.0
-"""As long as a client that lives waits between its tries, at most."""
+"""The longest wait of a healthy client between its tries to connect."""
 LOOK_SECONDS = 2.0
-LOST = "no broker answers: starting anew with new clients"
+LOST = "no broker answers: starting again with new clients"
 
 Client = AdminClient | Consumer | Producer
 
 
 class ConnectionWatchdog:
-    """How long one client has brought nothing."""
+    """Measures how long a client has received nothing, and then asks for its brokers."""
 
     def __init__(self) -> None:
         self.reset()
 
     def reset(self) -> None:
-        """It has brought something."""
+        """Note that the client works."""
         self._since = time.monotonic()
 
     @property
     def is_due(self) -> bool:
-        """Whether it should be asked."""
+        """Whether the client has received nothing for WATCHDOG_SECONDS."""
         return time.monotonic() - self._since > WATCHDOG_SECONDS
 
     def has_lost_brokers(self, client: Client, topic: str) -> bool:
-        """Whether it has been silent for long and finds no broker; any `topic` will do."""
+        """Return whether the check is due and the client finds no broker; any `topic` will do."""
         if not self.is_due:
             return False
         is_lost = not finds_brokers(client, topic)
-        self.reset()  # as of now: it is asked again after another while
+        self.reset()  # the next check is due after as long again
         return is_lost
 
 
 def finds_brokers(client: Client, topic: str | None = None) -> bool:
-    """Whether the client knows a broker that answers, within two seconds.
+    """Return whether a broker answers the client within LOOK_SECONDS.
 
-    A topic makes the answer short; any that is there will do.
+    A topic, which may be any, makes the answer short.
     """
     try:
         return bool(client.list_topics(topic, timeout=LOOK_SECONDS).brokers)
@@ -131,6 +132,6 @@ def finds_brokers(client: Client, topic: str | None = None) -> bool:
 
 
 def require_brokers(client: Client, topic: str) -> None:
-    """Raises Transient where the client finds no broker, so that a new one takes its place."""
+    """Raises Transient where the client finds no broker, so that the caller replaces it."""
     if not finds_brokers(client, topic):
         raise Transient(LOST)

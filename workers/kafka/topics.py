@@ -1,8 +1,8 @@
-"""The topics on the cluster: their names, and how to create, check and show them.
+"""Names on the cluster, and topics: create, configure, check and show them.
 
-What ought to be stands in schemas.topics; this module compares a cluster with that table. It
-never deletes a topic and never changes a partition count, for a key would change its partition:
-that stays a person's decision, and `check_topics` says so.
+schemas.topics says what the topics are to be; this module compares a cluster with it. It never
+deletes a topic and never changes a partition count, which would move keys to other partitions: that
+is left to an operator, and `check_topics` reports it.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ from workers.settings import Settings
 
 
 class WantedTopic(Struct, frozen=True):
-    """A topic as the table wants it on this cluster, with the name that it has there."""
+    """A topic as schemas.topics defines it, with its name on this cluster."""
 
     name: str
     partitions: int
@@ -58,7 +58,7 @@ class WantedTopic(Struct, frozen=True):
 
 
 class FoundTopic(Struct, frozen=True):
-    """A topic as the cluster has it; `config` holds what the table speaks of."""
+    """A topic as the cluster has it, with those configurations that schemas.topics defines."""
 
     name: str
     partitions: int
@@ -67,14 +67,14 @@ class FoundTopic(Struct, frozen=True):
 
 
 class Difference(Struct, frozen=True):
-    """One way in which the cluster is not as the table wants it."""
+    """One difference of the cluster from schemas.topics."""
 
     topic: str
     what: str
     wanted: str
     found: str
     is_error: bool = True
-    """False for a partition count that merely differs: any will do."""
+    """False for a partition count that differs, where any count works."""
 
     def __str__(self) -> str:
         note = "" if self.is_error else " (a note: it works all the same)"
@@ -82,26 +82,29 @@ class Difference(Struct, frozen=True):
 
 
 def topic_name(settings: Settings, topic: Topic | str) -> str:
-    """The name on the cluster: the contract's, after the prefix of this fleet."""
+    """Return the name on the cluster: the contract's after the prefix of this fleet."""
     name = topic if isinstance(topic, str) else topic.name
     return settings.kafka.topic_prefix + name
 
 
 def group_id(settings: Settings, worker: str) -> str:
-    """`stylecast-<worker>` after the prefix of this fleet."""
+    """Return `stylecast-<worker>` after the prefix of this fleet."""
     return f"{settings.kafka.topic_prefix}stylecast-{worker}"
 
 
 def transactional_id(settings: Settings, worker: str) -> str:
-    """Names this instance of the worker, the same after a restart; also its group.instance.id."""
+    """Return the transactional id, also the group.instance.id, of this instance of a worker.
+
+    It is the same after a restart.
+    """
     return f"{group_id(settings, worker)}-{settings.worker.instance}"
 
 
 def wanted_topics(
     settings: Settings, user_partitions: int = USER_PARTITIONS
 ) -> Iterator[WantedTopic]:
-    """Every topic of the table, each followed by its dead letters if it has any; the planner's
-    changelogs, which it makes itself where it may.
+    """Yield every topic, each followed by its dead-letter topic if it has one, and the planner's
+    changelogs, which the planner creates itself where it has the right to.
     """
     for topic in TOPICS:
         by_user = topic.partitions == USER_PARTITIONS
@@ -116,10 +119,10 @@ def wanted_topics(
 
 
 def apply_topics(settings: Settings, user_partitions: int = USER_PARTITIONS) -> list[str]:
-    """Creates what is missing and sets what differs; the names of the topics touched.
+    """Create missing topics and set configurations that differ; return the topics changed.
 
-    Applied again, it touches nothing. Partition counts are left as they are (`check_topics`).
-    Raises Transient when the broker does not answer, Permanent when it refuses.
+    It is idempotent. Partition counts are left as they are (`check_topics`). Raises Transient where
+    the broker does not answer, Refused where it refuses.
     """
     admin = admin_client(settings)
     wanted = list(wanted_topics(settings, user_partitions))
@@ -128,7 +131,7 @@ def apply_topics(settings: Settings, user_partitions: int = USER_PARTITIONS) -> 
 
 
 def check_topics(settings: Settings, user_partitions: int = USER_PARTITIONS) -> list[Difference]:
-    """How the cluster differs from the table; empty when it does not. Raises Transient."""
+    """Return how the cluster differs from schemas.topics. Raises Transient."""
     found = {topic.name: topic for topic in show_topics(settings)}
     table = [
         difference
@@ -142,7 +145,7 @@ def check_topics(settings: Settings, user_partitions: int = USER_PARTITIONS) -> 
 def require_user_partitions(settings: Settings) -> None:
     """Raises Permanent where the topics keyed by user have different partition counts.
 
-    A shopper's state is written to the number of the feedback's partition.
+    A shopper's state is written to the partition with the number of the feedback's partition.
     """
     there = cluster(admin_client(settings)).topics
     counts = {name: len(topic.partitions) for name, topic in there.items()}
@@ -151,7 +154,7 @@ def require_user_partitions(settings: Settings) -> None:
 
 
 def _user_partitions(settings: Settings, counts: Mapping[str, int]) -> Iterator[Difference]:
-    """Topics keyed by user that have another partition count than the feedback."""
+    """Yield topics keyed by user that have another partition count than the feedback."""
     feedback = topic_name(settings, FEEDBACK)
     for topic in (USER_STATES, RECOMMENDATIONS):
         name = topic_name(settings, topic)
@@ -166,9 +169,9 @@ def _user_partitions(settings: Settings, counts: Mapping[str, int]) -> Iterator[
 
 
 def topic_id(settings: Settings, name: str) -> str:
-    """The cluster's id of a topic: another one when it was deleted and created again.
+    """Return the cluster's id of a topic, which changes when the topic is created again.
 
-    Raises Transient while the broker is away, Refused where the topic is missing.
+    Raises Transient while the broker is down, Refused where the topic is missing.
     """
     admin = admin_client(settings)
     return retry_transient(lambda: topic_ids(admin, [name])[name])
@@ -177,7 +180,10 @@ def topic_id(settings: Settings, name: str) -> str:
 def topic_ids(
     admin: AdminClient, names: Sequence[str], seconds: float = TIMEOUT_SECONDS
 ) -> dict[str, str]:
-    """The same of several topics, asked once and for so long. Raises Transient and Refused."""
+    """Return the ids of several topics by one request with a time-out in seconds.
+
+    Raises Transient and Refused.
+    """
     asked = admin.describe_topics(TopicCollection([*names]), request_timeout=seconds)
     return {
         name: str(answer(f"cannot describe {name}", future.result).topic_id)
@@ -186,7 +192,7 @@ def topic_ids(
 
 
 def differences(wanted: WantedTopic, found: FoundTopic | None) -> Iterator[Difference]:
-    """How one topic differs from what is wanted."""
+    """Yield how one topic differs from what is wanted."""
     if found is None:
         yield Difference(wanted.name, "the topic", "there", "missing")
         return
@@ -200,13 +206,13 @@ def differences(wanted: WantedTopic, found: FoundTopic | None) -> Iterator[Diffe
 
 
 def show_topics(settings: Settings) -> list[FoundTopic]:
-    """The table's topics that the cluster has, in the table's order. Raises Transient."""
+    """Return the topics of schemas.topics that the cluster has, in order. Raises Transient."""
     admin = admin_client(settings)
     return retry_transient(lambda: _show_topics(admin, settings))
 
 
 def _show_topics(admin: AdminClient, settings: Settings) -> list[FoundTopic]:
-    """Raises Transient also where a topic is listed that is going, or has only just come."""
+    """Raises Transient also where a listed topic is being deleted, or was just created."""
     wanted = list(wanted_topics(settings))
     there = cluster(admin).topics
     present = [topic for topic in wanted if topic.name in there]
@@ -218,7 +224,7 @@ def _show_topics(admin: AdminClient, settings: Settings) -> list[FoundTopic]:
             replication_factor=min(
                 len(part.replicas) for part in there[topic.name].partitions.values()
             ),
-            # A setting that an older broker does not know is not there.
+            # Older brokers do not know every configuration.
             config={name: configs[topic.name].get(name, "unknown") for name in topic.config},
         )
         for topic in present
@@ -226,9 +232,9 @@ def _show_topics(admin: AdminClient, settings: Settings) -> list[FoundTopic]:
 
 
 def largest_records(settings: Settings) -> dict[str, int]:
-    """Bytes of the largest record that each of the table's topics takes, by its name there.
+    """Return max.message.bytes of each topic, by its name on the cluster.
 
-    Raises Transient and Permanent.
+    Raises Transient and Refused.
     """
     admin = admin_client(settings)
     there = cluster(admin).topics
@@ -237,8 +243,9 @@ def largest_records(settings: Settings) -> dict[str, int]:
 
 
 def require_topics(settings: Settings, names: list[str]) -> None:
-    """Raises Refused naming what is missing of these (cluster) names, or which right, with the
-    remedy. A topic that this client may not describe is not in the cluster's list either.
+    """Raises Refused where topics (by cluster names) or rights are missing, with the remedy.
+
+    The cluster does not list topics that the client may not describe.
     """
     admin = admin_client(settings)
     there = cluster(admin).topics
@@ -264,13 +271,13 @@ def require_topics(settings: Settings, names: list[str]) -> None:
 
 
 def principal(settings: Settings) -> str:
-    """As whom the cluster knows this client."""
+    """Return the principal of this client."""
     name = settings.kafka.librdkafka().get("sasl.username")
     return f"User:{name}" if name else "the principal of this client's certificate"
 
 
 def missing_right(settings: Settings, operation: str, resource: str) -> str:
-    """Who may not do what with which resource, and the remedy."""
+    """Return which principal lacks which right, and the remedy."""
     return (
         f"{principal(settings)} may not {operation} {resource} (or it does not exist): "
         "grant the right, `stylecast topics acls deploy/acls.yaml` prints all that are needed"
@@ -293,11 +300,11 @@ def _create_missing(admin: AdminClient, wanted: list[WantedTopic], replicas: int
 
 
 def _wait_until_visible(admin: AdminClient, names: set[str]) -> None:
-    """The controller answers before every broker knows the topics."""
+    """Wait until the brokers list the topics: the controller answers before."""
     deadline = time.monotonic() + TIMEOUT_SECONDS
     while names - cluster(admin).topics.keys():
         if time.monotonic() > deadline:
-            raise Transient("the brokers do not show the topics that were created just now")
+            raise Transient("the brokers do not list the topics that were just created")
         time.sleep(0.05)
 
 
@@ -306,7 +313,7 @@ def _created(name: str, future: Future[None]) -> bool:
         future.result(TIMEOUT_SECONDS)
     except KafkaException as problem:
         if problem.args[0].code() == KafkaError.TOPIC_ALREADY_EXISTS:
-            return False  # another process was quicker
+            return False  # by another process at the same time
         raise in_words(f"cannot create topic {name}", problem) from problem
     return True
 

@@ -1,9 +1,9 @@
-"""Traces by OpenTelemetry: a span for each record that its writer sampled, when an endpoint is set.
+"""OpenTelemetry traces: a span for each record that its writer sampled, if an endpoint is set.
 
-The header `traceparent` (W3C Trace Context) is carried to whatever is derived from a record,
-endpoint or not; who samples is the writer of the first record. A span begins when its batch is
-taken and ends with the commit, for only then has anything happened; a batch that comes again is
-one span. The planner carries traces and has no spans of its own.
+The header `traceparent` (W3C Trace Context) is copied to every derived record, with or without an
+endpoint; the writer of the first record decides about sampling. A span starts when its batch is
+processed and ends at the commit; a batch that is retried has one span. The planner copies the
+header and has no spans of its own.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ MakeHandler = Callable[[], Handler]
 
 @contextmanager
 def traced(settings: Settings, worker: str, make_handler: MakeHandler) -> Iterator[MakeHandler]:
-    """Handlers whose records are traced; the same ones where no endpoint is set.
+    """Yield a function that makes traced handlers, or `make_handler` where no endpoint is set.
 
-    What is left is sent when the block ends.
+    The end of the block sends the last spans.
     """
     if settings.traces.endpoint is None:
         yield make_handler
@@ -59,7 +59,7 @@ def traced(settings: Settings, worker: str, make_handler: MakeHandler) -> Iterat
 
 
 class TracedHandler(Handler):
-    """A handler, and spans of the records that it has committed."""
+    """A handler whose committed records have spans."""
 
     def __init__(self, handler: Handler, tracer: Tracer) -> None:
         self.topics = handler.topics
@@ -69,41 +69,41 @@ class TracedHandler(Handler):
         self._sampled: list[Record] = []
 
     def assigned(self, partitions: Sequence[TopicPartition]) -> None:
-        """Handed on."""
+        """Pass on."""
         self._handler.assigned(partitions)
 
     def revoked(self, partitions: Sequence[TopicPartition]) -> None:
-        """Handed on."""
+        """Pass on."""
         self._handler.revoked(partitions)
 
     def process(self, records: Sequence[Record]) -> list[Output]:
-        """Handed on; the time is noted."""
+        """Process, and note the start time and the sampled records."""
         self._began = time.time_ns()
         self._sampled = [record for record in records if is_sampled(record.headers)]
         return self._handler.process(records)
 
     def committed(self) -> None:
-        """Handed on, and the spans end."""
+        """Pass on, and end the spans."""
         self._handler.committed()
         for record in self._sampled:
             self._end_span(record)
         self._sampled = []
 
     def aborted(self) -> None:
-        """Handed on; the batch comes again."""
+        """Pass on, and drop the spans."""
         self._sampled = []
         self._handler.aborted()
 
     def idle(self) -> list[Output]:
-        """Handed on."""
+        """Pass on."""
         return self._handler.idle()
 
     def close(self) -> None:
-        """Handed on."""
+        """Pass on."""
         self._handler.close()
 
     def _end_span(self, record: Record) -> None:
-        """Attributes: OpenTelemetry's semantic conventions for messaging with Kafka."""
+        """Export a span with OpenTelemetry's attributes for messaging with Kafka."""
         from opentelemetry.trace import SpanKind
         from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 

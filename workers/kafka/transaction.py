@@ -1,9 +1,9 @@
-"""Results and offsets in one transaction, and what the errors of librdkafka mean for it.
+"""Results and offsets in one transaction, and what librdkafka's errors mean for it.
 
-Fenced: this producer is done, only a new one helps. Aborted: the batch comes again. Whatever is
-retriable is answered by the same call again.
+Fenced: the producer cannot be used again. Aborted: the batch is retried. A retriable error is
+answered by the same call again, for RETRY_SECONDS.
 
-What a consumer returns besides records: its events, told, and fatal ones raised.
+`is_event` sorts out what a consumer returns besides records.
 """
 
 from __future__ import annotations
@@ -21,44 +21,43 @@ from workers.telemetry import log
 
 REQUEST_SECONDS = 10.0
 RETRY_SECONDS = 15.0
-"""How long a retriable error is answered by the same call."""
-
+"""How long a call is repeated after a retriable error."""
 
 PURGED = frozenset({KafkaError._PURGE_QUEUE, KafkaError._PURGE_INFLIGHT})  # noqa: SLF001 (public)
-"""Not refused by the broker, but taken back here."""
+"""Errors of records that this process has purged, not the broker refused."""
 
 OnDelivery = Callable[[KafkaError | None, Any], None]
-"""Hears, when the producer is polled, that a record is delivered, or of the error."""
+"""Called by poll with the error, None for a delivered record, and the message."""
 
 
 class Fenced(StylecastError):
-    """The producer was replaced by another of its name, or overstayed: start anew."""
+    """Another producer has the transactional id, or the transaction timed out: use a new one."""
 
 
 class NoAnswer(Fenced):
-    """A call of the producer did not come to an end: nobody may take the producer apart."""
+    """A call of the producer did not return: the producer must not be freed."""
 
 
 class Aborted(StylecastError):
-    """The transaction was aborted; the batch comes again."""
+    """The transaction was aborted: retry the batch."""
 
     def __init__(self, message: str, too_large: str | None = None) -> None:
         super().__init__(message)
         self.too_large = too_large
-        """The topic whose limit a record of the transaction exceeds, if that is the cause."""
+        """The topic whose size limit a record exceeds, if that is the cause."""
 
 
 def commit_batch(
     producer: Producer, outputs: list[Output], offsets: list[TopicPartition], metadata: Any
 ) -> None:
-    """Results and offsets in one transaction.
+    """Produce results and commit offsets in one transaction.
 
-    Raises Fenced, or Aborted: with the first refusal of a record if there was one, for what
-    librdkafka says after that is only that the transaction is in no good state.
+    Raises Fenced, or Aborted: with the first record's refusal if there was one, since librdkafka
+    reports only the state of the transaction after that.
     """
     refusals: list[tuple[KafkaError, str]] = []
 
-    def hear(refusal: KafkaError | None, message: Any) -> None:
+    def on_delivery(refusal: KafkaError | None, message: Any) -> None:
         if refusal is not None and refusal.code() not in PURGED:
             refusals.append((refusal, message.topic()))
 
@@ -66,20 +65,18 @@ def commit_batch(
         producer.begin_transaction()
         for output in outputs:
             try:
-                produce(producer, output, hear)
+                produce(producer, output, on_delivery)
             except KafkaException as problem:  # refused before it is sent, for its size
                 refusals.append((problem.args[0], output.topic))
                 raise
         if offsets:
-            _again_while_retriable(
-                lambda: producer.send_offsets_to_transaction(offsets, metadata, REQUEST_SECONDS)
-            )
-        _again_while_retriable(lambda: producer.commit_transaction(REQUEST_SECONDS))
+            _retry(lambda: producer.send_offsets_to_transaction(offsets, metadata, REQUEST_SECONDS))
+        _retry(lambda: producer.commit_transaction(REQUEST_SECONDS))
     except KafkaException as problem:
         error: KafkaError = problem.args[0]
         if error.fatal():
             raise Fenced(f"{error.name()}: {error.str()}") from problem
-        _abort(producer)  # refusals are heard here at the latest
+        _abort(producer)  # delivers the last refusals
         if not refusals:
             raise Aborted(f"{error.name()}: {error.str()}") from problem
         refusal, topic = refusals[0]
@@ -90,7 +87,7 @@ def commit_batch(
 
 
 def produce(producer: Producer, output: Output, on_delivery: OnDelivery | None = None) -> None:
-    """Hand a record to librdkafka, waiting while its queue is full."""
+    """Produce a record, waiting while librdkafka's queue is full."""
     while True:
         try:
             hand_over(producer, output, on_delivery)
@@ -101,7 +98,7 @@ def produce(producer: Producer, output: Output, on_delivery: OnDelivery | None =
 
 
 def hand_over(producer: Producer, output: Output, on_delivery: OnDelivery | None = None) -> None:
-    """The same, without waiting. Raises BufferError."""
+    """Produce a record. Raises BufferError where librdkafka's queue is full."""
     producer.produce(
         output.topic,
         key=output.key,
@@ -115,16 +112,16 @@ def hand_over(producer: Producer, output: Output, on_delivery: OnDelivery | None
 
 def _abort(producer: Producer) -> None:
     try:
-        _again_while_retriable(lambda: producer.abort_transaction(REQUEST_SECONDS))
+        _retry(lambda: producer.abort_transaction(REQUEST_SECONDS))
     except KafkaException as problem:
         raise Fenced(f"abort failed: {problem.args[0].str()}") from problem
 
 
-def _again_while_retriable(action: Callable[[], None]) -> None:
-    """A retriable error is answered by the same call again, as librdkafka asks.
+def _retry(action: Callable[[], None]) -> None:
+    """Repeat a call after a retriable error, as librdkafka asks, for RETRY_SECONDS.
 
-    Not without end: after a restart of the broker librdkafka was seen to answer so for ever, and
-    only a new producer helped.
+    After a restart of the broker librdkafka was seen to answer so for ever; only a new producer
+    helped.
     """
     deadline = time.monotonic() + RETRY_SECONDS
     while True:
@@ -146,9 +143,9 @@ FORBIDDEN = frozenset(
 
 
 def is_event(message: Any) -> bool:
-    """Whether a message is an event of the consumer.
+    """Return whether a message is an event, not a record.
 
-    Raises Fenced where that is fatal, and Refused where a right was taken away.
+    Raises Fenced where the event is fatal, and Refused where a right is missing.
     """
     error = message.error()
     if error is None:
