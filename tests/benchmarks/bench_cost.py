@@ -34,7 +34,7 @@ from stylecore.recommender.state import apply_all, empty
 from workers.broker import local_broker
 from workers.kafka.clients import group_consumer, transactional_producer
 from workers.kafka.topics import topic_name
-from workers.preferences.state import collect_seldom, settled
+from workers.preferences.state import gc_frozen, raise_gc_threshold
 from workers.preferences.worker import rules_of
 
 GOAL = 1.5
@@ -74,12 +74,12 @@ def bare_computing(shop: Shop, events: Sequence[Feedback]) -> tuple[list[Outputs
     )
     names = [topic_name(settings, topic) for topic in (USER_STATES, RECOMMENDATIONS)]
     encoder, batches = ListEncoder(shelf), []
-    with settled():
+    with gc_frozen():
         states = {
             key.decode(): decode(UserState, value) for key, value in shops.state_records(shop)
         }
         values = [encode(event) for event in events]
-    collect_seldom()
+    raise_gc_threshold()
     started = time.process_time()
     size = settings.preferences.batch_records
     for first in range(0, len(values), size):

@@ -26,7 +26,7 @@ from workers.broker import local_broker
 from workers.kafka.clients import table_consumer
 from workers.kafka.table import partitions_of
 from workers.kafka.topics import topic_name
-from workers.preferences.state import read_states, settled
+from workers.preferences.state import gc_frozen, read_states
 from workers.settings import load_settings
 
 SHOPPERS = 1_000_000
@@ -67,7 +67,7 @@ def measured(side: str) -> dict[str, float]:
     before, wall, cpu = _peak_mib(), time.perf_counter(), time.process_time()
     if side == "ours":
         topic, numbers = topic_name(settings, USER_STATES), [place.partition for place in places]
-        with settled():
+        with gc_frozen():
             states = read_states(settings, topic, numbers, threading.Event())
         count = sum(len(kept) for kept in states.values())
     else:

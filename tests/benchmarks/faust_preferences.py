@@ -23,7 +23,7 @@ from schemas.topics import FEEDBACK  # noqa: E402
 from workers.kafka.table import partitions_of  # noqa: E402
 from workers.kafka.topics import group_id, topic_name  # noqa: E402
 from workers.planner.faust_app import OFF, raw_topic, record_of, web_port  # noqa: E402
-from workers.preferences.state import collect_seldom  # noqa: E402
+from workers.preferences.state import raise_gc_threshold  # noqa: E402
 from workers.preferences.worker import PreferencesHandler  # noqa: E402
 from workers.settings import load_settings  # noqa: E402
 
@@ -34,7 +34,7 @@ GROUP = "preferences-faust"
 def main() -> None:
     """Restore, then work until SIGTERM."""
     settings = load_settings()
-    collect_seldom()
+    raise_gc_threshold()
     handler = PreferencesHandler(settings, threading.Event())
     handler.assigned(partitions_of(settings, [FEEDBACK]))
     with tempfile.TemporaryDirectory() as folder:

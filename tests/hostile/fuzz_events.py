@@ -33,7 +33,7 @@ from workers.kafka.records import (
 )
 from workers.planner.planning import Planning, Shop
 from workers.planner.worker import styles_of
-from workers.preferences.state import wanted_forgotten
+from workers.preferences.state import checked_tombstones
 from workers.preferences.worker import rules_of
 from workers.settings import Settings
 
@@ -87,7 +87,7 @@ def _decoded(batch: Sequence[Record], topic: Topic) -> list[str]:
     for record in batch:
         if record.value is None:
             found: list[Output] = []
-            wanted_forgotten([record], PARTITIONS, found)
+            checked_tombstones([record], PARTITIONS, found)
             for letter in filter(is_dead_letter, found):
                 require_kept(record, letter)
     left = [record for record, good in zip(present, strictly, strict=True) if not good]

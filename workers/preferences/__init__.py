@@ -1,1 +1,1 @@
-"""The preferences worker: feedback in; state, recommendations and demand out."""
+"""The preferences worker: feedback in; states, recommendations and demand out."""

@@ -1,8 +1,7 @@
-"""The records that a batch brings its shoppers: state and list, written fast.
+"""The records of a batch: states and lists, and lists that are refreshed without feedback.
 
-What the headers of a batch have in common is made once, lists come encoded. A list is valid no
-longer than the first of the themes in it may be shown. Which shoppers, and what is in their lists,
-is decided elsewhere.
+Headers that the records of a batch share are built once, and lists come as encoded items, since
+this runs for every shopper of a batch. A list is valid no longer than the first of its campaigns.
 """
 
 from __future__ import annotations
@@ -28,17 +27,17 @@ SOURCE = "/stylecast/preferences"
 
 
 class Touched(NamedTuple):
-    """A state that has changed, and the last input that changed it."""
+    """A changed state, and the last record that changed it."""
 
     record: Record
     event: Feedback
     state: UserState
     acted: bool
-    """Whether an action did, and not impressions alone: then there is a new list."""
+    """Whether an action changed it, not only impressions: then the shopper gets a new list."""
 
 
-class Sheet:
-    """What the records of one topic and batch have in common."""
+class BatchHeaders:
+    """The topic name and shared headers of a batch's records of one topic."""
 
     def __init__(self, settings: Settings, topic: Topic) -> None:
         self.topic = topic_name(settings, topic)
@@ -46,7 +45,7 @@ class Sheet:
         self._headers: dict[datetime, Headers] = {}
 
     def headers(self, at: datetime) -> Headers:
-        """The shared headers of the records of one time; made once."""
+        """Return the shared headers of records of one time."""
         found = self._headers.get(at)
         if found is None:
             found = self._headers[at] = shared_headers(self._event, source=SOURCE, at=at)
@@ -62,7 +61,7 @@ def list_event(
     place: tuple[int, int],
     caused_by: str | None = None,
 ) -> Recommendations:
-    """A list of items, encoded ones or events; `place` is the partition and offset behind it."""
+    """Return a list of items, encoded or not; `place` is the partition and offset of its cause."""
     valid_until = now + timedelta(hours=settings.preferences.valid_hours)
     return Recommendations(
         user_id=user_id,
@@ -77,7 +76,7 @@ def list_event(
 
 
 def in_place_of_offset(now: datetime) -> int:
-    """Of a list that follows from no input: below 0, another at each time, in milliseconds."""
+    """Return a number below 0, unique by millisecond, for a list that no record has caused."""
     return -int(now.timestamp() * 1000)
 
 
@@ -88,14 +87,16 @@ def shopper_outputs(
     assortment: Assortment,
     applied_headers: Callable[[int], Headers],
 ) -> Iterator[Output]:
-    """State and list of each shopper, as of the record that caused them; `items` are the encoded
-    ones of those who acted, in order. States of a partition share the `applied_headers`.
+    """Yield state and list of each shopper, at the time of the record that caused them.
+
+    `items` are the encoded items of the shoppers who acted, in order. States of a partition share
+    the `applied_headers`.
     """
     applied = {
         number: applied_headers(number)
         for number in {shopper.record.partition for shopper in touched}
     }
-    states, lists = Sheet(settings, USER_STATES), Sheet(settings, RECOMMENDATIONS)
+    states, lists = BatchHeaders(settings, USER_STATES), BatchHeaders(settings, RECOMMENDATIONS)
     for record, event, state, acted in touched:
         key, headers, now = event.user_id.encode(), caused_headers(record), record.at
         of_state = states.headers(now) + headers + applied[record.partition]
@@ -118,24 +119,26 @@ def refreshed_outputs(
     *,
     same_products: bool,
 ) -> Iterator[Output]:
-    """Lists that follow from no input; shoppers come with their partitions.
+    """Yield lists that no record has caused, of shoppers with their partitions.
 
-    Where the products are the same and only their pictures are others, a list is still caused by
-    the shopper's last action: who waits for the list of a click finds it.
+    With `same_products`, where only pictures have changed, a list still names the shopper's last
+    action as its cause: a client that waits for the list of a click finds it.
     """
-    sheet = Sheet(settings, RECOMMENDATIONS)
+    shared = BatchHeaders(settings, RECOMMENDATIONS)
     for (number, state), encoded in zip(shoppers, items, strict=True):
         raw = msgspec.Raw(encoded)
         place = (number, in_place_of_offset(now))
         last = state.recent_events[-1].event_id if same_products and state.recent_events else None
         found = list_event(settings, state.user_id, raw, assortment, now, place, last)
-        headers = [*sheet.headers(now), ("ce_id", found.recommendation_id.encode())]
-        yield _output(sheet, state.user_id.encode(), encode(found), headers, number)
+        headers = [*shared.headers(now), ("ce_id", found.recommendation_id.encode())]
+        yield _output(shared, state.user_id.encode(), encode(found), headers, number)
 
 
-def _output(sheet: Sheet, key: bytes, value: bytes, headers: Headers, partition: int) -> Output:
+def _output(
+    shared: BatchHeaders, key: bytes, value: bytes, headers: Headers, partition: int
+) -> Output:
     return Output(
-        topic=sheet.topic,
+        topic=shared.topic,
         key=key,
         value=value,
         headers=headers,

@@ -1,15 +1,15 @@
-"""Shoppers whose list is out of date, brought up to date a few at a time.
+"""Lists that are outdated, and refreshed a few at a time.
 
-A list is out of date when the edition is another one (a factor version and the campaigns that run),
-or when products have other pictures than before. Who acts gets a new list at once; the sweep is for
-the others, and bounded, so that the feedback goes on beside it.
+A list is outdated when the edition has changed (the factor version and the running campaigns), or
+when a product in it has another picture. Shoppers who act get a new list at once; the refresh is
+for the others, and bounded, so that feedback is processed beside it.
 
-Pictures come one by one, thousands in an import. They are gathered until the sweep before is done
-and some seconds have passed, so that a sweep writes a shopper at most one list however many came,
-and only where one of the products is in it.
+Pictures come one by one, thousands in an import. They are collected until the refresh before is
+done and some seconds have passed, so that a refresh writes each shopper at most one list however
+many pictures came, and only lists that show one of the products.
 
-Memory holds what is left of it: after a restart it goes on where the edition or a picture is young,
-for all who have not acted since. What is in a list is not known here.
+The rest of a refresh is in memory only: after a restart it starts again where the edition or a
+picture is young, for all shoppers who have not acted since.
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ from workers.preferences.state import UserStates
 from workers.telemetry import log
 
 AT_REST, BESIDE_FEEDBACK = 500, 50
-"""Shoppers in a turn without feedback, and beside a batch of it."""
+"""Shoppers refreshed in an idle turn, and beside a batch of feedback."""
 YOUNG = timedelta(hours=1)
-"""An edition this young may not have reached everybody when an instance starts."""
+"""A refresh of an edition or picture younger than this may be unfinished at a restart."""
 
 Place = tuple[int, str]
-"""A partition's number and a shopper."""
+"""Partition number and shopper."""
 
 
 class ListRefresh:
-    """What is left of the sweep to the present edition."""
+    """The shoppers whose lists are still to be refreshed."""
 
     def __init__(self, states: UserStates) -> None:
         self._states = states
@@ -43,10 +43,10 @@ class ListRefresh:
         self._in_hand: list[Place] = []
         self._looked_at: datetime | None = None
         self.redrawn: frozenset[str] | None = None
-        """In a sweep for pictures, the products that have others; None in one for an edition."""
+        """The products with new pictures in a refresh for these; None in one for an edition."""
 
     def start_for_edition(self, edition: str, now: datetime) -> None:
-        """Begin anew with all shoppers where the edition is another than before."""
+        """Start with all shoppers where the edition has changed."""
         if self._edition not in (None, edition):
             self._left = deque(self._states.places())
             self._began, self.redrawn = now, None
@@ -56,9 +56,10 @@ class ListRefresh:
     def start_for_pictures(
         self, take_redrawn: Callable[[datetime], set[str]], now: datetime, pause: timedelta
     ) -> None:
-        """Begin with all shoppers where products have other pictures, when the sweep before is
-        done and `pause` has passed. `take_redrawn` gives the products with pictures since a time:
-        at the start, the young ones.
+        """Start with all shoppers where products have other pictures, once the refresh before is
+        done and `pause` has passed.
+
+        `take_redrawn` returns the products with pictures since a time; at first, the young ones.
         """
         since = now - YOUNG if self._looked_at is None else EVER
         is_due = self._looked_at is None or now - self._looked_at >= pause
@@ -72,15 +73,15 @@ class ListRefresh:
             log.debug("picture_refresh_started", products=len(redrawn), shoppers=len(self._left))
 
     def resume(self, numbers: Iterable[int], renewed_at: datetime, now: datetime) -> None:
-        """Take in the shoppers of new partitions, where the edition of `renewed_at` is young."""
+        """Add the shoppers of new partitions, where the edition of `renewed_at` is young."""
         if now - renewed_at < YOUNG:
             self._began, self.redrawn = min(self._began, now), None
             self._left.extend(self._states.places(numbers))
 
     def take(self, count: int) -> list[tuple[int, UserState]]:
-        """At most so many of the shoppers left, with their partitions.
+        """Return the next shoppers, at most `count`, with their partitions.
 
-        Who is in the batch in hand waits: its list must not be covered by one without its cause.
+        Shoppers of the batch in hand wait: their list must not be replaced by one without cause.
         """
         found: list[tuple[int, UserState]] = []
         for _ in range(len(self._left)):
@@ -97,16 +98,16 @@ class ListRefresh:
         return found
 
     def skip(self, shoppers: Iterable[tuple[int, UserState]]) -> None:
-        """These shoppers' lists need not be written: nothing in them has changed."""
+        """Leave out these shoppers, whose lists have not changed."""
         done = {(number, state.user_id) for number, state in shoppers}
         self._in_hand = [place for place in self._in_hand if place not in done]
 
     def committed(self) -> None:
-        """The lists in hand are in the topic."""
+        """Note that the lists in hand are in the topic."""
         self._in_hand.clear()
 
     def aborted(self) -> None:
-        """The lists in hand come again."""
+        """Return the lists in hand to those that are left."""
         self._left.extendleft(reversed(self._in_hand))
         self._in_hand.clear()
 

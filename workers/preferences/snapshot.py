@@ -1,8 +1,8 @@
-"""What can be recommended now: the catalogue and the factors that the topics announce.
+"""What can be recommended now: the assortment, from the catalogue and the announced factors.
 
-New factors are loaded beside the old ones, then swapped; where they are refused, the old ones
-stay. Whether a campaign runs goes by the time that the caller says. Let that be the worker's clock:
-by a record's a late one would bring a theme back, and a wrong one bring it early.
+New factors are loaded beside the old ones, then swapped; where they are rejected, the old ones stay
+in use. Campaigns run by the time that the caller passes, which should be the worker's clock: by
+records' timestamps a late record would bring a campaign back, and a wrong one start it early.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from workers.factors import LoadFactors
 from workers.telemetry import FACTORS_INFO, FACTORS_MADE, FACTORS_VERSION, log
 
 POPULARITY_SECONDS = 1.0
-"""While there are no factors, popularity is taken up this often."""
+"""How often popularity is used afresh while there are no factors."""
 
 
 class SnapshotProvider:
-    """The assortment, arranged anew when the catalogue, factors, popularity or a campaign move."""
+    """Provides the assortment, rebuilt when catalogue, factors, popularity or campaigns change."""
 
     def __init__(
         self,
@@ -51,41 +51,42 @@ class SnapshotProvider:
 
     @property
     def catalogue(self) -> Catalogue:
-        """Products and renders as followed so far."""
+        """Products and renders that were read so far."""
         return self._follower.catalogue
 
     @property
     def needs_popularity(self) -> bool:
-        """Whether popularity is counted here: until there are factors, which bring their own."""
+        """Whether popularity is counted from states: until there are factors, which contain it."""
         return self._factors is None
 
     def renewed_at(self, now: datetime) -> datetime:
-        """Since when all older lists are old ones: by the factors in use, or by a campaign."""
+        """Return since when older lists are outdated: by new factors, or by a campaign."""
         since = self.assortment(now).season.since
         return since if self._made_at is None else max(since, self._made_at)
 
     def follow(self) -> None:
-        """Take what the catalogue topics have brought."""
+        """Apply new records of the catalogue topics, and load announced factors."""
         self._follower.follow()
-        self._take_up_factors()
+        self._load_announced()
 
     def catch_up(self, stop: threading.Event) -> None:
-        """Read the catalogue topics to their present end. Raises Transient."""
+        """Read the catalogue topics to their end, and load announced factors. Raises Transient."""
         self._follower.catch_up(stop)
-        self._take_up_factors()
+        self._load_announced()
 
     def assortment(self, now: datetime) -> Assortment:
-        """The assortment at `now`; the same object while nothing has changed."""
+        """Return the assortment at `now`; the same object while nothing has changed."""
         if self._assortment is None or self._is_stale(self._assortment, now):
-            priors = self._present_priors(now)
+            priors = self._current_priors(now)
             self._assortment = arrange(
                 self.catalogue, self._factors, priors, self._choice_rules, now, self._assortment
             )
         return self._assortment
 
-    def _present_priors(self, now: datetime) -> Priors:
-        """The factors' priors; until there are any, popularity, looked at once a while: products
-        whose popularity is as it was are not prepared again for ranking.
+    def _current_priors(self, now: datetime) -> Priors:
+        """Return the factors' priors; while there are none, popularity, as it was read last.
+
+        Products whose popularity has not changed are not prepared again for ranking.
         """
         if self._factors is not None:
             return self._factors.priors
@@ -96,12 +97,12 @@ class SnapshotProvider:
     def _is_time_for_popularity(self) -> bool:
         return self._priors is None or self._clock() - self._counted_at > POPULARITY_SECONDS
 
-    def look_at_popularity(self) -> None:
-        """Take up popularity with the next assortment: states of whole partitions were counted."""
+    def refresh_popularity(self) -> None:
+        """Read popularity for the next assortment: states of whole partitions were counted."""
         self._priors = None
 
     def close(self) -> None:
-        """End the connection."""
+        """Close the connection."""
         self._follower.close()
 
     def _is_stale(self, assortment: Assortment, now: datetime) -> bool:
@@ -111,7 +112,7 @@ class SnapshotProvider:
             return True
         return self._factors is None and self._is_time_for_popularity()
 
-    def _take_up_factors(self) -> None:
+    def _load_announced(self) -> None:
         announced = self._follower.announced
         if announced is None or announced == self._announced:
             return

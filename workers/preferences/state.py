@@ -1,25 +1,18 @@
-"""The shoppers' states of the partitions that this instance owns; their topic is their home.
+"""The shoppers' states of this instance's partitions, and how a batch changes them.
 
-Changes of a batch are kept apart until its transaction is committed, and dropped when it is not.
+The topic preferences.users.v1 is their home: `UserStates.restore` reads a partition's states when
+it is assigned. Changes of a batch are kept apart until its transaction commits.
 
-A state record says in its headers up to which offset its feedback partition was applied, and of
-which topic, by id: one that was deleted and created again begins at 0 and is another. Of a
-partition that is read from further back (a group whose offsets were reset), what lies up to there
-is passed over.
+A state record's headers say up to which offset its feedback partition was applied, and of which
+topic, by id, since one that is created again begins at 0. Where a partition is read from further
+back (a group whose offsets were reset), records up to that offset are skipped.
 
-Tombstones among the feedback: a shopper is to be forgotten, in order with the shopper's events.
+A tombstone among the feedback deletes its shopper, in order with the shopper's events: state and
+list get tombstones in the batch's transaction, before the results of later events of the batch.
+What popularity has counted of the shopper stays; it contains no names.
 
-The shopper's state and list get tombstones in the batch's transaction, before what later events of
-the same batch bring. What the shops' counts of popularity took from the shopper stays: they name
-nobody.
-
-A batch's feedback and tombstones, applied to the states of its shoppers: each shopper once.
-
-Python's garbage collector beside much that lives long: what a worker tells it.
-
-Reference counts free all that a batch makes; the collector is there for cycles alone. Left as it
-is, it looks through the young of every batch time and again, and now and then through every
-shopper's state, and the batch in hand waits for it.
+Python's garbage collector is kept from walking through the states again and again: reference counts
+free all that a batch makes, and a collection would stop the batch in hand.
 """
 
 from __future__ import annotations
@@ -57,11 +50,11 @@ class UserStates:
     """States by partition number and user; partition numbers are those of the feedback."""
 
     def __init__(self, settings: Settings, feedback_id: str = "") -> None:
-        """`feedback_id` is the id of the feedback topic, as the cluster gives it."""
+        """`feedback_id` is the cluster's id of the feedback topic."""
         self._settings = settings
         self._feedback_id = feedback_id
         self._applied: dict[int, int] = {}
-        """By partition, the offset up to which its states have it; until something beyond comes."""
+        """By partition, the last offset that its states contain; until a later one is applied."""
         self._reached: dict[int, int] = {}
         """By partition, the last offset of the batch in hand."""
         self._kept: dict[int, dict[str, UserState]] = {}
@@ -70,7 +63,7 @@ class UserStates:
     def restore(
         self, numbers: Iterable[int], stop: threading.Event
     ) -> dict[int, dict[str, UserState]]:
-        """Read these partitions to their end; the states by partition. Raises Transient."""
+        """Read these partitions to their end; return the states by partition. Raises Transient."""
         topic = topic_name(self._settings, USER_STATES)
         last: dict[int, Record] = {}
         states = read_states(self._settings, topic, list(numbers), stop, last)
@@ -82,11 +75,11 @@ class UserStates:
         return states
 
     def own(self, states: dict[int, dict[str, UserState]]) -> None:
-        """Take over partitions with these states."""
+        """Add partitions with their states."""
         self._kept |= states
 
     def drop(self, numbers: Iterable[int]) -> None:
-        """Forget partitions that another instance owns now."""
+        """Drop partitions that are revoked."""
         gone = set(numbers)
         self._kept = {number: kept for number, kept in self._kept.items() if number not in gone}
         for number in gone:
@@ -98,11 +91,11 @@ class UserStates:
         return bool(self._kept)
 
     def owns(self, number: int) -> bool:
-        """Whether this instance owns the partition."""
+        """Return whether this instance owns the partition."""
         return number in self._kept
 
     def unapplied(self, records: Sequence[Record]) -> Sequence[Record]:
-        """The feedback of a batch that the states do not have yet."""
+        """Return the feedback of a batch that the states do not contain yet."""
         self._reached = {record.partition: record.offset for record in records}
         if not self._applied:
             return records
@@ -116,50 +109,51 @@ class UserStates:
         return left
 
     def applied_headers(self, number: int) -> Headers:
-        """The headers of a state record of the batch in hand: up to where its partition is
-        applied with it.
+        """Return headers for the batch's state records: up to which offset its partition is applied
+        with them.
         """
         offset = str(self._reached[number]).encode()
         return [(APPLIED_TOPIC, self._feedback_id.encode()), (APPLIED_OFFSET, offset)]
 
     def places(self, numbers: Iterable[int] | None = None) -> list[tuple[int, str]]:
-        """Partition and user of every state kept, of these partitions or of all."""
+        """Return partition and user of every state, of these partitions or of all."""
         wanted = self._kept.keys() if numbers is None else numbers
         return [(number, user_id) for number in wanted for user_id in self._kept.get(number, {})]
 
     def known(self, number: int, user_id: str) -> UserState | None:
-        """The state as it was last committed; None where there is none or it is not ours."""
+        """Return the committed state, None where there is none in this instance's partitions."""
         return self._kept.get(number, {}).get(user_id)
 
     def is_in_hand(self, number: int, user_id: str) -> bool:
-        """Whether the batch in hand has changed the state."""
+        """Return whether the batch in hand has changed the state."""
         return (number, user_id) in self._changed
 
     def of(self, number: int, user_id: str) -> UserState:
-        """The user's state, with the changes of the batch in hand."""
+        """Return the user's state, with the changes of the batch in hand."""
         place = (number, user_id)
         return self._changed.get(place) or self._kept[number].get(user_id) or empty(user_id)
 
     def put(self, number: int, state: UserState) -> None:
-        """Change a user's state within the batch in hand."""
+        """Change a user's state in the batch in hand."""
         self._changed[number, state.user_id] = state
 
     def commit(self) -> None:
-        """The batch is committed; of a shopper whose state is empty nothing is kept."""
+        """Make the batch's changes final; empty states are dropped."""
         for (number, user_id), state in self._changed.items():
             if not state.interactions and state == empty(user_id):
                 self._kept[number].pop(user_id, None)
             else:
                 self._kept[number][user_id] = state
         self._changed.clear()
-        # What is beyond was never applied: whatever lies before it now is another topic's.
+        # The partition has passed the offset up to which it was applied before: a lower offset that
+        # comes from now on is of a topic that was created again.
         for number, offset in self._reached.items():
             if offset > self._applied.get(number, NOTHING):
                 self._applied.pop(number, None)
         self._reached = {}
 
     def abort(self) -> None:
-        """The batch comes again."""
+        """Drop the batch's changes."""
         self._changed.clear()
         self._reached = {}
 
@@ -171,7 +165,7 @@ def read_states(
     stop: threading.Event,
     last: dict[int, Record] | None = None,
 ) -> dict[int, dict[str, UserState]]:
-    """The states of the topic's partitions. Raises Transient where the broker is away.
+    """Read the states of the topic's partitions. Raises Transient where the broker is down.
 
     The last record of each partition is entered in `last`.
     """
@@ -188,8 +182,9 @@ def read_states(
 
 
 def _applied_offset(record: Record, feedback_id: str) -> int | None:
-    """Up to where a state record says that its partition was applied; None where it is of another
-    topic or says nothing.
+    """Return up to which offset a state record says that its partition was applied.
+
+    None where it names another topic or none.
     """
     headers = dict(record.headers)
     offset = headers.get(APPLIED_OFFSET, b"")
@@ -198,7 +193,7 @@ def _applied_offset(record: Record, feedback_id: str) -> int | None:
 
 
 def take_state(record: Record, states: dict[str, UserState]) -> None:
-    """Enter a record of the state topic; one that cannot be read is told and left out."""
+    """Enter a record of the state topic; one that cannot be read is logged and left out."""
     user_id = (record.key or b"").decode(errors="replace")
     if record.value is None:
         states.pop(user_id, None)
@@ -210,13 +205,16 @@ def take_state(record: Record, states: dict[str, UserState]) -> None:
 
 
 Forgotten = tuple[Record, str]
-"""A tombstone and the shopper whom it forgets."""
+"""A tombstone and the shopper it deletes."""
 
 
-def wanted_forgotten(
+def checked_tombstones(
     records: Sequence[Record], partitions: int, outputs: list[Output]
 ) -> list[Forgotten]:
-    """The tombstones in their place; dead letters and what is forwarded join the outputs."""
+    """Return the tombstones in their own partition, with their shoppers.
+
+    Dead letters and forwarded records are appended to `outputs`.
+    """
     forgotten = []
     for record in records:
         if record.value is not None:
@@ -236,12 +234,12 @@ def wanted_forgotten(
     return forgotten
 
 
-def forgetting(
+def tombstone_outputs(
     settings: Settings,
     forgotten: Sequence[Forgotten],
     applied_headers: Callable[[int], Headers],
 ) -> list[Output]:
-    """The tombstones of state, with the `applied_headers` of its partition, and list."""
+    """Return tombstones of state, with the `applied_headers` of its partition, and of list."""
     outputs = []
     for record, user_id in forgotten:
         key, number = user_id.encode(), record.partition
@@ -257,10 +255,9 @@ Taken = tuple[Record, Feedback]
 def apply_feedback(
     states: UserStates, taken: Sequence[Taken], forgotten: Sequence[Forgotten], rules: Rules
 ) -> list[Touched]:
-    """The shoppers whose state has changed; `states` holds the changes until they are committed.
+    """Apply a batch to the states of its shoppers; return those whose state has changed.
 
-    Who is forgotten is so between the events of the partition, where the tombstone lies: what came
-    before it in the batch is forgotten, too.
+    A tombstone takes effect in order: it also deletes what events before it in the batch brought.
     """
     left_from: dict[tuple[int, str], int] = {}
     for record, user_id in forgotten:
@@ -286,17 +283,17 @@ def apply_feedback(
 
 
 OBJECTS = 100_000
-"""More made than freed between two collections: above what a batch holds while it is worked on."""
+"""Objects allocated and not freed between two collections: more than one batch holds."""
 
 
-def collect_seldom() -> None:
-    """From now on a collection waits for OBJECTS more; the process's own setting."""
+def raise_gc_threshold() -> None:
+    """Make this process collect garbage once for OBJECTS allocations."""
     gc.set_threshold(OBJECTS)
 
 
 @contextmanager
-def settled() -> Iterator[None]:
-    """What is made within is not looked through while it grows, and, with all there is, never."""
+def gc_frozen() -> Iterator[None]:
+    """Disable collection in the block, and exempt all objects that exist at its end from it."""
     gc.disable()
     try:
         yield

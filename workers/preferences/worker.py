@@ -57,10 +57,10 @@ from workers.preferences.state import (
     Taken,
     UserStates,
     apply_feedback,
-    collect_seldom,
-    forgetting,
-    settled,
-    wanted_forgotten,
+    checked_tombstones,
+    gc_frozen,
+    raise_gc_threshold,
+    tombstone_outputs,
 )
 from workers.settings import PreferencesSettings, Settings
 from workers.telemetry import Health, log, stage
@@ -85,7 +85,7 @@ def run_preferences(settings: Settings, health: Health, stop: threading.Event) -
     topics = (FEEDBACK, USER_STATES, RECOMMENDATIONS, DEMAND)
     until_topics(settings, [topic_name(settings, topic) for topic in topics], stop)
     require_user_partitions(settings)
-    collect_seldom()
+    raise_gc_threshold()
     run_worker(
         settings,
         WORKER,
@@ -146,7 +146,7 @@ class PreferencesHandler(Handler):
         self._refresh.start_for_edition(self._snapshots.assortment(now).edition, now)
         started = time.monotonic()
         numbers = [place.partition for place in partitions]
-        with settled():
+        with gc_frozen():
             restored = self._states.restore(numbers, self._stop)
         now = datetime.now(UTC)
         self._count_once(restored, now)
@@ -163,7 +163,7 @@ class PreferencesHandler(Handler):
         for first in range(0, len(states), COUNTED_AT_ONCE):
             self._snapshots.popularity.count_states(states[first : first + COUNTED_AT_ONCE], now)
         self._counted |= new
-        self._snapshots.look_at_popularity()
+        self._snapshots.refresh_popularity()
 
     def revoked(self, partitions: Sequence[TopicPartition]) -> None:
         """Drop the states of these partitions."""
@@ -177,11 +177,11 @@ class PreferencesHandler(Handler):
             events = [record for record in records if record.value is not None]
             decoded, outputs = decode_records(events, Feedback)
             taken = self._checked(decoded, outputs)
-            forgotten = wanted_forgotten(records, self._partitions, outputs)
+            forgotten = checked_tombstones(records, self._partitions, outputs)
         with stage(WORKER, "apply"):
             touched = apply_feedback(self._states, taken, forgotten, self._rules)
         self._to_count = [shopper for shopper in touched if shopper.acted]
-        outputs += forgetting(self._settings, forgotten, self._states.applied_headers)
+        outputs += tombstone_outputs(self._settings, forgotten, self._states.applied_headers)
         if touched:
             outputs += self._results(touched)
         return outputs + self._background_outputs(BESIDE_FEEDBACK)
