@@ -1,9 +1,9 @@
-"""The offsets of groups and partitions, asked of the cluster in few and batched requests.
+"""Offsets of groups and partitions, read from the cluster in few and batched requests.
 
-Of a group it needs no member: a stopped group's commits stay on the cluster. A topic that a group
-consumes is one in which it has committed, one that is assigned to it, or one that the table of
-topics gives to it, so that a worker that never ran is behind by all there is. The changelogs that
-Faust names after the group are memory, not input.
+A group needs no member: the commits of a stopped group stay on the cluster. A topic that a group
+consumes is one in which it has committed, one that is assigned to it, or one that schemas.topics
+gives it, so that a worker that never ran has lag. Changelogs, which Faust names after the group,
+are no inputs.
 """
 
 from __future__ import annotations
@@ -33,12 +33,12 @@ from workers.lag.status import FirstRecord, Offsets, Place, position_of
 from workers.settings import Settings
 
 PROBE_LIMIT = 1000
-"""Offsets: a longer lag is not made of transaction markers alone."""
+"""Offsets: a longer lag cannot consist of transaction markers only."""
 PROBE_SECONDS = 5.0
 
 
 class FoundGroup(Struct, frozen=True):
-    """A group as the cluster knows it; `committed` by partition, `topics` that it consumes."""
+    """A group on the cluster: offsets committed by partition, and the topics that it consumes."""
 
     name: str
     state: str
@@ -46,15 +46,15 @@ class FoundGroup(Struct, frozen=True):
     committed: dict[Place, int]
     topics: set[str]
     starts_at_first: bool
-    """Whether it begins at a partition's first offset; of other teams' groups nobody knows."""
+    """Whether it starts at a partition's first offset, as our workers do; unknown of others."""
 
 
 class CommitReader:
-    """Reads what groups have committed, without joining them.
+    """Reads the commits of groups by one consumer for each, which does not join.
 
-    By a consumer a group: the admin client's own call (list_consumer_group_offsets) crashes
-    librdkafka 2.16 when the group's coordinator moves, for only a consumer has the coordinator
-    that its error handling wants to look up anew (rd_kafka_handle_OffsetFetch).
+    The admin client's call (list_consumer_group_offsets) crashes librdkafka 2.16 when the group's
+    coordinator moves: its error handling looks up the coordinator again, which only a consumer has
+    (rd_kafka_handle_OffsetFetch).
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -62,7 +62,7 @@ class CommitReader:
         self._consumers: dict[str, Consumer] = {}
 
     def committed(self, group: str, places: Sequence[Place]) -> dict[Place, int]:
-        """The group's commits among these places. Raises Transient."""
+        """Return the group's commits in these partitions. Raises Transient."""
         if group not in self._consumers:
             self._consumers[group] = commit_consumer(self._settings, group)
         asked = [TopicPartition(place.topic, place.partition) for place in places]
@@ -73,7 +73,7 @@ class CommitReader:
         return {Place(at.topic, at.partition): at.offset for at in answered if at.offset >= 0}
 
     def close(self) -> None:
-        """End the connections."""
+        """Close the connections."""
         for consumer in self._consumers.values():
             consumer.close()
 
@@ -81,9 +81,9 @@ class CommitReader:
 def find_groups(
     admin: AdminClient, commits: CommitReader, places: Sequence[Place], settings: Settings
 ) -> list[FoundGroup]:
-    """The groups of this fleet whose names match `lag.groups`, by name. Raises Transient.
+    """Return the groups of this fleet whose names match `lag.groups`. Raises Transient.
 
-    `places` are the partitions in which commits are looked for.
+    `places` are the partitions whose commits are read.
     """
     there = all_groups(admin)
     owned = _owned_topics(settings)
@@ -95,7 +95,7 @@ def find_groups(
 
 
 def find_offsets(admin: AdminClient, places: Iterable[Place]) -> dict[Place, Offsets]:
-    """The span of each partition, up to the last committed record. Raises Transient."""
+    """Return the span of each partition, up to the last committed record. Raises Transient."""
     wanted = list(places)
     starts = _list_offsets(admin, wanted, OffsetSpec.earliest())
     ends = _list_offsets(admin, wanted, OffsetSpec.latest())
@@ -105,9 +105,9 @@ def find_offsets(admin: AdminClient, places: Iterable[Place]) -> dict[Place, Off
 def find_first_records(
     consumer: Consumer, positions: dict[Place, Offsets]
 ) -> dict[Place, FirstRecord]:
-    """The first committed record in each span, with the span's end where there is none.
+    """Return the first committed record in each span, or the span's end where there is none.
 
-    A place that the broker does not answer for in time is left out.
+    Partitions without an answer in PROBE_SECONDS are left out.
     """
     consumer.assign([TopicPartition(p.topic, p.partition, at.start) for p, at in positions.items()])
     found: dict[Place, FirstRecord] = {}
@@ -130,7 +130,7 @@ def find_first_records(
 def spans_to_probe(
     committed: dict[Place, int | None], offsets: dict[Place, Offsets], limit: int | None
 ) -> dict[Place, Offsets]:
-    """From a group's position to the end, where there is anything and no more than `limit`."""
+    """Return the spans from a group's position to the end that are not empty or over `limit`."""
     spans = {
         place: Offsets(position_of(commit, offsets[place]), offsets[place].end)
         for place, commit in committed.items()

@@ -1,7 +1,7 @@
-"""What on call sees at once: every group, the dead letters, the models that were announced.
+"""The overview for on-call: groups, waiting dead letters and announced models.
 
-Groups are looked at; dead letters and announcements are followed in their topics, so that a
-second look costs little. How it is shown is the caller's business.
+Dead letters and announcements are followed in their topics, so that only the first reading takes
+long. `stylecast top` prints it.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from workers.settings import Settings
 
 
 class Overview(Struct, frozen=True, kw_only=True):
-    """One look; `dead_letters` by input topic, those that wait; `models` by name."""
+    """One reading: dead letters that wait by input topic, and models by name."""
 
     groups: list[GroupLag]
     dead_letters: dict[str, int]
@@ -32,7 +32,7 @@ class Overview(Struct, frozen=True, kw_only=True):
 
 
 class OverviewCollector:
-    """Looks again and again, and keeps what Burrow's window and the rates need."""
+    """Reads the overview repeatedly, and keeps the history that statuses and rates need."""
 
     def __init__(self, settings: Settings) -> None:
         """Raises Permanent where a topic is missing."""
@@ -47,7 +47,7 @@ class OverviewCollector:
         self._models: dict[str, ModelAnnouncement] = {}
 
     def collect(self, now: float) -> Overview:
-        """One look, at `now` in seconds since the epoch. Raises Transient."""
+        """Return the overview at `now` (Unix seconds). Raises Transient."""
         self._tables.catch_up(threading.Event())
         return Overview(
             groups=self._history.judge(self._collector.collect(), now),
@@ -56,7 +56,7 @@ class OverviewCollector:
         )
 
     def close(self) -> None:
-        """End the connections."""
+        """Close the connections."""
         self._collector.close()
         self._tables.close()
 

@@ -1,24 +1,18 @@
-"""Burrow's rules: what the commits of the last looks say of a partition.
+"""What offsets say of a group: lag, status by Burrow's rules, time lag and drain time.
 
-Rules, names and order are Burrow's (linkedin/Burrow, core/internal/evaluator/caching.go, and its
-wiki page "Consumer Lag Evaluation Rules"). Burrow reads every commit from the topic that holds
-them, with its time; what a look counts as a commit is history's business.
+Status rules, their names and order are Burrow's (linkedin/Burrow,
+core/internal/evaluator/caching.go, and its wiki page "Consumer Lag Evaluation Rules"). Burrow reads
+each commit, with its time, from the offsets topic. Here a reading counts as a commit of a partition
+when the group's offset has changed since the last reading or when the group has members: a consumer
+that is alive and has lag would commit. A group without members leaves no more commits, and so
+becomes STOP.
 
-How far a group is behind, from offsets alone: what a partition's numbers mean.
-
-A transaction's end takes an offset of its own, so the last commit of a group lies before the end
-of a partition in which no record is left; `first_record` is what tells the two apart. Where the
-offsets come from, and what was seen before, are not known here.
-
-What the last looks saw, and what follows from it: status, time lag, time to be caught up.
-
-A look counts as a commit of a partition, in the sense of Burrow's rules, when the group's offset
-there has changed since the last look or when the group has members: a consumer that is alive and
-has lag would commit. A group without members leaves no more commits, and so comes to STOP.
+A transaction's end takes an offset of its own, so a group's last commit is before the end of a
+partition in which no record is left; `first_record` tells the two apart.
 
 A partition that stands still while others of its topic move is waiting for its turn: a consumer
-works off what it has fetched of the others first. Its own status is STALL, as by Burrow's rules; to
-the group's it adds that only after TURN_SECONDS, for one that stands still so long is stuck.
+processes what it has fetched of the others first. Its own status is STALL, by Burrow's rules; it
+counts for the group only after TURN_SECONDS.
 """
 
 from __future__ import annotations
@@ -32,21 +26,21 @@ from msgspec import Struct, structs
 
 
 class Status(StrEnum):
-    """From good to bad."""
+    """Burrow's statuses, from good to bad."""
 
     OK = "OK"
     WARN = "WARN"
-    """It works, and falls behind all the same."""
+    """It moves, and its lag grows."""
     STALL = "STALL"
     """It commits, and does not move."""
     REWIND = "REWIND"
-    """It went back and has not come to where it was."""
+    """It went back to an earlier offset and has not caught up."""
     STOP = "STOP"
-    """It does not commit any more."""
+    """It does not commit."""
 
 
 class Commit(Struct, frozen=True):
-    """A group's commit in one partition; `time` in seconds, `lag` None where it was not known."""
+    """A group's commit in one partition; `time` in seconds, `lag` None where unknown."""
 
     time: float
     offset: int
@@ -60,9 +54,9 @@ def status_of(
     now: float,
     allowed_lag: int = 0,
 ) -> Status:
-    """The status of a partition from its commits, oldest first, and recent ends of the partition.
+    """Return the status of a partition from its commits, oldest first, and its recent ends.
 
-    A partition without lag is never in error; without commits nothing can be said against it.
+    Without lag or without commits the status is OK.
     """
     if not commits or lag <= allowed_lag:
         return Status.OK
@@ -80,7 +74,7 @@ def status_of(
 
 
 def worst(statuses: Iterable[Status | None]) -> Status | None:
-    """The worst that is known; None where some are not known and the others are well."""
+    """Return the worst status; None where some are unknown and the others are OK."""
     found = list(statuses)
     order = list(Status)
     known = max((status for status in found if status), key=order.index, default=None)
@@ -88,17 +82,17 @@ def worst(statuses: Iterable[Status | None]) -> Status | None:
 
 
 def _has_stopped(commits: Sequence[Commit], now: float) -> bool:
-    """Whether the last commit is longer ago than all commits took."""
+    """Return whether the last commit is longer ago than the span of all commits."""
     return now - commits[-1].time > commits[-1].time - commits[0].time
 
 
 def _was_at_the_end(commits: Sequence[Commit], ends: Sequence[int]) -> bool:
-    """Whether the group had nothing to commit until lately."""
+    """Return whether the group was at a recent end, with nothing to commit."""
     return any(end <= commits[-1].offset for end in ends)
 
 
 def _has_rewound(commits: Sequence[Commit]) -> bool:
-    """Whether the first step back has not been made good since."""
+    """Return whether the group has not caught up since its first step back."""
     for number, (before, after) in enumerate(pairwise(commits), start=1):
         if after.offset < before.offset:
             return all(commit.offset < before.offset for commit in commits[number:])
@@ -111,7 +105,7 @@ def _lag_never_falls(commits: Sequence[Commit]) -> bool:
 
 
 class Place(Struct, frozen=True, order=True):
-    """A partition of a topic, by its name on the cluster."""
+    """A partition of a topic, by the topic's name on the cluster."""
 
     topic: str
     partition: int
@@ -132,7 +126,7 @@ class FirstRecord(Struct, frozen=True):
 
 
 class PartitionLag(Struct, frozen=True, kw_only=True):
-    """A partition as a group sees it; `committed` None: the group has not committed there yet."""
+    """The lag of a group in one partition; `committed` None: the group has not committed."""
 
     topic: str
     partition: int
@@ -141,31 +135,31 @@ class PartitionLag(Struct, frozen=True, kw_only=True):
     end: int
     lag: int
     oldest: float | None = None
-    """When the oldest unprocessed record was written, in seconds since the epoch."""
+    """Timestamp of the oldest unprocessed record, Unix seconds."""
     time_lag: float | None = None
     """Age of that record in seconds; 0 without lag."""
     drain_seconds: float | None = None
-    """Until the lag is gone at the rate of the last looks; None: never at this rate."""
+    """Seconds until the lag is gone at the present rate; None: never at this rate."""
     status: Status | None = None
-    """None while too few looks were made to tell."""
+    """None while there are too few readings."""
     read_rate: float | None = None
-    """Offsets a second that the group went on over the last looks."""
+    """Offsets a second that the group read over the last readings."""
     write_rate: float | None = None
     """Offsets a second by which the partition grew."""
 
     @property
     def place(self) -> Place:
-        """Where it is."""
+        """Topic and partition."""
         return Place(self.topic, self.partition)
 
     @property
     def position(self) -> int:
-        """Where the group goes on."""
+        """The next offset that the group reads."""
         return position_of(self.committed, Offsets(self.start, self.end))
 
 
 class GroupLag(Struct, frozen=True, kw_only=True):
-    """A group with all partitions of the topics that it consumes, by topic and partition."""
+    """The lag of a group, with all partitions of the topics that it consumes."""
 
     group: str
     state: str
@@ -173,33 +167,33 @@ class GroupLag(Struct, frozen=True, kw_only=True):
     lag: int
     partitions: list[PartitionLag]
     time_lag: float | None = None
-    """The longest of its partitions, in seconds."""
+    """Maximum over its partitions, in seconds."""
     drain_seconds: float | None = None
-    """Until the last of its partitions is caught up; None: never at this rate."""
+    """Seconds until all partitions are caught up; None: never at this rate."""
     status: Status | None = None
-    """The worst of its partitions."""
+    """The worst status of its partitions."""
     read_rate: float | None = None
-    """Of all its partitions, as is the next."""
+    """Sum over its partitions, as is the next."""
     write_rate: float | None = None
 
 
 def position_of(committed: int | None, offsets: Offsets) -> int:
-    """Where a group goes on: at its commit, at the start without one or when that has expired."""
+    """Return the next offset of a group: its commit, or the start if none or an expired one."""
     return offsets.start if committed is None else max(committed, offsets.start)
 
 
 def lag_of(committed: int | None, offsets: Offsets, first_record: int | None = None) -> int:
-    """Offsets between a group's position and the end.
+    """Return the offsets between a group's position and the end.
 
     `first_record` is the offset of the first record from the position on, `offsets.end` where
-    there is none, None where nobody has looked.
+    there is none, None where it was not read.
     """
     position = position_of(committed, offsets)
     return max(0, offsets.end - max(position, first_record or position))
 
 
 def group_lag(group: str, state: str, members: int, partitions: Iterable[PartitionLag]) -> GroupLag:
-    """The group with its partitions in order, and what they say together."""
+    """Return the group with its partitions in order, and their sums and maxima."""
     ordered = sorted(partitions, key=lambda part: part.place)
     drains = [part.drain_seconds for part in ordered]
     times = [part.time_lag for part in ordered if part.time_lag is not None]
@@ -223,30 +217,33 @@ def _summed(rates: Iterable[float | None]) -> float | None:
 
 
 TURN_SECONDS = 300.0
-"""How long a partition may wait for its turn while others of its topic move."""
+"""How long a partition may stand still while others of its topic move."""
 ENDS = 60
-"""Ends kept of a partition, as many as kafka-lag-exporter's look-up table holds."""
+"""Ends kept of a partition, as many as in kafka-lag-exporter's look-up table."""
 
 
 class End(Struct, frozen=True):
-    """The end of a partition at a time in seconds."""
+    """The end of a partition at a time (Unix seconds)."""
 
     time: float
     offset: int
 
 
 class History:
-    """The last `looks` looks at every partition of every group."""
+    """The last `looks` readings of every partition of every group."""
 
     def __init__(self, looks: int) -> None:
         self._looks = looks
         self._commits: dict[tuple[str, Place], deque[Commit]] = {}
         self._ends: dict[Place, deque[End]] = {}
         self._moved_at: dict[tuple[str, Place], float] = {}
-        """When a group's offset in a partition changed last, as far as was seen."""
+        """When a group's offset in a partition was last seen to change."""
 
     def judge(self, groups: Iterable[GroupLag], now: float) -> list[GroupLag]:
-        """The groups of a new look, with what the looks before add. What has gone is forgotten."""
+        """Return the groups of a new reading with status, time lag and rates from the last ones.
+
+        Groups and partitions that are gone are dropped from the history.
+        """
         groups = list(groups)
         self._forget_others(groups)
         for place, end in {part.place: part.end for g in groups for part in g.partitions}.items():
@@ -290,7 +287,7 @@ class History:
         return structs.replace(judged, status=worst(statuses), drain_seconds=drain)
 
     def _drain_of_all(self, group: GroupLag, lag: int, now: float) -> float | None:
-        """As `drain_seconds`, of all partitions of a group together."""
+        """Return the drain time of all partitions of a group together."""
         firsts = [self._commits[group.group, part.place][0] for part in group.partitions]
         before = sum(commit.lag or 0 for commit in firsts)
         return drain_seconds([Commit(firsts[0].time, 0, before)], lag, now)
@@ -311,14 +308,14 @@ class History:
     def _status(
         self, commits: Sequence[Commit], ends: Sequence[End], part: PartitionLag, now: float
     ) -> Status | None:
-        """Stalled or slow is said after all looks only: a single one cannot tell."""
+        """Return the status, None for STALL and WARN until there are enough readings."""
         status = status_of(commits, [end.offset for end in ends], part.lag, now)
         is_sure = len(commits) == self._looks or status is Status.STOP or not part.lag
         return status if is_sure or status is Status.REWIND else None
 
 
 def time_lag(part: PartitionLag, ends: Sequence[End], now: float) -> float | None:
-    """Age in seconds of the oldest unprocessed record: exact where its timestamp is known."""
+    """Return the age of the oldest unprocessed record in seconds, interpolated if unknown."""
     if not part.lag:
         return 0.0
     oldest = part.oldest if part.oldest is not None else interpolated_time(part.position, ends)
@@ -326,10 +323,10 @@ def time_lag(part: PartitionLag, ends: Sequence[End], now: float) -> float | Non
 
 
 def interpolated_time(offset: int, ends: Sequence[End]) -> float | None:
-    """When the record at `offset` was written, by the ends seen, oldest first.
+    """Return when the record at `offset` was written, from the ends seen, oldest first.
 
-    Between two looks in proportion, as kafka-lag-exporter does it; before the first of them on the
-    line through the first and the last. None while nothing has been seen to arrive.
+    Linear between two readings, as in kafka-lag-exporter; before the first of them on the line
+    through the first and the last. None while the partition has not grown.
     """
     for before, after in pairwise(ends):
         if before.offset <= offset < after.offset:
@@ -343,7 +340,7 @@ def interpolated_time(offset: int, ends: Sequence[End]) -> float | None:
 
 
 def drain_seconds(commits: Sequence[Commit], lag: int, now: float) -> float | None:
-    """Until the lag is gone when it shrinks as it did over the last looks; None: it does not."""
+    """Return the seconds until the lag is gone at the rate of the commits; None: it grows."""
     if lag == 0:
         return 0.0
     before = commits[0].lag

@@ -1,16 +1,10 @@
-"""One look at every group: commits, then ends, then the first record that is not processed yet.
+"""The lag worker: reads every group's lag every few seconds and serves it to Prometheus.
 
-It looks at Stylecast's groups and topics only. Earlier looks are not known here.
-
-The groups as Prometheus metrics, under names that dashboards and scalers know already.
-
-Offsets by kafka_exporter's names and labels (danielqsj/kafka_exporter, README), seconds by
-kafka-lag-exporter's (seglo/kafka-lag-exporter, README), and what neither has by names of ours. A
-figure that nobody knows is left out: there is no NaN, no -1 and no infinity.
-
-The lag worker: looks every few seconds, whether the groups run or not, and serves /metrics.
-
-While the broker is away there are no figures rather than old ones, and a gauge that says so.
+LagCollector reads commits, then ends, then the first record that is not processed yet. LagMetrics
+exports offsets by kafka_exporter's names and labels (danielqsj/kafka_exporter, README), seconds by
+kafka-lag-exporter's (seglo/kafka-lag-exporter, README), and statuses by names of its own. Unknown
+figures are left out: there is no NaN, no -1 and no infinity. While the broker is down, no figures
+are exported but a gauge that says so.
 """
 
 from __future__ import annotations
@@ -55,9 +49,9 @@ RETRY_SECONDS = 10.0
 
 
 def collect_lag(settings: Settings) -> list[GroupLag]:
-    """The lag of every group of this fleet, by name. Raises Transient.
+    """Return the lag of every group of this fleet, by name. Raises Transient.
 
-    A cluster in which something is just being created is given a few seconds.
+    It retries for a few seconds, since topics and groups may just have been created.
     """
     deadline = time.monotonic() + RETRY_SECONDS
     with closing(LagCollector(settings)) as collector:
@@ -71,7 +65,7 @@ def collect_lag(settings: Settings) -> list[GroupLag]:
 
 
 class LagCollector:
-    """The clients that a look at the groups needs, kept from one look to the next."""
+    """Reads the groups' lag, with clients that are kept from one reading to the next."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -83,10 +77,9 @@ class LagCollector:
         self._consumer = table_consumer(self._settings)
 
     def collect(self) -> list[GroupLag]:
-        """The groups by name. Raises Transient, and then has new clients for the next look.
+        """Return the groups by name. Raises Transient, after replacing its clients.
 
-        When a broker comes back, the admin client of librdkafka 2.16 was seen to time out for ever
-        in describing a group.
+        After a broker's restart the admin client of librdkafka 2.16 was seen to time out for ever.
         """
         try:
             return self._collect()
@@ -106,7 +99,7 @@ class LagCollector:
         return [self._lag_of_group(group, offsets) for group in groups]
 
     def close(self) -> None:
-        """End the connections."""
+        """Close the connections."""
         self._consumer.close()
         self._commits.close()
 
@@ -148,14 +141,14 @@ Values = Iterable[tuple[tuple[str, ...], float | None]]
 
 
 class LagMetrics:
-    """What was last looked up; None: the broker did not answer. Who has gone leaves nothing."""
+    """A Prometheus collector of the last reading; `groups` None: the broker did not answer."""
 
     def __init__(self, cluster: str) -> None:
         self.groups: list[GroupLag] | None = []
         self._cluster = cluster
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
-        """The metrics of one scrape."""
+        """Yield the metrics of one scrape."""
         is_up = self.groups is not None
         yield _family("stylecast_broker_up", "1 while the broker answers", [], [((), is_up)])
         yield from offset_metrics(self.groups or [])
@@ -164,7 +157,7 @@ class LagMetrics:
 
 
 def offset_metrics(groups: Iterable[GroupLag]) -> Iterator[GaugeMetricFamily]:
-    """kafka_exporter's."""
+    """Yield kafka_exporter's metrics."""
     groups = list(groups)
     parts = _parts(groups)
     ends = {(part.topic, str(part.partition)): part for _, part in parts}
@@ -208,7 +201,7 @@ def offset_metrics(groups: Iterable[GroupLag]) -> Iterator[GaugeMetricFamily]:
 
 
 def seconds_metrics(groups: Iterable[GroupLag], cluster: str) -> Iterator[GaugeMetricFamily]:
-    """kafka-lag-exporter's."""
+    """Yield kafka-lag-exporter's metrics."""
     groups = list(groups)
     yield _family(
         "kafka_consumergroup_group_lag_seconds",
@@ -225,7 +218,7 @@ def seconds_metrics(groups: Iterable[GroupLag], cluster: str) -> Iterator[GaugeM
 
 
 def status_metrics(groups: Iterable[GroupLag]) -> Iterator[GaugeMetricFamily]:
-    """Ours."""
+    """Yield the metrics that neither exporter has."""
     groups = list(groups)
     yield _family(
         "stylecast_group_status",
@@ -271,7 +264,7 @@ def _family(name: str, words: str, labels: list[str], values: Values) -> GaugeMe
 
 
 def run_lag(settings: Settings, health: Health, stop: threading.Event) -> None:
-    """Look until `stop`; trouble is told once a minute and makes the worker not ready."""
+    """Read the lag until `stop` is set; while the broker is down the worker is not ready."""
     metrics, once_a_minute = LagMetrics(settings.lag.cluster), OncePerMinute()
     collector, history = LagCollector(settings), History(settings.lag.looks)
     REGISTRY.register(metrics)

@@ -1,12 +1,13 @@
-"""The planner inside Faust: one agent a topic, and timers.
+"""The planner's Faust agents, one for each topic, and its timers.
 
-They take turns: a product that is being planned must not miss a style that comes at that moment.
-A turn is one style, one look, or a batch of products with distinct keys, which are sent together so
-that the broker is waited for once a batch. A record is acknowledged by hand, when the broker has
-all that it led to: Faust would count it as done when it stops in its midst. Before a product or
-style is planned, the version of its picture is asked for, of several records at once; the order of
-a key's records stays. A record over which the planning fails becomes a dead letter, alone; a
-timer's work that fails is counted, and tried again at its next turn.
+Agents and timers take turns, so that planning a product does not miss a style that comes at that
+moment. A turn is one style, one timer's work, or a batch of products with distinct keys, which are
+sent together so that the broker is waited for once a batch. A record is acknowledged explicitly,
+when the broker has all of its results: Faust would acknowledge it when it stops in the middle.
+
+Before a product or style is planned, the version of its picture is requested, for several records
+at once; a key's records stay in order. A record over which planning fails becomes a dead letter,
+alone; a timer's work that fails is counted, and retried at its next turn.
 """
 
 from __future__ import annotations
@@ -28,32 +29,32 @@ from stylecore.recommender.render_plan import Liking
 from workers.kafka.crash_guard import count_crash
 from workers.kafka.dead_letters import DeadLetterOutputs, crash_dead_letter, dead_letter
 from workers.kafka.records import Output, Record, timestamp_problem
-from workers.planner.budget import WORKER, LikingFollower
+from workers.planner.budget import WORKER, FactorsFollower
 from workers.planner.faust_app import KeptTable, raw_topic, record_of
 from workers.planner.planning import Planning, Send
 from workers.telemetry import RECORDS_CONSUMED, RECORDS_PRODUCED, OncePerMinute, log
 
 RETRY_SECONDS = 1.0
 FAULT_SECONDS = 10.0
-"""Between two tries of work that fails by a fault of ours."""
+"""Between two tries of work that fails by a fault of the code."""
 QUESTIONS = 32
-"""Records whose pictures are asked about at the same time."""
+"""Picture versions that are requested at the same time."""
 SILENT_SECONDS = 60.0
-"""So long a host that did not answer is not asked again."""
+"""How long a host that did not answer is not asked again."""
 LOOK_SECONDS = 5.0
 SPEND_SECONDS = 1.0
 
 Take = Callable[[Record, Send, str], Awaitable[None]]
 UriIn = Callable[[Record], str | None]
 Asked = tuple[Any, Record, asyncio.Task[str]]
-"""An event of Faust with its record, and the version of its picture, which may be yet to come."""
+"""An event of Faust with its record, and the task that reads the version of its picture."""
 Work = Callable[[], Awaitable[None]]
 
 _once_a_minute = OncePerMinute()
 
 
 class TooLarge(Exception):
-    """A record that was to be sent is over the limit of `topic`."""
+    """A result is over the size limit of `topic`."""
 
     def __init__(self, topic: str, problem: Exception) -> None:
         super().__init__(f"over the limit of {topic}: {problem}")
@@ -61,27 +62,27 @@ class TooLarge(Exception):
 
 
 class Agents:
-    """Brings records and time to the planning, and what it sends to the broker."""
+    """Passes records and time to the planning, and its results to the broker."""
 
     def __init__(
         self,
         app: Any,
         planning: Planning,
         tables: Sequence[KeptTable],
-        liking: LikingFollower,
+        followed: FactorsFollower,
         dead_letters: DeadLetterOutputs,
         read_version: Callable[[str], str],
     ) -> None:
         self._app = app
         self._planning = planning
         self._tables = tables
-        self._liking = liking
+        self._followed = followed
         self._dead_letters = dead_letters
         self._read_version = read_version
         self._questions = ThreadPoolExecutor(QUESTIONS, "version")
-        self._may_ask = asyncio.Semaphore(QUESTIONS)
+        self._limit = asyncio.Semaphore(QUESTIONS)
         self._silent_until: dict[str, float] = {}
-        """By host that did not answer."""
+        """By host that did not answer, until when it is not asked."""
         self._turn = asyncio.Lock()
         self._restored = asyncio.Event()
         self._is_stuck = False
@@ -90,17 +91,17 @@ class Agents:
         app.timer(interval=SPEND_SECONDS)(self._spend)
 
     def is_ready(self) -> bool:
-        """Whether all that was known has been planned again, and the broker takes what is sent."""
+        """Return whether the first planning is done and the broker accepts records."""
         return self._restored.is_set() and not self._is_stuck
 
     def follow(self, topic_name: str, take: Take, name: str, uri_in: UriIn, batch: int = 1) -> None:
-        """Take every record of the topic, with the version of the picture that it names.
+        """Add an agent that plans every record of the topic, with the version of its picture.
 
-        Up to `batch` records are taken concurrently, no two of the same key.
+        Up to `batch` records are planned concurrently, no two of the same key.
         """
 
         async def agent(stream: Any) -> None:
-            stream.enable_acks = False  # else an agent that is cancelled counts what it has in hand
+            stream.enable_acks = False  # else a cancelled agent acknowledges what it has in hand
             asked: asyncio.Queue[Asked] = asyncio.Queue(max(QUESTIONS, batch))
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._take_all(batches(asked, batch), take))
@@ -123,9 +124,9 @@ class Agents:
                 event.ack()
 
     async def _version(self, record: Record, uri_in: UriIn) -> str:
-        """The version of the picture that a record names; empty where it cannot be had.
+        """Return the version of the picture that a record names, '' where it cannot be read.
 
-        What is wrong with the record or the picture is found by whoever takes them.
+        Errors of the record or the picture are found by the planning or the renderer.
         """
         try:
             uri = uri_in(record)
@@ -133,7 +134,7 @@ class Agents:
             return ""
         if uri is None:
             return ""
-        async with self._may_ask:  # a host may have fallen silent while this waited
+        async with self._limit:  # the host may be known as silent when the wait is over
             return await self._ask(record, uri)
 
     async def _ask(self, record: Record, uri: str) -> str:
@@ -154,7 +155,7 @@ class Agents:
             return ""
 
     async def _start(self) -> None:
-        """The generator may be another one than when this was last planned."""
+        """Plan everything after the restore: the generator may have changed."""
         await self._app.tables.recovery.completed.wait()
         await self._learn()
         await self._in_turn(
@@ -174,16 +175,16 @@ class Agents:
             await self._in_turn(lambda: self._counting(self._planning.spend(self._send)))
 
     async def _learn(self) -> None:
-        factors = await asyncio.to_thread(self._liking.look)
+        factors = await asyncio.to_thread(self._followed.look)
         if factors is not None:
             like = partial(self._planning.like, Liking(factors.priors), factors.version)
-            # Seconds where a million pictures wait, and meanwhile the broker wants to hear of us.
+            # It takes seconds where a million pictures wait: in a thread, heartbeats go on.
             await self._in_turn(lambda: asyncio.to_thread(like))
 
     async def _in_turn(self, *works: Work) -> None:
-        """Does the works concurrently until all are done and the broker has what came of them.
+        """Do works concurrently until all are done and the broker has their results.
 
-        Each is tried again by itself: what one has sent is not sent again because another failed.
+        Each is retried by itself, so that the results of one are not sent again for another.
         """
         async with self._turn:
             await asyncio.gather(*(self._until_sent(work) for work in works))
@@ -192,15 +193,15 @@ class Agents:
     async def _until_sent(self, work: Work) -> None:
         while True:
             try:
-                # Before each try: metadata that is older than a changelog forgets it again.
-                await self._know_changelogs()
+                # Before each try: a refresh of metadata may have dropped a new changelog.
+                await self._load_changelogs()
                 await work()
             except (KafkaError, Transient) as problem:
                 self._is_stuck = True
                 if _once_a_minute(type(problem).__name__):
                     log.warning("retry_scheduled", why=str(problem), kind=type(problem).__name__)
                 await asyncio.sleep(RETRY_SECONDS)
-            except Exception as problem:  # noqa: BLE001 (counted; the work comes again)
+            except Exception as problem:  # noqa: BLE001 (counted; the work is retried)
                 # Faust would restart the agent past its record, which would never be committed.
                 self._is_stuck = True
                 count_crash(WORKER, "", problem)
@@ -210,9 +211,9 @@ class Agents:
                 return
 
     async def _take(self, record: Record, take: Take, version: str) -> None:
-        """Take a record: what it leads to is sent, or it is a dead letter.
+        """Plan a record and send its results, or a dead letter. Raises KafkaError.
 
-        Faust restarts an agent that raises, past its record. Raises KafkaError.
+        Other errors are not raised: Faust would restart the agent after this record.
         """
         RECORDS_CONSUMED.labels(WORKER, record.topic).inc()
         if (wrong := timestamp_problem(record, time.time() * 1000)) is not None:
@@ -233,7 +234,7 @@ class Agents:
             await self._set_aside(crash_dead_letter(record, problem))
 
     async def _set_aside(self, letter: Output) -> None:
-        """Send the letter, smaller where its topic refuses it. Raises KafkaError."""
+        """Send a dead letter, smaller where its topic refuses it. Raises KafkaError."""
         while True:
             try:
                 letters = await asyncio.to_thread(
@@ -248,7 +249,7 @@ class Agents:
                 return
 
     async def _counting(self, work: Awaitable[None]) -> None:
-        """A timer's work; what fails is counted and left to the next turn. Raises KafkaError."""
+        """Do a timer's work; count a failure, which the next turn retries. Raises KafkaError."""
         try:
             await work
         except KafkaError:
@@ -256,8 +257,8 @@ class Agents:
         except Exception as problem:  # noqa: BLE001 (counted and logged)
             count_crash(WORKER, "", problem)
 
-    async def _know_changelogs(self) -> None:
-        """Faust asks its producer for the partition of a change, and cannot wait for the answer."""
+    async def _load_changelogs(self) -> None:
+        """Load the changelogs' metadata, which Faust's tables need and cannot wait for."""
         producer = await self._app.maybe_start_producer()
         for table in self._tables:
             name = table.changelog_topic.get_topic_name()
@@ -273,9 +274,9 @@ class Agents:
 
 
 async def batches(asked: asyncio.Queue[Asked], most: int) -> AsyncIterator[list[Asked]]:
-    """Batches of up to `most` records of distinct keys, in their order, whose versions are known.
+    """Yield batches of up to `most` records of distinct keys, in order, with known versions.
 
-    A batch waits for the version of its first record alone, and for no further records.
+    A batch waits for the version of its first record only, and for no further records.
     """
     following: Asked | None = None
     while True:
@@ -303,7 +304,7 @@ async def send(app: Any, outputs: Sequence[Output]) -> None:
             waiting.append(
                 await producer.send(
                     output.topic,
-                    # aiokafka sends no record without key and value, which may be a dead letter.
+                    # aiokafka refuses records without key and value, as a dead letter may be.
                     b"" if output.key is None and output.value is None else output.key,
                     output.value,
                     None,
@@ -319,7 +320,7 @@ async def send(app: Any, outputs: Sequence[Output]) -> None:
 
 @contextmanager
 def _naming(topic: str) -> Iterator[None]:
-    """Says of which topic the limit is that a record exceeds: aiokafka does not."""
+    """Raise TooLarge with the topic whose limit a record exceeds, which aiokafka does not name."""
     try:
         yield
     except MessageSizeTooLargeError as problem:

@@ -1,11 +1,6 @@
 """The budget of renders: what waits, how many may be ordered now, and for which reason.
 
-What an order looks like on a topic is not known here.
-
-The announced factors, followed for what their priors tell of shoppers' liking.
-
-Factors that cannot be used are told once and leave the liking as it was; until there are any, none
-is known. Calls block: they are made from a thread.
+FactorsFollower reads the announced factors, whose priors order what waits by expected clicks.
 """
 
 from __future__ import annotations
@@ -34,7 +29,7 @@ from workers.settings import Settings
 from workers.telemetry import OncePerMinute, log
 
 BURST = timedelta(seconds=5)
-"""What a timer that is late may catch up with."""
+"""How much budget a late timer may catch up with."""
 
 
 class Order(NamedTuple):
@@ -46,7 +41,7 @@ class Order(NamedTuple):
 
 
 class Budget:
-    """What waits, and the renders that may be ordered."""
+    """A queue of missing pictures, and a token bucket of renders."""
 
     def __init__(self, a_minute: float, usual_rate: float, clock: Callable[[], datetime]) -> None:
         self.a_minute = a_minute
@@ -56,14 +51,14 @@ class Budget:
 
     @classmethod
     def of(cls, settings: Settings, clock: Callable[[], datetime]) -> Self | None:
-        """The budget of the settings, if they have one."""
+        """Return the budget of the settings, None without one."""
         a_minute = settings.planner.renders_per_minute
         return None if a_minute is None else cls(a_minute, settings.preferences.usual_rate, clock)
 
     def let_wait(
         self, product_id: str, product: Product | None, missing: Sequence[Style], lead: timedelta
     ) -> None:
-        """All that a product lacks now; a campaign's pictures count as such from `lead` before."""
+        """Queue all that a product lacks now; a campaign counts from `lead` before its start."""
         category, now = "" if product is None else product.category, self._clock()
         starts = {
             style.style_id: style.campaign.starts_at
@@ -74,15 +69,15 @@ class Budget:
         self.queue.put(product_id, waiting)
 
     def want(self, demand: StyleDemand) -> None:
-        """Shoppers wanted a picture."""
+        """Count the shoppers who wanted a picture."""
         self.queue.want((demand.product_id, demand.style_id), demand.wanted, demand.window_end)
 
     def best(self, count: int) -> list[Waiting]:
-        """What comes next, the best first."""
+        """Return the next pictures, the best first."""
         return self.queue.best(count, self._clock())
 
     def orders(self) -> Iterator[Order]:
-        """The best of what waits, as much as may be ordered now, by product and reason."""
+        """Yield the best pictures that the budget allows now, by product and reason."""
         together: dict[tuple[str, Reason], list[str]] = defaultdict(list)
         for waiting in self.best(self._bucket.whole(self._clock())):
             product_id, style_id = waiting.pair
@@ -91,14 +86,14 @@ class Budget:
             yield Order(product_id, reason, tuple(style_ids))
 
     def done(self, order: Order) -> None:
-        """The order was sent."""
+        """Take a sent order from queue and budget."""
         self._bucket.pay(len(order.style_ids))
         for style_id in order.style_ids:
             self.queue.done(order.product_id, style_id)
 
 
 def reason_of(waiting: Waiting) -> Reason:
-    """A campaign that is near, shoppers who want it, or that the product or style is new."""
+    """Return why a picture is ordered: a near campaign, demand, or a new product or style."""
     if isfinite(waiting.campaign):
         return "campaign"
     return "demand" if waiting.wished else "launch"
@@ -107,8 +102,11 @@ def reason_of(waiting: Waiting) -> Reason:
 WORKER = "planner"
 
 
-class LikingFollower:
-    """Reads the announcements whole, without a group: the last one counts after a restart too."""
+class FactorsFollower:
+    """Follows the announced factors, whole and without a group: the last one counts.
+
+    Its calls block, so they are made from a thread.
+    """
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -118,7 +116,10 @@ class LikingFollower:
         self._once_a_minute = OncePerMinute()
 
     def look(self) -> Factors | None:
-        """Factors that have come since the last look; None where none have."""
+        """Return factors announced since the last call, None where there are none.
+
+        Factors that cannot be loaded are logged, and the ones in use stay.
+        """
         try:
             self._read()
             announced = self._waiting

@@ -1,28 +1,20 @@
-"""The flow of records to Faust's agents, without the hole that Faust 0.15 leaves after a restore.
+"""The Faust application: settings, credentials, tables, and fixes for Faust 0.15.
 
-A restore resumes the flow, for the changelogs are read through it. When all is restored Faust goes
-back to the committed offsets and resumes the flow once more, which empties the agents' queues: what
-was read between the two is dropped, and nobody reads it again before the next restart. On a busy
-machine that is every other restart.
+Two of Faust's faults around a restore lose records:
 
-Faust's connection to Kafka, without the hole that Faust 0.15 leaves between restore and work.
+- OpenFlow: a restore resumes the flow of records, since changelogs are read through it. When all is
+  restored, Faust seeks to the committed offsets and resumes the flow again, which empties the
+  agents' queues: records read between the two are dropped until the next restart. On a busy machine
+  that is every other restart.
+- RereadingConsumer: the fetcher asks for records of the active partitions, and for all of them when
+  none is active, as happens between changelogs and inputs. A request in flight then brings records
+  of the inputs, which are dropped. Seeking to the committed offsets reads them again, but only
+  where something is committed; else the first records of a partition would wait for the next
+  restart, or for ever when a later one is committed first.
 
-Its fetcher asks for records of the partitions that are active, and means all of them when none is.
-After a restore it pauses the changelogs a moment before it resumes the inputs: a request that is
-under way then brings records of the inputs, which nobody takes. Going back to the committed
-offsets brings them again, but not where nothing is committed yet: the first records of a partition
-would wait for the next restart, or for ever when one after them is committed first.
-
-A Faust table whose changes can be waited for.
-
-Faust sends a change to the changelog after it was made, and commits the record that caused it
-whether or not the change has arrived: a kill between the two would forget a product for good.
-
-librdkafka's security properties in Faust's words, so that one setting serves all workers.
-
-The Faust application and the few of its hundreds of settings that matter here.
-
-What is done with records is not known here.
+KeptTable adds waiting for changes: Faust sends a change to the changelog after it was made, and
+commits the record that caused it whether or not the change has arrived, so that a kill between the
+two would lose a product for good.
 """
 
 from __future__ import annotations
@@ -47,19 +39,19 @@ from workers.settings import KafkaSettings, Settings
 
 
 class OpenFlow(FlowControlEvent):  # type: ignore[misc]  # Faust is not typed
-    """Empties the queues when it begins to flow, and not when it flows already."""
+    """A flow that empties the queues when it is resumed, but not when it is active already."""
 
     def resume(self) -> None:
-        """Let records through; those that came while it was suspended belong to nobody."""
+        """Let records through, dropping those that came while it was suspended."""
         if not self.is_active():
             super().resume()
 
 
 class RereadingConsumer(Consumer):  # type: ignore[misc]  # Faust is not typed
-    """Goes back to the beginning where nothing is committed."""
+    """A consumer that seeks to the beginning where nothing is committed."""
 
     async def seek_to_committed(self) -> Mapping[Any, int | None]:
-        """Where each partition is committed, or None."""
+        """Seek, and return the committed offset of each partition, or None."""
         committed: Mapping[Any, int | None] = await super().seek_to_committed()
         new = [
             place
@@ -75,35 +67,35 @@ class RereadingConsumer(Consumer):  # type: ignore[misc]  # Faust is not typed
 
 
 class RereadingTransport(Transport):  # type: ignore[misc]  # Faust is not typed
-    """With the consumer above."""
+    """A transport with the consumer above."""
 
     Consumer = RereadingConsumer
 
 
 class KeptTable(faust.Table):  # type: ignore[misc]  # Faust is not typed
-    """A table of bytes that knows which of its changes the broker does not have yet."""
+    """A table of bytes that tracks which changes the broker has not acknowledged."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._under_way: dict[bytes, asyncio.Future[Any]] = {}
 
     def send_changelog(self, partition: int | None, key: bytes, *args: Any, **kwargs: Any) -> Any:
-        """As Faust does it; the last change of a key is the one that counts.
+        """Send a change as Faust does, and track the last one of each key.
 
         Raises KafkaError, before anything is changed, while the producer does not know the
-        changelog's partitions: Faust cannot wait for that, and a refresh may have dropped them.
+        changelog's partitions, which a refresh of metadata may have dropped.
         """
         try:
             change = super().send_changelog(partition, key, *args, **kwargs)
-        except TypeError as problem:  # aiokafka goes over partitions that it has as None
+        except TypeError as problem:  # aiokafka iterates over partitions that are None
             raise UnknownTopicOrPartitionError("the changelog is not known yet") from problem
         self._under_way[key] = change
         return change
 
     async def kept(self) -> None:
-        """Waits until the broker has every change; sends those again that it refused.
+        """Wait until the broker has every change; send refused ones again.
 
-        Raises KafkaError after a refusal: whoever waits tries again, at its own pace.
+        Raises KafkaError after a refusal; the caller retries.
         """
         while self._under_way:
             key, change = next(iter(self._under_way.items()))
@@ -123,7 +115,10 @@ class KeptTable(faust.Table):  # type: ignore[misc]  # Faust is not typed
 
 
 def credentials(settings: KafkaSettings) -> Any | None:
-    """Faust's credentials, None for a plain connection. Raises SettingsError."""
+    """Return librdkafka's security settings as Faust's credentials, None for plaintext.
+
+    Raises SettingsError.
+    """
     given = settings.librdkafka()
     protocol = str(given.get("security.protocol", "plaintext")).lower()
     if protocol == "plaintext":
@@ -160,33 +155,33 @@ OFF = {
     "web_tables_enabled": False,
     "topic_disable_leader": True,
 }
-"""Faust's own pages and its leader topic: nobody needs them."""
+"""Faust's own pages and its leader topic, which are not used."""
 
 
 class _App(faust.App):  # type: ignore[misc]  # Faust is not typed
-    """Reads by our own transport."""
+    """An application with the transport above."""
 
     def _new_transport(self) -> Any:
         return RereadingTransport(self.conf.broker_consumer, self)
 
 
 def make_app(settings: Settings, folder: str, port: int, *, may_declare: bool = True) -> Any:
-    """An application whose group, and prefix of its internal topics, is the planner's group id.
+    """Return an application whose id, the prefix of its internal topics, is the planner's group.
 
-    Its tables live in memory and are restored from their changelogs; `folder` stays nearly empty.
-    Topics are created only with `may_declare`.
+    Its tables are in memory and restored from their changelogs; `folder` stays nearly empty. Topics
+    are created only with `may_declare`.
     """
     session = settings.planner.broker_session_seconds
     app = _App(
         group_id(settings, "planner"),
         broker=[f"kafka://{server}" for server in settings.kafka.bootstrap_servers.split(",")],
         broker_credentials=credentials(settings.kafka),
-        # With the defaults a restart after a kill waits a minute for the dead member.
+        # With the default, a restart after a kill waits a minute for the dead member.
         broker_session_timeout=session,
         broker_heartbeat_interval=max(1.0, session / 6),
         broker_request_timeout=session + 4,
         broker_commit_interval=1.0,
-        # A record in hand may take as long as the broker is away: it comes again instead.
+        # While the broker is down a record in hand would never be done; it is read again instead.
         stream_wait_empty=False,
         producer_max_request_size=MAX_RECORD_BYTES,
         store="memory://",
@@ -199,12 +194,12 @@ def make_app(settings: Settings, folder: str, port: int, *, may_declare: bool = 
         web_port=port,
         **OFF,
     )
-    app.flow_control = OpenFlow()  # before there are agents: their queues know their flow
+    app.flow_control = OpenFlow()  # before agents are added, whose queues refer to it
     return app
 
 
 def raw_topic(app: Any, name: str) -> Any:
-    """A topic of bytes: what is wrong with a record is found out where it can be told."""
+    """Return a topic of bytes, so that decoding errors are handled by the planning."""
     return app.topic(
         name,
         key_type=bytes,
@@ -216,10 +211,10 @@ def raw_topic(app: Any, name: str) -> Any:
 
 
 def raw_table(app: Any, name: str, partitions: int) -> Any:
-    """A table of bytes whose changelog is partitioned by its own keys.
+    """Return a table of bytes whose changelog is partitioned by its own keys.
 
-    By default a change goes to the partition of the event at hand: a product that is changed by
-    a style's event would then have two histories.
+    By default a change goes to the partition of the current event: a product that is changed by a
+    style's event would then have two histories.
     """
     return app.Table(
         name,
@@ -231,12 +226,12 @@ def raw_table(app: Any, name: str, partitions: int) -> Any:
 
 
 def web_port(settings: Settings) -> int:
-    """The port that is set, or a free one: Faust cannot tell which one it got."""
+    """Return the port of the settings, or a free one, since Faust does not report its port."""
     return settings.worker.http_port or free_port(settings.worker.http_host)
 
 
 def record_of(message: Any) -> Record:
-    """A message as Faust read it, in our own types."""
+    """Return a message of Faust as a Record."""
     return Record(
         topic=message.topic,
         partition=message.partition,

@@ -1,8 +1,7 @@
-"""Whether the planner goes on: one that has lag and has not moved for 30 s is not live.
+"""Whether the planner makes progress: with lag and without progress for 30 s it is not live.
 
-Faust was seen to restore its tables after a restart and then to process nothing, without a word.
-Only a look from outside finds that: the group's lag and commits, asked of the broker by a thread
-of its own.
+Faust was seen to restore its tables after a restart and then to process nothing, without an error.
+A thread therefore reads the group's lag and commits from the broker.
 """
 
 from __future__ import annotations
@@ -24,18 +23,18 @@ LOOK_SECONDS = 5.0
 
 
 class Progress:
-    """What the looks have seen; `is_live` is the verdict of the last one."""
+    """The progress as read from the broker; `is_live` is the last result."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self.is_live = True
         self.sees_broker = True
-        """Whether the broker answered the last look; without it nothing can be planned."""
+        """Whether the broker answered the last time; without it nothing can be planned."""
         self._clock = clock
         self._marks: Hashable = None
         self._moved_at = clock()
 
     def look(self, lag: int, marks: Hashable) -> None:
-        """The lag in records, and whatever changes while work is done."""
+        """Note the lag in records, and `marks`, which change with progress."""
         self.sees_broker = True
         if lag == 0 or marks != self._marks:
             self._moved_at = self._clock()
@@ -43,7 +42,7 @@ class Progress:
         self.is_live = self._clock() - self._moved_at < STALLED_SECONDS
 
     def look_away(self) -> None:
-        """The broker is away: waiting for it is no fault of this process."""
+        """Note that the broker is down, while no progress is expected."""
         self.sees_broker = False
         self._moved_at = self._clock()
 
@@ -54,9 +53,11 @@ def watch(
     inner_marks: Callable[[], Hashable],
     stop: threading.Event,
 ) -> None:
-    """Look every few seconds until `stop`; `inner_marks` is what the process itself counts."""
+    """Read the lag until `stop` is set; `inner_marks` are counts of the process itself."""
     group = group_id(settings, "planner")
-    name = group.removeprefix(settings.kafka.topic_prefix)  # `groups` speaks of names without it
+    name = group.removeprefix(
+        settings.kafka.topic_prefix
+    )  # `lag.groups` matches names without the prefix
     own = settings.lag.model_copy(update={"groups": re.escape(name)})
     was_live = True
     with closing(LagCollector(settings.model_copy(update={"lag": own}))) as collector:

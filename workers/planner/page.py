@@ -1,7 +1,4 @@
-"""The planner's pages: what is planned as HTML and JSON, and the probes of every worker.
-
-/plan   for people      /plan.json   for programs      /live /ready /metrics   for machines
-"""
+"""The planner's pages: /plan for people, /plan.json for programs, and every worker's probes."""
 
 from __future__ import annotations
 
@@ -29,7 +26,7 @@ tr { border-bottom: 1px solid #ddd }
 
 
 def add_pages(app: Any, planning: Planning, ready: Callable[[], bool], progress: Progress) -> None:
-    """Adds the pages to the Faust application. Ready is who is `ready` and sees the broker."""
+    """Add the pages to the Faust application; it is ready when `ready` and the broker answers."""
 
     def works() -> bool:
         return ready() and progress.sees_broker
@@ -64,7 +61,7 @@ def add_pages(app: Any, planning: Planning, ready: Callable[[], bool], progress:
 
 
 def summary(planning: Planning) -> dict[str, Any]:
-    """All that is planned, as plain values."""
+    """Return all that is planned as plain values."""
     return {
         "model": planning.model,
         "factors_version": planning.factors_version,
@@ -85,7 +82,7 @@ def summary(planning: Planning) -> dict[str, Any]:
 
 
 def _budget(budget: Budget) -> dict[str, Any]:
-    """What waits, and the first of it in the order in which it comes."""
+    """Return how much waits, and the next pictures in order."""
     return {
         "renders_per_minute": budget.a_minute,
         "waiting": len(budget.queue),
@@ -102,7 +99,7 @@ def _budget(budget: Budget) -> dict[str, Any]:
 
 
 def page(planning: Planning) -> str:
-    """All that is planned, as a page for people."""
+    """Return all that is planned as a page for people."""
     plan = summary(planning)
     count = len(plan["products"])
     parts = [

@@ -1,13 +1,12 @@
-"""What the planner remembers: products with what is ordered of them, and the shop's styles.
+"""What the planner does with a record: bytes to events, events to records to send, and tables.
 
-The two tables are kept by whoever made them.
+Shop holds the two tables: products with what is ordered of them, and published styles. Planning
+compares what is on offer with what is ordered.
 
-What the planner does with a record: bytes to events, events to records to send, and memory.
-
-The order of a change is: send, wait until the broker has it, then remember. Killed in between,
-it is done again with the same ids. Under a budget nothing is ordered at once: what is missing
-waits in the queue, and `spend` orders the best of it as the budget allows; what is not remembered
-as planned is found again after a restart. How records come and go is not known here.
+A change is sent, then waited for until the broker has it, then remembered. After a kill in between
+it is done again with the same ids. Under a budget nothing is ordered at once: missing pictures wait
+in the queue, and `spend` orders the best as the budget allows. What is not remembered as ordered is
+found again after a restart.
 """
 
 from __future__ import annotations
@@ -53,16 +52,16 @@ Bytes = MutableMapping[bytes, bytes]
 
 
 class PlannedProduct(msgspec.Struct, frozen=True):
-    """A product with its ordered variants: style_id to variant."""
+    """A product with its ordered variants by style_id."""
 
     product: Product
     planned: dict[str, str]
     photo: str = ""
-    """Version of the photo's bytes for which they were ordered; empty where it is not known."""
+    """Version of the photo's bytes for which they were ordered; '' where unknown."""
 
 
 class Shop:
-    """Products by key, and styles: the generator's own and those that were published."""
+    """Products by key, and styles: the generator's own and published ones."""
 
     def __init__(self, products: Bytes, styles: Bytes, generator: dict[str, Style]) -> None:
         self.products = products
@@ -70,38 +69,38 @@ class Shop:
         self._generator = generator
 
     def put_style(self, key: bytes, style: OfferedStyle | None) -> None:
-        """A style that is new or changed, or (None) withdrawn."""
+        """Enter a new or changed style, or remove a withdrawn one (None)."""
         if style is None:
             self.styles.pop(key, None)
         else:
             self.styles[key] = msgspec.json.encode(style)
 
     def style(self, key: bytes) -> OfferedStyle | None:
-        """A style that was published."""
+        """Return a published style."""
         value = self.styles.get(key)
         return None if value is None else msgspec.json.decode(value, type=OfferedStyle)
 
     def restore_style(self, key: bytes, value: bytes | None) -> None:
-        """Put back what was there before `put_style`; None where nothing was."""
+        """Restore the value from before `put_style`; None where there was none."""
         if value is None:
             self.styles.pop(key, None)
         else:
             self.styles[key] = value
 
     def offered(self, now: datetime, lead: timedelta) -> dict[str, Style]:
-        """The styles on offer at `now`, by id; those of a campaign from `lead` before its start."""
+        """Return the styles on offer at `now`; a campaign's from `lead` before its start."""
         published = (
             msgspec.json.decode(value, type=OfferedStyle) for value in self.styles.values()
         )
         return on_offer(self._generator, published, now, lead)
 
     def product(self, key: bytes) -> PlannedProduct | None:
-        """What is known of a product."""
+        """Return what is known of a product."""
         value = self.products.get(key)
         return None if value is None else msgspec.json.decode(value, type=PlannedProduct)
 
     def all_products(self) -> Iterator[tuple[bytes, PlannedProduct]]:
-        """All products with their keys, by key, as they were when this began."""
+        """Yield the products that exist at the first step, ordered by key."""
         for key in sorted(self.products):
             known = self.product(key)
             if known is not None:
@@ -110,7 +109,7 @@ class Shop:
     def remember(
         self, key: bytes, product: Product | None, planned: dict[str, str], photo: str = ""
     ) -> None:
-        """What is ordered of a product now; without one, that it is gone."""
+        """Remember what is ordered of a product; None deletes it."""
         if product is None:
             self.products.pop(key, None)
         elif (new := PlannedProduct(product, planned, photo)) != self.product(key):
@@ -120,9 +119,9 @@ class Shop:
 SOURCE = "/stylecast/planner"
 RECENT_JOBS = 50
 TOGETHER = 100
-"""Products whose records are sent together: one answer of the broker is waited for.
+"""Products whose records are sent together, to wait for the broker once.
 
-Faust holds its input back while more changes of its tables than these wait to be sent.
+Faust pauses its input while more changes of its tables than this wait to be sent.
 """
 DEMANDS = 1000
 
@@ -131,7 +130,7 @@ Clock = Callable[[], datetime]
 
 
 class _Decision(NamedTuple):
-    """Records to send for a product, and what is remembered of it afterwards."""
+    """Records to send for a product, and what is remembered afterwards."""
 
     outputs: list[Output]
     jobs: Sequence[StylizeJob]
@@ -142,7 +141,7 @@ class _Decision(NamedTuple):
 
 
 class Planning:
-    """Plans for the shop, with the generator of the version `model`."""
+    """Plans the pictures of a shop, with the generator of the version `model`."""
 
     def __init__(
         self,
@@ -152,12 +151,12 @@ class Planning:
         clock: Clock,
         generator_styles: Collection[str] | None = None,
     ) -> None:
-        """`generator_styles` are those that the generator has; None takes any."""
+        """`generator_styles` are those of the generator; with None, any style is accepted."""
         self.shop = shop
         self.model = model
         self.jobs: deque[StylizeJob] = deque(maxlen=RECENT_JOBS)
         self.sent = 0
-        """Records that the broker has taken; whoever sends counts them."""
+        """Records that the broker has accepted, counted by the sender."""
         self.demand: dict[tuple[str, str], StyleDemand] = {}
         self.factors_version: str | None = None
         self.budget = Budget.of(settings, clock)
@@ -170,9 +169,9 @@ class Planning:
         self._newest = newest_by_key(settings)
 
     async def take_product(self, record: Record, send: Send, version: str = "") -> None:
-        """A new, changed, repeated or (a tombstone) removed product. Raises InvalidEvent.
+        """Plan a new, changed, repeated or (tombstone) removed product. Raises InvalidEvent.
 
-        `version` is that of the photo's bytes, empty where it cannot be had now.
+        `version` is that of the photo's bytes, '' where it cannot be read now.
         """
         if not self._newest.accepts(record):
             return
@@ -187,10 +186,10 @@ class Planning:
         await self._carry_out([decision], send)
 
     async def take_style(self, record: Record, send: Send, version: str = "") -> None:
-        """A new, changed, repeated or removed style, for all products.
+        """Plan all products for a new, changed, repeated or removed style.
 
-        `version` is that of its reference picture's bytes, empty where there is none or it cannot
-        be had now. Raises InvalidEvent or UnknownStyle.
+        `version` is that of its reference picture's bytes, '' where there is none or it cannot be
+        read now. Raises InvalidEvent or UnknownStyle.
         """
         if not self._newest.accepts(record):
             return
@@ -215,15 +214,15 @@ class Planning:
         try:
             await self.plan_all(reason, record, send)
         except Exception:
-            # Over a style that stayed, every later product would fail as well.
+            # Else every later product would fail over this style.
             self.shop.restore_style(key, before)
             raise
 
     async def plan_all(self, reason: Reason, cause: Record | None, send: Send) -> None:
-        """Plan every product again: the styles or the model may be others than before.
+        """Plan every product again: styles or the model may have changed.
 
-        Where no record is the cause, a product whose planning fails does not keep back the others:
-        its exception is raised after them.
+        Without a causing record, a product whose planning fails does not stop the others: its
+        exception is raised after them.
         """
         styles = self.offered()
         failed: Exception | None = None
@@ -238,19 +237,19 @@ class Planning:
             if len(decided) == TOGETHER:
                 await self._carry_out(decided, send)
                 decided = []
-            await asyncio.sleep(0)  # with nothing to send nobody else would have a turn for long
+            await asyncio.sleep(0)  # yield to other tasks even if there is nothing to send
         await self._carry_out(decided, send)
         self._planned_for = styles
         if failed is not None:
             raise failed
 
     async def look_at_campaigns(self, send: Send) -> None:
-        """Plans all again when a style has come on offer or gone since it was last planned."""
+        """Plan all products again if the styles on offer have changed since the last time."""
         if self.offered() != self._planned_for:
             await self.plan_all("campaign", None, send)
 
     async def take_demand(self, record: Record, send: Send, version: str = "") -> None:
-        """Advice: it is shown, and makes a picture that waits worth more. Raises InvalidEvent."""
+        """Show demand, and raise the value of a waiting picture. Raises InvalidEvent."""
         del send, version
         demand = decode(StyleDemand, record.value)
         self.demand.pop((demand.product_id, demand.style_id), None)
@@ -261,13 +260,13 @@ class Planning:
             self.budget.want(demand)
 
     def like(self, liking: Liking, version: str) -> None:
-        """What shoppers like is another thing than before, by the factors of this version."""
+        """Use the priors of new factors."""
         self._liking, self.factors_version = liking, version
         if self.budget is not None:
             self.budget.queue.like(liking)
 
     async def spend(self, send: Send) -> None:
-        """Orders the best of what waits, as much as the budget allows now."""
+        """Order the best waiting pictures that the budget allows now."""
         if self.budget is None:
             return
         styles = self.offered()
@@ -276,7 +275,7 @@ class Planning:
             self.budget.done(order)
 
     def offered(self) -> dict[str, Style]:
-        """The styles of the shop now, by id."""
+        """Return the styles on offer now, by id."""
         return self.shop.offered(self._clock(), self._lead)
 
     def _decide(
@@ -288,13 +287,13 @@ class Planning:
         cause: Record | None,
         photo: str = "",
     ) -> _Decision:
-        """What is to be sent for a product, and then remembered of it."""
+        """Return what to send for a product and what to remember of it."""
         old = self.shop.product(key)
         before = {} if old is None else old.planned
         if not photo and old and product and old.product.image_uri == product.image_uri:
             photo = old.photo
         if product is None and old is None:
-            before = dict.fromkeys(styles, "")  # forgotten here, but it may have been drawn
+            before = dict.fromkeys(styles, "")  # not in the table, but it may have been drawn
         at = self._clock() if cause is None else cause.at
         todo = plan(
             product,
@@ -316,7 +315,7 @@ class Planning:
         return _Decision(outputs, todo.jobs, key, product, todo.planned, photo)
 
     async def _carry_out(self, decided: Sequence[_Decision], send: Send) -> None:
-        """Send what was decided, all at once, and remember it when the broker has it."""
+        """Send decisions together, and remember them when the broker has them."""
         if not decided:
             return
         await send([output for decision in decided for output in decision.outputs])
@@ -325,7 +324,7 @@ class Planning:
             self.shop.remember(decision.key, decision.product, decision.planned, decision.photo)
 
     async def _carry_out_order(self, order: Order, styles: Mapping[str, Style], send: Send) -> None:
-        """Orders the pictures, but for those that have gone from the offer meanwhile."""
+        """Order pictures, without those that are no longer on offer."""
         key = order.product_id.encode()
         known = self.shop.product(key)
         chosen = [styles[name] for name in sorted(order.style_ids) if name in styles]
@@ -349,10 +348,10 @@ class Planning:
 
 
 def photo_of(record: Record) -> str | None:
-    """The address of the photo in a product's record, None where it has none."""
+    """Return the address of the photo in a product's record, None for a tombstone."""
     return decode(Product, record.value).image_uri if record.value is not None else None
 
 
 def reference_of(record: Record) -> str | None:
-    """The address of the reference picture in a style's record, None where it has none."""
+    """Return the address of the reference picture in a style's record, None without one."""
     return decode(Style, record.value).reference_uri if record.value is not None else None

@@ -1,4 +1,8 @@
-"""The planner's process: checks what it needs, then Faust until SIGTERM or Ctrl-C."""
+"""The planner's process: waits for its topics, then runs Faust until SIGTERM or Ctrl-C.
+
+catalog.products.v1, catalog.styles.v1, style.demand.v1 -> Agents -> Planning -> stylize.jobs.v1,
+and tombstones in images.stylized.v1 and images.rejected.v1 for withdrawn pictures.
+"""
 
 from __future__ import annotations
 
@@ -38,7 +42,7 @@ from workers.kafka.retry import Backoff
 from workers.kafka.topics import group_id, require_topics, topic_name
 from workers.pictures import version_reader
 from workers.planner.agents import Agents, UriIn
-from workers.planner.budget import WORKER, LikingFollower
+from workers.planner.budget import WORKER, FactorsFollower
 from workers.planner.faust_app import make_app, raw_table, web_port
 from workers.planner.liveness import Progress, watch
 from workers.planner.page import add_pages
@@ -52,7 +56,7 @@ OUTPUTS = (JOBS, STYLIZED, REJECTED)
 
 
 def run_planner(settings: Settings) -> None:
-    """Plans until SIGTERM or SIGINT, then returns. Waits for a broker that is away.
+    """Plan until SIGTERM or SIGINT, then return; wait while the broker is down.
 
     Raises SettingsError or Permanent before anything starts (no generator, a topic missing), and
     SystemExit with a status other than 0 when it fails later.
@@ -61,7 +65,7 @@ def run_planner(settings: Settings) -> None:
     styles = styles_of(manifest, settings.planner.generator_styles)
     partitions, may_declare = _wait_for_topics(settings)
     port, progress = web_port(settings), Progress()
-    with _data_folder(settings) as folder, closing(LikingFollower(settings)) as liking:
+    with _data_folder(settings) as folder, closing(FactorsFollower(settings)) as factors:
         app = make_app(settings, str(folder), port, may_declare=may_declare)
         products, published = (raw_table(app, name, partitions) for name in PLANNER_TABLES)
         shop = Shop(products, published, styles)
@@ -72,14 +76,14 @@ def run_planner(settings: Settings) -> None:
             app,
             planning,
             (products, published),
-            liking,
+            factors,
             DeadLetterOutputs(WORKER, store),
             version_reader(settings, store),
         )
         takes = (planning.take_product, planning.take_style, planning.take_demand)
         uris_in: tuple[UriIn, ...] = (photo_of, reference_of, lambda _: None)
         for topic, take, uri_in in zip(INPUTS, takes, uris_in, strict=True):
-            # A style's record plans all products: it has its turn alone.
+            # A style's record plans all products, so styles are not batched.
             batch = 1 if topic is STYLES else TOGETHER
             agents.follow(topic_name(settings, topic), take, topic.name, uri_in, batch)
         add_pages(app, planning, agents.is_ready, progress)
@@ -101,9 +105,9 @@ def run_planner(settings: Settings) -> None:
 
 
 class _Worker(faust.Worker):  # type: ignore[misc]  # Faust is not typed
-    """Ends in time: while the broker is away Faust waits without end to tell it so.
+    """A worker that exits in time: while the broker is down Faust's shutdown waits for ever.
 
-    A record that is not acknowledged comes again, so nothing is lost by not waiting.
+    Records that are not acknowledged are read again, so nothing is lost.
     """
 
     def _schedule_shutdown(self, signal: Any) -> None:
@@ -115,7 +119,7 @@ class _Worker(faust.Worker):  # type: ignore[misc]  # Faust is not typed
 
 @contextmanager
 def _data_folder(settings: Settings) -> Iterator[Path]:
-    """A folder that Faust wants and nearly nothing lies in; a killed one's is taken again."""
+    """Yield the data folder that Faust requires, the same after a kill, and remove it."""
     name = f"{group_id(settings, WORKER)}-{settings.worker.instance}-{os.getuid()}"
     folder = Path(tempfile.gettempdir()) / name
     try:
@@ -128,7 +132,7 @@ def _data_folder(settings: Settings) -> Iterator[Path]:
 def _watched(
     settings: Settings, progress: Progress, marks: Callable[[], Hashable]
 ) -> Iterator[None]:
-    """Looks after the progress while the block runs."""
+    """Watch the progress from a thread while the block runs."""
     stop = threading.Event()
     thread = threading.Thread(
         target=watch, args=(settings, progress, marks, stop), name="progress", daemon=True
@@ -141,7 +145,7 @@ def _watched(
 
 
 def _log_once_a_minute(library: str) -> None:
-    """While the broker is away the library repeats itself ten times a second."""
+    """Limit a library's log: aiokafka repeats lines ten times a second in an outage."""
     once_a_minute = OncePerMinute()
 
     def may_pass(record: logging.LogRecord) -> bool:
@@ -153,7 +157,7 @@ def _log_once_a_minute(library: str) -> None:
 
 
 def styles_of(manifest: GeneratorManifest, only: Sequence[str] | None) -> dict[str, Style]:
-    """The generator's styles that every product gets. Raises SettingsError for an unknown one."""
+    """Return the generator's styles for every product. Raises SettingsError if unknown."""
     labels = {style.style_id: style.label for style in manifest.styles}
     unknown = sorted(set(only or ()) - labels.keys())
     if unknown:
@@ -165,10 +169,10 @@ def styles_of(manifest: GeneratorManifest, only: Sequence[str] | None) -> dict[s
 
 
 def _wait_for_topics(settings: Settings) -> tuple[int, bool]:
-    """The partitions of the products, and whether changelogs are missing.
+    """Wait for the topics; return the products' partitions, and whether changelogs are missing.
 
-    Faust ignores a missing input and hangs on an output. It declares changelogs without looking
-    whether they exist, which ends it where it may not create topics.
+    Faust ignores a missing input and hangs on a missing output. It declares changelogs even if they
+    exist, and exits where it may not create topics.
     """
     names = [topic_name(settings, topic) for topic in (*INPUTS, *OUTPUTS, PREFERENCE_MODELS)]
     names += [dead_letter_topic(topic_name(settings, topic)) for topic in INPUTS]
