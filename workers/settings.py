@@ -1,6 +1,6 @@
 """All settings, read once at the start: environment `STYLECAST_<PART>__<NAME>`, then `.env`.
 
-A command's flags override single values. What librdkafka understands passes through under
+Options of a command override single values. Any librdkafka property is passed through under
 `STYLECAST_KAFKA__`, with `_` for `.`. No module below reads the environment.
 """
 
@@ -26,50 +26,50 @@ OPEN_PART = ConfigDict(extra="allow", frozen=True, use_attribute_docstrings=True
 Positive = Annotated[int, Field(gt=0)]
 Seconds = Annotated[float, Field(gt=0, le=1e9)]
 MOST_DAYS = 36_525
-"""A century: times that lie further away than the calendar reaches cannot be computed with."""
+"""A century: date arithmetic with more overflows the calendar."""
 Fraction = Annotated[float, Field(ge=0, le=1)]
 
 SECRET_WORDS = ("password", "secret", "key_pem", "token", "oauth")
 USER_OF_ADDRESS = re.compile(r"(?<=://)[^/@\s]+@")
-"""`key:secret@` of an address."""
+"""Matches `key:secret@` of an address."""
 
 
-class _Discreet(BaseModel):
-    """Settings that hold secrets: a log line or a traceback may show them, without."""
+class _Redacted(BaseModel):
+    """Settings whose repr, in a log line or a traceback, hides secrets."""
 
     def __repr_args__(self) -> Iterable[tuple[str | None, Any]]:
         for name, value in super().__repr_args__():
             yield name, _without_secrets(value, name or "")
 
 
-class KafkaSettings(_Discreet):
-    """The broker; any other librdkafka property passes through, `_` standing for `.`."""
+class KafkaSettings(_Redacted):
+    """The brokers. Any librdkafka property is passed through, with `_` for `.`."""
 
     model_config = OPEN_PART
 
     bootstrap_servers: str = "127.0.0.1:9092"
     """The brokers, HOST:PORT, separated by commas."""
     replication_factor: Positive = 1
-    """Of topics that `stylecast topics apply` creates."""
+    """Replication factor of topics that `stylecast topics apply` creates."""
     topic_prefix: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]*$", max_length=100)] = ""
-    """Stands before every topic, group and transactional id: several fleets on one cluster."""
+    """Prefix of every topic, group and transactional id, for several fleets on one cluster."""
 
     def librdkafka(self) -> dict[str, Any]:
-        """The properties for a librdkafka client; the fields declared above are ours, left out."""
+        """Return the properties for a librdkafka client, without the fields declared above."""
         given = {name.lower(): value for name, value in (self.model_extra or {}).items()}
         properties = {name.replace("_", "."): value for name, value in given.items()}
         return {"bootstrap.servers": self.bootstrap_servers, **properties}
 
 
-class StoreSettings(_Discreet):
-    """Where pictures, sidecars and model artifacts lie: any fsspec address."""
+class StoreSettings(_Redacted):
+    """The store of pictures, sidecars and model artifacts."""
 
     model_config = PART
 
     uri: str = "store"
-    """A folder, or an address such as s3://bucket/folder; all instances share it."""
+    """A folder, or an fsspec address such as s3://bucket/folder; shared by all instances."""
     cache: Path = Path("~/.cache/stylecast")
-    """Where factors are kept on this machine when the store is not a local folder."""
+    """Local cache of factors where the store is not a local folder."""
 
 
 class WorkerSettings(BaseModel):
@@ -78,59 +78,59 @@ class WorkerSettings(BaseModel):
     model_config = PART
 
     instance: str = Field(default_factory=socket.gethostname)
-    """Names this instance; stable over restarts, for it names its transactions."""
+    """Name of this instance; part of its transactional id, so the same after a restart."""
     http_host: str = "127.0.0.1"
-    """Where the probes listen."""
+    """Address on which the probes listen."""
     http_port: Annotated[int, Field(ge=0, lt=65536)] = 0
-    """Of /metrics, /live and /ready; 0 takes a free port and logs it."""
+    """Port of /metrics, /live and /ready; 0 takes a free port and logs it."""
     transaction_timeout_seconds: Seconds = 10
-    """After this the broker aborts the transaction of a worker that hangs."""
+    """Time-out after which the broker aborts the transaction of a worker that hangs."""
     session_timeout_seconds: Seconds = 10
-    """After this the group goes on without a worker that is not heard of."""
+    """Time-out of a group member without heartbeats; its partitions are then reassigned."""
 
 
 class LogSettings(BaseModel):
-    """Structured lines on standard error."""
+    """The log, structured lines on standard error."""
 
     model_config = PART
 
     level: Literal["debug", "info", "warning", "error"] = "info"
-    """The least that is told."""
+    """The lowest level that is logged."""
     format: Literal["json", "console"] = "json"
     """json for machines, one object a line; console for people."""
 
 
 class TraceSettings(BaseModel):
-    """Traces by OpenTelemetry, of the records that their writers sampled."""
+    """OpenTelemetry traces of the records that their writers sampled."""
 
     model_config = PART
 
     endpoint: Annotated[str, Field(pattern=r"^https?://")] | None = None
-    """Where spans are sent by OTLP over HTTP, such as http://collector:4318/v1/traces."""
+    """Address to which spans are sent by OTLP over HTTP, as http://collector:4318/v1/traces."""
 
 
 class PhotoSettings(BaseModel):
-    """Which photos are fetched, and how large they may be."""
+    """Which photos are fetched, and their limits."""
 
     model_config = PART
 
     allowed_prefixes: tuple[str, ...] = ()
-    """Folders, http and https addresses, and buckets (s3, gs, az) under which photos may lie,
+    """Folders, http and https addresses, and buckets (s3, gs, az) from which photos are fetched,
     besides the store; nothing else is fetched."""
     allowed_networks: tuple[IPvAnyNetwork, ...] = ()
-    """Networks such as 10.1.0.0/16 that http and https may reach besides the open internet."""
+    """Private networks, such as 10.1.0.0/16, that http and https may reach."""
     fetch_seconds: Seconds = 30
-    """How long one photo may take to come, redirects included."""
+    """Time-out of fetching one photo, redirects included."""
     max_bytes: Positive = 20_000_000
-    """Of a photo as it is fetched."""
+    """Maximum size of a fetched photo."""
     max_pixels: Positive = 50_000_000
-    """Of a photo, and of a frame of a clip."""
+    """Maximum pixels of a photo and of a frame of a clip."""
     max_frames: Positive = 600
-    """Of a clip."""
+    """Maximum frames of a clip."""
     decode_seconds: Seconds = 5
-    """Processor time that decoding one photo may take."""
+    """Maximum CPU time of decoding one photo."""
     patience_seconds: Annotated[float, Field(gt=0, le=200)] = 120
-    """How long photos that cannot be had for now are tried again, all those of a batch together."""
+    """How long fetches that fail for now are retried, for all photos of a batch together."""
 
 
 class StylizeSettings(BaseModel):
@@ -139,31 +139,31 @@ class StylizeSettings(BaseModel):
     model_config = PART
 
     model: Path | None = None
-    """Folder of a generator and its manifest; None takes the one that ships."""
+    """Folder of a generator and its manifest; the one that ships unless set."""
     provider: Literal["auto", "cuda", "cpu"] = "auto"
-    """auto takes CUDA where it works; cuda insists on it."""
+    """auto takes CUDA where it works; cuda requires it."""
     threads: Annotated[int, Field(ge=0)] = 0
-    """Threads of ONNX Runtime on a CPU; 0 takes one a core."""
+    """Threads of ONNX Runtime on a CPU; 0 takes one for each core."""
     precision: Literal["auto", "fp32", "fp16", "int8"] = "auto"
-    """auto takes what the generator's manifest serves on the provider."""
+    """auto takes what the generator's manifest recommends for the provider."""
     batch_jobs: Positive = 8
-    """Jobs of one transaction."""
+    """Maximum jobs of one transaction."""
     batch_images: Positive = 8
-    """Pictures of one call of the network."""
+    """Maximum pictures of one call of the network."""
     output_side: Positive = 1024
-    """Short side at most, in pixels, of a finished picture; it is never larger than its photo
-    unless that is smaller than the generator's working size."""
+    """Maximum short side of a finished picture in pixels; it is never larger than its photo unless
+    that is smaller than the generator's working size."""
     minimum_identity: Annotated[float, Field(ge=-2, le=2)] | None = None
-    """Of every style's renders; None here and below takes the bounds of the generator's manifest.
-    """
+    """Minimum identity score of a render; this and the next four are taken from the generator's
+    manifest unless set."""
     minimum_structure: Annotated[float, Field(ge=-1, le=1)] | None = None
-    """Least SSIM of luminance with the photo."""
+    """Minimum SSIM of luminance with the photo."""
     minimum_style: Fraction | None = None
-    """Least probability of the style by the feature network."""
+    """Minimum probability of the style by the feature network."""
     maximum_background: Annotated[float, Field(ge=0)] | None = None
-    """Greatest distance of plain ground from white or paper, in Delta E."""
+    """Maximum distance of a plain background from white or paper, in Delta E."""
     minimum_visibility: Annotated[float, Field(ge=0)] | None = None
-    """Least distance of the product's outline from its ground, in Delta E."""
+    """Minimum distance of the product's outline from its background, in Delta E."""
 
     @property
     def generator(self) -> Path:
@@ -172,7 +172,7 @@ class StylizeSettings(BaseModel):
 
     @property
     def bounds(self) -> Bounds:
-        """Of the gate, in place of the manifest's."""
+        """Bounds of the gate that replace the manifest's."""
         return Bounds(
             identity=self.minimum_identity,
             structure=self.minimum_structure,
@@ -188,28 +188,28 @@ class PreferencesSettings(BaseModel):
     model_config = PART
 
     batch_records: Positive = 10_000
-    """Of one transaction, at most."""
+    """Maximum records of one transaction."""
     items: Annotated[int, Field(ge=1, le=200)] = 20
-    """Of a list of recommendations."""
+    """Products in a list of recommendations."""
     half_life_days: Annotated[float, Field(gt=0, le=MOST_DAYS)] = 30
-    """After this a click counts half."""
+    """Age at which a click counts half."""
     cool_down_days: Annotated[float, Field(ge=0, le=MOST_DAYS)] = 14
-    """So long a dismissed product is not shown."""
+    """How long a dismissed product is not recommended."""
     history: Annotated[int, Field(ge=1, le=1000)] = 200
-    """Products a shopper's state keeps at most."""
+    """Maximum products in a shopper's state."""
     exploration: Fraction = 0.1
-    """Probability mass spread evenly over the styles: the floor is this over their number."""
+    """Probability mass spread evenly over the styles: each gets at least this over their number."""
     campaign_weight: Annotated[float, Field(ge=1, le=1e6)] = 4.0
-    """What a campaign of priority 0 multiplies its style's odds by within its window; priority 100
-    does so by the square."""
+    """Factor of a style's odds within a campaign of priority 0; the square of it at priority
+    100."""
     usual_rate: Fraction = 0.05
-    """The share of impressions that shoppers usually act on; each shopper's own rate takes over."""
+    """Prior share of impressions that shoppers act on; each shopper's own rate replaces it."""
     valid_hours: Annotated[float, Field(gt=0, le=24 * MOST_DAYS)] = 24
-    """Of a list of recommendations; then the storefront falls back on `*`."""
+    """Validity of a list; after it the storefront falls back on the list for everyone, `*`."""
     demand_seconds: Seconds = 10
-    """Between two tellings of what shoppers want."""
+    """Interval at which demand is published."""
     pictures_seconds: Seconds = 5
-    """Between two sweeps of the lists whose products have other pictures than before, at least."""
+    """Minimum interval between two refreshes of lists whose products have new pictures."""
 
 
 class PlannerSettings(BaseModel):
@@ -218,41 +218,41 @@ class PlannerSettings(BaseModel):
     model_config = PART
 
     generator_styles: tuple[str, ...] | None = None
-    """Styles of the generator that every product gets; None takes all of them."""
+    """Styles of the generator in which every product is rendered; all unless set."""
     campaign_lead_hours: Annotated[float, Field(ge=0, le=8760)] = 24
-    """So long before a campaign starts its style is rendered; with its end the pictures go."""
+    """How long before a campaign its style is rendered; the pictures are deleted at its end."""
     renders_per_minute: Annotated[float, Field(gt=0)] | None = None
-    """The most pictures that are ordered in a minute, those first that are expected to bring the
-    most clicks; None orders everything at once."""
+    """Maximum pictures that are ordered in a minute, those first with the most expected clicks;
+    no limit unless set."""
     broker_session_seconds: Seconds = 6
-    """After this the group goes on without a planner that is not heard of."""
+    """Time-out of a planner without heartbeats; another instance then takes over."""
 
 
 class TrainerSettings(BaseModel):
-    """The global factor fit."""
+    """The global fit of factors."""
 
     model_config = PART
 
     refit_seconds: Seconds = 600
-    """A refit comes at the latest after this, if anything changed."""
+    """Maximum interval between refits while states change."""
     refit_records: Positive = 100_000
-    """A refit comes at once after this many changed states."""
+    """Number of changed states that causes a refit at once."""
     least_shoppers: Positive = 20
-    """Nothing is fitted to fewer shoppers with a history."""
+    """Minimum number of shoppers with a history for a fit."""
     least_products: Positive | None = None
-    """Nor to fewer products that these did something with; None takes least_shoppers."""
+    """Minimum number of products in these histories; least_shoppers unless set."""
     threads: Positive = 1
-    """Of a fit."""
+    """Threads of a fit."""
     factors: Positive = 64
     """Length of a factor vector."""
     iterations: Positive = 15
-    """Of alternating least squares, at most."""
+    """Maximum iterations of alternating least squares."""
     regularization: Annotated[float, Field(gt=0)] = 0.05
-    """Of alternating least squares, as in implicit."""
+    """Regularization of alternating least squares, as in implicit."""
     alpha: Annotated[float, Field(gt=0)] = 1.0
-    """Confidence a unit of weight, as in implicit."""
+    """Confidence per unit of weight, as in implicit."""
     seed: int = 0
-    """Of the first factors."""
+    """Random seed of the initial factors."""
 
 
 class LagSettings(BaseModel):
@@ -261,36 +261,36 @@ class LagSettings(BaseModel):
     model_config = PART
 
     groups: str = "stylecast-.*"
-    """Regular expression of the groups that are watched."""
+    """Regular expression of the groups that are exported."""
     interval_seconds: Seconds = 5
-    """Between two looks."""
+    """Interval at which offsets are read."""
     looks: Annotated[int, Field(ge=2, le=1000)] = 6
-    """Of the window from which a group's status and rates are told."""
+    """Number of readings from which a group's status and rates are computed."""
     time_lag: Literal["exact", "interpolated"] = "exact"
-    """exact reads the oldest unprocessed record of each partition that has lag."""
+    """exact reads the oldest unprocessed record of each partition with lag."""
     cluster: str = "default"
     """The label cluster_name of kafka-lag-exporter's metrics."""
 
 
-class WebSettings(_Discreet):
+class WebSettings(_Redacted):
     """The pages for shoppers and merchandisers."""
 
     model_config = PART
 
     host: str = "127.0.0.1"
-    """Anything but the loopback needs a token."""
+    """Address to listen on; any but the loopback requires a token."""
     port: Annotated[int, Field(ge=0, lt=65536)] = 8080
-    """0 takes a free one and logs it."""
+    """Port; 0 takes a free one and logs it."""
     token: Annotated[SecretStr, Field(min_length=1)] | None = None
-    """Whoever shows it may see and do everything here."""
+    """Token that grants access to all pages."""
     allowed_hosts: tuple[str, ...] = ()
-    """Host names under which the pages are asked for, besides the loopback's own."""
+    """Host names under which the pages are served, besides the loopback's."""
     previews_per_minute: Positive = 60
-    """Pictures of the style mixer that this instance draws."""
+    """Maximum pictures of the style mixer that this instance draws in a minute."""
 
 
 class Settings(BaseSettings):
-    """Every setting of Stylecast, by part."""
+    """All settings, by part."""
 
     model_config = SettingsConfigDict(
         env_prefix="STYLECAST_",
@@ -315,7 +315,7 @@ class Settings(BaseSettings):
 
 
 def load_settings(**overrides: Any) -> Settings:
-    """The effective settings. Raises SettingsError with one line that names what is wrong."""
+    """Return the effective settings. Raises SettingsError with one line that names the problem."""
     _require_known_parts(os.environ)
     try:
         return Settings(**overrides)
@@ -326,7 +326,7 @@ def load_settings(**overrides: Any) -> Settings:
 
 
 def _require_known_parts(environment: Iterable[str]) -> None:
-    """Raises SettingsError for a variable of ours whose part is misspelt: it would be ignored."""
+    """Raises SettingsError for a variable with an unknown part, which would be ignored."""
     prefix = "STYLECAST_"
     for name in environment:
         part, separator, _ = name.removeprefix(prefix).partition("__")
@@ -336,7 +336,7 @@ def _require_known_parts(environment: Iterable[str]) -> None:
 
 
 def public_settings(settings: Settings) -> dict[str, Any]:
-    """The settings as plain values, with secrets hidden."""
+    """Return the settings as plain values, with secrets hidden."""
     hidden: dict[str, Any] = _without_secrets(settings.model_dump(mode="json"))
     return hidden
 
