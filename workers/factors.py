@@ -1,14 +1,7 @@
-"""Announced factors, from the store into memory; what must not be used is kept out and counted.
+"""Factors and embeddings in the store: loading, listing and announcing.
 
-Which factors are in use instead, the old ones or none, is the caller's to know.
-
-The versions of the factors that lie in the store, and announcing one of them again.
-
+A version is the beginning of its file's sha256, so that the store alone tells which versions exist.
 A version that is announced by hand is pinned: the trainer announces no other until it is unpinned.
-
-A version is the beginning of its file's sha256, so that the store alone tells what there is.
-
-What the feature network saw in photos, read from the store, each photo once.
 """
 
 from __future__ import annotations
@@ -37,10 +30,11 @@ LoadFactors = Callable[[ModelAnnouncement], Factors | None]
 
 
 def factors_loader(settings: Settings, worker: str) -> LoadFactors:
-    """Announcement to factors: None where they are missing, altered, or none; that is counted.
+    """Return a function from announcement to factors, None where they are missing or invalid.
 
-    They are mapped from the store itself where that is a local folder, else from a copy in the
-    cache. The loader raises Transient where the store is away.
+    Rejected factors are counted; the caller decides which ones stay in use. A file is memory-mapped
+    from the store where that is a local folder, else from a copy in the cache. The function raises
+    Transient where the store is down.
     """
     store = Store(settings.store.uri)
     rejected = FACTORS_REJECTED.labels(worker)
@@ -62,9 +56,9 @@ NAME = "preferences"
 
 
 def factor_versions(settings: Settings) -> list[dict[str, Any]]:
-    """Version, time and size of each artifact in the store, the newest first, and which is in use.
+    """Return version, time, size, in use and pinned of each artifact, the newest first.
 
-    Raises Transient where the broker or the store is away.
+    Raises Transient where the broker or the store is down.
     """
     store = Store(settings.store.uri)
     with closing(CatalogueFollower(settings)) as follower:
@@ -86,7 +80,7 @@ def factor_versions(settings: Settings) -> list[dict[str, Any]]:
 
 
 def latest_version(settings: Settings) -> str:
-    """The version of the newest artifact in the store. Raises Permanent where there is none."""
+    """Return the newest version in the store. Raises Permanent where there is none."""
     store = Store(settings.store.uri)
     newest = max(store.files(FACTORS), key=store.written_at, default=None)
     if newest is None:
@@ -95,7 +89,7 @@ def latest_version(settings: Settings) -> str:
 
 
 def version_in_use(settings: Settings) -> str:
-    """The version announced last. Raises Permanent where there is none."""
+    """Return the version announced last. Raises Permanent where there is none."""
     with closing(CatalogueFollower(settings)) as follower:
         follower.catch_up(threading.Event())
         if follower.announced is None:
@@ -122,9 +116,9 @@ def announce(settings: Settings, version: str, now: datetime, *, pinned: bool) -
 
 
 def embedding_reader(store: Store) -> EmbeddingOf:
-    """sha256 of a photo to its embedding; a photo not seen yet is looked for again.
+    """Return a function from a photo's sha256 to what the feature network computed of it.
 
-    The reader raises Transient.
+    The function caches embeddings, returns None where the store has none yet, and raises Transient.
     """
     kept: dict[str, Embedding] = {}
 

@@ -1,9 +1,4 @@
-"""Pictures fetched for a worker, from the places that the settings allow, with patience.
-
-The renderer's engine, as the settings ask for it.
-
-Which files are taken for photos and clips when a folder is named: the bytes decide.
-"""
+"""Pictures for workers and commands: fetched with retries, found in folders, and the engine."""
 
 from __future__ import annotations
 
@@ -26,12 +21,14 @@ Loaded = TypeVar("Loaded")
 
 VERSION_SECONDS = 5.0
 LAST_TRY_SECONDS = 1.0
-"""For a picture whose turn comes when its batch's time is over."""
+"""Time-out of a fetch that starts when its batch's budget is spent."""
 
 
 class FetchBudget:
-    """The time in which all pictures of a batch must come. A handler that takes PROCESS_SECONDS
-    of workers.kafka.loop is taken for one that hangs, and its batch would be begun again, for ever.
+    """The time in which all pictures of a batch are fetched.
+
+    A handler that takes longer than PROCESS_SECONDS of workers.kafka.loop counts as hanging, and
+    its batch would be retried for ever.
     """
 
     def __init__(self, seconds: float) -> None:
@@ -39,19 +36,19 @@ class FetchBudget:
         self.renew()
 
     def renew(self) -> None:
-        """A batch begins."""
+        """Start the time of a new batch."""
         self._deadline = time.monotonic() + self._seconds
 
     @property
     def left(self) -> float:
-        """Seconds, below 0 once the time is over."""
+        """Seconds left, below 0 once the time is over."""
         return self._deadline - time.monotonic()
 
 
 def version_reader(settings: Settings, store: Store) -> Callable[[str], str]:
-    """Address to the version of the bytes there by a cheap question (storage.fetch.version).
+    """Return a function from address to the version of its bytes (storage.fetch.version).
 
-    The result raises Permanent or Transient.
+    It asks without fetching, and raises Permanent or Transient.
     """
     bounds = settings.photos
     return partial(
@@ -70,11 +67,10 @@ def loader(
     read: Callable[[bytes], Loaded],
     budget: FetchBudget | None = None,
 ) -> Callable[[str], Loaded]:
-    """Address to what `read` makes of the bytes there.
+    """Return a function from address to what `read` makes of the bytes there.
 
-    What is away is tried again until the budget is spent, without one for the patience of the
-    settings, and at least once. The result raises Permanent, and Transient where `stop` is set
-    meanwhile.
+    A fetch is retried until the budget is spent, without one for photos.patience_seconds, and is
+    tried at least once. The function raises Permanent, and Transient once `stop` is set.
     """
     bounds = settings.photos
     prefixes = (*bounds.allowed_prefixes, store.uri)
@@ -103,7 +99,7 @@ def loader(
 
 
 def load_engine(settings: StylizeSettings) -> Engine:
-    """The generator in use, loaded and warm. Raises SettingsError and Permanent as Engine does."""
+    """Load and warm up the generator in use. Raises SettingsError and Permanent."""
     return Engine(
         settings.generator,
         provider=settings.provider,
@@ -120,15 +116,15 @@ _HEAD = 1024
 
 
 class NotTaken(Permanent):
-    """A file is no photo and no clip; the message names it and says why."""
+    """A file is neither photo nor clip; the message names it and says why."""
 
 
 def files_below(folder: Path) -> Iterator[Path]:
-    """Every file below a folder but those of the system, in order.
+    """Yield every file below a folder but those of the system, in order.
 
-    Passed over are hidden files and folders, and what Windows, macOS and storage boxes put beside
-    photos (SYSTEM_FILES, SYSTEM_FOLDERS). A hidden file whose name ends like a picture's, as
-    `._mug.jpg`, is not: someone may miss it.
+    Left out are hidden files and folders, and what Windows, macOS and storage systems put beside
+    photos (SYSTEM_FILES, SYSTEM_FOLDERS), but not a hidden file with a picture's suffix, as
+    `._mug.jpg`, which someone may miss.
     """
     for path in sorted(folder.rglob("*")):
         inner = path.relative_to(folder)

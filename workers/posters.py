@@ -1,11 +1,14 @@
 """The posters worker: requests in, advertisements out.
 
-posters.requests.v1 -> decode -> compose (stylecore.poster) -> posters.rendered.v1, offsets in the
-same transaction. Shown is the product's newest render in the style, or its photo for `original`;
-products and renders are read whole from their topics, to the present end before one is called
-missing. A request that cannot be met goes to the dead letters with the reason, to be replayed when
-the render is there; a tombstone takes the poster away. The same request over the same render gives
-the same bytes, and so the same address.
+The flow of a batch of posters.requests.v1, in PostersHandler.process:
+
+1. read products and renders to their present end, so that nothing is called missing too early
+2. decode; what is invalid becomes a dead letter
+3. compose (stylecore.poster) the product's newest render in the style, or its photo for `original`;
+   a request that cannot be met becomes a dead letter, to be replayed when the render exists
+4. publish posters.rendered.v1, the offsets in the same transaction; a tombstone deletes the poster
+
+The same request over the same render gives the same bytes, and so the same address.
 """
 
 from __future__ import annotations
@@ -41,13 +44,13 @@ BATCH_REQUESTS = 1
 """A poster of three sizes takes seconds, and a host that does not answer must not use up the time
 of other requests."""
 PHOTO_SIDE = 256
-"""Least short side at which photos and renders are decoded, px."""
+"""Minimum short side at which photos and renders are decoded, px."""
 LARGEST_SIDE = 4096
-"""Short side at most of a render as it is decoded, px."""
+"""Maximum short side of a decoded render, px."""
 
 
 def run_posters(settings: Settings, health: Health, stop: threading.Event) -> None:
-    """Work until `stop` is set. Raises Permanent where a topic is missing."""
+    """Run the worker until `stop` is set. Raises Permanent where a topic is missing."""
     topics = (POSTER_REQUESTS, POSTERS, PRODUCTS, STYLIZED)
     until_topics(settings, [topic_name(settings, topic) for topic in topics], stop)
     with posters_handlers(settings, stop) as make_handler:
@@ -65,7 +68,7 @@ def run_posters(settings: Settings, health: Health, stop: threading.Event) -> No
 def posters_handlers(
     settings: Settings, stop: threading.Event
 ) -> Iterator[Callable[[], PostersHandler]]:
-    """Makes handlers that share a decoder, which ends with the block."""
+    """Yield a function that makes handlers, which share a decoder."""
     limits = Limits(
         max_pixels=settings.photos.max_pixels,
         seconds=settings.photos.decode_seconds,
@@ -84,7 +87,7 @@ def posters_handlers(
 
 
 class PostersHandler(Handler):
-    """Requests to records. Of a batch nothing is kept; the tables are the topics'."""
+    """Turns requests into posters. It keeps no state but the tables, which it follows."""
 
     def __init__(
         self,
@@ -102,9 +105,9 @@ class PostersHandler(Handler):
         self.topics = (topic_name(settings, POSTER_REQUESTS),)
 
     def process(self, records: Sequence[Record]) -> list[Output]:
-        """The posters of a batch, its dead letters, and tombstones for tombstones.
+        """Return the posters of a batch, its dead letters, and tombstones for tombstones.
 
-        Raises Transient where the store is away, or `stop` comes before the last poster.
+        Raises Transient where the store is down, or `stop` is set before the last poster.
         """
         now = datetime.now(UTC)
         self._table.catch_up(self._stop)
@@ -148,10 +151,10 @@ class PostersHandler(Handler):
         )
 
     def idle(self) -> list[Output]:
-        """Follow the tables, so that a request finds them read."""
+        """Follow the tables, so that the next request has little to read."""
         self._table.follow()
         return []
 
     def close(self) -> None:
-        """End the tables' connection."""
+        """Close the tables' connection."""
         self._table.close()

@@ -1,12 +1,13 @@
-"""Removing from the store what no record names any more, beside workers that go on drawing.
+"""Removing files from the store that no record names, while workers keep writing.
 
 1. Read the topics: every sha256 in a record's value names a file. Lists for shoppers count until
-   they are no longer valid.
-2. Find what is unneeded and older than the age limit (stylecore.storage.prune).
-3. Remove the sidecars among it, so that no batch from now on publishes their images.
-4. Wait for the batches that had already found such a sidecar.
-5. Read what the topics have brought since, and find again.
-6. Remove what was unneeded both times and was not written anew: who draws an image again renews it.
+   they expire.
+2. Find files that are not named and older than the age limit (stylecore.storage.prune).
+3. Remove the sidecars among them, so that no later batch publishes their images.
+4. Wait for the batches that had already read such a sidecar.
+5. Read what the topics have brought since, and find files again.
+6. Remove those that were found both times and were not written again meanwhile: drawing an image
+   again renews its file.
 """
 
 from __future__ import annotations
@@ -35,24 +36,24 @@ NAMING = [
     for topic in TOPICS
     if topic is JOBS or (topic.cleanup == "compact" and topic is not USER_STATES)
 ]
-"""Shoppers' states name no files; jobs of the last days may name a photo that is a render."""
+"""Topics that may name files: not states; jobs may name a photo that is a render."""
 LETTERS = [dead_letter_topic(topic.name) for topic in TOPICS if topic.dead_letters_of]
 """Dead letters may point to records that are kept in the store."""
 
 
 class Limits(Struct, frozen=True):
-    """What is left alone."""
+    """Which files are kept."""
 
     age: timedelta
     """Files written within this time."""
     keep_factors: int
-    """As many of the newest artifacts."""
+    """How many of the newest factors."""
     wait_seconds: float
-    """Longer than a batch of the stylize worker, its transaction included."""
+    """Between the two searches: longer than a batch of stylize and its transaction."""
 
 
 class Pruned(Struct, frozen=True):
-    """What was found unneeded at first, and the files that went."""
+    """What the first search found, and what was removed."""
 
     found: Unneeded
     removed: int
@@ -64,7 +65,7 @@ class _Validity(Struct, frozen=True):
 
 
 class Names:
-    """The digests that the topics' records name, as a compacted topic would keep them."""
+    """The digests that the topics' records name; of a compacted topic, the newest record counts."""
 
     def __init__(self, settings: Settings, now: datetime) -> None:
         """Raises Permanent where a topic is missing."""
@@ -79,13 +80,13 @@ class Names:
         self._listed: set[bytes] = set()
 
     def read(self) -> set[bytes]:
-        """Every digest that is named, up to the topics' present end. Raises Transient."""
+        """Return every named digest, up to the topics' present end. Raises Transient."""
         for record in self._reader.read_to_end(threading.Event()):
             self._take(record)
         return self._listed.union(*self._by_key.values())
 
     def close(self) -> None:
-        """End the connection."""
+        """Close the connection."""
         self._reader.close()
 
     def _take(self, record: Record) -> None:
@@ -109,7 +110,7 @@ def prune(
     now: datetime,
     wait: Callable[[float], object],
 ) -> Pruned:
-    """Find what nothing names; with `apply` remove it. Raises Transient and Permanent."""
+    """Find files that nothing names; with `apply`, remove them. Raises Transient and Permanent."""
     names, before = Names(settings, now), now - limits.age
     try:
         found = find_unneeded(store, names.read(), before, limits.keep_factors)
@@ -130,7 +131,7 @@ def _blobs(unneeded: Unneeded) -> chain[StoredFile]:
 
 
 def _is_valid(value: bytes, now: datetime) -> bool:
-    """Whether a list still holds; one that cannot be read is taken to."""
+    """Return whether a list has not expired; True where it cannot be read."""
     try:
         return decode(_Validity, value).valid_until >= now
     except InvalidEvent:

@@ -1,4 +1,4 @@
-"""When a child process that has ended is started again: with back-off, for it may end at once."""
+"""Restarting child processes that have ended, with exponential back-off."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from collections.abc import Callable, Mapping
 FIRST_SECONDS = 1.0
 LONGEST_SECONDS = 30.0
 STEADY_SECONDS = 60.0
-"""A process that ran so long begins with a short back-off again."""
+"""The back-off starts from the beginning for a process that ran as long."""
 
 
 class Restarts:
-    """The back-off of processes by name; it doubles from one end to the next."""
+    """The back-off of processes by name, which doubles with every end."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -22,7 +22,7 @@ class Restarts:
         self._due: dict[str, float] = {}
 
     def note_start(self, name: str) -> None:
-        """A process was started."""
+        """Note that a process was started."""
         self._started[name] = self._clock()
         self._due.pop(name, None)
 
@@ -32,7 +32,7 @@ class Restarts:
         start: Callable[[str], None],
         on_end: Callable[[str, int, float], None],
     ) -> None:
-        """Start those that have ended, once they are due; `start` puts them into `processes`.
+        """Restart processes that have ended, when due; `start` puts them into `processes`.
 
         `on_end` is called once for each end, with name, exit status and seconds until the restart.
         """
@@ -45,7 +45,7 @@ class Restarts:
                 start(name)
 
     def note_end(self, name: str) -> float | None:
-        """Seconds until the restart of a process that has ended; None if that was noted before."""
+        """Return the seconds until the restart of an ended process, None if noted before."""
         if name in self._due:
             return None
         now = self._clock()
@@ -56,5 +56,5 @@ class Restarts:
         return delay
 
     def is_due(self, name: str) -> bool:
-        """Whether a process that has ended is to be started now."""
+        """Return whether a process that has ended is to be started now."""
         return self._clock() >= self._due[name]

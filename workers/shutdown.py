@@ -1,8 +1,9 @@
-"""SIGTERM and Ctrl-C: a worker is asked to stop, and one that cannot in time ends where it is.
+"""Shutdown by SIGTERM or Ctrl-C: a worker stops by itself, or the process exits after a deadline.
 
-What ends so is what a kill would have left: the transaction in hand is never committed, and its
-records come again. A call of librdkafka in an outage lasts longer than an orchestrator waits, and
-Python's own handlers run only after it; so a thread hears of signals by a pipe.
+A forced exit leaves what a kill would have left: the open transaction is not committed, and its
+records are processed again. A call of librdkafka in an outage takes longer than an orchestrator
+waits, and Python's signal handlers run only after it returns; so a thread reads signals from a
+wake-up pipe.
 """
 
 from __future__ import annotations
@@ -19,23 +20,23 @@ from contextlib import contextmanager
 from workers.telemetry import log
 
 STOP_SECONDS = 8.0
-"""Below the ten seconds in which the design wants a worker gone."""
+"""A worker must be gone within ten seconds."""
 LAST_SECONDS = 9.5
-"""Then it ends even in the tear-down of the interpreter, which frees the clients of librdkafka."""
+"""The process exits after this even during interpreter shutdown, which frees librdkafka clients."""
 HANDLER_THREAD = "handler"
-"""Begins the name of the thread in which a worker's handler works."""
+"""Prefix of the name of a handler's thread."""
 
 
 @contextmanager
 def stop_on_signals() -> Iterator[threading.Event]:
-    """An event that SIGTERM or Ctrl-C sets; only for the main thread of a process.
+    """Yield an event that SIGTERM or Ctrl-C sets; for the main thread of a process.
 
-    Whoever is still in the block STOP_SECONDS later ends with the process.
+    If the block has not ended STOP_SECONDS after the signal, the process exits.
     """
     stop, over = threading.Event(), threading.Event()
     reading, writing = os.pipe()
-    os.set_blocking(writing, False)  # as Python asks of a wake-up pipe
-    before = {number: signal.signal(number, _heard) for number in (signal.SIGTERM, signal.SIGINT)}
+    os.set_blocking(writing, False)  # as signal.set_wakeup_fd requires
+    before = {number: signal.signal(number, _ignore) for number in (signal.SIGTERM, signal.SIGINT)}
     wakeup_before = signal.set_wakeup_fd(writing)
     thread = threading.Thread(target=_listen, args=(reading, stop, over), name="signals")
     thread.start()
@@ -51,24 +52,24 @@ def stop_on_signals() -> Iterator[threading.Event]:
 
 
 def end_now() -> None:
-    """End the process without another word to anyone, but tell where it stood."""
+    """Exit the process at once, after logging the stacks of the main and handler threads."""
     stacks = sys._current_frames()  # noqa: SLF001 (its public name)
     lines = []
     for thread in threading.enumerate():
-        is_told = thread is threading.main_thread() or thread.name.startswith(HANDLER_THREAD)
-        if is_told and thread.ident in stacks:
+        is_ours = thread is threading.main_thread() or thread.name.startswith(HANDLER_THREAD)
+        if is_ours and thread.ident in stacks:
             lines += traceback.format_stack(stacks[thread.ident])[-6:]
     log.warning("shutdown_forced", seconds=STOP_SECONDS, at="".join(lines))
     sys.stderr.flush()
     os._exit(0)
 
 
-def _heard(*_: object) -> None:
-    """Python wants a handler; the signal has come by the pipe."""
+def _ignore(*_: object) -> None:
+    """Do nothing: the signal is read from the pipe, but Python requires a handler."""
 
 
 def _listen(reading: int, stop: threading.Event, over: threading.Event) -> None:
-    """Until the pipe is closed; after a signal no longer than STOP_SECONDS."""
+    """Wait for a signal or the end of the pipe, and after a signal up to STOP_SECONDS."""
     with os.fdopen(reading, "rb", buffering=0) as pipe:
         if pipe.read(1):
             stop.set()

@@ -1,7 +1,7 @@
-"""What a worker tells: structured log lines, Prometheus metrics, /live, /ready and /metrics.
+"""Logs, metrics and probes: structured log lines, Prometheus metrics, /live, /ready and /metrics.
 
-Names of metrics are a contract with dashboards and alerts: the table in the README is checked
-against this file.
+Names of metrics are a contract with dashboards and alerts: a test compares the README's table with
+this file. deploy/LOG_EVENTS.md lists every log event.
 """
 
 from __future__ import annotations
@@ -97,9 +97,9 @@ BUILD.info(
 READY = Gauge("stylecast_ready", "1 while the worker works, as /ready says")
 
 PROBE_SECONDS = 10.0
-"""So long a probe's client may say nothing."""
+"""How long a client of the probes may send nothing."""
 MOST_CONNECTIONS = 64
-"""Of probes at the same time."""
+"""How many connections the probes hold at a time."""
 
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 
@@ -107,7 +107,7 @@ LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 
 
 def configure_logging(settings: LogSettings) -> None:
-    """One event a line on standard error."""
+    """Write one event a line to standard error."""
     renderers: list[Any] = [structlog.processors.JSONRenderer()]
     if settings.format == "console":
         renderers = [on_one_line, structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
@@ -125,7 +125,7 @@ def configure_logging(settings: LogSettings) -> None:
 
 
 def on_one_line(logger: Any, method: str, event: dict[str, Any]) -> dict[str, Any]:
-    """Escape what would break a line or speak to a terminal: records quote what anyone wrote."""
+    """Escape control characters: values come from records, which anyone may have written."""
     del logger, method
     return {
         name: escaped(value) if isinstance(value, str) and name != "exception" else value
@@ -134,19 +134,19 @@ def on_one_line(logger: Any, method: str, event: dict[str, Any]) -> dict[str, An
 
 
 def escaped(text: str) -> str:
-    """The text with control characters as Python writes them."""
+    """Return the text with control characters as Python escapes."""
     return CONTROL.sub(lambda found: ascii(found[0])[1:-1], text)
 
 
 @dataclass
 class OncePerMinute:
-    """Lets one of many equal messages through a minute, so that trouble is told, not shouted."""
+    """A rate limit for log lines: one of the same kind a minute."""
 
     clock: Callable[[], float] = time.monotonic
     _last: dict[str, float] = field(default_factory=dict)
 
     def __call__(self, what: str) -> bool:
-        """Whether `what` may be told now."""
+        """Return whether a line of kind `what` may be written now."""
         now = self.clock()
         if now - self._last.get(what, -60.0) < 60:
             return False
@@ -156,7 +156,7 @@ class OncePerMinute:
 
 @dataclass
 class Health:
-    """What the probes answer: alive by default, ready when the worker says so."""
+    """What the probes answer: live by default, ready when the worker says so."""
 
     ready: bool = False
     clock: Callable[[], float] = time.monotonic
@@ -164,12 +164,12 @@ class Health:
 
     @property
     def live(self) -> bool:
-        """Whether the step in hand is within its time: a call that never returns tells nobody."""
+        """Whether the current step is within its deadline; a call may never return."""
         return self.clock() < self._deadline
 
     @contextmanager
     def within(self, seconds: float) -> Iterator[None]:
-        """The block is a step that takes no longer, or the process is not live."""
+        """Make the process not live where the block takes longer."""
         self._deadline = self.clock() + seconds
         try:
             yield
@@ -185,7 +185,7 @@ def stage(worker: str, name: str) -> Iterator[None]:
 
 
 def timed(worker: str, name: str, items: Iterable[Item]) -> Iterator[Item]:
-    """The items; what each takes to come counts as the stage."""
+    """Yield the items, measuring the time that each takes as a stage."""
     items = iter(items)
     while True:
         try:
@@ -198,7 +198,7 @@ def timed(worker: str, name: str, items: Iterable[Item]) -> Iterator[Item]:
 
 @contextmanager
 def probes(settings: WorkerSettings, health: Health) -> Iterator[int]:
-    """Serve /live, /ready and /metrics in a thread; yields the port."""
+    """Serve /live, /ready and /metrics in a thread; yield the port."""
     READY.set_function(lambda: health.ready)
     server = make_server(
         settings.http_host, settings.http_port, _probe_app(health), _ProbeServer, _ProbeHandler
@@ -236,8 +236,9 @@ def _probe_app(health: Health) -> Any:
 
 
 class _ProbeServer(ThreadingWSGIServer):
-    """A thread a connection, so that one that says nothing keeps no probe waiting; the oldest gives
-    way where there are too many.
+    """A server with a thread for each connection, so that a silent client blocks no probe.
+
+    Beyond MOST_CONNECTIONS the oldest connection is closed.
     """
 
     request_queue_size = MOST_CONNECTIONS
@@ -248,7 +249,7 @@ class _ProbeServer(ThreadingWSGIServer):
         self._changing = threading.Lock()
 
     def process_request(self, request: Any, client_address: Any) -> None:
-        """Begin a thread for a connection."""
+        """Start a thread for a connection."""
         with self._changing:
             self._open[request] = None
             too_many = len(self._open) > MOST_CONNECTIONS
@@ -256,24 +257,24 @@ class _ProbeServer(ThreadingWSGIServer):
             if too_many:
                 del self._open[oldest]
         if too_many:
-            with suppress(OSError):  # it has just ended by itself
+            with suppress(OSError):  # it was just closed
                 oldest.shutdown(socket.SHUT_RDWR)
         super().process_request(request, client_address)
 
     def shutdown_request(self, request: Any) -> None:
-        """Forget a connection that has been answered."""
+        """Drop a connection that has been answered."""
         with self._changing:
             self._open.pop(request, None)
         super().shutdown_request(request)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Say nothing of a client that went away or never spoke."""
+        """Log nothing about a client that disconnected or sent nothing."""
 
 
 class _ProbeHandler(WSGIRequestHandler):
-    """Probes come every few seconds; they are not worth a line each."""
+    """A request handler that does not log requests: probes come every few seconds."""
 
     timeout = PROBE_SECONDS
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 (the base class's name)
-        """Say nothing."""
+        """Log nothing."""

@@ -1,11 +1,13 @@
-"""The trainer: all shoppers' states in, a versioned artifact and its announcement out.
+"""The trainer: all shoppers' states in, versioned factors and their announcement out.
 
-preferences.users.v1 and the catalogue, followed as tables -> a refit from the last factors
-(stylecore.recommender.refit) -> the artifact in the store -> models.preferences.v1. A refit that
-foresees the last hour worse than its parent is told and counted, and not announced; the next one
-starts from the parent again. While the version in use is pinned (`stylecast factors use`), nothing
-is fitted; the next refit starts from the version in use, whoever announced it. It is in no group:
-it reads everything, and one instance is enough.
+1. follow preferences.users.v1 and the catalogue as tables
+2. when enough has changed, refit from the last factors (stylecore.recommender.refit)
+3. store the artifact, then announce it in models.preferences.v1
+
+A refit that predicts the last hour worse than its parent is logged and counted, and not announced;
+the next one starts from the parent again. While the version in use is pinned (`stylecast factors
+use`), nothing is fitted; the next refit starts from the version in use, whoever announced it. The
+trainer is in no group: it reads everything, and one instance is enough.
 """
 
 from __future__ import annotations
@@ -42,12 +44,12 @@ SOURCE = "/stylecast/trainer"
 NAME = "preferences"
 FOLDER = "models/preferences"
 WAIT_SECONDS = 1.0
-FIRST_AGAIN_SECONDS = 10.0
-"""A first fit that had too few shoppers or products is tried again after this."""
+FIRST_RETRY_SECONDS = 10.0
+"""After this a first fit that had too few shoppers or products is retried."""
 
 
 def run_trainer(settings: Settings, health: Health, stop: threading.Event) -> None:
-    """Work until `stop` is set. Raises Permanent where a topic is missing."""
+    """Run the worker until `stop` is set. Raises Permanent where a topic is missing."""
     backoff = Backoff(stop)
     while not stop.is_set():
         try:
@@ -61,7 +63,7 @@ def run_trainer(settings: Settings, health: Health, stop: threading.Event) -> No
             backoff.after(problem)
         except Permanent:
             raise
-        except Exception as problem:  # noqa: BLE001 (counted, and all is read again)
+        except Exception as problem:  # noqa: BLE001 (counted; a new trainer starts)
             count_crash(WORKER, "", problem)
             backoff.after(problem)
         finally:
@@ -69,7 +71,7 @@ def run_trainer(settings: Settings, health: Health, stop: threading.Event) -> No
 
 
 class Trainer:
-    """The states, the last factors, and what has changed since they were fitted."""
+    """The states, the last factors, and how many states have changed since these were fitted."""
 
     def __init__(
         self,
@@ -102,15 +104,15 @@ class Trainer:
         log.info("states_restored", users=len(self._states), version=self._version)
 
     def step(self) -> None:
-        """Take what has come, and fit when it is time. Raises Transient."""
+        """Apply new records, and fit when it is due. Raises Transient."""
         for record in self._reader.wait(WAIT_SECONDS):
             take_state(record, self._states)
             self._changed += 1
-        if self._is_time():
+        if self._is_due():
             self._follower.catch_up(self._stop)
-            self._take_up_announced()
+            self._load_announced()
             if self._is_pinned():
-                self._wait_for_unpin()
+                self._skip_refit()
                 return
             try:
                 self._refit(datetime.now(UTC))
@@ -122,30 +124,30 @@ class Trainer:
                 self._changed, self._fitted_at = 0, self._clock()
 
     def close(self) -> None:
-        """End the connections."""
+        """Close the connections."""
         self._reader.close()
         self._follower.close()
 
-    def _is_time(self) -> bool:
+    def _is_due(self) -> bool:
         wanted = self._settings.trainer
         if not self._changed or len(self._states) < wanted.least_shoppers:
             return False
         waited = self._clock() - self._fitted_at
-        if self._factors is None and (not self._has_tried or waited >= FIRST_AGAIN_SECONDS):
+        if self._factors is None and (not self._has_tried or waited >= FIRST_RETRY_SECONDS):
             return True
         return self._changed >= wanted.refit_records or waited >= wanted.refit_seconds
 
     def _is_pinned(self) -> bool:
         return self._follower.announced is not None and self._follower.announced.pinned
 
-    def _wait_for_unpin(self) -> None:
-        """Count a refit that was due; the next is due with new states, as after one."""
+    def _skip_refit(self) -> None:
+        """Count a refit that was due; the next one is due after as many new states."""
         self._changed, self._fitted_at = 0, self._clock()
         REFITS.labels("pinned").inc()
         log.info("refit_skipped", why="the version in use is pinned", version=self._version)
 
-    def _take_up_announced(self) -> None:
-        """Start from the version in use, where another than the last of ours was announced."""
+    def _load_announced(self) -> None:
+        """Load the version in use, where it was not announced by this process."""
         announced = self._follower.announced
         if announced is not None and announced.version != self._version:
             self._factors = self._load_factors(announced) or self._factors
@@ -174,7 +176,7 @@ class Trainer:
         self._conclude(found, {"users": float(len(states)), "fit_seconds": seconds}, now)
 
     def _conclude(self, found: Refit | None, metrics: dict[str, float], now: datetime) -> None:
-        """Announce the refit, or say why not."""
+        """Announce the refit, or count and log why not."""
         if found is None:
             REFITS.labels("too_few").inc()
             wanted = fit_settings(self._settings.trainer)
@@ -212,13 +214,13 @@ class Trainer:
         log.info("factors_announced", version=factors.version, parent=factors.parent, **metrics)
 
     def _announced_factors(self) -> Factors | None:
-        """The factors in use, from which the next fit starts; None where they cannot be read."""
+        """Return the factors in use, None where there are none that can be read."""
         announced = self._follower.announced
         return None if announced is None else self._load_factors(announced)
 
 
 def fit_settings(settings: TrainerSettings) -> FitSettings:
-    """The fit's settings in stylecore's terms."""
+    """Return the settings of the fit."""
     return FitSettings(
         width=settings.factors,
         iterations=settings.iterations,
