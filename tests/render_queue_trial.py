@@ -22,7 +22,7 @@ import numpy as np
 
 from stylecore.arrays import Doubles
 from stylecore.recommender.popularity import Priors
-from stylecore.recommender.render_plan import NO_PRIORS, Liking
+from stylecore.recommender.render_plan import NO_PRIORS, EngagementPrior
 from stylecore.recommender.render_queue import Bucket, Missing, Pair, Queue
 from stylecore.recommender.rules import Rules
 
@@ -139,7 +139,7 @@ class ByValue:
     """The planner's order, with or without the priors and the demand."""
 
     def __init__(self, scene: Scene, priors: bool = True, demand: bool = True) -> None:
-        self._queue = Queue(Liking(scene.priors if priors else NO_PRIORS), Rules())
+        self._queue = Queue(EngagementPrior(scene.priors if priors else NO_PRIORS), Rules())
         self._demand = demand
         for product_id in dict.fromkeys(product_id for product_id, _ in scene.pairs):
             missing = {s: Missing(category_of(p), None) for p, s in scene.pairs if p == product_id}

@@ -41,7 +41,7 @@ FIRST = 3
 """Styles in which a new product is drawn before the others."""
 
 
-class Liking:
+class EngagementPrior:
     """The expected clicks of products, and the shares of styles in categories."""
 
     def __init__(self, priors: Priors = NO_PRIORS, rules: Rules | None = None) -> None:
@@ -55,7 +55,7 @@ class Liking:
         self._column_of = {style_id: column for column, style_id in enumerate(priors.style_ids)}
         self._shares = _shares(priors).tolist()
         self.is_known = bool((priors.category_style > 0).any())
-        """Whether any style has been liked yet."""
+        """Whether any style has been clicked yet."""
 
     def clicks_a_day(self, product_id: str) -> float:
         """As its decayed weight stands for; the mean where nobody has done anything with it yet."""
@@ -131,7 +131,7 @@ def plan(
     model: str,
     reason: Reason,
     at: datetime,
-    liking: Liking | None = None,
+    prior: EngagementPrior | None = None,
     photo: str = "",
 ) -> Plan:
     """Orders the variants of a product that `planned` does not have yet; None removes it.
@@ -150,7 +150,7 @@ def plan(
     missing = [style for style in wanted if planned.get(style.style_id) != variants[style.style_id]]
     jobs = [
         job
-        for group in _liked_first(missing, product.category, liking)
+        for group in _favourites_first(missing, product.category, prior)
         for job in jobs_of(product, group, model, reason, at, photo)
     ]
     return Plan(jobs, sorted(planned.keys() - variants.keys()), variants)
@@ -164,12 +164,12 @@ def without_jobs(full: Plan, planned: Mapping[str, str]) -> Plan:
     return Plan([], full.withdrawn, kept)
 
 
-def _liked_first(
-    missing: Sequence[Style], category: str, liking: Liking | None
+def _favourites_first(
+    missing: Sequence[Style], category: str, prior: EngagementPrior | None
 ) -> Sequence[Sequence[Style]]:
-    if liking is None:
+    if prior is None:
         return [missing]
-    first = set(liking.favourites(category, (style.style_id for style in missing)))
+    first = set(prior.favourites(category, (style.style_id for style in missing)))
     return [
         [style for style in missing if style.style_id in first],
         [style for style in missing if style.style_id not in first],

@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from math import inf
 from typing import NamedTuple
 
-from stylecore.recommender.render_plan import Liking
+from stylecore.recommender.render_plan import EngagementPrior
 from stylecore.recommender.rules import Rules, decay
 
 Pair = tuple[str, str]
@@ -71,8 +71,8 @@ class Waiting(NamedTuple):
 class Queue:
     """The missing pictures of all products, and what shoppers wanted of late."""
 
-    def __init__(self, liking: Liking, rules: Rules) -> None:
-        self._liking = liking
+    def __init__(self, prior: EngagementPrior, rules: Rules) -> None:
+        self._prior = prior
         self._clicks_of_a_wish = min(1.0, rules.usual_rate * rules.style_odds)
         self._missing: dict[str, dict[str, Missing]] = {}
         self._wishes: dict[Pair, tuple[float, datetime]] = {}
@@ -95,9 +95,9 @@ class Queue:
         self._missing.get(product_id, {}).pop(style_id, None)
         self._wishes.pop((product_id, style_id), None)
 
-    def like(self, liking: Liking) -> None:
-        """Shoppers like other things now: everything is valued anew."""
-        self._liking = liking
+    def use_prior(self, prior: EngagementPrior) -> None:
+        """Use other priors, and value everything again."""
+        self._prior = prior
         heap = [
             self._unwished((product_id, style_id), picture)
             for product_id, pictures in self._missing.items()
@@ -142,8 +142,8 @@ class Queue:
 
     def _unwished(self, pair: Pair, picture: Missing) -> Waiting:
         product_id, style_id = pair
-        clicks = self._liking.clicks_a_day(product_id)
-        value = clicks * self._liking.share(picture.category, style_id)
+        clicks = self._prior.clicks_a_day(product_id)
+        value = clicks * self._prior.share(picture.category, style_id)
         start = inf if picture.starts_at is None else picture.starts_at.timestamp()
         return Waiting(start, -value, pair, wished=False)
 

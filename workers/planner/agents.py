@@ -25,7 +25,7 @@ from aiokafka.errors import KafkaError, MessageSizeTooLargeError
 
 from schemas.codec import InvalidEvent
 from stylecore.errors import Permanent, Transient
-from stylecore.recommender.render_plan import Liking
+from stylecore.recommender.render_plan import EngagementPrior
 from workers.kafka.crash_guard import count_crash
 from workers.kafka.dead_letters import DeadLetterOutputs, crash_dead_letter, dead_letter
 from workers.kafka.records import Output, Record, timestamp_problem
@@ -177,9 +177,11 @@ class Agents:
     async def _learn(self) -> None:
         factors = await asyncio.to_thread(self._followed.look)
         if factors is not None:
-            like = partial(self._planning.like, Liking(factors.priors), factors.version)
+            use = partial(
+                self._planning.use_prior, EngagementPrior(factors.priors), factors.version
+            )
             # It takes seconds where a million pictures wait: in a thread, heartbeats go on.
-            await self._in_turn(lambda: asyncio.to_thread(like))
+            await self._in_turn(lambda: asyncio.to_thread(use))
 
     async def _in_turn(self, *works: Work) -> None:
         """Do works concurrently until all are done and the broker has their results.

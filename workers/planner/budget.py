@@ -19,7 +19,7 @@ from schemas.topics import PREFERENCE_MODELS
 from stylecore.errors import Transient
 from stylecore.recommender.catalog import in_window
 from stylecore.recommender.factors import Factors
-from stylecore.recommender.render_plan import Liking
+from stylecore.recommender.render_plan import EngagementPrior
 from stylecore.recommender.render_queue import Bucket, Missing, Queue, Waiting
 from stylecore.recommender.rules import Rules
 from workers.factors import factors_loader
@@ -45,7 +45,7 @@ class Budget:
 
     def __init__(self, a_minute: float, usual_rate: float, clock: Callable[[], datetime]) -> None:
         self.a_minute = a_minute
-        self.queue = Queue(Liking(), Rules(usual_rate=usual_rate))
+        self.queue = Queue(EngagementPrior(), Rules(usual_rate=usual_rate))
         self._bucket = Bucket(a_minute, BURST, clock())
         self._clock = clock
 

@@ -33,7 +33,7 @@ from schemas.events import Product, Style, StyleDemand, StylizeJob
 from schemas.images import Reason
 from schemas.topics import JOBS, REJECTED, STYLIZED
 from stylecore.recommender.render_plan import (
-    Liking,
+    EngagementPrior,
     OfferedStyle,
     jobs_of,
     on_offer,
@@ -164,7 +164,7 @@ class Planning:
         self._lead = timedelta(hours=settings.planner.campaign_lead_hours)
         self._clock = clock
         self._generator_styles = generator_styles
-        self._liking = Liking()
+        self._prior = EngagementPrior()
         self._planned_for: dict[str, Style] | None = None
         self._newest = newest_by_key(settings)
 
@@ -259,11 +259,11 @@ class Planning:
         if self.budget is not None:
             self.budget.want(demand)
 
-    def like(self, liking: Liking, version: str) -> None:
+    def use_prior(self, prior: EngagementPrior, version: str) -> None:
         """Use the priors of new factors."""
-        self._liking, self.factors_version = liking, version
+        self._prior, self.factors_version = prior, version
         if self.budget is not None:
-            self.budget.queue.like(liking)
+            self.budget.queue.use_prior(prior)
 
     async def spend(self, send: Send) -> None:
         """Order the best waiting pictures that the budget allows now."""
@@ -302,7 +302,7 @@ class Planning:
             model=self.model,
             reason=reason,
             at=at,
-            liking=self._liking,
+            prior=self._prior,
             photo=photo,
         )
         if self.budget is not None:

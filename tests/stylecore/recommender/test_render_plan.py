@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from schemas.events import Campaign, Product, Style
 from stylecore.recommender.render_plan import (
     NO_PRIORS,
-    Liking,
+    EngagementPrior,
     generator_styles,
     on_offer,
     plan,
@@ -44,8 +44,8 @@ some_styles = st.lists(
 )
 
 
-def make(product, styles, planned=None, *, model="1", reason="launch", at=AT, liking=None):
-    return plan(product, styles, planned or {}, model=model, reason=reason, at=at, liking=liking)
+def make(product, styles, planned=None, *, model="1", reason="launch", at=AT, prior=None):
+    return plan(product, styles, planned or {}, model=model, reason=reason, at=at, prior=prior)
 
 
 def ordered(result) -> set[str]:
@@ -132,7 +132,7 @@ def test_more_styles_than_a_job_may_have_make_several_jobs():
     assert result.jobs[0].styles[0].definition.weights == {"style-000": 1.0}
 
 
-MUGS_LIKE = Liking(
+MUGS_LIKE = EngagementPrior(
     replace(
         NO_PRIORS,
         categories=("mug",),
@@ -144,7 +144,7 @@ MUGS_LIKE = Liking(
 
 def test_a_new_product_is_ordered_first_in_the_styles_that_its_category_likes_most():
     styles = generator_styles({f"style-{number}": "A style" for number in range(8)}).values()
-    first, rest = make(product_of(), styles, liking=MUGS_LIKE).jobs
+    first, rest = make(product_of(), styles, prior=MUGS_LIKE).jobs
     assert [request.style_id for request in first.styles] == ["style-2", "style-5", "style-7"]
     assert [request.style_id for request in rest.styles] == [
         f"style-{number}" for number in (0, 1, 3, 4, 6)
@@ -152,12 +152,12 @@ def test_a_new_product_is_ordered_first_in_the_styles_that_its_category_likes_mo
 
 
 @given(products, some_styles, some_styles)
-def test_liking_changes_the_order_and_nothing_else(product, before, after):
+def test_a_prior_changes_the_order_and_nothing_else(product, before, after):
     planned = make(product, before).planned
-    plain, liked = make(product, after, planned), make(product, after, planned, liking=MUGS_LIKE)
+    plain, liked = make(product, after, planned), make(product, after, planned, prior=MUGS_LIKE)
     assert ordered(liked) == ordered(plain)
     assert (liked.planned, liked.withdrawn) == (plain.planned, plain.withdrawn)
-    again = make(product, after, planned, liking=MUGS_LIKE, at=LATER)
+    again = make(product, after, planned, prior=MUGS_LIKE, at=LATER)
     assert [job.job_id for job in again.jobs] == [job.job_id for job in liked.jobs]
 
 

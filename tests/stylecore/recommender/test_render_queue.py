@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from render_queue_trial import ORDERS, Shop, clicks, scene_of
 
-from stylecore.recommender.render_plan import NO_PRIORS, Liking
+from stylecore.recommender.render_plan import NO_PRIORS, EngagementPrior
 from stylecore.recommender.render_queue import WISHES_KEPT, Bucket, Missing, Queue
 from stylecore.recommender.rules import Rules
 
@@ -26,8 +26,8 @@ pictures = st.builds(
 )
 
 
-def liking_of(*weights: float) -> Liking:
-    return Liking(
+def prior_of(*weights: float) -> EngagementPrior:
+    return EngagementPrior(
         replace(
             NO_PRIORS,
             product_ids=tuple(PRODUCTS),
@@ -39,12 +39,12 @@ def liking_of(*weights: float) -> Liking:
     )
 
 
-LIKINGS = [Liking(), liking_of(3, 2, 1), liking_of(0, 0, 9)]
+PRIORS = [EngagementPrior(), prior_of(3, 2, 1), prior_of(0, 0, 9)]
 lacks = st.dictionaries(st.sampled_from(STYLES), pictures)
 changes = st.one_of(
     st.tuples(st.just("put"), st.sampled_from(PRODUCTS), lacks),
     st.tuples(st.just("done"), pairs),
-    st.tuples(st.just("like"), st.sampled_from(LIKINGS)),
+    st.tuples(st.just("like"), st.sampled_from(PRIORS)),
     st.tuples(st.just("want"), pairs, st.integers(1, 50)),
     st.tuples(st.just("best"), st.integers(0, 4)),
 )
@@ -82,10 +82,10 @@ def test_a_clock_that_steps_back_gives_nothing():
 
 @given(st.lists(changes, max_size=40))
 def test_the_queue_gives_the_same_as_sorting_everything_anew(done):
-    queue = Queue(Liking(), Rules())
+    queue = Queue(EngagementPrior(), Rules())
     lacking: dict[tuple[str, str], Missing] = {}
     wishes: dict[tuple[str, str], int] = {}
-    liking = Liking()
+    prior = EngagementPrior()
     for name, *arguments in done:
         if name == "put":
             product_id, missing = arguments
@@ -97,8 +97,8 @@ def test_the_queue_gives_the_same_as_sorting_everything_anew(done):
             wishes.pop(arguments[0], None)
             queue.done(*arguments[0])
         elif name == "like":
-            (liking,) = arguments
-            queue.like(liking)
+            (prior,) = arguments
+            queue.use_prior(prior)
         elif name == "want":
             wishes[arguments[0]] = wishes.get(arguments[0], 0) + arguments[1]
             queue.want(*arguments, at=NOW)
@@ -107,7 +107,7 @@ def test_the_queue_gives_the_same_as_sorting_everything_anew(done):
 
     def rank(pair):
         picture = lacking[pair]
-        value = liking.clicks_a_day(pair[0]) * liking.share(picture.category, pair[1])
+        value = prior.clicks_a_day(pair[0]) * prior.share(picture.category, pair[1])
         return (
             (picture.starts_at or datetime.max.replace(tzinfo=UTC)),
             -value - 0.5 * wishes.get(pair, 0),
@@ -121,7 +121,7 @@ def test_the_queue_gives_the_same_as_sorting_everything_anew(done):
 
 
 def test_what_shoppers_want_now_comes_before_what_is_likely_until_it_is_forgotten():
-    queue = Queue(liking_of(100, 100, 1), Rules())
+    queue = Queue(prior_of(100, 100, 1), Rules())
     for product_id in PRODUCTS:
         queue.put(product_id, {style_id: Missing("mug", None) for style_id in STYLES})
     assert queue.best(1, NOW)[0].pair == ("p1", "neon")
@@ -135,7 +135,7 @@ def test_what_shoppers_want_now_comes_before_what_is_likely_until_it_is_forgotte
 
 
 def test_no_more_wishes_are_kept_than_its_bound():
-    queue = Queue(Liking(), Rules())
+    queue = Queue(EngagementPrior(), Rules())
     for number in range(WISHES_KEPT + 1):
         queue.want((f"p{number}", "neon"), 1, NOW)
     queue.put("p0", {"neon": Missing("mug", None)})

@@ -13,7 +13,12 @@ import pytest
 from schemas.codec import decode, encode
 from schemas.events import Campaign, Product, Style, StyleDemand, StylizeJob
 from schemas.topics import JOBS, PRODUCTS, STYLIZED
-from stylecore.recommender.render_plan import NO_PRIORS, Liking, UnknownStyle, generator_styles
+from stylecore.recommender.render_plan import (
+    NO_PRIORS,
+    EngagementPrior,
+    UnknownStyle,
+    generator_styles,
+)
 from stylecore.times import TimeOutOfRange
 from workers.kafka.records import Record
 from workers.kafka.topics import topic_name
@@ -204,8 +209,8 @@ def test_a_campaign_that_is_near_goes_before_all_else():
     assert keeper.ordered() == [("mug-1", "lights", "campaign")]
 
 
-def test_liking_says_what_comes_first_with_a_budget_and_without():
-    liking = Liking(
+def test_a_prior_says_what_comes_first_with_a_budget_and_without():
+    prior = EngagementPrior(
         replace(
             NO_PRIORS,
             product_ids=("mug-1",),
@@ -217,12 +222,12 @@ def test_liking_says_what_comes_first_with_a_budget_and_without():
     )
     keeper = Shopkeeper(renders_per_minute=60)
     keeper.take(product("mug-1"))
-    keeper.planning.like(liking, "p-1")
+    keeper.planning.use_prior(prior, "p-1")
     keeper.spend(timedelta(seconds=1))
     assert keeper.ordered() == [("mug-1", "neon", "launch")]
 
     at_once = Shopkeeper()
-    at_once.planning.like(liking, "p-1")
+    at_once.planning.use_prior(prior, "p-1")
     for style_id in ("pastel", "pop-art", "sepia"):
         at_once.take(Style(style_id=style_id, label="A style", weights={"neon": 0.5}))
     at_once.take(product("mug-1"))
