@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from workers.preferences.state import settled
+from workers.preferences.state import gc_frozen
 
 
 @pytest.fixture(autouse=True)
@@ -18,7 +18,7 @@ def thawed() -> Iterator[None]:
 
 
 def test_what_is_made_within_is_never_looked_through_again():
-    with settled():
+    with gc_frozen():
         assert not gc.isenabled()
         kept = [[number] for number in range(1000)]
     assert gc.isenabled()
@@ -29,6 +29,6 @@ def test_what_is_made_within_is_never_looked_through_again():
 
 
 def test_the_collector_is_on_again_after_an_error():
-    with pytest.raises(OSError, match="broker"), settled():
+    with pytest.raises(OSError, match="broker"), gc_frozen():
         raise OSError("broker away")
     assert gc.isenabled()
