@@ -9,10 +9,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+import worlds
 from helpers import is_ready, wait_until
-from integration.shop import click, job_of, latest, publish_products, read_all
+from integration.shop import announce_factors, click, job_of, latest, read_all
 
-from schemas.topics import FEEDBACK, JOBS, RECOMMENDATIONS, STYLIZED
+from schemas.topics import FEEDBACK, JOBS, PRODUCTS, RECOMMENDATIONS, STYLIZED
 from workers.broker.ports import free_port
 from workers.demo.inputs import sample_products
 from workers.kafka.producer import Publisher
@@ -26,7 +27,10 @@ TRACER = Path(__file__).parents[1] / "trace_files.py"
 
 
 def test_a_click_is_followed_to_its_list_in_few_files(settings, environment, tmp_path, capsys):
-    (product,) = publish_products(settings, 1)
+    announce_factors(settings, 1)  # of twelve products, of which one is in the shop
+    product = worlds.product(3)
+    with Publisher(settings, "/test") as publisher:
+        publisher.send(PRODUCTS, product, datetime.now(UTC))
 
     def act() -> None:
         with Publisher(settings, "/test") as publisher:
@@ -34,6 +38,7 @@ def test_a_click_is_followed_to_its_list_in_few_files(settings, environment, tmp
         wait_until(lambda: b"ada" in latest(read_all(settings, RECOMMENDATIONS)), 60)
 
     files = files_of("preferences", environment, tmp_path, act)
+    assert "stylecore/recommender/foldin.py" in files
     with capsys.disabled():
         print(f"\nclick to list: {len(files)} files")
     assert len(files) <= CLICK_FILES, "\n".join(files)
