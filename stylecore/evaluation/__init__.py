@@ -1,5 +1,5 @@
-"""How good a generator is, in figures beside baselines and in sheets for an eye; needs no torch.
+"""Evaluations: figures beside baselines, reports and sheets of pictures; none needs torch.
 
-`painters` make pictures, `folders` keeps them, `examining` and `summary` measure them, `report`
-is the whole way. What none of it knows: whether a picture is beautiful. Look at the sheets.
+generator, features, gate (calibration of its bounds), off_policy and prequential are one evaluation
+each; the other modules are shared. Figures do not measure beauty: look at the sheets.
 """

@@ -1,22 +1,12 @@
-"""How good a classifier is: confusion, accuracy, calibration; and how well a source is found again.
+"""Evaluates a feature network on labelled photos and on a generator's renders of some of them.
 
-Pure functions of arrays. Which pictures they came from is not known here.
+evaluate_features (describe all photos; render photos at even distances in every style that network
+and generator share) -> Observed -> features_report: confusion, accuracy, calibration and retrieval.
+Retrieval asks for each render which photo has the highest cosine, among the rendered photos and,
+harder, among all.
 
-The figures of a feature network, from what it said of photos and of their renders.
-
-Pure: no picture is read or drawn here. Retrieval asks for each render which photo has the highest
-cosine, among the photos that were drawn and, harder, among all.
-
-Likeness of two pictures by their oriented gradients: are the shapes where they were.
-
-Dalal and Triggs, "Histograms of oriented gradients for human detection", CVPR 2005. It needs no
-training, and so stands beside the feature network as its baseline.
-
-Shows a feature network labelled photos, and a generator's renders of some of them.
-
-All photos are described for their categories; photos at even distances are drawn in every style
-that network and generator have in common. Beside the network stands the likeness by oriented
-gradients, which needs no training. What it does not know: whether the photos were trained on.
+The baseline of retrieval is the similarity of oriented gradients (Dalal and Triggs, "Histograms of
+oriented gradients for human detection", CVPR 2005), which needs no training.
 """
 
 from __future__ import annotations
@@ -36,61 +26,6 @@ from stylecore.rendering.draw import SampleRenders, sample_renders
 from stylecore.rendering.engine import Engine
 from stylecore.rendering.features import FeatureNet, Features, squash
 
-BINS = 15
-
-
-def confusion_matrix(truth: Ints, predicted: Ints, classes: int) -> Ints:
-    """[classes, classes] counts, a row a true class, a column a predicted one."""
-    counts = np.bincount(truth * classes + predicted, minlength=classes * classes)
-    return counts.reshape(classes, classes).astype(np.int64)
-
-
-def accuracy(confusion: Ints) -> float:
-    """Share of the diagonal; NaN of nothing."""
-    return float(np.trace(confusion) / confusion.sum()) if confusion.sum() else float("nan")
-
-
-def recalls(confusion: Ints) -> Floats:
-    """[classes]: of each true class the share that was found; NaN where there is none."""
-    return _shares(confusion, confusion.sum(axis=1))
-
-
-def precisions(confusion: Ints) -> Floats:
-    """[classes]: of what was taken for each class the share that is; NaN where none was."""
-    return _shares(confusion, confusion.sum(axis=0))
-
-
-def balanced_accuracy(confusion: Ints) -> float:
-    """The mean recall of the classes that occur."""
-    return float(np.nanmean(recalls(confusion)))
-
-
-def calibration_error(probabilities: Floats, truth: Ints, bins: int = BINS) -> float:
-    """Expected calibration error, 0-1: by how much a confidence misses the share that is right.
-
-    Guo et al., "On calibration of modern neural networks", ICML 2017: bins of equal width of the
-    highest probability; sum of |accuracy - mean confidence| weighed by the bins' shares.
-    """
-    confidence = probabilities.max(axis=1)
-    right = probabilities.argmax(axis=1) == truth
-    places = np.minimum((confidence * bins).astype(np.int64), bins - 1)
-    surplus = np.bincount(places, right - confidence, minlength=bins)
-    return float(np.abs(surplus).sum() / len(truth))
-
-
-def found_first(similarity: Floats, truth: Ints) -> Floats:
-    """[Q]: whether each row's largest entry of [Q, N] is at `truth`; among k equal ones, 1 / k."""
-    own = similarity[np.arange(len(truth)), truth][:, None]
-    ties = (similarity == own).sum(axis=1)
-    beaten = (similarity > own).any(axis=1)
-    return np.where(beaten, 0, 1 / ties).astype(np.float32)
-
-
-def _shares(confusion: Ints, totals: Ints) -> Floats:
-    with np.errstate(invalid="ignore"):
-        return (np.diag(confusion) / totals).astype(np.float32)
-
-
 HEADLINE = (
     *("accuracy", "balanced_accuracy", "calibration_error"),
     *("style_accuracy", "style_calibration_error", "photo_recognised", "retrieval"),
@@ -99,25 +34,8 @@ HEADLINE = (
 
 
 @dataclass(frozen=True)
-class Observed:
-    """What a network said: of N photos, and of the renders of those at `places`, style by style."""
-
-    categories: tuple[str, ...]
-    styles: tuple[str, ...]
-    truth: Ints
-    """[N] rows of `categories`."""
-    photos: Features
-    places: Ints
-    """[M] rows of `photos`."""
-    renders: Mapping[str, Features]
-    """Style to M renders."""
-    gradients: Mapping[str, Floats]
-    """Style to [M, M] likeness of render and photo by oriented gradients; may be empty."""
-
-
-@dataclass(frozen=True)
 class CategoryFigures:
-    """One category: how many photos it has, and what was found of it."""
+    """One category's number of photos, recall and precision."""
 
     photos: int
     recall: float
@@ -126,21 +44,21 @@ class CategoryFigures:
 
 @dataclass(frozen=True)
 class StyleFigures:
-    """One style's renders: style and category recognised, their source found first."""
+    """Figures of one style's renders."""
 
     style_accuracy: float
     category_accuracy: float
     retrieval: float
-    """Among the photos that were drawn."""
+    """Share whose source ranks first among the rendered photos."""
     retrieval_all: float
-    """Among all photos."""
+    """The same among all photos."""
     retrieval_gradients: float | None
-    """By `oriented_gradients.likeness` instead, among the photos that were drawn."""
+    """The same by `likeness` of oriented gradients, among the rendered photos."""
 
 
 @dataclass(frozen=True)
 class FeaturesReport:
-    """All figures. `confusion`: true category to predicted category to count."""
+    """All figures. `confusion` is true category to predicted category to count."""
 
     photos: int
     drawn: int
@@ -148,19 +66,126 @@ class FeaturesReport:
     balanced_accuracy: float
     calibration_error: float
     style_accuracy: float
-    """The mean over the styles and 'photo'."""
+    """Mean over the styles and 'photo'."""
     style_calibration_error: float
     photo_recognised: float
-    """Share of the photos that were drawn that are taken for photos."""
+    """Share of the rendered photos that are classified as photos."""
     retrieval: float
-    """The mean over the styles, among the photos that were drawn."""
+    """Mean over the styles, among the rendered photos."""
     categories: dict[str, CategoryFigures]
     confusion: dict[str, dict[str, int]]
     styles: dict[str, StyleFigures]
 
 
+def headline(report: FeaturesReport) -> dict[str, float]:
+    """Select the figures that a manifest keeps."""
+    figures = {name: float(getattr(report, name)) for name in HEADLINE}
+    figures |= {f"retrieval.{name}": style.retrieval for name, style in report.styles.items()}
+    return {name: round(value, 4) for name, value in figures.items()}
+
+
+Progress = Callable[[str], None]
+
+GRADIENTS_SIDE = 128
+"""Side in pixels at which oriented gradients are compared."""
+
+
+def evaluate_features(
+    net: FeatureNet,
+    engine: Engine,
+    photos: Sequence[LabelledPhoto],
+    *,
+    drawn: int,
+    gradients: bool,
+    progress: Progress,
+) -> FeaturesReport:
+    """Evaluate on all photos and on `drawn` of them in every common style.
+
+    `gradients` computes the baseline, too. Raises SettingsError for a category that the network
+    does not know, or if no style is common.
+    """
+    truth = category_rows(photos, net.categories)
+    styles = [s.style_id for s in engine.manifest.styles if s.style_id in net.styles]
+    if not styles:
+        raise SettingsError("generator: the feature network knows none of its styles")
+    places = even_places(len(photos), drawn)
+    samples = _samples(engine, photos, places, styles, progress)
+    chosen = [samples[place] for place in places]
+    renders = {style: [sample.renders[style] for sample in chosen] for style in styles}
+    observed = Observed(
+        categories=net.categories,
+        styles=net.styles,
+        truth=truth,
+        photos=net.describe_all([sample.photo for sample in samples]),
+        places=places,
+        renders={style: net.describe_all(pictures) for style, pictures in renders.items()},
+        gradients=_gradients([sample.photo for sample in chosen], renders) if gradients else {},
+    )
+    return features_report(observed)
+
+
+def category_rows(photos: Sequence[LabelledPhoto], categories: Sequence[str]) -> Ints:
+    """Index each photo's category, [N]. Raises SettingsError for another category."""
+    rows = {name: row for row, name in enumerate(categories)}
+    if other := {photo.category for photo in photos} - rows.keys():
+        raise SettingsError(
+            f"photos: {min(other)!r} is no category of the feature network; "
+            f"there are: {', '.join(categories)}"
+        )
+    return np.array([rows[photo.category] for photo in photos], np.int64)
+
+
+def _samples(
+    engine: Engine,
+    photos: Sequence[LabelledPhoto],
+    places: Ints,
+    styles: Sequence[str],
+    progress: Progress,
+) -> list[SampleRenders]:
+    """Read all photos and render those at `places`."""
+    samples = []
+    for place, photo in enumerate(photos):
+        samples.append(sample_renders(engine, photo.path, styles if place in places else []))
+        if place % 50 == 0:
+            progress(f"{place} of {len(photos)} photos seen")
+    return samples
+
+
+def _gradients(photos: Sequence[Pixels], renders: dict[str, list[Pixels]]) -> dict[str, Floats]:
+    sources = [_luma(photo) for photo in photos]
+    return {
+        style: np.array(
+            [[likeness(source, _luma(picture)) for source in sources] for picture in pictures],
+            np.float32,
+        )
+        for style, pictures in renders.items()
+    }
+
+
+def _luma(pixels: Pixels) -> Floats:
+    luma: Floats = to_floats(squash(pixels, GRADIENTS_SIDE)) @ LUMA
+    return luma
+
+
+@dataclass(frozen=True)
+class Observed:
+    """A network's outputs for N photos and for the renders of those at `places`, by style."""
+
+    categories: tuple[str, ...]
+    styles: tuple[str, ...]
+    truth: Ints
+    """[N], indices into `categories`."""
+    photos: Features
+    places: Ints
+    """[M], rows of `photos`."""
+    renders: Mapping[str, Features]
+    """Style to M renders."""
+    gradients: Mapping[str, Floats]
+    """Style to similarity of renders and photos by oriented gradients, [M, M]; may be empty."""
+
+
 def features_report(observed: Observed) -> FeaturesReport:
-    """The figures of what was observed."""
+    """Compute the figures of a network's outputs."""
     predicted = observed.photos.categories.argmax(axis=1)
     confusion = confusion_matrix(observed.truth, predicted, len(observed.categories))
     photo = len(observed.styles) - 1
@@ -181,13 +206,6 @@ def features_report(observed: Observed) -> FeaturesReport:
         confusion=_named(confusion, observed.categories),
         styles=styles,
     )
-
-
-def headline(report: FeaturesReport) -> dict[str, float]:
-    """The figures that a manifest keeps."""
-    figures = {name: float(getattr(report, name)) for name in HEADLINE}
-    figures |= {f"retrieval.{name}": style.retrieval for name, style in report.styles.items()}
-    return {name: round(value, 4) for name, value in figures.items()}
 
 
 def _style_figures(style: str, observed: Observed) -> StyleFigures:
@@ -228,15 +246,59 @@ def _category_figures(confusion: Ints, names: tuple[str, ...]) -> dict[str, Cate
     }
 
 
-def _named(confusion: Ints, names: tuple[str, ...]) -> dict[str, dict[str, int]]:
-    return {
-        name: dict(zip(names, map(int, row), strict=True))
-        for name, row in zip(names, confusion, strict=True)
-    }
+def confusion_matrix(truth: Ints, predicted: Ints, classes: int) -> Ints:
+    """Count pairs, [classes, classes]: rows are true classes, columns predicted ones."""
+    counts = np.bincount(truth * classes + predicted, minlength=classes * classes)
+    return counts.reshape(classes, classes).astype(np.int64)
 
 
-def _share(found: Ints, wanted: Ints | int) -> float:
-    return float((found == wanted).mean())
+def accuracy(confusion: Ints) -> float:
+    """Share of the diagonal; NaN where there are no counts."""
+    return float(np.trace(confusion) / confusion.sum()) if confusion.sum() else float("nan")
+
+
+def recalls(confusion: Ints) -> Floats:
+    """Recall of each class, [classes]; NaN where it does not occur."""
+    return _shares(confusion, confusion.sum(axis=1))
+
+
+def precisions(confusion: Ints) -> Floats:
+    """Precision of each class, [classes]; NaN where it is never predicted."""
+    return _shares(confusion, confusion.sum(axis=0))
+
+
+def _shares(confusion: Ints, totals: Ints) -> Floats:
+    with np.errstate(invalid="ignore"):
+        return (np.diag(confusion) / totals).astype(np.float32)
+
+
+def balanced_accuracy(confusion: Ints) -> float:
+    """Mean recall of the classes that occur."""
+    return float(np.nanmean(recalls(confusion)))
+
+
+BINS = 15
+
+
+def calibration_error(probabilities: Floats, truth: Ints, bins: int = BINS) -> float:
+    """Expected calibration error, 0-1: difference of confidence and accuracy.
+
+    Guo et al., "On calibration of modern neural networks", ICML 2017: bins of equal width of the
+    highest probability; sum of |accuracy - mean confidence| weighted by the bins' shares.
+    """
+    confidence = probabilities.max(axis=1)
+    right = probabilities.argmax(axis=1) == truth
+    places = np.minimum((confidence * bins).astype(np.int64), bins - 1)
+    surplus = np.bincount(places, right - confidence, minlength=bins)
+    return float(np.abs(surplus).sum() / len(truth))
+
+
+def found_first(similarity: Floats, truth: Ints) -> Floats:
+    """[Q]: 1 where each row's largest entry of [Q, N] is at `truth`, 1 / k among k equal ones."""
+    own = similarity[np.arange(len(truth)), truth][:, None]
+    ties = (similarity == own).sum(axis=1)
+    beaten = (similarity > own).any(axis=1)
+    return np.where(beaten, 0, 1 / ties).astype(np.float32)
 
 
 ORIENTATIONS, GRID = 9, 8
@@ -245,8 +307,8 @@ ORIENTATIONS, GRID = 9, 8
 def likeness(before: Floats, after: Floats) -> float:
     """Cosine of histograms of oriented gradients of two luma planes [H, W], 0..1.
 
-    9 unsigned orientations on a grid of 8 x 8 cells, each cell of unit length; cells in which the
-    first picture has no edge do not count.
+    9 unsigned orientations on a grid of 8 x 8 cells, each cell normalized; cells in which the first
+    picture has no edge are left out.
     """
     ours, theirs = _oriented_gradients(before), _oriented_gradients(after)
     energy = np.linalg.norm(ours, axis=-1)
@@ -258,7 +320,7 @@ def likeness(before: Floats, after: Floats) -> float:
 
 
 def _oriented_gradients(luma: Floats) -> Floats:
-    """[GRID, GRID, ORIENTATIONS]: gradient magnitude by cell and orientation."""
+    """Sum gradient magnitudes by cell and orientation, [GRID, GRID, ORIENTATIONS]."""
     smooth = ndimage.gaussian_filter(luma, 1.5)
     down, across = np.gradient(smooth)
     magnitude = np.hypot(down, across)
@@ -276,83 +338,12 @@ def _unit(cells: Floats) -> Floats:
     return unit
 
 
-GRADIENTS_SIDE = 128
-"""Pixels at which the oriented gradients of all pairs are compared."""
-
-Progress = Callable[[str], None]
-
-
-def evaluate_features(
-    net: FeatureNet,
-    engine: Engine,
-    photos: Sequence[LabelledPhoto],
-    *,
-    drawn: int,
-    gradients: bool,
-    progress: Progress,
-) -> FeaturesReport:
-    """Describe all photos and `drawn` of them in every common style; `gradients`: their baseline.
-
-    Raises SettingsError for a category that the network does not know, or if no style is common.
-    """
-    truth = category_rows(photos, net.categories)
-    styles = [s.style_id for s in engine.manifest.styles if s.style_id in net.styles]
-    if not styles:
-        raise SettingsError("generator: the feature network knows none of its styles")
-    places = even_places(len(photos), drawn)
-    samples = _samples(engine, photos, places, styles, progress)
-    chosen = [samples[place] for place in places]
-    renders = {style: [sample.renders[style] for sample in chosen] for style in styles}
-    observed = Observed(
-        categories=net.categories,
-        styles=net.styles,
-        truth=truth,
-        photos=net.describe_all([sample.photo for sample in samples]),
-        places=places,
-        renders={style: net.describe_all(pictures) for style, pictures in renders.items()},
-        gradients=_gradients([sample.photo for sample in chosen], renders) if gradients else {},
-    )
-    return features_report(observed)
-
-
-def category_rows(photos: Sequence[LabelledPhoto], categories: Sequence[str]) -> Ints:
-    """[N], each photo's row of `categories`. Raises SettingsError for another category."""
-    rows = {name: row for row, name in enumerate(categories)}
-    if other := {photo.category for photo in photos} - rows.keys():
-        raise SettingsError(
-            f"photos: {min(other)!r} is no category of the feature network; "
-            f"there are: {', '.join(categories)}"
-        )
-    return np.array([rows[photo.category] for photo in photos], np.int64)
-
-
-def _samples(
-    engine: Engine,
-    photos: Sequence[LabelledPhoto],
-    places: Ints,
-    styles: Sequence[str],
-    progress: Progress,
-) -> list[SampleRenders]:
-    """All photos, those at `places` with their renders."""
-    samples = []
-    for place, photo in enumerate(photos):
-        samples.append(sample_renders(engine, photo.path, styles if place in places else []))
-        if place % 50 == 0:
-            progress(f"{place} of {len(photos)} photos seen")
-    return samples
-
-
-def _gradients(photos: Sequence[Pixels], renders: dict[str, list[Pixels]]) -> dict[str, Floats]:
-    sources = [_luma(photo) for photo in photos]
+def _named(confusion: Ints, names: tuple[str, ...]) -> dict[str, dict[str, int]]:
     return {
-        style: np.array(
-            [[likeness(source, _luma(picture)) for source in sources] for picture in pictures],
-            np.float32,
-        )
-        for style, pictures in renders.items()
+        name: dict(zip(names, map(int, row), strict=True))
+        for name, row in zip(names, confusion, strict=True)
     }
 
 
-def _luma(pixels: Pixels) -> Floats:
-    luma: Floats = to_floats(squash(pixels, GRADIENTS_SIDE)) @ LUMA
-    return luma
+def _share(found: Ints, wanted: Ints | int) -> float:
+    return float((found == wanted).mean())

@@ -1,14 +1,13 @@
-"""Feedback events to a log: an impression is a choice, and what followed on it is its reward.
+"""Reads logs of choices: from feedback events, and from files of the Open Bandit Data set.
 
-An action is credited to the last impression before it of the same shopper, recommendation, product
-and style. What cannot be joined is counted, not guessed: impressions without a
-propensity, a style or a recommendation, and actions whose impression is not in the log.
+Feedback: an impression is a choice, and the actions on it are its reward. An action is credited to
+the last impression before it of the same shopper, recommendation, product and style. Events that
+cannot be joined are counted and left out: impressions without a propensity, a style or a
+recommendation, and actions whose impression is not in the log.
 
-The Open Bandit Data set's files: Saito, Aihara, Matsutani, Narita 2020.
-
-Items of a fashion shop, shown at three places of a page: the place is the context, the item the
-action. Shoppers have no ids there, so each row is its own unit. Their features and affinities are
-not read.
+Open Bandit Data (Saito, Aihara, Matsutani, Narita 2020): items of a fashion shop, shown at three
+positions of a page; the position is the context, the item the action. Shoppers have no ids there,
+so each row is its own unit. Features and affinities are not read.
 """
 
 from __future__ import annotations
@@ -27,17 +26,18 @@ from stylecore.errors import Permanent
 from stylecore.evaluation.off_policy import Log, check, coded
 
 Key = tuple[str, str | None, str, str | None]
+
 REWARDS: dict[str, frozenset[FeedbackKind]] = {
     "click": frozenset({"click", "cart", "purchase"}),
     "cart": frozenset({"cart", "purchase"}),
     "purchase": frozenset({"purchase"}),
 }
-"""What counts as a reward: the kind asked for and what can only follow on it."""
+"""Kinds of events that count as a reward: the one asked for and those that can only follow it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Joined:
-    """The log, and how many events are not in it."""
+    """The log and the numbers of events left out of it."""
 
     log: Log
     impressions_left_out: int
@@ -45,10 +45,10 @@ class Joined:
 
 
 def join(events: Iterable[Feedback], reward: str = "click", policy: str | None = None) -> Joined:
-    """Contexts are products, actions styles, units shoppers; of one policy where it is named.
+    """Join events to a log: contexts are products, actions styles, units shoppers.
 
-    An event_id that comes again is taken once. Raises Permanent where nothing can be joined or the
-    reward is none that is known.
+    `policy` keeps the impressions of that policy. An event_id counts once. Raises Permanent where
+    nothing can be joined or the reward is unknown.
     """
     if reward not in REWARDS:
         raise Permanent(f"no reward {reward!r}; there are: {', '.join(REWARDS)}")
@@ -69,14 +69,10 @@ def _is_usable(event: Feedback) -> bool:
     return None not in {event.propensity, event.style_id, event.recommendation_id}
 
 
-def _key(event: Feedback) -> Key:
-    return event.user_id, event.recommendation_id, event.product_id, event.style_id
-
-
 def _credited(impressions: list[Feedback], actions: list[Feedback]) -> tuple[set[int], int]:
-    """The positions of impressions that were acted on, and how many actions belong to none.
+    """Find the positions of rewarded impressions, and count the actions that belong to none.
 
-    Both in the order of time. A cart after its click belongs to the click's impression.
+    Both lists are ordered by time. A cart after its click belongs to the click's impression.
     """
     places: dict[Key, list[int]] = defaultdict(list)
     for place, impression in enumerate(impressions):
@@ -93,6 +89,10 @@ def _credited(impressions: list[Feedback], actions: list[Feedback]) -> tuple[set
         else:
             orphans += 1
     return rewarded, orphans
+
+
+def _key(event: Feedback) -> Key:
+    return event.user_id, event.recommendation_id, event.product_id, event.style_id
 
 
 def _log(impressions: list[Feedback], rewarded: set[int]) -> Log:
@@ -116,7 +116,7 @@ COLUMNS = ("position", "item_id", "click", "propensity_score")
 
 
 def read(path: Path) -> Log:
-    """The log in a CSV or CSV.gz. Raises Permanent where it cannot be read or is no such file."""
+    """Read a log from CSV or CSV.gz. Raises Permanent where it cannot be read or lacks columns."""
     rows = _rows(path)
     contexts, context = coded([row[0] for row in rows])
     actions, action = coded([row[1] for row in rows])

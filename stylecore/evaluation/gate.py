@@ -1,21 +1,17 @@
-"""Photos drawn in every style by the path that serves, kept in memory to be measured and broken.
+"""Chooses the gate's bounds from good renders and from renders broken on purpose.
 
-Renders broken on purpose, each in a way that the gate should see; and which figure should.
+draw_all (photos in every style by the serving path, kept in memory) -> specimens (good and broken
+renders with their figures) -> tables_of (nine candidate bounds per style and figure, what passes
+and what fails at each) -> bounds_of_tables.
 
-Every breakage is made from good renders and depends on the photo's place alone, so that a picture
-can be made again for a sheet without being kept. They stand for what goes wrong: pictures mixed up,
-a network that says nothing, a network gone wild, ground that is not kept clean, a pale product that
-is drawn as paper.
+Breakages stand for known failures: pictures mixed up, a network without output, a network out of
+control, ground that is not clean, a pale product rendered as paper. Each is made from good renders
+and depends on the photo's position alone, so that a sheet can make it again without storing it.
 
-What the gate says of good and of broken renders.
-
-From figures to bounds: what passes and what fails at each of nine candidates, and which is best.
-
-The rule. Of the candidates that let at least KEPT of the good renders pass, the one with the best
-balanced accuracy is taken: the mean of the share of good renders that pass and of the mean share,
-over the breakages that this figure answers for, of broken renders that fail. Where several are
-equal, the middle one, as far from the good as from the broken; where none lets enough pass, the one
-that lets most. Pure: no picture is seen here.
+The rule: of the candidates that pass at least KEPT of the good renders, take the one with the best
+balanced accuracy, the mean of the share of good renders that pass and of the mean share, over the
+breakages that the figure has to detect, of broken renders that fail. Of equal ones take the middle,
+as far from the good as from the broken; where none passes enough, the one that passes most.
 """
 
 from __future__ import annotations
@@ -45,41 +41,37 @@ from stylecore.rendering.manifest import (
     misses,
 )
 
-MAX_PIXELS, BATCH = 50_000_000, 8
-
 Key = tuple[str, str]
 """Photo's name and style."""
+
+MAX_PIXELS, BATCH = 50_000_000, 8
 
 
 @dataclass(frozen=True)
 class Drawn:
-    """Photos and their renders at the working size; every photo has every style."""
+    """Photos and their renders in every style, at the working size."""
 
     stems: tuple[str, ...]
     styles: tuple[str, ...]
     tasks: Mapping[Key, Task]
     pictures: Mapping[Key, Pixels]
     manifest: GeneratorManifest
-    """Of what drew them."""
+    """Of the generator that rendered them."""
 
     def source(self, stem: str) -> Source:
-        """A photo."""
+        """Return a photo."""
         return self.tasks[stem, self.styles[0]].source
 
 
 def photos_of(folders: Sequence[Path], limit: int) -> dict[str, Path]:
-    """Name to file of about `limit` photos, as many of each folder, at even distances.
+    """Choose about `limit` photos, equally many per folder at even distances, name to file.
 
-    Raises Permanent where a folder has fewer than three, or two photos share a name.
+    Names have folder and stem, such as 'mugs/mug-harbour'. Raises Permanent where a folder has
+    fewer than three photos, or two share a name.
     """
     share = max(3, limit // len(folders))
     chosen = [path for folder in folders for path in spread([folder], share).values()]
-    return spread_names(chosen)
-
-
-def spread_names(paths: Sequence[Path]) -> dict[str, Path]:
-    """The paths by folder and stem, such as 'mugs/mug-harbour'."""
-    return {f"{path.parent.name}/{path.stem}": path for path in paths}
+    return {f"{path.parent.name}/{path.stem}": path for path in chosen}
 
 
 def draw_all(
@@ -89,7 +81,7 @@ def draw_all(
     seed: int,
     progress: Callable[[str], None],
 ) -> Drawn:
-    """Draw every photo in every one of the styles, two at least. Raises NotAPhoto, UnknownStyle."""
+    """Render every photo in every style, two at least. Raises NotAPhoto, UnknownStyle."""
     if len(styles) < 2:
         raise SettingsError("a style is broken by showing another one: give two styles or more")
     side = engine.manifest.working_size
@@ -97,7 +89,13 @@ def draw_all(
     pictures: dict[Key, Pixels] = {}
     for number, (stem, path) in enumerate(photos.items(), start=1):
         photo = decode(path.read_bytes(), short_side=side, max_pixels=MAX_PIXELS)
-        mine = _tasks(engine, source_of(photo), styles, seed)
+        source = source_of(photo)
+        mine = {
+            style: task_of(
+                source, StyleDefinition(weights={style: 1.0}, seed=seed), engine.manifest
+            )
+            for style in styles
+        }
         tasks |= {(stem, style): task for style, task in mine.items()}
         names = {id(task): style for style, task in mine.items()}
         for task, render in draw(engine, mine.values(), BATCH):
@@ -107,23 +105,17 @@ def draw_all(
     return Drawn(tuple(photos), tuple(styles), tasks, pictures, engine.manifest)
 
 
-def _tasks(engine: Engine, source: Source, styles: Sequence[str], seed: int) -> dict[str, Task]:
-    return {
-        style: task_of(source, StyleDefinition(weights={style: 1.0}, seed=seed), engine.manifest)
-        for style in styles
-    }
-
-
 GOOD = "good"
+
 BLUR_SHARE, NOISE, TILES = 1 / 40, 0.3, 8
-"""Sigma of the blur by the short side; deviation of the noise; tiles a side that are shuffled."""
+"""Sigma of the blur over the short side; deviation of the noise; shuffled tiles per side."""
+
 DIRT, FADED, VANISHED = 0.12, 0.5, 0.95
-"""How much darker the dirt is at most; the share of white in a faded render, of ground in one whose
-product has vanished."""
+"""Largest darkening by dirt; share of white in a faded render, of ground in a vanished one."""
 
 
 def other_product(drawn: Drawn, stem: str, style: str) -> Pixels:
-    """The next photo's render in the same style."""
+    """Show the next photo's render in the same style."""
     place = drawn.stems.index(stem)
     picture = drawn.pictures[drawn.stems[(place + 1) % len(drawn.stems)], style]
     height, width = drawn.pictures[stem, style].shape[:2]
@@ -131,33 +123,33 @@ def other_product(drawn: Drawn, stem: str, style: str) -> Pixels:
 
 
 def other_style(drawn: Drawn, stem: str, style: str) -> Pixels:
-    """The same photo in another style, each photo in another one in turn."""
+    """Show the same photo in another style, which varies with the photo."""
     steps = 1 + drawn.stems.index(stem) % (len(drawn.styles) - 1)
     place = (drawn.styles.index(style) + steps) % len(drawn.styles)
     return drawn.pictures[stem, drawn.styles[place]]
 
 
 def copy(drawn: Drawn, stem: str, style: str) -> Pixels:  # noqa: ARG001 (as the others)
-    """The photo as it is."""
+    """Show the photo itself."""
     return to_pixels(drawn.source(stem).pixels)
 
 
 def blurred(drawn: Drawn, stem: str, style: str) -> Pixels:
-    """Mush."""
+    """Blur the render heavily."""
     picture = to_floats(drawn.pictures[stem, style])
     sigma = BLUR_SHARE * min(picture.shape[:2])
     return to_pixels(ndimage.gaussian_filter(picture, (sigma, sigma, 0)))
 
 
 def noisy(drawn: Drawn, stem: str, style: str) -> Pixels:
-    """Heavy noise on every pixel."""
+    """Add heavy noise to every pixel."""
     picture = to_floats(drawn.pictures[stem, style])
     noise = _random(drawn, stem).normal(0, NOISE, picture.shape).astype(np.float32)
     return to_pixels(picture + noise)
 
 
 def shuffled(drawn: Drawn, stem: str, style: str) -> Pixels:
-    """The render's tiles in another order."""
+    """Shuffle the render's tiles."""
     picture = drawn.pictures[stem, style].copy()
     height, width = (side // TILES for side in picture.shape[:2])
     places = [(row * height, column * width) for row in range(TILES) for column in range(TILES)]
@@ -170,20 +162,32 @@ def shuffled(drawn: Drawn, stem: str, style: str) -> Pixels:
 
 
 def dirty(drawn: Drawn, stem: str, style: str) -> Pixels:
-    """Grey clouds over picture and ground."""
+    """Add grey clouds to picture and ground."""
     picture = to_floats(drawn.pictures[stem, style])
     return to_pixels(picture * (1 - DIRT * _clouds(picture, drawn, stem)))
 
 
 def faded(drawn: Drawn, stem: str, style: str) -> Pixels:
-    """Half of it gone to white."""
+    """Fade the render halfway to white."""
     return to_pixels(1 + (1 - FADED) * (to_floats(drawn.pictures[stem, style]) - 1))
 
 
 def vanished(drawn: Drawn, stem: str, style: str) -> Pixels:
-    """The product hardly differs from its ground."""
+    """Fade the product until it hardly differs from its ground."""
     ground = meant_ground(drawn.tasks[stem, style], drawn.manifest)
     return to_pixels(ground + (1 - VANISHED) * (to_floats(drawn.pictures[stem, style]) - ground))
+
+
+def _random(drawn: Drawn, stem: str) -> np.random.Generator:
+    return np.random.default_rng(drawn.stems.index(stem))
+
+
+def _clouds(picture: Floats, drawn: Drawn, stem: str) -> Floats:
+    """Draw about a dozen soft spots, [H, W, 1] in [0, 1]."""
+    coarse = _random(drawn, stem).random((5, 5), np.float32)
+    height, width = picture.shape[:2]
+    wide = Image.fromarray(coarse).resize((width, height), Image.Resampling.BICUBIC)
+    return np.asarray(wide, np.float32).clip(0, 1)[..., None]
 
 
 BREAKAGES: dict[str, Callable[[Drawn, str, str], Pixels]] = {
@@ -197,6 +201,7 @@ BREAKAGES: dict[str, Callable[[Drawn, str, str], Pixels]] = {
     "faded": faded,
     "vanished": vanished,
 }
+
 ANSWERABLE = {
     "identity": ("other product", "shuffled"),
     "structure": ("blurred", "noisy", "shuffled"),
@@ -204,24 +209,12 @@ ANSWERABLE = {
     "background": ("dirty",),
     "visibility": ("vanished",),
 }
-"""The breakages that each figure has to see; what it sees beside is welcome."""
+"""The breakages that each figure has to detect."""
 
 
 def picture_of(kind: str, drawn: Drawn, stem: str, style: str) -> Pixels:
-    """The good render of a photo in a style, or a broken one."""
+    """Return the good render of a photo in a style, or a broken one."""
     return drawn.pictures[stem, style] if kind == GOOD else BREAKAGES[kind](drawn, stem, style)
-
-
-def _random(drawn: Drawn, stem: str) -> np.random.Generator:
-    return np.random.default_rng(drawn.stems.index(stem))
-
-
-def _clouds(picture: Floats, drawn: Drawn, stem: str) -> Floats:
-    """[H, W, 1] of 0-1, about a dozen soft spots."""
-    coarse = _random(drawn, stem).random((5, 5), np.float32)
-    height, width = picture.shape[:2]
-    wide = Image.fromarray(coarse).resize((width, height), Image.Resampling.BICUBIC)
-    return np.asarray(wide, np.float32).clip(0, 1)[..., None]
 
 
 KINDS = (GOOD, *BREAKAGES)
@@ -229,7 +222,7 @@ KINDS = (GOOD, *BREAKAGES)
 
 @dataclass(frozen=True)
 class Specimen:
-    """One render, good or broken in a known way, and its figures."""
+    """One render, good or broken in a known way, with its figures."""
 
     stem: str
     style: str
@@ -244,7 +237,7 @@ def specimens(
     threads: int,
     progress: Callable[[str], None],
 ) -> list[Specimen]:
-    """Every photo in every style, good and broken in every way, photo by photo."""
+    """Measure every photo in every style, good and broken in every way, photo by photo."""
 
     def of(stem: str) -> list[Specimen]:
         return list(_specimens(drawn, examiner, manifest, stem))
@@ -272,35 +265,37 @@ def _specimens(
 
 
 CANDIDATES = 9
+
 KEPT = 0.97
+
 DECIMALS = {"identity": 3, "structure": 3, "style": 4, "background": 2, "visibility": 1}
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """A bound, the share of good renders that pass, and of each breakage the share that fails."""
+    """A bound, the share of good renders that pass and of each breakage that fails."""
 
     bound: float
     passed: float
     failed: Mapping[str, float]
     accuracy: float
-    """Balanced, over the breakages that the figure answers for."""
+    """Balanced accuracy over the breakages that the figure has to detect."""
 
 
 @dataclass(frozen=True)
 class Table:
-    """The candidates of a figure in one style, from loose to strict, and the one that was taken."""
+    """The candidates of a figure in one style, from loose to strict, and the chosen one."""
 
     style: str
     figure: str
     good: int
-    """Good renders that have the figure."""
+    """Number of good renders that have the figure."""
     candidates: tuple[Candidate, ...]
     chosen: Candidate
 
 
 def tables_of(found: Sequence[Specimen], style: str) -> list[Table]:
-    """A table a figure, for the figures that the style's good renders have."""
+    """Build a table for each figure that the style's good renders have."""
     return [
         _table(style, figure, values)
         for figure in FIGURES
@@ -308,23 +303,8 @@ def tables_of(found: Sequence[Specimen], style: str) -> list[Table]:
     ]
 
 
-def bounds_of_tables(tables: Sequence[Table]) -> Bounds:
-    """The bounds that one style's tables chose."""
-    return Bounds(**{table.figure: table.chosen.bound for table in tables})
-
-
-def choose(candidates: Sequence[Candidate]) -> Candidate:
-    """The candidate that the rule above takes."""
-    kept = [candidate for candidate in candidates if candidate.passed >= KEPT]
-    if not kept:
-        return max(candidates, key=lambda candidate: candidate.passed)
-    best = max(candidate.accuracy for candidate in kept)
-    equal = [candidate for candidate in kept if candidate.accuracy > best - 1e-9]
-    return equal[(len(equal) - 1) // 2]
-
-
 def _values(found: Sequence[Specimen], style: str, figure: str) -> dict[str, list[float]]:
-    """Kind to the values of the figure, where it was measured."""
+    """Collect the values of a figure by kind, where it was measured."""
     values: dict[str, list[float]] = {}
     for specimen in found:
         value = getattr(specimen.quality, figure)
@@ -340,9 +320,9 @@ def _table(style: str, figure: str, values: Mapping[str, Sequence[float]]) -> Ta
 
 
 def candidate_bounds(figure: str, values: Mapping[str, Sequence[float]]) -> list[float]:
-    """Nine bounds from loose to strict, even between broken and good renders; of style, whose
-    probabilities crowd at 0, even in their logarithms.
+    """Space nine bounds evenly from loose to strict, between broken and good renders.
 
+    Bounds of style are even in their logarithms, because its probabilities crowd at 0.
     The loosest is the worst good value, or the middle of the broken ones where that is worse; the
     strictest fails a tenth of the good.
     """
@@ -368,3 +348,18 @@ def _candidate(figure: str, bound: float, values: Mapping[str, Sequence[float]])
     passed = 1 - failed.pop(GOOD)
     caught = float(np.mean([failed[kind] for kind in ANSWERABLE[figure]]))
     return Candidate(bound, passed, failed, (passed + caught) / 2)
+
+
+def choose(candidates: Sequence[Candidate]) -> Candidate:
+    """Choose a candidate by the module's rule."""
+    kept = [candidate for candidate in candidates if candidate.passed >= KEPT]
+    if not kept:
+        return max(candidates, key=lambda candidate: candidate.passed)
+    best = max(candidate.accuracy for candidate in kept)
+    equal = [candidate for candidate in kept if candidate.accuracy > best - 1e-9]
+    return equal[(len(equal) - 1) // 2]
+
+
+def bounds_of_tables(tables: Sequence[Table]) -> Bounds:
+    """Collect the bounds chosen in one style's tables."""
+    return Bounds(**{table.figure: table.chosen.bound for table in tables})

@@ -1,9 +1,8 @@
-"""The calibration in words: bounds, what the whole gate does with them, and every table.
+"""The calibration of the gate as a Markdown report, and sheets of the renders around each bound.
 
-The renders around a bound, to be judged by eye: eight a row, with their photo and their value.
-
-The rows: good renders that fail, those nearest to the bound first; good ones that just pass; broken
-ones that pass; broken ones that just fail. Only breakages that the figure answers for are shown.
+A sheet has four rows of up to eight renders with their photo and their value: good renders that
+fail, those nearest to the bound first; good ones that just pass; broken ones that pass; broken ones
+that just fail. Only breakages that the figure has to detect are shown.
 """
 
 from __future__ import annotations
@@ -35,29 +34,13 @@ RULE = (
 )
 
 
-def rejected_share(
-    found: Iterable[Specimen], bounds: Mapping[str, Bounds]
-) -> dict[str, dict[str, float]]:
-    """Kind to style to the share that any figure rejects."""
-    seen: Counter[tuple[str, str]] = Counter()
-    rejected: Counter[tuple[str, str]] = Counter()
-    for specimen in found:
-        key = specimen.kind, specimen.style
-        seen[key] += 1
-        rejected[key] += bool(judge(specimen.quality, bounds[specimen.style]))
-    return {
-        kind: {style: rejected[kind, style] / seen[kind, style] for style in bounds}
-        for kind in KINDS
-    }
-
-
 def report(
     heading: str,
     found: Sequence[Specimen],
     tables: Mapping[str, Sequence[Table]],
     bounds: Mapping[str, Bounds],
 ) -> str:
-    """The report as Markdown; sheets lie beside it as sheets/<style>-<figure>.png."""
+    """Write the report; sheets are linked as sheets/<style>-<figure>.png."""
     parts = [f"# The gate's bounds\n\n{heading}\n\n{RULE}\n", _bounds_table(bounds)]
     parts += [_whole_gate(found, bounds), _missed(found, bounds)]
     for style, mine in tables.items():
@@ -83,8 +66,24 @@ def _whole_gate(found: Sequence[Specimen], bounds: Mapping[str, Bounds]) -> str:
     return title + markdown_table(["", *bounds], rows) + "\n"
 
 
+def rejected_share(
+    found: Iterable[Specimen], bounds: Mapping[str, Bounds]
+) -> dict[str, dict[str, float]]:
+    """Compute the share of renders that any figure rejects, by kind and style."""
+    seen: Counter[tuple[str, str]] = Counter()
+    rejected: Counter[tuple[str, str]] = Counter()
+    for specimen in found:
+        key = specimen.kind, specimen.style
+        seen[key] += 1
+        rejected[key] += bool(judge(specimen.quality, bounds[specimen.style]))
+    return {
+        kind: {style: rejected[kind, style] / seen[kind, style] for style in bounds}
+        for kind in KINDS
+    }
+
+
 def _missed(found: Sequence[Specimen], bounds: Mapping[str, Bounds]) -> str:
-    """The good renders that are rejected, and why."""
+    """Tabulate the rejected good renders with the reasons."""
     rows = [
         [specimen.style, specimen.stem, reason.figure, _number(reason.value), _number(reason.bound)]
         for specimen in found
@@ -118,11 +117,31 @@ def _number(value: float | None) -> str:
 
 
 ROW, CELL, PHOTO, CAPTION, TITLE = 8, 160, 56, 16, 22
+
 GROUND = "#efefef"
 
 
+def bound_sheet(table: Table, found: Sequence[Specimen], drawn: Drawn) -> Image.Image:
+    """Draw the four rows of a style's figure."""
+    rows = around_bound(table, found)
+    height = TITLE + len(rows) * (TITLE + CELL + CAPTION)
+    sheet = Image.new("RGB", (ROW * CELL, height), GROUND)
+    draw, small = ImageDraw.Draw(sheet), ImageFont.load_default(11)
+    title = f"{table.style}: {table.figure}, bound {table.chosen.bound:g}"
+    draw.text((4, 3), title, "black", ImageFont.load_default(15))
+    for number, (name, specimens) in enumerate(rows):
+        top = TITLE + number * (TITLE + CELL + CAPTION)
+        draw.text((4, top + 3), name, "black", ImageFont.load_default(13))
+        for place, specimen in enumerate(specimens):
+            corner = (place * CELL, top + TITLE)
+            sheet.paste(_cell(specimen, drawn), corner)
+            caption = f"{getattr(specimen.quality, table.figure):.3f} {specimen.kind}"
+            draw.text((corner[0] + 4, corner[1] + CELL), caption, "black", small)
+    return sheet
+
+
 def around_bound(table: Table, found: Sequence[Specimen]) -> list[tuple[str, list[Specimen]]]:
-    """Title and specimens of each row."""
+    """Select the specimens of each row, with its title."""
     figure, bound = table.figure, table.chosen.bound
 
     def value(specimen: Specimen) -> float:
@@ -144,27 +163,8 @@ def around_bound(table: Table, found: Sequence[Specimen]) -> list[tuple[str, lis
     return rows
 
 
-def bound_sheet(table: Table, found: Sequence[Specimen], drawn: Drawn) -> Image.Image:
-    """The four rows of a style's figure."""
-    rows = around_bound(table, found)
-    height = TITLE + len(rows) * (TITLE + CELL + CAPTION)
-    sheet = Image.new("RGB", (ROW * CELL, height), GROUND)
-    draw = ImageDraw.Draw(sheet)
-    title = f"{table.style}: {table.figure}, bound {table.chosen.bound:g}"
-    draw.text((4, 3), title, "black", ImageFont.load_default(15))
-    for number, (name, specimens) in enumerate(rows):
-        top = TITLE + number * (TITLE + CELL + CAPTION)
-        draw.text((4, top + 3), name, "black", ImageFont.load_default(13))
-        for place, specimen in enumerate(specimens):
-            corner = (place * CELL, top + TITLE)
-            sheet.paste(_cell(specimen, drawn), corner)
-            caption = f"{getattr(specimen.quality, table.figure):.3f} {specimen.kind}"
-            draw.text((corner[0] + 4, corner[1] + CELL), caption, "black", _small())
-    return sheet
-
-
 def _cell(specimen: Specimen, drawn: Drawn) -> Image.Image:
-    """The render, its photo small in the lower right corner."""
+    """Draw the render with its photo, reduced, in the lower right corner."""
     render = picture_of(specimen.kind, drawn, specimen.stem, specimen.style)
     photo = to_pixels(drawn.source(specimen.stem).pixels)
     cell = Image.new("RGB", (CELL, CELL), GROUND)
@@ -172,7 +172,3 @@ def _cell(specimen: Specimen, drawn: Drawn) -> Image.Image:
     small = ImageOps.expand(ImageOps.contain(Image.fromarray(photo), (PHOTO, PHOTO)), 1, "black")
     cell.paste(small, (CELL - small.width - 2, CELL - small.height - 2))
     return cell
-
-
-def _small() -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
-    return ImageFont.load_default(11)

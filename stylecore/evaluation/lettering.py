@@ -1,14 +1,10 @@
-"""Packshots with lettering of which every character's place is known: the test of full size.
+"""Legibility at full size: packshots with characters at known places, read by templates.
 
-Codes in capitals and figures, several sizes, dark on light and light on dark, on a carton and on
-cloth, each product on white ground. It does not know how they are drawn or read.
-
-Is lettering still readable at full size: characters at known places, read by templates.
-
-No text recogniser is at hand that we may ship, so the reader is the simplest one: of all characters
-of the alphabet, set in the same type, the one that correlates best with the place. A character
-that it misses may still be read by a person from the word around it, and one that it reads may be
-ugly; what it cannot know is any type but its own.
+typeset_pictures draws codes in capitals and figures in several sizes, dark on light and light on
+dark, on a carton and on cloth, each product on white ground. read_share names each character by the
+template of the same type that correlates best with its place, because no text recognizer is at hand
+that may be shipped. A person may still read a missed character from its word; the reader knows no
+other type.
 """
 
 from __future__ import annotations
@@ -24,19 +20,24 @@ from stylecore.evaluation.image_metrics import correlation, fine_band
 from stylecore.imaging.photo import Pixels, luma_of
 
 SIDE = 1024
+
 SIZES = (20, 28, 40, 72)
-"""Of the font in px, at a side of 1,024: capitals are about .7 of it high."""
+"""Font sizes in px at a side of 1,024; capitals are about .7 of it high."""
+
 ALPHABET = "ABCDEFGHJKLMNPRSTUVWXYZ23456789"
-"""Without I, O, Q, 0 and 1, which a shop leaves out of codes for their likeness."""
+"""Without I, O, Q, 0 and 1, which shops leave out of codes because they are confused."""
+
 MOST_IN_A_LINE = 18
+
 BOX = (152, 132, 872, 892)
 """left, top, right, bottom of the product."""
+
 DARK, LIGHT = (34, 38, 52), (238, 232, 218)
 
 
 @dataclass(frozen=True)
 class Glyph:
-    """A character: its font size and where its box is, in px."""
+    """A character, its font size and the corner of its box, in px."""
 
     character: str
     size: int
@@ -54,22 +55,10 @@ class Typeset:
 
 
 def typeset_pictures(seed: int = 1) -> list[Typeset]:
-    """Carton and cloth, each dark on light and light on dark; the same at every call."""
+    """Draw carton and cloth, each dark on light and light on dark; deterministic."""
     random = np.random.default_rng(seed)
     kinds = [(ground, dark) for ground in ("carton", "cloth") for dark in (True, False)]
     return [_typeset(ground, dark, random) for ground, dark in kinds]
-
-
-def glyph_cell(glyph: Glyph) -> tuple[int, int]:
-    """(width, height) of the box in which a size's characters stand, the widest one's."""
-    return glyph.size, round(1.1 * glyph.size)
-
-
-def drawn_glyph(character: str, size: int) -> Floats:
-    """The character alone in its box [height, width], 1 ink, 0 ground."""
-    picture = Image.new("L", glyph_cell(Glyph(character, size, 0, 0)), 0)
-    _draw_centred(ImageDraw.Draw(picture), Glyph(character, size, 0, 0), 255)
-    return np.asarray(picture, np.float32) / np.float32(255)
 
 
 def _typeset(ground: str, dark_ink: bool, random: np.random.Generator) -> Typeset:
@@ -87,8 +76,16 @@ def _typeset(ground: str, dark_ink: bool, random: np.random.Generator) -> Typese
     return Typeset(name, np.asarray(picture), glyphs)
 
 
+def _weave(height: int, width: int, random: np.random.Generator) -> Doubles:
+    """Draw woven threads of 6 px and folds, [height, width, 1]."""
+    y, x = np.mgrid[:height, :width]
+    threads = np.sin(2 * np.pi * x / 6) * np.sin(2 * np.pi * y / 6)
+    folds = np.sin(x / 90 + np.sin(y / 130)) * np.cos(y / 170)
+    return np.asarray(8 * threads + 10 * folds + random.normal(0, 3, (height, width)))[..., None]
+
+
 def _laid_out(random: np.random.Generator) -> tuple[Glyph, ...]:
-    """Two lines of every size, largest first, each as wide as the product allows."""
+    """Lay out two lines of every size, largest first, each as wide as the product allows."""
     glyphs, top = [], BOX[1] + 40
     for size in reversed(SIZES):
         count = min(MOST_IN_A_LINE, (BOX[2] - BOX[0] - 60) // size)
@@ -100,14 +97,6 @@ def _laid_out(random: np.random.Generator) -> tuple[Glyph, ...]:
     return tuple(glyphs)
 
 
-def _weave(height: int, width: int, random: np.random.Generator) -> Doubles:
-    """[height, width, 1], threads of 6 px over and under each other, and folds."""
-    y, x = np.mgrid[:height, :width]
-    threads = np.sin(2 * np.pi * x / 6) * np.sin(2 * np.pi * y / 6)
-    folds = np.sin(x / 90 + np.sin(y / 130)) * np.cos(y / 170)
-    return np.asarray(8 * threads + 10 * folds + random.normal(0, 3, (height, width)))[..., None]
-
-
 def _draw_centred(draw: ImageDraw.ImageDraw, glyph: Glyph, ink: int | tuple[int, ...]) -> None:
     width, height = glyph_cell(glyph)
     centre = (glyph.left + width / 2, glyph.top + height / 2)
@@ -115,25 +104,30 @@ def _draw_centred(draw: ImageDraw.ImageDraw, glyph: Glyph, ink: int | tuple[int,
     draw.text(centre, glyph.character, ink, font, anchor="mm")
 
 
+def glyph_cell(glyph: Glyph) -> tuple[int, int]:
+    """Width and height of the box of a size's characters, in px."""
+    return glyph.size, round(1.1 * glyph.size)
+
+
+def drawn_glyph(character: str, size: int) -> Floats:
+    """Draw a character alone in its box, [height, width], 1 ink, 0 ground."""
+    picture = Image.new("L", glyph_cell(Glyph(character, size, 0, 0)), 0)
+    _draw_centred(ImageDraw.Draw(picture), Glyph(character, size, 0, 0), 255)
+    return np.asarray(picture, np.float32) / np.float32(255)
+
+
 REACH = 3
-"""px by which a render may have moved a character."""
+"""Pixels by which a render may have moved a character."""
 
 
 def read_share(typeset: Typeset, render: Pixels) -> float:
-    """Share of the characters that the reader names rightly in a render of the typeset's size."""
+    """Share of the characters that are read correctly in a render of the typeset's size."""
     luma = luma_of(render)
     return float(np.mean([_read(glyph, luma) == glyph.character for glyph in typeset.glyphs]))
 
 
-def lettering_correlation(typeset: Typeset, photo: Pixels, render: Pixels) -> float:
-    """Correlation of the fine luminance where the characters stand, ink reversed or not, 0..1."""
-    bands = [fine_band(luma_of(pixels)) for pixels in (photo, render)]
-    places = [np.concatenate([_box(g, band).ravel() for g in typeset.glyphs]) for band in bands]
-    return abs(correlation(*places))
-
-
 def _read(glyph: Glyph, luma: Floats) -> str:
-    """The character whose template has the largest absolute correlation within REACH."""
+    """Find the character whose template has the largest absolute correlation within REACH."""
     templates = _templates(glyph.size)
     height, width = _box(glyph, luma).shape
     around = luma[
@@ -150,7 +144,7 @@ def _read(glyph: Glyph, luma: Floats) -> str:
 
 @cache
 def _templates(size: int) -> Floats:
-    """[characters, pixels], each with mean 0 and length 1."""
+    """Draw templates [characters, pixels], each with mean 0 and length 1."""
     drawn = np.stack([drawn_glyph(character, size).ravel() for character in ALPHABET])
     drawn -= drawn.mean(axis=1, keepdims=True)
     return np.asarray(drawn / np.linalg.norm(drawn, axis=1, keepdims=True))
@@ -159,3 +153,10 @@ def _templates(size: int) -> Floats:
 def _box(glyph: Glyph, plane: Floats) -> Floats:
     width, height = glyph_cell(glyph)
     return plane[glyph.top : glyph.top + height, glyph.left : glyph.left + width]
+
+
+def lettering_correlation(typeset: Typeset, photo: Pixels, render: Pixels) -> float:
+    """Absolute correlation of the fine luminance at the characters, 0..1."""
+    bands = [fine_band(luma_of(pixels)) for pixels in (photo, render)]
+    places = [np.concatenate([_box(g, band).ravel() for g in typeset.glyphs]) for band in bands]
+    return abs(correlation(*places))

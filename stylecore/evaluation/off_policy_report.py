@@ -1,9 +1,8 @@
-"""One target's row: what it would have earned by four estimates, or why that cannot be said.
+"""Off-policy report: four estimates for a target policy, or why no figure can be given.
 
-The policies that can be asked about: even chances, one action always, or another log's policy.
-
-Each is pi [C, A], rows summing to 1, over the actions that the log has seen in a context; a row of
-zeros where the target could not have acted: those contexts are left out and told.
+Target policies are uniform chances, one fixed action, or another log's policy: pi [C, A] with rows
+summing to 1 over the actions that the log has seen in a context. A row of zeros marks a context in
+which the target could not act; such contexts are left out and reported as unsupported.
 """
 
 from __future__ import annotations
@@ -31,13 +30,14 @@ from stylecore.evaluation.off_policy import (
 )
 
 SMALLEST_SAMPLE = 100.0
-"""Effective choices under which no figure is given."""
+"""Least effective sample size for a figure."""
+
 FEWEST_REWARDED = 5
-"""Rewarded choices with weight under which no figure is given: an interval needs some to move."""
+"""Least number of rewarded choices with weight for a figure; an interval needs a few."""
 
 
 class Estimate(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A figure with its interval, or the reason why there is none."""
+    """A figure with its interval, or the reason for its absence."""
 
     method: str
     effective_sample: float
@@ -48,17 +48,17 @@ class Estimate(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class TargetReport(Struct, frozen=True, kw_only=True):
-    """What a target would have earned."""
+    """Estimates of a target's mean reward."""
 
     target: str
     choices: int
     supported: float
-    """Share of the log's choices in whose context the target could act; the rest is left out."""
+    """Share of the log's choices in whose context the target can act; the rest is left out."""
     estimates: tuple[Estimate, ...]
 
 
 def own_value(log: Log, random: np.random.Generator) -> Estimate:
-    """What the logging policy itself earned."""
+    """Estimate the logging policy's own mean reward."""
     ones = np.ones(len(check(log)))
     return _estimate("mean", Terms(log.reward, ones), ones, log, random, SMALLEST_SAMPLE)
 
@@ -70,7 +70,7 @@ def evaluate_target(
     random: np.random.Generator,
     smallest_sample: float = SMALLEST_SAMPLE,
 ) -> TargetReport:
-    """Four estimates of a target [C, A]. Raises Permanent where the log is not one."""
+    """Compute four estimates for a target [C, A]. Raises Permanent for an invalid log."""
     acts = target.sum(axis=1)[check(log).context] > 0
     log = restricted(log, acts)
     weights = importance(log, target)
@@ -93,21 +93,6 @@ def evaluate_target(
     )
 
 
-def refusal(effective: float, rewarded: int, choices: int, smallest: float) -> str | None:
-    """Why no figure is given, in a sentence; None where one can be."""
-    if effective < smallest:
-        return (
-            f"no figure: {choices} choices tell as much as {effective:.0f} of the target's own, "
-            f"and {smallest:.0f} are wanted"
-        )
-    if rewarded < FEWEST_REWARDED:
-        return (
-            f"no figure: {rewarded} of the choices that count were rewarded, "
-            f"and {FEWEST_REWARDED} are wanted"
-        )
-    return None
-
-
 def _estimate(
     method: str,
     terms: Terms,
@@ -127,22 +112,37 @@ def _estimate(
     )
 
 
+def refusal(effective: float, rewarded: int, choices: int, smallest: float) -> str | None:
+    """Explain in a sentence why no figure is given; None where one is."""
+    if effective < smallest:
+        return (
+            f"no figure: {choices} choices tell as much as {effective:.0f} of the target's own, "
+            f"and {smallest:.0f} are wanted"
+        )
+    if rewarded < FEWEST_REWARDED:
+        return (
+            f"no figure: {rewarded} of the choices that count were rewarded, "
+            f"and {FEWEST_REWARDED} are wanted"
+        )
+    return None
+
+
 def seen(log: Log) -> Bools:
-    """Which actions the log has chosen in each context, [C, A]."""
+    """Mark the actions that the log has chosen in each context, [C, A]."""
     found = np.zeros((len(log.contexts), len(log.actions)), dtype=np.bool_)
     found[log.context, log.action] = True
     return found
 
 
 def even(log: Log) -> Doubles:
-    """Every action that was seen in a context alike."""
+    """Give every action seen in a context the same probability, [C, A]."""
     found = seen(log)
     shares: Doubles = found / np.maximum(found.sum(axis=1, keepdims=True), 1)
     return shares
 
 
 def always(log: Log, action: str) -> Doubles:
-    """One action wherever it was seen. Raises Permanent where the log does not know it."""
+    """Choose one action wherever it was seen, [C, A]. Raises Permanent for an unknown action."""
     if action not in log.actions:
         raise Permanent(f"no {action!r} in the log; there are: {', '.join(log.actions)}")
     target = np.zeros((len(log.contexts), len(log.actions)))
@@ -152,22 +152,22 @@ def always(log: Log, action: str) -> Doubles:
 
 
 def averaged(log: Log, other: Log) -> Doubles:
-    """Another log's policy: its propensities averaged by context and action, rows brought to 1.
+    """Estimate another log's policy by its mean propensities, normalized per context, [C, A].
 
-    An action is logged more often while it is likely, so such a mean is too high for actions whose
-    probability moved; `counted` has no such lean, and more noise.
+    An action is logged more often while it is likely, so the mean is too high for actions whose
+    probability changed; `counted` has no such bias, and more variance.
     """
     sums, counts = _sums(log, other, other.propensity), _sums(log, other, np.ones(len(other)))
     return _rows_to_one(sums / np.maximum(counts, 1))
 
 
 def counted(log: Log, other: Log) -> Doubles:
-    """Another log's policy: how often it chose each action in a context."""
+    """Estimate another log's policy by how often it chose each action, [C, A]."""
     return _rows_to_one(_sums(log, other, np.ones(len(other))))
 
 
 def _sums(log: Log, other: Log, values: Doubles) -> Doubles:
-    """The other log's values summed by this log's codes, [C, A]; unknown names are left out."""
+    """Sum the other log's values by this log's codes, [C, A]; unknown names are left out."""
     contexts = {name: code for code, name in enumerate(log.contexts)}
     actions = {name: code for code, name in enumerate(log.actions)}
     x = np.array([contexts.get(name, -1) for name in other.contexts])[other.context]

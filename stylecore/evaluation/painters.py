@@ -1,7 +1,7 @@
-"""Who paints: the generator as it serves, the teachers it learned from, MicroAST where it is given.
+"""The painters of an evaluation: the generator as served, its teachers, and MicroAST if given.
 
-Each painter takes photos at the working size and a style, and gives pictures of their sizes, in
-their order. Copying the photo needs no painter. What becomes of the pictures is not known here.
+A painter takes photos at the working size and a style, and returns pictures of their sizes in their
+order. The copy of the photo needs no painter.
 """
 
 from __future__ import annotations
@@ -11,13 +11,13 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
-import onnxruntime
 from PIL import Image
 
 from schemas.events import StyleDefinition
 from stylecore.arrays import Floats
 from stylecore.errors import SettingsError
 from stylecore.evaluation.inputs import pictures_under, read
+from stylecore.evaluation.onnx_graph import cpu_session
 from stylecore.gan.teachers import STYLES, paint, reference_palettes
 from stylecore.imaging.noise import noise_field
 from stylecore.imaging.photo import Photo, Pixels, to_floats, to_pixels, working_size
@@ -31,7 +31,7 @@ BATCH = 8
 
 
 def served(engine: Engine, seed: int) -> Painter:
-    """The generator by the path that serves: masks, batches of one shape, composition."""
+    """Make the painter of the generator by the serving path: masks, batches, composition."""
 
     def painted(photos: Sequence[Photo], style: str) -> list[Pixels]:
         definition = StyleDefinition(weights={style: 1.0}, seed=seed)
@@ -46,7 +46,7 @@ def served(engine: Engine, seed: int) -> Painter:
 
 
 def taught(styles: Path, seed: int, threads: int) -> Painter:
-    """The classical teachers, the colours of their references from `styles`."""
+    """Make the painter of the classical teachers, with reference colours from `styles`."""
     palettes = reference_palettes(styles)
 
     def painted(photos: Sequence[Photo], style: str) -> list[Pixels]:
@@ -61,18 +61,20 @@ def taught(styles: Path, seed: int, threads: int) -> Painter:
 
 
 def has_teacher(style: str, references: Sequence[str]) -> bool:
-    """Whether a teacher paints this style with the palettes of these references."""
+    """Tell whether a teacher paints this style, given the styles that have references."""
     kinds = {info.style_id: info.kind for info in STYLES}
     return style in kinds and (kinds[style] == "procedural" or style in references)
 
 
 def two_pictures(file: Path, styles: Path, threads: int) -> Painter:
-    """A network of two pictures, content and style in that order, such as MicroAST as ONNX.
+    """Make the painter of an ONNX network with inputs content and style, such as MicroAST.
 
-    Both are [1, 3, H, W] in 0-1, as is its output. Each photo is drawn like one of the style's
-    references, in turn. Raises SettingsError where the file is no such network.
+    Inputs and output are [1, 3, H, W] in [0, 1]. Photos take the style's references in rotation.
+    Raises SettingsError where the file is no such network.
     """
-    session = _session(file, threads)
+    if not file.is_file():
+        raise SettingsError(f"microast: no ONNX file at {file}")
+    session = cpu_session(file, threads)
     names = [given.name for given in session.get_inputs()]
     if len(names) != 2:
         raise SettingsError(f"{file} takes {names}; a content and a style picture are needed")
@@ -88,32 +90,20 @@ def two_pictures(file: Path, styles: Path, threads: int) -> Painter:
         pictures = (photo.pixels, np.asarray(reference.resize(size, Image.Resampling.LANCZOS)))
         planes = [_planes(to_floats(pixels)) for pixels in pictures]
         render = session.run(None, dict(zip(names, planes, strict=True)))[0][0]
-        return to_pixels(_of_size(render.transpose(1, 2, 0), height, width))
+        return to_pixels(render.transpose(1, 2, 0)[:height, :width])
 
     return painted
 
 
-def _session(file: Path, threads: int) -> onnxruntime.InferenceSession:
-    if not file.is_file():
-        raise SettingsError(f"microast: no ONNX file at {file}")
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads, options.log_severity_level = threads, 3
-    return onnxruntime.InferenceSession(file, options, providers=["CPUExecutionProvider"])
-
-
 def _planes(floats: Floats) -> Floats:
-    """[H, W, 3] to [1, 3, H', W'], the edge repeated up to multiples of 8."""
+    """Convert [H, W, 3] to [1, 3, H', W'], repeating the edge up to multiples of 8."""
     down, right = (-side % 8 for side in floats.shape[:2])
     padded = np.pad(floats, ((0, down), (0, right), (0, 0)), mode="edge")
     return np.ascontiguousarray(padded.transpose(2, 0, 1)[None])
 
 
-def _of_size(render: Floats, height: int, width: int) -> Floats:
-    return render[:height, :width]
-
-
 def full_size(engine: Engine, seed: int) -> Callable[[Sequence[Pixels], str], list[Pixels]]:
-    """The generator at the photos' own size, as it serves: drawn at the working size, enlarged."""
+    """Render at the photos' own size as served: at the working size, then enlarged."""
     paint = served(engine, seed)
 
     def painted(photos: Sequence[Pixels], style: str) -> list[Pixels]:

@@ -1,27 +1,19 @@
-"""The four that are compared; each is what it scores with and whose past it looks at.
+"""Prequential evaluation: each event of a stream is predicted before it is learned.
 
-All rank as serving does: a shopper's vector against the assortment's features, and the bonus for
-popularity. They differ in what they are allowed to learn after the warm-up.
+run -> Shop (states, popularity, factors by the product's own rules) -> Race (blocks of events:
+every contender's top-k lists, then the events are learned, then a refit if due) -> Tally (figures
+per contender) -> Prequential (the table). The warm-up is learned and not predicted.
 
-How good top-10 lists were: hits, their ranks, what was ever shown and how unheard-of it was.
+A state follows from the shopper's events up to then, so the predictions of a block are exact for
+every shopper; factors and popularity are as of the block's start. Every product of the stream is on
+sale from the start. All contenders rank as serving does, by the shopper's vector against the
+features of the products plus the bonus for popularity; they differ in what they learn after the
+warm-up.
 
-Recall@10 is the share of events whose product was in the list that was made just before; nDCG@10
-counts a hit at place r as 1 / log2(r + 1) (Jarvelin, Kekalainen 2002, with one relevant product).
-Coverage is the share of the catalogue that any list held, novelty the mean of -log2 of the share of
-shoppers who had touched a listed product (Vargas, Castells 2011). Intervals draw whole shoppers.
-
-How a stream is run, and what comes of it.
-
-The shop as a stream has made it so far, by the product's own rules.
-
-Every product of the stream is on sale from the start. Which of it a contender may look at is not
-known here.
-
-The loop: a block of events is predicted from what stood before each, then learnt.
-
-A state is what the product's rules make of a shopper's events up to then, so predictions of one
-block are exact for every shopper; factors and popularity are as the block found them. The warm-up
-is learnt and not predicted.
+Recall@k is the share of events whose product was in the list made just before; nDCG@k counts a hit
+at rank r as 1 / log2(r + 1) (Jarvelin, Kekalainen 2002, with one relevant product). Coverage is the
+share of the catalogue in any list, novelty the mean of -log2 of the share of shoppers who had
+touched a listed product (Vargas, Castells 2011). Intervals resample whole shoppers.
 """
 
 from __future__ import annotations
@@ -53,44 +45,34 @@ from stylecore.recommender.top_k import NONE, top_k
 
 
 @dataclass(frozen=True, slots=True)
-class Learns:
-    """What a contender learns as the stream goes on."""
+class Protocol:
+    """Parameters of the evaluation."""
 
-    name: str
-    personal: bool = True
-    """Whether it looks at the shopper at all."""
-    events: bool = True
-    """Shoppers' states and popularity; else both stay as the warm-up left them."""
-    factors: bool = False
-    """The factors of products, by refits."""
-
-
-CONTENDERS = (
-    Learns("popularity", personal=False),
-    Learns("static factors", events=False),
-    Learns("fold-in"),
-    Learns("fold-in, refits", factors=True),
-)
+    warm_up: float = 0.5
+    """Share of the events that are learned before the first prediction."""
+    refit_events: int = 5000
+    every: int = 1
+    """Every how many events one is predicted; all are learned."""
+    block: int = 256
+    k: int = 10
+    repeats: bool = False
+    """Whether products that a shopper has touched may be predicted again."""
+    seed: int = 0
 
 
-def lists(
-    learns: Learns,
-    done: ProductEvidence,
-    assortment: Assortment,
-    masked: tuple[Ints, Ints],
-    k: int,
-) -> Ints:
-    """The best k rows for each shopper of the evidence, [B, k]; `masked` pairs shopper and row."""
-    shoppers = len(done.starts) - 1
-    vectors = np.zeros((shoppers, assortment.features.shape[1]), dtype=np.float32)
-    if learns.personal:
-        vectors = tastes(assortment, done).vectors
-    bonus = np.full((shoppers, 1), POPULARITY_BONUS, dtype=np.float32)
-    return top_k(np.hstack([vectors, bonus]), assortment.ranked, k, *masked).rows
+class Prequential(Struct, frozen=True, kw_only=True):
+    """The table and the numbers behind it."""
+
+    events: int
+    predicted: int
+    shoppers: int
+    products: int
+    refits: int
+    rows: tuple[Figures, ...]
 
 
 class Figures(Struct, frozen=True, kw_only=True):
-    """One contender's row."""
+    """One contender's row of the table."""
 
     name: str
     recall: float
@@ -101,141 +83,25 @@ class Figures(Struct, frozen=True, kw_only=True):
     novelty: float
 
 
-class Tally:
-    """Collects one contender's lists block by block."""
-
-    def __init__(self, name: str, products: int) -> None:
-        self.name = name
-        self._gains: list[Doubles] = []
-        self._shoppers: list[Ints] = []
-        self._shown = np.zeros(products, dtype=np.bool_)
-        self._bits, self._places = 0.0, 0
-
-    def add(self, lists: Ints, wanted: Ints, shoppers: Ints, bits: Doubles) -> None:
-        """Lists [B, k] of rows, the rows [B] that came, whose they are, and -log2 p by row [P]."""
-        found = lists == wanted[:, None]
-        gains = found / np.log2(np.arange(lists.shape[1]) + 2.0)
-        self._gains.append(gains.sum(axis=1))
-        self._shoppers.append(shoppers)
-        listed = lists[lists != NONE]
-        self._shown[listed] = True
-        self._bits += float(bits[listed].sum())
-        self._places += len(listed)
-
-    def figures(self, random: np.random.Generator) -> Figures:
-        """The row; of no events it is 0 throughout."""
-        gains = np.concatenate([np.zeros(0), *self._gains])
-        shoppers = np.concatenate([np.zeros(0, np.int64), *self._shoppers])
-        hits = Terms((gains > 0).astype(np.float64), np.ones(len(gains)))
-        low, high = interval(hits, shoppers, random) if len(gains) else (0.0, 0.0)
-        return Figures(
-            name=self.name,
-            recall=hits.value if len(gains) else 0.0,
-            recall_low=low,
-            recall_high=high,
-            ndcg=float(gains.mean()) if len(gains) else 0.0,
-            coverage=float(self._shown.mean()),
-            novelty=self._bits / max(self._places, 1),
-        )
-
-
 @dataclass(frozen=True, slots=True)
-class Protocol:
-    """How the stream is run."""
+class Learns:
+    """What a contender learns after the warm-up."""
 
-    warm_up: float = 0.5
-    """Share of the events that are learnt before the first prediction."""
-    refit_events: int = 5000
-    every: int = 1
-    """Of so many events one is predicted; all are learnt."""
-    block: int = 256
-    k: int = 10
-    repeats: bool = False
-    """Whether a product that a shopper has touched may be predicted again."""
-    seed: int = 0
+    name: str
+    personal: bool = True
+    """Whether it uses the shopper's state."""
+    events: bool = True
+    """Whether states and popularity are updated; else both stay as after the warm-up."""
+    factors: bool = False
+    """Whether the factors of products are refitted."""
 
 
-class Prequential(Struct, frozen=True, kw_only=True):
-    """The table and what it was made of."""
-
-    events: int
-    predicted: int
-    shoppers: int
-    products: int
-    refits: int
-    rows: tuple[Figures, ...]
-
-
-class Shop:
-    """States, popularity and who touched what; learns event by event."""
-
-    def __init__(self, rows: Sequence[Row], rules: Rules, settings: FitSettings) -> None:
-        self.rules, self.settings = rules, settings
-        self.catalogue = _catalogue(rows)
-        self.states: dict[str, UserState] = {}
-        self.touched: dict[str, dict[int, None]] = defaultdict(dict)
-        """By shopper, the rows of products; a dictionary keeps their order."""
-        self.shoppers_of = np.zeros(len(self.catalogue.product_ids))
-        """By row, how many shoppers have touched the product."""
-        self.popularity = Popularity(self.catalogue, rules, rows[0].event.occurred_at)
-
-    def state_of(self, user_id: str) -> UserState:
-        """The shopper's state, empty where nothing is known."""
-        return self.states.get(user_id) or empty(user_id)
-
-    def learn(self, event: Feedback) -> None:
-        """Take an event into the state, popularity and what counts as touched."""
-        now, user = event.occurred_at, event.user_id
-        self.states[user] = apply(self.state_of(user), event, now, self.rules)
-        self.popularity.count(event, now)
-        row = self.catalogue.row_of[event.product_id]
-        self.shoppers_of[row] += row not in self.touched[user]
-        self.touched[user][row] = None
-
-    def refit(self, previous: Factors | None, now: datetime) -> Factors | None:
-        """Factors of all that has been learnt, begun from the previous ones."""
-        states = list(self.states.values())
-        return fit(states, self.catalogue, previous, self.settings, self.rules, now)
-
-    def assortment(self, factors: Factors | None, now: datetime) -> Assortment:
-        """What can be recommended now."""
-        return arrange(self.catalogue, factors, self.popularity.priors(now), ChoiceRules(), now)
-
-    def evidence(self, states: Sequence[UserState], now: datetime) -> ProductEvidence:
-        """What these states say of products, by the catalogue's rows."""
-        catalogue = self.catalogue
-        seen = gather(states, now, self.rules, catalogue.row_of, catalogue.column_of)
-        return by_product(seen, len(catalogue.product_ids))
-
-    def bits(self) -> Doubles:
-        """-log2 of each product's share of the shoppers, one more counted everywhere, [P]."""
-        bits: Doubles = -np.log2((self.shoppers_of + 1) / (len(self.states) + 1))
-        return bits
-
-
-def _catalogue(rows: Sequence[Row]) -> Catalogue:
-    catalogue = Catalogue()
-    category_of = {row.event.product_id: row.category for row in rows}
-    for product_id, category in category_of.items():
-        catalogue.put_product(
-            Product(
-                product_id=product_id, title=product_id, category=category, image_uri=product_id
-            )
-        )
-    return catalogue
-
-
-@dataclass(frozen=True, slots=True)
-class Question:
-    """An event that is to be predicted, and what was known of its shopper just before."""
-
-    state: UserState
-    frozen: UserState
-    """As the warm-up left it."""
-    wanted: int
-    masked: tuple[int, ...]
-    shopper: int
-    """Of which shopper, by number."""
+CONTENDERS = (
+    Learns("popularity", personal=False),
+    Learns("static factors", events=False),
+    Learns("fold-in"),
+    Learns("fold-in, refits", factors=True),
+)
 
 
 def run(
@@ -245,7 +111,7 @@ def run(
     settings: FitSettings,
     progress: Callable[[int], None] = lambda _: None,
 ) -> Prequential:
-    """The table of all contenders; the same input gives the same table."""
+    """Evaluate all contenders; deterministic."""
     events = [row.event for row in rows]
     shop = Shop(rows, rules, settings)
     first = max(1, round(len(events) * protocol.warm_up))
@@ -260,7 +126,7 @@ def run(
 
 
 class Race:
-    """All contenders on one shop, from the end of the warm-up on."""
+    """All contenders on one shop, from the end of the warm-up."""
 
     def __init__(self, shop: Shop, protocol: Protocol, last: Feedback) -> None:
         self._shop, self._protocol = shop, protocol
@@ -272,7 +138,7 @@ class Race:
         self._candidates = self._predicted = self._refits = self._since_refit = 0
 
     def predict_and_learn(self, block: Sequence[Feedback]) -> None:
-        """Every contender's lists before each event, then the events, then a refit if due."""
+        """Rank every contender's lists before each event, learn the events, refit if due."""
         shop, now = self._shop, block[0].occurred_at
         live = shop.assortment(self._factors, now), shop.assortment(self._refitted, now)
         bits = shop.bits()
@@ -291,7 +157,7 @@ class Race:
         self._refit_if_due(block)
 
     def result(self, events: int) -> Prequential:
-        """The table."""
+        """Return the table."""
         return Prequential(
             events=events,
             predicted=self._predicted,
@@ -304,10 +170,10 @@ class Race:
         )
 
     def _ask(self, event: Feedback) -> list[Question]:
-        """The question of an event, if it is one, and the event is learnt.
+        """Learn an event; returns its question if it is to be predicted, else nothing.
 
-        Learnt only: dismissals, what the protocol passes over, and products that the shopper had
-        touched unless these may be predicted again.
+        Not predicted: dismissals, events that the protocol skips, and products that the shopper had
+        touched unless repeats are allowed.
         """
         shop, user, repeats = self._shop, event.user_id, self._protocol.repeats
         row, known = shop.catalogue.row_of[event.product_id], shop.touched[event.user_id]
@@ -330,8 +196,134 @@ class Race:
             self._refits, self._since_refit = self._refits + 1, 0
 
 
+@dataclass(frozen=True, slots=True)
+class Question:
+    """An event to predict, with its shopper's state just before."""
+
+    state: UserState
+    frozen: UserState
+    """The state after the warm-up."""
+    wanted: int
+    masked: tuple[int, ...]
+    shopper: int
+    """The shopper's number."""
+
+
 def _pairs(questions: Sequence[Question]) -> tuple[Ints, Ints]:
-    """Positions of questions and the rows that are masked in each."""
+    """Pair positions of questions with the rows masked in each."""
     counts = [len(asked.masked) for asked in questions]
     rows = [row for asked in questions for row in asked.masked]
     return np.repeat(np.arange(len(questions)), counts), np.array(rows, dtype=np.int64)
+
+
+class Shop:
+    """States, popularity and touched products, updated event by event."""
+
+    def __init__(self, rows: Sequence[Row], rules: Rules, settings: FitSettings) -> None:
+        self.rules, self.settings = rules, settings
+        self.catalogue = _catalogue(rows)
+        self.states: dict[str, UserState] = {}
+        self.touched: dict[str, dict[int, None]] = defaultdict(dict)
+        """Shopper to the rows of products, in order."""
+        self.shoppers_of = np.zeros(len(self.catalogue.product_ids))
+        """[P], the number of shoppers who have touched each product."""
+        self.popularity = Popularity(self.catalogue, rules, rows[0].event.occurred_at)
+
+    def state_of(self, user_id: str) -> UserState:
+        """Return the shopper's state, empty for a new shopper."""
+        return self.states.get(user_id) or empty(user_id)
+
+    def learn(self, event: Feedback) -> None:
+        """Update state, popularity and touched products by an event."""
+        now, user = event.occurred_at, event.user_id
+        self.states[user] = apply(self.state_of(user), event, now, self.rules)
+        self.popularity.count(event, now)
+        row = self.catalogue.row_of[event.product_id]
+        self.shoppers_of[row] += row not in self.touched[user]
+        self.touched[user][row] = None
+
+    def refit(self, previous: Factors | None, now: datetime) -> Factors | None:
+        """Fit factors to all events so far, starting from the previous ones."""
+        states = list(self.states.values())
+        return fit(states, self.catalogue, previous, self.settings, self.rules, now)
+
+    def assortment(self, factors: Factors | None, now: datetime) -> Assortment:
+        """Build the snapshot of the catalogue that lists are ranked from."""
+        return arrange(self.catalogue, factors, self.popularity.priors(now), ChoiceRules(), now)
+
+    def evidence(self, states: Sequence[UserState], now: datetime) -> ProductEvidence:
+        """Gather the states' interactions by the catalogue's rows."""
+        catalogue = self.catalogue
+        seen = gather(states, now, self.rules, catalogue.row_of, catalogue.column_of)
+        return by_product(seen, len(catalogue.product_ids))
+
+    def bits(self) -> Doubles:
+        """-log2 of each product's share of the shoppers, with add-one smoothing, [P]."""
+        bits: Doubles = -np.log2((self.shoppers_of + 1) / (len(self.states) + 1))
+        return bits
+
+
+def _catalogue(rows: Sequence[Row]) -> Catalogue:
+    catalogue = Catalogue()
+    category_of = {row.event.product_id: row.category for row in rows}
+    for product_id, category in category_of.items():
+        catalogue.put_product(
+            Product(
+                product_id=product_id, title=product_id, category=category, image_uri=product_id
+            )
+        )
+    return catalogue
+
+
+def lists(
+    learns: Learns,
+    done: ProductEvidence,
+    assortment: Assortment,
+    masked: tuple[Ints, Ints],
+    k: int,
+) -> Ints:
+    """Rank the best k rows for each shopper, [B, k]; `masked` pairs shopper and row to exclude."""
+    shoppers = len(done.starts) - 1
+    vectors = np.zeros((shoppers, assortment.features.shape[1]), dtype=np.float32)
+    if learns.personal:
+        vectors = tastes(assortment, done).vectors
+    bonus = np.full((shoppers, 1), POPULARITY_BONUS, dtype=np.float32)
+    return top_k(np.hstack([vectors, bonus]), assortment.ranked, k, *masked).rows
+
+
+class Tally:
+    """Accumulates one contender's figures block by block."""
+
+    def __init__(self, name: str, products: int) -> None:
+        self.name = name
+        self._gains: list[Doubles] = []
+        self._shoppers: list[Ints] = []
+        self._shown = np.zeros(products, dtype=np.bool_)
+        self._bits, self._places = 0.0, 0
+
+    def add(self, lists: Ints, wanted: Ints, shoppers: Ints, bits: Doubles) -> None:
+        """Add lists [B, k], the events' rows and shoppers [B], and -log2 p by row [P]."""
+        found = lists == wanted[:, None]
+        gains = found / np.log2(np.arange(lists.shape[1]) + 2.0)
+        self._gains.append(gains.sum(axis=1))
+        self._shoppers.append(shoppers)
+        listed = lists[lists != NONE]
+        self._shown[listed] = True
+        self._bits += float(bits[listed].sum())
+        self._places += len(listed)
+
+    def figures(self, random: np.random.Generator) -> Figures:
+        """Compute the row; all 0 where nothing was predicted."""
+        gains = np.concatenate([np.zeros(0), *self._gains])
+        shoppers = np.concatenate([np.zeros(0, np.int64), *self._shoppers])
+        hits = Terms((gains > 0).astype(np.float64), np.ones(len(gains)))
+        low, high = interval(hits, shoppers, random) if len(gains) else (0.0, 0.0)
+        return Figures(
+            name=self.name,
+            recall=hits.value if len(gains) else 0.0,
+            recall_low=low,
+            recall_high=high,
+            ndcg=float(gains.mean()) if len(gains) else 0.0,
+            coverage=float(self._shown.mean()),
+            novelty=self._bits / max(self._places, 1),
+        )

@@ -1,16 +1,14 @@
-"""A CSV of user, item, time, rating or kind: which column is which, and its rows as feedback.
+"""Streams of feedback for the prequential evaluation: from a CSV, or simulated.
 
-Names are guessed from those that public data sets use, unless they are given. What the events mean
-to the recommender is not known here.
+`read` takes a CSV of user, item, time and rating or kind; columns are guessed from the names that
+public data sets use, unless they are given.
 
-A stream of the seeded simulator's shoppers, in the same form as a table's rows.
-
-Shoppers come one after another. Half of what they look at is the shelf of a category that they
-like, the rest is drawn from the whole shop, popular products more often, all in styles of chance:
-what they click shows their tastes and no recommender's. Without the shelves (`browsed` 0) there is
-nothing to find: what is seen at all decides what is clicked, and who knew every taste beside would
-foresee .144 of the clicks in place of .140
-(`tests/stylecore/evaluation/test_prequential_simulated.py`).
+`stream` simulates shoppers who arrive one after another. Half of what they look at is the shelf of
+a category that they like, the rest is drawn from the whole shop, popular products more often, in
+uniformly drawn styles, so that clicks depend on tastes and on no recommender. Without the shelves
+(`browsed` 0) there is nothing to learn: clicks follow from what is seen, and knowing every taste
+beside popularity would predict .144 of the clicks instead of .140
+(tests/stylecore/evaluation/test_prequential_simulated.py).
 """
 
 from __future__ import annotations
@@ -28,39 +26,6 @@ from schemas.events import Feedback, FeedbackKind, RecommendationReason, Recomme
 from stylecore.errors import Permanent
 from stylecore.recommender.simulator import Shopper, act, shopper
 
-USUAL = {
-    "user": ("user_id", "userid", "user", "visitorid", "customer_id", "reviewerid", "uid"),
-    "item": ("item_id", "itemid", "product_id", "movieid", "movie_id", "item", "asin", "sku"),
-    "time": ("timestamp", "time", "occurred_at", "event_time", "datetime", "date", "ts"),
-    "rating": ("rating", "score", "stars"),
-    "kind": ("kind", "event", "event_type", "action", "behavior", "type"),
-    "category": ("category", "category_id", "categoryid", "category_code", "genre"),
-}
-"""Names of columns by what they hold, likeliest first; in lower case."""
-NEEDED = ("user", "item", "time")
-KINDS: dict[str, FeedbackKind] = {
-    "view": "click",
-    "pv": "click",
-    "addtocart": "cart",
-    "add_to_cart": "cart",
-    "transaction": "purchase",
-    "buy": "purchase",
-    **{kind: kind for kind in get_args(FeedbackKind)},
-}
-"""What other shops call the kinds."""
-MILLISECONDS_FROM = 1e11
-"""Numbers above this are milliseconds since 1970: as seconds they would be the year 5138."""
-
-
-@dataclass(frozen=True, slots=True)
-class Ratings:
-    """What a rating says."""
-
-    liked: float = 0.0
-    """A click from here on."""
-    disliked: float = float("-inf")
-    """A dismissal up to here; what lies between is left out."""
-
 
 @dataclass(frozen=True, slots=True)
 class Row:
@@ -70,11 +35,48 @@ class Row:
     category: str
 
 
-def read(path: Path, given: Mapping[str, str | None], ratings: Ratings) -> list[Row]:
-    """The rows in the order of time, equal times as in the file.
+USUAL = {
+    "user": ("user_id", "userid", "user", "visitorid", "customer_id", "reviewerid", "uid"),
+    "item": ("item_id", "itemid", "product_id", "movieid", "movie_id", "item", "asin", "sku"),
+    "time": ("timestamp", "time", "occurred_at", "event_time", "datetime", "date", "ts"),
+    "rating": ("rating", "score", "stars"),
+    "kind": ("kind", "event", "event_type", "action", "behavior", "type"),
+    "category": ("category", "category_id", "categoryid", "category_code", "genre"),
+}
+"""Usual names of columns by content, most likely first, in lower case."""
 
-    `given` names columns by what they hold. Raises Permanent, with the line, where the file cannot
-    be read, a column is missing, or a value is none.
+NEEDED = ("user", "item", "time")
+
+KINDS: dict[str, FeedbackKind] = {
+    "view": "click",
+    "pv": "click",
+    "addtocart": "cart",
+    "add_to_cart": "cart",
+    "transaction": "purchase",
+    "buy": "purchase",
+    **{kind: kind for kind in get_args(FeedbackKind)},
+}
+"""Names of kinds in public data sets."""
+
+MILLISECONDS_FROM = 1e11
+"""Numbers above this are milliseconds since 1970; as seconds they would be in the year 5138."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ratings:
+    """How ratings map to feedback."""
+
+    liked: float = 0.0
+    """Least rating of a click."""
+    disliked: float = float("-inf")
+    """Largest rating of a dismissal; ratings between the two are left out."""
+
+
+def read(path: Path, given: Mapping[str, str | None], ratings: Ratings) -> list[Row]:
+    """Read the rows in order of time, equal times as in the file.
+
+    `given` names columns by content. Raises Permanent, with the line, where the file cannot be
+    read, a column is missing, or a value is invalid.
     """
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
@@ -90,8 +92,12 @@ def read(path: Path, given: Mapping[str, str | None], ratings: Ratings) -> list[
     return sorted(rows, key=lambda row: row.event.occurred_at)
 
 
+def _delimiter(header: str) -> str:
+    return max((",", "\t", ";"), key=header.count)
+
+
 def chosen_columns(names: Sequence[str], given: Mapping[str, str | None]) -> dict[str, str]:
-    """The column of each thing that has one. Raises Permanent where a needed one is not found."""
+    """Choose the column of each content. Raises Permanent where a required one is missing."""
     lower = {name.strip().lower(): name for name in reversed(names)}
     columns: dict[str, str] = {}
     for what, usual in USUAL.items():
@@ -124,7 +130,7 @@ def _rows(
 
 
 def _kind(value: Mapping[str, str], ratings: Ratings) -> FeedbackKind | None:
-    """None for what is neither liked nor disliked, and for impressions."""
+    """Return the kind of feedback; None for impressions and ratings between the bounds."""
     if "kind" in value:
         name = value["kind"].lower()
         if name not in KINDS:
@@ -152,7 +158,7 @@ def _event(value: Mapping[str, str], kind: FeedbackKind, number: int) -> Feedbac
 
 
 def _time(text: str) -> datetime:
-    """Seconds or milliseconds since 1970, or ISO 8601, in UTC where it names no zone."""
+    """Parse seconds or milliseconds since 1970, or ISO 8601, in UTC without a zone."""
     try:
         number = float(text)
     except ValueError:
@@ -164,22 +170,24 @@ def _time(text: str) -> datetime:
         raise ValueError(f"{text!r} is no time") from problem
 
 
-def _delimiter(header: str) -> str:
-    return max((",", "\t", ";"), key=header.count)
-
-
 SHOPPERS, PRODUCTS, CATEGORIES = 400, 300, 15
+
 LOOKS, ITEMS = 40, 20
+
 BROWSED = 0.5
-"""Share of looks that are at the shelf of a liked category."""
+"""Share of looks at the shelf of a liked category."""
+
 STYLES = ("original", "neon", "pastel", "watercolour")
+
 START = datetime(2026, 1, 1, tzinfo=UTC)
+
 BETWEEN_LOOKS = timedelta(minutes=1)
+
 _NO_REASON = RecommendationReason(kind="explore", text="drawn by chance")
 
 
 def stream(seed: int, looks: int = LOOKS, browsed: float = BROWSED) -> list[Row]:
-    """What SHOPPERS do with `looks` lists each on average, in the order of time."""
+    """Simulate SHOPPERS with `looks` lists each on average, in order of time."""
     random = np.random.default_rng(seed)
     names = [f"product-{number}" for number in range(PRODUCTS)]
     category_of = {name: f"category-{n % CATEGORIES}" for n, name in enumerate(names)}
@@ -207,7 +215,7 @@ def stream(seed: int, looks: int = LOOKS, browsed: float = BROWSED) -> list[Row]
 def _looked_at(
     person: Shopper, category_of: dict[str, str], browsed: float, random: np.random.Generator
 ) -> list[int]:
-    """Up to ITEMS product numbers, in the order in which they are seen."""
+    """Draw up to ITEMS product numbers, in the order in which they are seen."""
     shares = 1.0 / np.sqrt(1.0 + np.arange(PRODUCTS))
     if random.random() < browsed:
         liked = sorted(person.categories)

@@ -1,10 +1,10 @@
-"""The whole way to a shipped generator; what is already there is kept.
+"""Builds a generator from photos and references; files that exist are kept.
 
 1. Teachers paint the photos, into `RUN/pairs`. 2. The generator is trained, from the run's last
 checkpoint if there is one. 3. It is exported into the output folder with manifest and swatches.
-4. An encoder of reference pictures is fitted to it and put beside it. 5. FP16 and INT8 files join,
+4. A reference encoder is fitted to it and written beside it. 5. FP16 and INT8 files are added,
 calibrated on the training photos. Bounds of the gate, figures and the model card need photos that
-nobody trained on: the command adds them.
+were not trained on; the command adds them.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ def make_generator(
     now: datetime,
     report: Callable[[dict[str, float]], None],
 ) -> GeneratorManifest:
-    """Paint what pairs are missing, train to `settings.steps`, export into `output`, fit to it.
+    """Paint missing pairs, train up to `settings.steps`, export into `output`, add the variants.
 
-    Raises SettingsError for data that is not there, StylecastError when the export is not faithful.
+    Raises SettingsError for missing data, StylecastError when the export differs from torch.
     """
     make_pairs(
         [settings.photos],

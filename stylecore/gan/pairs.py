@@ -1,13 +1,12 @@
-"""The pair data set: photos, and what each teacher makes of them.
+"""Builds the pair data set: photos and each teacher's painting of them.
 
     python -m stylecore.gan.pairs --photos DIR [--photos DIR ...] --styles DIR --output DIR
                                   [--limit N] [--workers 2]
 
-Writes `<index>.npz` with uint8 arrays `photo` [H,W,3], one [H,W,3] a style id, and `noise_seed`; a
-trainer makes the teachers' noise again from the seed. Photos are drawn in turn from the category
-folders. A third stands on white or nearly white ground: photos that have plain ground already, and
-swatches of the others cut out in rounded shapes. A file that exists is kept, so a longer limit
-extends a set. What it does not know: whether a photo is worth learning from.
+Writes `<index>.npz` with uint8 arrays `photo` [H,W,3], one [H,W,3] per style id, and `noise_seed`,
+from which training regenerates the teachers' noise. Photos are drawn from the category folders in
+rotation. A third is put on white or nearly white ground: products of photos that have plain ground,
+and rounded swatches of the others. A file that exists is kept, so a larger limit extends a set.
 """
 
 from __future__ import annotations
@@ -39,7 +38,7 @@ WHITE_EVERY = 3
 
 
 def balanced(folders: Sequence[Path], limit: int) -> list[Path]:
-    """Up to `limit` photos, drawn in turn from every category folder, the same at every call.
+    """Choose up to `limit` photos from every category folder in rotation; deterministic.
 
     A folder of photos without subfolders is one category. Raises SettingsError if there is none.
     """
@@ -57,7 +56,7 @@ def balanced(folders: Sequence[Path], limit: int) -> list[Path]:
 
 
 def load(path: Path) -> Floats:
-    """Upright photo [H,W,3] of [0,1], short side 256, the long one cropped to 384 pixels."""
+    """Load an upright photo [H,W,3] in [0,1], short side 256, long side at most 384 pixels."""
     upright = read(path)
     scale = SHORT_SIDE / min(upright.size)
     width, height = (min(round(side * scale), LONG_SIDE) for side in upright.size)
@@ -66,7 +65,7 @@ def load(path: Path) -> Floats:
 
 
 def on_white(photo: Floats, seed: int) -> Floats:
-    """The product on white or nearly white ground, its own silhouette where the ground is plain."""
+    """Put the product, or a swatch where the ground is not plain, on nearly white ground."""
     mask = product_mask(photo)
     if not has_plain_ground(mask):
         mask = _swatch(mask.shape, seed)
@@ -74,7 +73,7 @@ def on_white(photo: Floats, seed: int) -> Floats:
 
 
 def _swatch(shape: tuple[int, ...], seed: int) -> Floats:
-    """A rounded shape [H,W], wavy by noise, that leaves the border free."""
+    """Draw a rounded shape [H,W] with a wavy outline that leaves the border free."""
     generator = np.random.default_rng(seed)
     y, x = (np.linspace(-1, 1, side, dtype=np.float32) for side in shape)
     radius = generator.uniform(0.62, 0.86, 2)
@@ -87,7 +86,7 @@ def _swatch(shape: tuple[int, ...], seed: int) -> Floats:
 
 
 def _ground(shape: tuple[int, ...], seed: int) -> Floats:
-    """Pure white, or one time in three a sweep of light grey with a slow gradient."""
+    """Draw pure white, or one time in three a light grey gradient, [H,W,3]."""
     generator = np.random.default_rng(seed + 1)
     if generator.random() > 1 / 3:
         return np.ones(shape, np.float32)
@@ -97,7 +96,7 @@ def _ground(shape: tuple[int, ...], seed: int) -> Floats:
 
 
 def make_pair(path: Path, index: int, palettes: Mapping[str, Gaussian]) -> dict[str, Bytes]:
-    """Photo and paintings as uint8 [H,W,3] by name; the noise field's seed is the index."""
+    """Paint a photo in every style, uint8 [H,W,3] by name; the index seeds the noise field."""
     photo = load(path)
     if index % WHITE_EVERY == 0:
         photo = on_white(photo, index)
@@ -112,7 +111,7 @@ def _bytes(picture: Floats) -> Bytes:
 
 
 def write_pair(job: tuple[int, Path], output: Path, palettes: Mapping[str, Gaussian]) -> bool:
-    """Write one pair under its index unless it is there; whether it was written."""
+    """Write a pair unless its file exists; returns whether it was written."""
     index, path = job
     target = output / f"{index:05d}.npz"
     if target.exists():
@@ -133,7 +132,7 @@ def make_pairs(
     workers: int,
     report: Callable[[int, int], None],
 ) -> None:
-    """Paint what is missing of the first `limit` pairs; `report` gets the done and the whole count.
+    """Paint the missing ones of the first `limit` pairs; `report` gets counts of done and all.
 
     Raises SettingsError where there are no photos.
     """
@@ -146,13 +145,13 @@ def make_pairs(
 
 
 def print_every_fifty(done: int, whole: int) -> None:
-    """A plain line now and then."""
+    """Print a line for every 50 pairs."""
     if done % 50 == 0 or done == whole:
         print(f"{done} of {whole} pairs", flush=True)
 
 
 def main() -> None:
-    """Make or extend a pair set, telling the count every 50 pairs."""
+    """Make or extend a pair set, printing the count every 50 pairs."""
     parser = argparse.ArgumentParser(description="Paint photos in every style for training.")
     parser.add_argument("--photos", type=Path, action="append", required=True)
     parser.add_argument("--styles", type=Path, required=True)

@@ -1,8 +1,8 @@
-"""The painterly teachers: classical renderers that paint product photos, one file a style.
+"""The teachers: classical renderers of product photos, whose paintings the generator learns from.
 
 Each is local and takes all its randomness from the noise field, so that a convolutional generator
-can learn it from crops. Plain ground is found once, whitened before painting and set to the style's
-even paper after it. They do not know what a product is: seams and stripes are edges alike.
+can learn it from crops. Plain ground is detected once, whitened before painting and set to the
+style's paper afterwards. Teachers have no notion of objects: seams and stripes are edges alike.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ AS_DRAWN = Finish()
 
 @dataclass(frozen=True)
 class StyleInfo:
-    """What a user is told of a style; `paper` is what plain ground becomes, None white."""
+    """Description of a style for users; `paper` is the colour of plain ground, None white."""
 
     style_id: str
     label: str
@@ -92,7 +92,7 @@ def paint(
 
 
 def _on_white(photo: Floats, mask: Floats) -> Floats:
-    """Plain ground turned white, and a darker rim so that pale products keep their contour."""
+    """Whiten plain ground, and darken the rim so that pale products keep their contour."""
     rim = mask * (1 - blur(mask, 1.6)) * (mask < 1.0).any()
     return np.asarray(((photo - 1) * mask + 1) * (1 - 0.55 * rim), np.float32)
 

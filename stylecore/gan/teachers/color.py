@@ -1,8 +1,8 @@
-"""The colours of a style's references, towards which a teacher moves those of a photo.
+"""Palettes of a style's references, towards which a teacher transports a photo's colours.
 
-The transport (stylecore/imaging/color.py) goes from the colours of product photos in general, a
-constant below, to those of the references: never from the one photo at hand, whose colours a crop
-cannot know.
+The transport (stylecore/imaging/color.py) maps the colours of product photos in general, a constant
+below, to those of the references. It does not start from the photo's own palette, because a crop
+does not determine it.
 """
 
 from __future__ import annotations
@@ -14,22 +14,10 @@ from PIL import Image
 
 from stylecore.arrays import Floats
 from stylecore.evaluation.inputs import read
-from stylecore.imaging.color import Gaussian as Palette
-from stylecore.imaging.color import from_oklab, to_oklab, transport
+from stylecore.imaging.color import Gaussian, from_oklab, to_oklab
 from stylecore.imaging.file_kinds import PICTURE_SUFFIXES
 
-__all__ = [
-    "PHOTOS",
-    "Palette",
-    "from_oklab",
-    "palette_of",
-    "reference_palettes",
-    "saturated",
-    "to_oklab",
-    "transport",
-]
-
-PHOTOS = Palette(
+PHOTOS = Gaussian(
     np.array([0.5929, 0.0216, 0.0168], np.float32),
     np.array(
         [
@@ -40,24 +28,24 @@ PHOTOS = Palette(
         np.float32,
     ),
 )
-"""The colours of product photos in general: the training photos, 40 of each category."""
+"""Palette of product photos in general: of the training photos, 40 per category."""
 
 
 def saturated(picture: Floats, gain: float) -> Floats:
-    """The picture [H,W,3] with its OKLab chroma multiplied."""
+    """Multiply the OKLab chroma of a picture [H,W,3]."""
     return from_oklab(to_oklab(picture) * np.array([1, gain, gain], np.float32))
 
 
-def palette_of(pictures: list[Floats]) -> Palette:
-    """Statistics of colours of pictures [H,W,3] in [0,1], each picture counting the same."""
+def palette_of(pictures: list[Floats]) -> Gaussian:
+    """Compute colour statistics of pictures [H,W,3] in [0,1], with equal weights."""
     labs = [to_oklab(picture).reshape(-1, 3) for picture in pictures]
     mean = np.mean([lab.mean(axis=0) for lab in labs], axis=0)
     second = np.mean([lab.T @ lab / len(lab) for lab in labs], axis=0)
-    return Palette(mean.astype(np.float32), (second - np.outer(mean, mean)).astype(np.float32))
+    return Gaussian(mean.astype(np.float32), (second - np.outer(mean, mean)).astype(np.float32))
 
 
-def reference_palettes(folder: Path) -> dict[str, Palette]:
-    """Palette of each style's references: one subfolder of `folder` a style, its name the id.
+def reference_palettes(folder: Path) -> dict[str, Gaussian]:
+    """Compute the palette of each style's references; subfolders of `folder` are style ids.
 
     Raises FileNotFoundError where the folder is missing.
     """

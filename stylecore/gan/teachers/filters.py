@@ -1,39 +1,25 @@
-"""Small filters that every teacher is made of: blur, steps, look-ups at a displacement.
+"""Filters that the teachers are made of, all local and without absolute phase.
 
-All of them look at a few pixels around each place and know neither the picture's size nor its
-statistics, so a crop of a painting is the painting of the crop.
+Each reads a few pixels around a place and uses neither the picture's size nor its statistics, so a
+crop of a painting is the painting of the crop. Seeds and orders come from the noise field, so that
+neighbouring crops agree.
 
-Flat washes with firm edges: the generalised Kuwahara filter.
-
-Papari, Petkov & Campisi 2007, as in Kyprianidis, Kang & Doellner 2009: the mean of eight sectors
-around each pixel, weighted towards the one that varies least. Sectors are Gaussian discs set off
-from the centre, so it costs one blur and eight shifts.
-
-Which way the picture flows, and streaks along it.
-
-The smoothed structure tensor (Brox, Weickert, Burgeth & Mrazek 2006) gives the direction of least
-change; line integral convolution (Cabral & Leedom 1993) averages along it. A weak tensor drawn from
-noise joins in, so that strokes swirl gently where the photo itself says nothing. It does not know
-objects: at a corner the direction is a compromise.
-
-Ink lines: the extended difference of Gaussians along the flow.
-
-Winnemoeller 2011 ("XDoG") with the line smoothing of Kang, Lee & Chui 2007. The luminance is first
-divided by its local contrast, so that a seam on black cloth draws as well as a seam on white. It
-does not know which line matters: woven cloth draws many.
-
-Dots without a lattice: cells around the local maxima of band-passed noise.
-
-Blue-noise-like stippling in the spirit of Secord 2002, but the seeds come from the noise field, so
-neighbouring crops agree and no absolute phase exists. It does not know tone: the style decides how
-far from its seed a dot reaches.
-
-Single strokes: opaque marks of one colour each, laid over one another in a strewn order.
-
-Painterly rendering with brush strokes of curved sizes (Hertzmann 1998), each clipped where the
-picture's colour changes (Litwinowicz 1997) so that contours stay. The seeds are the maxima of
-band-passed noise and their order is noise too, so neighbouring crops agree. It does not know what
-lies under a stroke: a stroke of the right colour may still cross a thin gap.
+- kuwahara: flat washes with firm edges, the generalized Kuwahara filter (Papari, Petkov & Campisi
+  2007, as in Kyprianidis, Kang & Doellner 2009): the mean of eight sectors around each pixel,
+  weighted towards the one of least variance. Sectors are Gaussian discs offset from the centre, so
+  it costs one blur and eight shifts.
+- flow, along: the smoothed structure tensor (Brox, Weickert, Burgeth & Mrazek 2006) gives the
+  direction of least change, line integral convolution (Cabral & Leedom 1993) averages along it. A
+  weak tensor drawn from noise is added, so that strokes swirl where the photo is flat. At corners
+  the direction is a compromise.
+- outlines: the extended difference of Gaussians along the flow (Winnemoeller 2011, "XDoG", with the
+  line smoothing of Kang, Lee & Chui 2007). Luminance is first divided by its local contrast, so
+  that a seam on black cloth draws as well as one on white; woven cloth draws many lines.
+- cells, dots: stippling similar to blue noise in the spirit of Secord 2002, with seeds at the local
+  maxima of band-passed noise.
+- strokes: opaque marks of one colour each in random order (Hertzmann 1998), each clipped where the
+  picture's colour changes (Litwinowicz 1997) so that contours stay. A stroke of the right colour
+  may still cross a thin gap.
 """
 
 from __future__ import annotations
@@ -56,18 +42,18 @@ def blur(picture: Floats, sigma: float) -> Floats:
 
 
 def unit_noise(noise: Floats, sigma: float) -> Floats:
-    """White noise [H,W] of variance 1, blurred and brought back to variance 1."""
+    """Blur white noise [H,W] of variance 1 and restore its variance."""
     return blur(noise, sigma) * np.float32(2 * np.sqrt(np.pi) * sigma)
 
 
 def band_noise(noise: Floats, sigma: float) -> Floats:
-    """Noise [H,W] of one grain size: two blurs apart by 1.6, brought to about variance 1."""
+    """Filter noise [H,W] to one grain size: a difference of blurs, with about variance 1."""
     band = blur(noise, sigma) - blur(noise, 1.6 * sigma)
     return band * np.float32(2 * np.sqrt(np.pi) * sigma * 2.0)
 
 
 def gradient(picture: Floats) -> tuple[Floats, Floats]:
-    """Central differences [H,W] down and across of a plane [H,W]."""
+    """Compute central differences [H,W] down and across of a plane [H,W]."""
     down, across = np.gradient(picture)
     return np.asarray(down, np.float32), np.asarray(across, np.float32)
 
@@ -84,12 +70,12 @@ def luminance(picture: Floats) -> Floats:
 
 
 def mix(first: Floats, second: Floats, share: Floats) -> Floats:
-    """`first` where the share [H,W] is 0, `second` where it is 1; pictures [H,W,3]."""
+    """Blend pictures [H,W,3]: `first` where the share [H,W] is 0, `second` where it is 1."""
     return np.asarray(first + (second - first) * share[..., None], np.float32)
 
 
 def displaced(picture: Floats, down: Floats, across: Floats) -> Floats:
-    """The picture [H,W] or [H,W,C] read at its own place plus a displacement, bilinearly."""
+    """Sample a picture [H,W] or [H,W,C] at each place plus a displacement, bilinearly."""
     height, width = down.shape
     y = np.clip(np.arange(height, dtype=np.float32)[:, None] + down, 0, height - 1.001)
     x = np.clip(np.arange(width, dtype=np.float32)[None, :] + across, 0, width - 1.001)
@@ -103,7 +89,7 @@ def displaced(picture: Floats, down: Floats, across: Floats) -> Floats:
 
 
 def local_contrast(light: Floats, sigma: float, floor: float) -> Floats:
-    """Luminance [H,W] minus its local mean over its local deviation; `floor` calms flat places."""
+    """Luminance [H,W] less its local mean over its deviation; `floor` attenuates flat places."""
     mean = blur(light, sigma)
     deviation = np.sqrt(np.maximum(blur(light * light, sigma) - mean * mean, 0))
     return np.asarray((light - mean) / (deviation + floor), np.float32)
@@ -113,7 +99,7 @@ _SECTORS = 8
 
 
 def kuwahara(picture: Floats, radius: float, power: float = 4.0) -> Floats:
-    """Flattened copy of [H,W,3]; `radius` in pixels, a higher `power` makes harder edges."""
+    """Flatten a picture [H,W,3]; `radius` in pixels, a higher `power` makes harder edges."""
     mean = blur(picture, radius * 0.45)
     variance = np.maximum(blur(picture * picture, radius * 0.45) - mean * mean, 0).sum(axis=2)
     deviation = np.sqrt(variance) * 255 + 1.0
@@ -148,9 +134,9 @@ def flow(
     weight: float = 0.0,
     lean: float = 0.0,
 ) -> Flow:
-    """Direction along the edges of a luminance [H,W].
+    """Compute the direction along the edges of a luminance [H,W].
 
-    `sigma` smooths the tensor, in pixels; `swirl` [H,W] is white noise that leads with `weight`
+    `sigma` smooths the tensor, in pixels; `swirl` [H,W] is white noise that dominates with `weight`
     (in squared gradient units) where the photo is flat, about `lean` degrees from the horizontal.
     """
     dy, dx = gradient(blur(light, 1.0))
@@ -172,7 +158,7 @@ def flow(
 
 
 def straight(shape: tuple[int, int], degrees: float) -> Flow:
-    """A flow in one direction everywhere, counted from the horizontal."""
+    """Make a flow in one direction everywhere, in degrees from the horizontal."""
     angle = np.deg2rad(degrees)
     return Flow(
         np.full(shape, np.sin(angle), np.float32),
@@ -182,7 +168,7 @@ def straight(shape: tuple[int, int], degrees: float) -> Flow:
 
 
 def along(picture: Floats, lines: Flow, length: int, step: float = 1.0) -> Floats:
-    """Line integral convolution of [H,W] or [H,W,C]: the mean over 2 length + 1 places each."""
+    """Convolve [H,W] or [H,W,C] along the lines: the mean over 2 length + 1 places each."""
     height, width = lines.down.shape
     flat = picture.reshape(height * width, -1)
     total = flat.copy()
@@ -193,7 +179,7 @@ def along(picture: Floats, lines: Flow, length: int, step: float = 1.0) -> Float
 
 
 def _walk(flat: Floats, lines: Flow, step: float, length: int) -> Floats:
-    """Sum of the picture at `length` steps on one side, following the tangent's own sign."""
+    """Sum the picture over `length` steps on one side, keeping the tangent's direction."""
     height, width = lines.down.shape
     y = np.repeat(np.arange(height, dtype=np.float32), width)
     x = np.tile(np.arange(width, dtype=np.float32), height)
@@ -227,7 +213,7 @@ def outlines(
     floor: float = 0.06,
     smooth: int = 4,
 ) -> Floats:
-    """Ink coverage [H,W] in [0,1] from a luminance [H,W] in [0,1].
+    """Compute ink coverage [H,W] in [0,1] from a luminance [H,W] in [0,1].
 
     `sigma` is the line's half width in pixels, `threshold` how much darker than its surroundings a
     place must be (in local deviations), `floor` the contrast below which nothing is drawn.
@@ -247,19 +233,19 @@ def edge_strength(light: Floats, sigma: float, floor: float) -> Floats:
 
 @dataclass(frozen=True)
 class Cells:
-    """For every pixel the seed that is nearest: distance in pixels [H,W], row and column [H,W]."""
+    """The nearest seed of every pixel: distance in pixels, row and column, [H,W] each."""
 
     distance: Floats
     row: NDArray[np.int32]
     column: NDArray[np.int32]
 
     def of(self, picture: Floats) -> Floats:
-        """A picture [H,W] or [H,W,C] as its values at the seeds, flat within each cell."""
+        """Sample a picture [H,W] or [H,W,C] at the seeds, flat within each cell."""
         return np.asarray(picture[self.row, self.column], np.float32)
 
 
 def cells(noise: Floats, spacing: float) -> Cells:
-    """Cells whose seeds lie about `spacing` pixels apart, from white noise [H,W]."""
+    """Make cells whose seeds are about `spacing` pixels apart, from white noise [H,W]."""
     band = band_noise(noise, spacing * 0.36)
     peaks = (band == ndimage.maximum_filter(band, size=3)) & (band > -0.2)
     distance, nearest = ndimage.distance_transform_edt(~peaks, return_indices=True)
@@ -267,13 +253,13 @@ def cells(noise: Floats, spacing: float) -> Cells:
 
 
 def dots(distance: Floats, radius: Floats | float, softness: float = 0.7) -> Floats:
-    """Coverage [H,W] of round dots of a radius in pixels around each seed."""
+    """Compute the coverage [H,W] of round dots of a radius in pixels around each seed."""
     return np.asarray(np.clip((radius - distance) / softness + 0.5, 0, 1), np.float32)
 
 
 @dataclass(frozen=True)
 class Mark:
-    """A layer's marks, in pixels: how far apart their seeds lie, their mean length and width.
+    """A layer's marks, in pixels: the spacing of their seeds, their mean length and width.
 
     `tolerance` is the OKLab distance from the seed's colour at which a mark ends.
     """
@@ -286,21 +272,22 @@ class Mark:
 
 @dataclass(frozen=True)
 class Strokes:
-    """For every pixel the seed whose mark lies on top, row and column [H,W]; where none, itself."""
+    """The seed of the topmost mark of every pixel, row and column [H,W]; itself if uncovered."""
 
     row: NDArray[np.intp]
     column: NDArray[np.intp]
     covered: Floats
 
     def of(self, picture: Floats) -> Floats:
-        """A picture [H,W] or [H,W,C] as its values at the seeds, flat within each mark."""
+        """Sample a picture [H,W] or [H,W,C] at the seeds, flat within each mark."""
         return np.asarray(picture[self.row, self.column], np.float32)
 
 
 def strokes(lab: Floats, noise: Floats, lines: Flow, mark: Mark) -> Strokes:
-    """Marks along `lines` over a picture [H,W,3] in OKLab; white noise [H,W,2] strews them.
+    """Lay marks along `lines` over a picture [H,W,3] in OKLab.
 
-    The first channel of `noise` seeds, the second orders the marks and varies their size.
+    `noise` [H,W,2] is white: the first channel places the seeds, the second orders the marks and
+    varies their size.
     """
     height, width = lab.shape[:2]
     band = band_noise(noise[..., 0], mark.spacing * 0.36)
@@ -327,7 +314,7 @@ def strokes(lab: Floats, noise: Floats, lines: Flow, mark: Mark) -> Strokes:
 def _pixels_of_marks(
     row: NDArray[np.intp], column: NDArray[np.intp], chance: Floats, lines: Flow, mark: Mark
 ) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.intp]]:
-    """Index of the mark, row and column of every pixel that some mark reaches."""
+    """List mark, row and column of every pixel that a mark covers."""
     stretch = 1 + 0.3 * np.clip(chance[:, 0] - 1.2, -1.5, 1.5)[:, None]
     breadth = 1 + 0.25 * np.clip(chance[:, 1], -2, 2)[:, None]
     reach = int(np.ceil(0.5 * np.hypot(1.45 * mark.length, 1.5 * mark.width)))

@@ -1,30 +1,24 @@
-"""Van Gogh: thick strokes that follow the forms, in blues and yellows, lit like ridges of paint.
+"""The painted styles: Van Gogh, watercolour, pastel and pointillism.
 
-Strokes are noise drawn out along the structure tensor by line integral convolution (Cabral &
-Leedom 1993; as painting: Hays & Essa 2004), colours go to the references' by linear optimal
-transport (Pitie & Kokaram 2007), each stroke a little off in hue and lightness.
+Colours go to the references' by linear optimal transport (Pitie & Kokaram 2007), except in
+watercolour; contours are those of `outlines` (Winnemoeller 2011).
 
-Watercolour: washes that fade into cream paper, sepia in the darks, pigment gathered at edges.
-
-Pigment density after Bousseau, Kaplan, Thollot & Sillion 2006 ("Interactive watercolor rendering
-with temporal coherence and abstraction"), washes by the generalised Kuwahara filter. The references
-are fruit on bare paper, their darks warm: light quiet places are left to the paper, and what is
-neither blue nor green takes umber as it darkens, so grey and black cloth turns brown. What it does
-not know: whether a light quiet place is ground or a pale product; colour alone keeps the latter.
-
-Pastel: chalk strokes of broken colour on buff paper, blocks of the stick's side below.
-
-Strokes of two sizes lie along a slant that bends with the forms (see strokes.py: Hertzmann 1998,
-Litwinowicz 1997); the pressure of the hand is noise drawn out along the slant by line integral
-convolution (Cabral & Leedom 1993), and contours are redrawn in dark chalk (Winnemoeller 2011).
-Colours go to the references' by linear optimal transport (Pitie & Kokaram 2007). It does not know
-tender lines thinner than a stroke: they break.
-
-Pointillism: three layers of dots of clear colour, side by side and never mixed.
-
-Dots sit at the maxima of noise (see stipple.py) and take the photo's colour at their seed, turned a
-little in hue each, complementaries strewn among them as Signac (1899) describes; colours go to the
-references' by linear optimal transport (Pitie & Kokaram 2007).
+- Van Gogh: thick strokes that follow the forms, in blues and yellows, lit like ridges of paint.
+  Strokes are noise convolved along the structure tensor (Cabral & Leedom 1993; as painting: Hays &
+  Essa 2004), each slightly varied in hue and lightness.
+- Watercolour: washes that fade into cream paper, sepia in the darks, pigment gathered at edges.
+  Pigment density after Bousseau, Kaplan, Thollot & Sillion 2006 ("Interactive watercolor rendering
+  with temporal coherence and abstraction"), washes by the generalized Kuwahara filter. The
+  references are fruit on bare paper with warm darks: light, quiet places fade to paper, and colours
+  that are neither blue nor green take umber as they darken, so grey and black cloth turns brown. A
+  light, quiet place may be ground or a pale product; only colour keeps the latter.
+- Pastel: chalk strokes of broken colour on buff paper over blocks of the stick's side. Strokes of
+  two sizes (Hertzmann 1998, Litwinowicz 1997) lie along a slant that bends with the forms; the
+  pressure of the hand is noise convolved along the slant; contours are redrawn in dark chalk. Lines
+  thinner than a stroke break.
+- Pointillism: three layers of dots of clear colour, never mixed. Dots sit at the maxima of noise
+  and take the photo's colour at their seed, each slightly turned in hue, with complementaries among
+  them as Signac (1899) describes.
 """
 
 from __future__ import annotations
@@ -57,7 +51,7 @@ from stylecore.imaging.color import Gaussian, from_oklab, to_oklab, transport
 
 
 def paint_van_gogh(photo: Floats, noise: Floats, palette: Gaussian) -> Floats:
-    """Oil painting of `photo` [H,W,3] from a noise field [H,W,3] in the references' colours."""
+    """Paint `photo` [H,W,3] in oil from a noise field [H,W,3], in the references' colours."""
     light = luminance(photo)
     lines = flow(light, 4.0, noise[..., 2], weight=0.0006)
     strokes = along(np.stack([band_noise(noise[..., k], 1.45) for k in range(3)], 2), lines, 11)
@@ -78,14 +72,17 @@ def paint_van_gogh(photo: Floats, noise: Floats, palette: Gaussian) -> Floats:
 
 
 WATERCOLOUR_PAPER = (0.992, 0.972, 0.898)
+
 _PAPER_LAB = to_oklab(np.array(WATERCOLOUR_PAPER, np.float32))
+
 _DEEPEST = 0.82
+
 _UMBER = (0.075, 0.105)
 """OKLab a and b that a neutral wash gains for each unit of depth."""
 
 
 def paint_watercolour(photo: Floats, noise: Floats) -> Floats:
-    """Watercolour of `photo` [H,W,3] from a noise field [H,W,3]."""
+    """Paint `photo` [H,W,3] in watercolour from a noise field [H,W,3]."""
     first, second = noise[..., 0], noise[..., 1]
     wobbly = displaced(photo, 0.8 * unit_noise(first, 6.0), 0.8 * unit_noise(second, 6.0))
     wash = 0.6 * kuwahara(wobbly, 2.4) + 0.4 * wobbly
@@ -103,7 +100,7 @@ def _edge(light: Floats) -> Floats:
 
 
 def _tone(lab: Floats, light: Floats) -> Floats:
-    """Depth of the wash below the paper's lightness [H,W], highlights eased into the paper."""
+    """Depth of the wash below the paper's lightness [H,W]; highlights blend into the paper."""
     lightness = 0.10 + 1.02 * lab[..., 0] + 0.015 * local_contrast(light, 5.0, 0.03)
     depth = _PAPER_LAB[0] - lightness
     eased = np.maximum(depth + 0.08, 0) ** 2 / 0.32
@@ -111,7 +108,7 @@ def _tone(lab: Floats, light: Floats) -> Floats:
 
 
 def _kept(lab: Floats, edge: Floats) -> Floats:
-    """Share of the wash [H,W] that stays: light quiet places fade, coloured ones less."""
+    """Share of the wash [H,W] that remains: light quiet places fade, coloured ones less."""
     chroma = blur(np.hypot(lab[..., 1], lab[..., 2]), 2.0)
     quiet = smoothstep(0.24, 0.05, blur(edge, 8.0)) * smoothstep(0.42, 0.68, lab[..., 0])
     return np.asarray(1 - 0.45 * quiet * (1 - 0.85 * smoothstep(0.03, 0.10, chroma)), np.float32)
@@ -150,15 +147,19 @@ def _coloured(lab: Floats, tint: Floats, depth: Floats) -> Floats:
 
 
 PASTEL_PAPER = (0.84, 0.75, 0.60)
+
 _SLANT = -58.0
+
 _BLOCKS = Mark(spacing=7.0, length=24.0, width=7.5, tolerance=0.12)
+
 _STROKES = Mark(spacing=5.0, length=15.0, width=3.4, tolerance=0.07)
+
 _BROKEN = np.array([0.010, 0.008, 0.014], np.float32)
 """Deviation of a stroke's colour from its place's, in OKLab."""
 
 
 def paint_pastel(photo: Floats, noise: Floats, palette: Gaussian) -> Floats:
-    """Chalk drawing of `photo` [H,W,3] from a noise field [H,W,3] near the references' colours."""
+    """Draw `photo` [H,W,3] in chalk from a noise field [H,W,3], near the references' colours."""
     light = luminance(photo)
     lines = flow(light, 3.5, noise[..., 2], weight=0.0006, lean=_SLANT)
     lab = _chalks(photo, light, palette)
@@ -176,7 +177,7 @@ def paint_pastel(photo: Floats, noise: Floats, palette: Gaussian) -> Floats:
 
 
 def _chalks(photo: Floats, light: Floats, palette: Gaussian) -> Floats:
-    """Colours [H,W,3] in OKLab that strokes are picked from, near the references'."""
+    """Colours [H,W,3] in OKLab that strokes take, near the references'."""
     lab = transport(to_oklab(blur(photo, 1.0)), PHOTOS, palette, 0.6)
     lab[..., 0] += 0.04 * local_contrast(light, 8.0, 0.05)
     lab[..., 1:] *= 1.3
@@ -188,7 +189,7 @@ _LAYERS = ((4.2, 9.0), (3.7, 1.8), (3.2, 1.25))
 
 
 def paint_pointillism(photo: Floats, noise: Floats, palette: Gaussian) -> Floats:
-    """Dotted painting of `photo` [H,W,3] from a noise field [H,W,3] in the references' colours."""
+    """Paint `photo` [H,W,3] in dots from a noise field [H,W,3], in the references' colours."""
     lab = transport(to_oklab(blur(photo, 0.7)), PHOTOS, palette, 0.3)
     lab[..., 0] += 0.24 * (1 - lab[..., 0]) + 0.05 * local_contrast(luminance(photo), 5.0, 0.05)
     lab[..., 1:] *= 1.9

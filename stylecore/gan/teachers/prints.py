@@ -1,31 +1,22 @@
-"""Ukiyo-e: flat areas of a woodblock's few pigments, a dark key line, grain of the cherry wood.
+"""The printed and drawn styles: ukiyo-e, ink line, pop art, neon and vintage film.
 
-Flat areas by the Kuwahara filter (Kyprianidis 2009) and a soft choice among pigments; the key line
-is an extended difference of Gaussians (Winnemoeller 2011). Pigments are those of the prints of
-Hiroshige and Hokusai: Prussian blue and indigo, beni red, ochre, sage, sumi ink on buff paper.
+Lines are those of `outlines`, an extended difference of Gaussians (Winnemoeller 2011).
 
-Ink line: black lines and slanted hatching on paper, no colour.
-
-Lines by the extended difference of Gaussians (Winnemoeller 2011). Hatching is a threshold of noise
-drawn out along fixed slants by line integral convolution (Cabral & Leedom 1993), so it has no
-lattice; the threshold follows the tone, as in tonal art maps (Praun et al. 2001).
-
-Pop art: saturated flat primaries, bold black outlines, dots in the mid-tones.
-
-Posterised after Winnemoeller, Olsen & Gooch 2006 ("Real-time video abstraction", soft
-quantisation), outlined by the extended difference of Gaussians; the dots stand for Ben Day dots but
-lie as blue noise, because a lattice would have an absolute phase.
-
-Neon: glowing tubes of colour along the edges, on a night-blue ground.
-
-Edges by a difference of Gaussians of the local contrast (Winnemoeller 2011), sharpened to tubes;
-the glow is the same light blurred, added as light adds. Coloured cloth keeps its hue, grey cloth
-takes cyan or magenta by the direction of the edge.
-
-Vintage film: a faded curve, warm light and teal shadows, silver grain. No vignette: not local.
-
-Curve and split toning are those of a colour negative left in a drawer; grain is noise of about one
-pixel, strongest in the mid-tones as on film (Newson, Delon & Galerne 2017).
+- Ukiyo-e: flat areas of a woodblock's few pigments, a dark key line, grain of the cherry wood. Flat
+  areas by the Kuwahara filter (Kyprianidis 2009) and a soft choice among the pigments of prints by
+  Hiroshige and Hokusai: Prussian blue and indigo, beni red, ochre, sage, sumi ink on buff paper.
+- Ink line: black lines and slanted hatching on paper. Hatching is a threshold of noise convolved
+  along fixed slants (Cabral & Leedom 1993), so it has no lattice; the threshold follows the tone,
+  as in tonal art maps (Praun et al. 2001).
+- Pop art: saturated flat primaries, bold black outlines, dots in the mid-tones. Posterized after
+  Winnemoeller, Olsen & Gooch 2006 ("Real-time video abstraction", soft quantization). The dots
+  stand for Ben Day dots but lie as blue noise, because a lattice would have an absolute phase.
+- Neon: glowing tubes of colour along the edges on a night-blue ground. Edges are sharpened to
+  tubes; the glow is the same light blurred, combined as light adds. Coloured cloth keeps its hue,
+  grey cloth takes cyan or magenta by the direction of the edge.
+- Vintage film: a faded curve, warm light and teal shadows, silver grain; no vignette, which is not
+  local. Curve and split toning are those of an old colour negative; grain is noise of about one
+  pixel, strongest in the mid-tones as on film (Newson, Delon & Galerne 2017).
 """
 
 from __future__ import annotations
@@ -54,7 +45,9 @@ from stylecore.gan.teachers.filters import (
 from stylecore.imaging.color import from_oklab, to_oklab
 
 UKIYO_E_PAPER = (0.949, 0.902, 0.796)
+
 _KEY = np.array((0.09, 0.09, 0.15), np.float32)
+
 _PIGMENTS = np.array(
     [
         UKIYO_E_PAPER,
@@ -84,7 +77,7 @@ _PIGMENTS = np.array(
 
 
 def paint_ukiyo_e(photo: Floats, noise: Floats) -> Floats:
-    """Woodblock print of `photo` [H,W,3] from a noise field [H,W,3]."""
+    """Print `photo` [H,W,3] as a woodblock from a noise field [H,W,3]."""
     light = luminance(photo)
     lines = flow(light, 1.5)
     flat = _printed(kuwahara(photo, 3.2), light)
@@ -96,7 +89,7 @@ def paint_ukiyo_e(photo: Floats, noise: Floats) -> Floats:
 
 
 def _printed(flat: Floats, light: Floats) -> Floats:
-    """Each place as its nearest pigments, with a little of its own colour left."""
+    """Replace colours by their nearest pigments, keeping a little of the own colour."""
     lab = to_oklab(flat)
     lightness = lab[..., 0] + 0.06 * local_contrast(light, 9.0, 0.05)
     lab = np.stack([lightness * 0.90 + 0.125, lab[..., 1] * 1.6, lab[..., 2] * 1.6], axis=2)
@@ -109,12 +102,14 @@ def _printed(flat: Floats, light: Floats) -> Floats:
 
 
 INK_LINE_PAPER = (0.957, 0.933, 0.875)
+
 _INK = np.array((0.10, 0.09, 0.10), np.float32)
+
 _SLANTS = (-52.0, 38.0)
 
 
 def paint_ink_line(photo: Floats, noise: Floats) -> Floats:
-    """Ink drawing of `photo` [H,W,3] from a noise field [H,W,3]."""
+    """Draw `photo` [H,W,3] in ink from a noise field [H,W,3]."""
     light = luminance(photo)
     lines = flow(light, 2.0)
     ink = outlines(light, lines, 0.95, threshold=0.05, sharpness=11.0, floor=0.04, smooth=3)
@@ -129,7 +124,7 @@ def paint_ink_line(photo: Floats, noise: Floats) -> Floats:
 
 
 def _hatching(tone: Floats, noise: Floats, slant: float) -> Floats:
-    """Coverage [H,W]: about the share `tone` of the streaks is drawn."""
+    """Compute coverage [H,W] by hatching: about the share `tone` [H,W] of the streaks is drawn."""
     streaks = along(band_noise(noise, 0.75), straight(tone.shape, slant), 7)
     level = streaks * np.float32(2.6)
     wanted = 1.7 - 3.4 * np.clip(tone, -1, 0.6)
@@ -137,11 +132,12 @@ def _hatching(tone: Floats, noise: Floats, slant: float) -> Floats:
 
 
 _BLACK = np.array((0.04, 0.03, 0.06), np.float32)
+
 _LEVELS = np.array([0.40, 0.62, 0.82, 0.985], np.float32)
 
 
 def paint_pop_art(photo: Floats, noise: Floats) -> Floats:
-    """Comic print of `photo` [H,W,3] from a noise field [H,W,3]."""
+    """Print `photo` [H,W,3] as a comic from a noise field [H,W,3]."""
     light = luminance(photo)
     lab = to_oklab(kuwahara(photo, 3.2))
     tone = lab[..., 0] + 0.10 * local_contrast(light, 7.0, 0.05)
@@ -155,7 +151,7 @@ def paint_pop_art(photo: Floats, noise: Floats) -> Floats:
 
 
 def _posterised(tone: Floats) -> Floats:
-    """Lightness in a few steps; the darkest is no black, so that outlines still show on it."""
+    """Quantize lightness to a few levels; the darkest is not black, so that outlines show on it."""
     result = np.full_like(tone, _LEVELS[0])
     for low, high, start in zip(_LEVELS, _LEVELS[1:], (0.36, 0.58, 0.80), strict=False):
         result += (high - low) * smoothstep(start - 0.03, start + 0.03, tone)
@@ -163,7 +159,7 @@ def _posterised(tone: Floats) -> Floats:
 
 
 def _vivid(lab: Floats, lightness: Floats) -> Floats:
-    """Chroma pushed towards a poster's; neutral tones turn to blue violet when dark."""
+    """Raise chroma to a poster's; dark neutral tones turn blue violet."""
     chroma = np.hypot(lab[..., 1], lab[..., 2])
     gain = (0.24 * smoothstep(0.03, 0.08, chroma)) / (chroma + 0.012)
     neutral = smoothstep(0.07, 0.03, chroma) * smoothstep(0.78, 0.50, lightness)
@@ -173,12 +169,13 @@ def _vivid(lab: Floats, lightness: Floats) -> Floats:
 
 
 NEON_PAPER = (0.035, 0.025, 0.085)
+
 _SEEN = (0.22, 0.24, 0.30)
-"""Share of the photo that shows in the dark: without it one product looks like another."""
+"""Share of the photo that shows in the dark; without it products look alike."""
 
 
 def paint_neon(photo: Floats, noise: Floats) -> Floats:
-    """Neon sign of `photo` [H,W,3]; the noise field makes the light flicker a little."""
+    """Draw `photo` [H,W,3] as a neon sign; the noise field makes the light vary a little."""
     light = luminance(photo)
     lines = flow(light, 2.0)
     edge = along(edge_strength(light, 1.0, 0.035), lines, 4)
@@ -200,7 +197,7 @@ def paint_neon(photo: Floats, noise: Floats) -> Floats:
 
 
 def _colours(photo: Floats, lines: Flow) -> Floats:
-    """Bright saturated colour [H,W,3] of each place."""
+    """Choose a bright saturated colour for each place, [H,W,3]."""
     lab = to_oklab(blur(photo, 2.0))
     chroma = np.hypot(lab[..., 1], lab[..., 2])
     own = lab[..., 1:] * (0.23 / (chroma + 1e-4))[..., None]
@@ -213,14 +210,17 @@ def _colours(photo: Floats, lines: Flow) -> Floats:
 
 
 _FADED = np.array((0.20, 0.15, 0.20), np.float32)
+
 _PEAK = np.array((0.99, 0.93, 0.78), np.float32)
+
 TONE = (1.0, 0.95, 0.85)
-"""What is left of a print's colours when they have faded."""
+"""Tint of a faded print."""
+
 _CURVE = np.array((0.56, 0.66, 0.74), np.float32)
 
 
 def paint_vintage_film(photo: Floats, noise: Floats) -> Floats:
-    """Faded print of `photo` [H,W,3] from a noise field [H,W,3]."""
+    """Print `photo` [H,W,3] as faded film from a noise field [H,W,3]."""
     soft = 0.7 * photo + 0.3 * blur(photo, 1.5)
     grey = luminance(soft)[..., None]
     muted = grey + 0.92 * (soft - grey)
