@@ -27,6 +27,8 @@ from workers.settings import Settings
 from workers.telemetry import FACTORS_REJECTED, log
 
 LoadFactors = Callable[[ModelAnnouncement], Factors | None]
+SOURCE = "/stylecast/factors"
+NAME = "preferences"
 
 
 def factors_loader(settings: Settings, worker: str) -> LoadFactors:
@@ -49,10 +51,6 @@ def factors_loader(settings: Settings, worker: str) -> LoadFactors:
             return None
 
     return load
-
-
-SOURCE = "/stylecast/factors"
-NAME = "preferences"
 
 
 def factor_versions(settings: Settings) -> list[dict[str, Any]]:

@@ -22,6 +22,11 @@ Loaded = TypeVar("Loaded")
 VERSION_SECONDS = 5.0
 LAST_TRY_SECONDS = 1.0
 """Time-out of a fetch that starts when its batch's budget is spent."""
+PHOTO_KINDS = "JPEG, PNG, WebP, GIF, BMP, TIFF, AVIF, JPEG 2000"
+SYSTEM_FILES = {"thumbs.db", "ehthumbs.db", "desktop.ini"}
+SYSTEM_FOLDERS = {"__macosx", "@eadir", "$recycle.bin", "system volume information"}
+LIKE_PICTURES = PICTURE_SUFFIXES | {".heic", ".heif", ".mp4", ".mov"}
+_HEAD = 1024
 
 
 class FetchBudget:
@@ -106,13 +111,6 @@ def load_engine(settings: StylizeSettings) -> Engine:
         threads=settings.threads,
         precision=settings.precision,
     )
-
-
-PHOTO_KINDS = "JPEG, PNG, WebP, GIF, BMP, TIFF, AVIF, JPEG 2000"
-SYSTEM_FILES = {"thumbs.db", "ehthumbs.db", "desktop.ini"}
-SYSTEM_FOLDERS = {"__macosx", "@eadir", "$recycle.bin", "system volume information"}
-LIKE_PICTURES = PICTURE_SUFFIXES | {".heic", ".heif", ".mp4", ".mov"}
-_HEAD = 1024
 
 
 class NotTaken(Permanent):

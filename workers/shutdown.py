@@ -36,7 +36,9 @@ def stop_on_signals() -> Iterator[threading.Event]:
     stop, over = threading.Event(), threading.Event()
     reading, writing = os.pipe()
     os.set_blocking(writing, False)  # as signal.set_wakeup_fd requires
-    before = {number: signal.signal(number, _ignore) for number in (signal.SIGTERM, signal.SIGINT)}
+    # Python requires a handler, but the signal is read from the pipe.
+    numbers = (signal.SIGTERM, signal.SIGINT)
+    before = {number: signal.signal(number, lambda *_: None) for number in numbers}
     wakeup_before = signal.set_wakeup_fd(writing)
     thread = threading.Thread(target=_listen, args=(reading, stop, over), name="signals")
     thread.start()
@@ -62,10 +64,6 @@ def end_now() -> None:
     log.warning("shutdown_forced", seconds=STOP_SECONDS, at="".join(lines))
     sys.stderr.flush()
     os._exit(0)
-
-
-def _ignore(*_: object) -> None:
-    """Do nothing: the signal is read from the pipe, but Python requires a handler."""
 
 
 def _listen(reading: int, stop: threading.Event, over: threading.Event) -> None:

@@ -192,6 +192,8 @@ class StylizeHandler(Handler):
         self._announced = False
         self._is_announcing = False
         """Whether the batch in hand announces the generator."""
+        self._known_styles = {style.style_id for style in studio.engine.manifest.styles}
+        """Styles with a metric label of their own; all others share one."""
         self.topics = (topic_name(settings, JOBS),)
 
     def assigned(self, partitions: Sequence[TopicPartition]) -> None:
@@ -233,11 +235,6 @@ class StylizeHandler(Handler):
             event_id=event_id,
         )
         return [record, tombstone(self._settings, other, topic.key_of(outcome), cause)]
-
-    @property
-    def _known_styles(self) -> set[str]:
-        """Styles with a metric label of their own; all others share one."""
-        return {style.style_id for style in self._studio.engine.manifest.styles}
 
     def _announcement(self) -> list[Output]:
         """Return the generator in use, until a transaction with it is committed."""

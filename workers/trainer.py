@@ -100,7 +100,7 @@ class Trainer:
         for record in self._reader.read_to_end(self._stop):
             take_state(record, self._states)
             self._changed += 1
-        self._factors = self._announced_factors()
+        self._load_announced()
         log.info("states_restored", users=len(self._states), version=self._version)
 
     def step(self) -> None:
@@ -111,7 +111,8 @@ class Trainer:
         if self._is_due():
             self._follower.catch_up(self._stop)
             self._load_announced()
-            if self._is_pinned():
+            announced = self._follower.announced
+            if announced is not None and announced.pinned:
                 self._skip_refit()
                 return
             try:
@@ -136,9 +137,6 @@ class Trainer:
         if self._factors is None and (not self._has_tried or waited >= FIRST_RETRY_SECONDS):
             return True
         return self._changed >= wanted.refit_records or waited >= wanted.refit_seconds
-
-    def _is_pinned(self) -> bool:
-        return self._follower.announced is not None and self._follower.announced.pinned
 
     def _skip_refit(self) -> None:
         """Count a refit that was due; the next one is due after as many new states."""
@@ -212,11 +210,6 @@ class Trainer:
         self._publisher.flush()
         self._factors = factors
         log.info("factors_announced", version=factors.version, parent=factors.parent, **metrics)
-
-    def _announced_factors(self) -> Factors | None:
-        """Return the factors in use, None where there are none that can be read."""
-        announced = self._follower.announced
-        return None if announced is None else self._load_factors(announced)
 
 
 def fit_settings(settings: TrainerSettings) -> FitSettings:

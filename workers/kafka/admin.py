@@ -24,18 +24,11 @@ REFUSAL_SECONDS = 3.0
 """Time-out of one try, after which errors are checked: librdkafka keeps trying when refused."""
 SETTLE_SECONDS = 10
 """How long all brokers may need to know what was created or moved."""
-
-
-class Refused(Permanent):
-    """The cluster refuses a request: a topic or a right is missing."""
-
-
 REFUSED = {
     KafkaError._AUTHENTICATION: "authentication failed",  # noqa: SLF001 (their public names)
     KafkaError._SSL: "no trusted TLS connection",  # noqa: SLF001
 }
 """Why a broker refuses a connection, in words."""
-
 MOVING = frozenset(
     {
         KafkaError.BROKER_NOT_AVAILABLE,
@@ -54,6 +47,10 @@ MOVING = frozenset(
     }
 )
 """Errors while topics are created, partitions move, or brokers restart."""
+
+
+class Refused(Permanent):
+    """The cluster refuses a request: a topic or a right is missing."""
 
 
 class _Admin(AdminClient):

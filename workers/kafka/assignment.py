@@ -26,6 +26,13 @@ from workers.kafka.transaction import REQUEST_SECONDS, Aborted, is_event
 from workers.shutdown import HANDLER_THREAD
 from workers.telemetry import log, stage
 
+T = TypeVar("T")
+PAUSE_SECONDS = 5.0
+"""Shorter work does not pause: librdkafka drops what it has fetched of a paused partition, up to
+64 MB, and fetches it again."""
+POLL_SECONDS = 1.0
+"""Between two polls while paused."""
+
 
 class Handler:
     """What a worker does with its records: `process`, and whatever else it has use for.
@@ -59,15 +66,6 @@ class Handler:
 
     def close(self) -> None:
         """Close the handler's own connections at the end of the session."""
-
-
-T = TypeVar("T")
-
-PAUSE_SECONDS = 5.0
-"""Shorter work does not pause: librdkafka drops what it has fetched of a paused partition, up to
-64 MB, and fetches it again."""
-POLL_SECONDS = 1.0
-"""Between two polls while paused."""
 
 
 class Ownership:

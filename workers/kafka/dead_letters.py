@@ -47,6 +47,7 @@ KEPT_MS = 15 * 86_400_000
 PACKAGES = tuple(
     str(Path(stylecore.__file__).parents[1] / name) for name in ("schemas", "stylecore", "workers")
 )
+Event = TypeVar("Event", bound=msgspec.Struct)
 
 
 class Pointer(msgspec.Struct, frozen=True, kw_only=True):
@@ -211,9 +212,6 @@ def _attempts_before(record: Record) -> int:
     """Return how often a replayed record has failed before."""
     attempts = header(record.headers, f"{PREFIX}attempts") or b""
     return int(attempts) if attempts.isdigit() and len(attempts) <= LONGEST_COUNT else 0
-
-
-Event = TypeVar("Event", bound=msgspec.Struct)
 
 
 def decode_records(

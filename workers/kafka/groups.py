@@ -34,6 +34,11 @@ from workers.settings import Settings
 from workers.telemetry import log
 
 STABLE = "STABLE"
+LOOK_SECONDS = 3.0
+LOOKS = 3
+"""In how many looks in a row a partition has no owner: longer than a pause in a rebalance."""
+JOIN_SECONDS = 20.0
+"""How long the joining member waits for its assignment."""
 
 
 class Group(Struct, frozen=True, kw_only=True):
@@ -84,13 +89,6 @@ def places_in(assignment: bytes) -> Iterator[Place]:
         for number in struct.unpack_from(f">{count}i", assignment, at + 4):
             yield topic, number
         at += 4 + 4 * count
-
-
-LOOK_SECONDS = 3.0
-LOOKS = 3
-"""In how many looks in a row a partition has no owner: longer than a pause in a rebalance."""
-JOIN_SECONDS = 20.0
-"""How long the joining member waits for its assignment."""
 
 
 @contextmanager

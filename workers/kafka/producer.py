@@ -27,6 +27,7 @@ from workers.settings import Settings
 from workers.telemetry import log
 
 DRAIN_SECONDS = 0.1
+FLUSH_SECONDS = 30.0
 
 
 class ReconnectingProducer:
@@ -117,9 +118,6 @@ class ReconnectingProducer:
             log.warning("producer_replaced", records=len(waiting))
             for output, on_delivery in waiting:
                 hand_over(self._producer, output, self._wrapped(output, on_delivery))
-
-
-FLUSH_SECONDS = 30.0
 
 
 class Publisher:

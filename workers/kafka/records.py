@@ -33,6 +33,8 @@ AHEAD_MS = 86_400_000
 
 Place = tuple[str, int]
 """Topic and partition."""
+FORWARDED_FROM = "stylecast.forwarded.from"
+"""Header of a forwarded record: topic/partition/offset where it was read."""
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -176,10 +178,6 @@ def partition_of(key: bytes, partitions: int) -> int:
 
     hashed: int = murmur2(key)
     return (hashed & 0x7FFFFFFF) % partitions
-
-
-FORWARDED_FROM = "stylecast.forwarded.from"
-"""Header of a forwarded record: topic/partition/offset where it was read."""
 
 
 class Misplaced(Permanent):

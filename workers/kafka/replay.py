@@ -38,6 +38,10 @@ from workers.settings import Settings
 
 REPLAYED = "stylecast.replayed."
 """Prefix of a marker's headers."""
+WORKER = "dead-letters"
+INSTANCE = "replay"
+REPLAY_BYTES = 100_000_000
+"""Size limit of a record, before compression."""
 
 
 class DeadLetter(msgspec.Struct, frozen=True, kw_only=True):
@@ -197,12 +201,6 @@ def _number(record: Record, name: str) -> int:
     return int(text) if digits.isdecimal() and len(digits) <= LONGEST_COUNT else -1
 
 
-WORKER = "dead-letters"
-INSTANCE = "replay"
-REPLAY_BYTES = 100_000_000
-"""Size limit of a record, before compression."""
-
-
 class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     """What happens to a letter: replayed, or refused for a reason."""
 
@@ -282,16 +280,17 @@ def _refusal(letter: DeadLetter, newest: Record | None, again: bool) -> str:
     """Return why the letter is not replayed, or ''."""
     if letter.replayed and not again:
         return "replayed before"
-    if newest is not None and _is_newer(newest, letter):
+    at = letter.partition, letter.offset, letter.record.timestamp_ms
+    if newest is not None and _is_newer(newest, *at):
         return f"newer record of the key at {newest.partition}/{newest.offset}"
     return ""
 
 
-def _is_newer(record: Record, letter: DeadLetter) -> bool:
-    """Compare by offset within a partition, else by timestamp."""
-    if record.partition == letter.partition:
-        return record.offset > letter.offset
-    return record.timestamp_ms >= letter.record.timestamp_ms
+def _is_newer(record: Record, partition: int, offset: int, timestamp_ms: int) -> bool:
+    """Compare with another record by offset within a partition, else by timestamp."""
+    if record.partition == partition:
+        return record.offset > offset
+    return record.timestamp_ms >= timestamp_ms
 
 
 def _newest(settings: Settings, topic: str, keys: set[bytes | None]) -> dict[bytes | None, Record]:
@@ -302,16 +301,12 @@ def _newest(settings: Settings, topic: str, keys: set[bytes | None]) -> dict[byt
     newest: dict[bytes | None, Record] = {}
     with closing(TableReader(settings, partitions_of_names(settings, [name]))) as reader:
         for record in reader.read_to_end(threading.Event()):
-            before = newest.get(record.key)
-            if record.key in keys and (before is None or _follows(record, before)):
+            if record.key not in keys:
+                continue
+            last = newest.get(record.key)
+            if last is None or _is_newer(record, last.partition, last.offset, last.timestamp_ms):
                 newest[record.key] = record
     return newest
-
-
-def _follows(record: Record, before: Record) -> bool:
-    if record.partition == before.partition:
-        return record.offset > before.offset
-    return record.timestamp_ms >= before.timestamp_ms
 
 
 def _outputs(settings: Settings, topic: str, letters: Sequence[DeadLetter]) -> list[Output]:

@@ -27,6 +27,11 @@ T = TypeVar("T")
 FIRST_BACKOFF_SECONDS = 0.1
 LONGEST_BACKOFF_SECONDS = 20.0
 """Well below max.poll.interval.ms, so that the member stays in its group."""
+WATCHDOG_SECONDS = 10.0
+"""The longest wait of a healthy client between its tries to connect."""
+LOOK_SECONDS = 2.0
+LOST = "no broker answers: starting again with new clients"
+Client = AdminClient | Consumer | Producer
 
 
 class Backoff:
@@ -86,14 +91,6 @@ def until_answered(ask: Callable[[], T], stop: threading.Event) -> T | None:
                 raise Fenced(f"{error.name()}: {error.str()}") from problem
             backoff.after(Transient(f"{error.name()}: {error.str()}"))
     return None
-
-
-WATCHDOG_SECONDS = 10.0
-"""The longest wait of a healthy client between its tries to connect."""
-LOOK_SECONDS = 2.0
-LOST = "no broker answers: starting again with new clients"
-
-Client = AdminClient | Consumer | Producer
 
 
 class ConnectionWatchdog:

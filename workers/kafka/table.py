@@ -35,6 +35,9 @@ from workers.telemetry import log
 CHUNK = 10_000
 WAIT_SECONDS = 0.2
 REQUEST_SECONDS = 10.0
+BY_OTHERS = (PRODUCTS, STYLES, POSTER_REQUESTS)
+"""Tables that other teams write, maybe with another partitioner than ours."""
+Apply = Callable[[Record], None]
 
 
 class TableReader:
@@ -109,12 +112,6 @@ class TableReader:
             ).offset
             for place, future in futures.items()
         }
-
-
-BY_OTHERS = (PRODUCTS, STYLES, POSTER_REQUESTS)
-"""Tables that other teams write, maybe with another partitioner than ours."""
-
-Apply = Callable[[Record], None]
 
 
 class TableFollower:

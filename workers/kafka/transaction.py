@@ -28,6 +28,9 @@ PURGED = frozenset({KafkaError._PURGE_QUEUE, KafkaError._PURGE_INFLIGHT})  # noq
 
 OnDelivery = Callable[[KafkaError | None, Any], None]
 """Called by poll with the error, None for a delivered record, and the message."""
+FORBIDDEN = frozenset(
+    {KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError.GROUP_AUTHORIZATION_FAILED}
+)
 
 
 class Fenced(StylecastError):
@@ -135,11 +138,6 @@ def _retry(action: Callable[[], None]) -> None:
                 raise NoAnswer(f"no answer in {RETRY_SECONDS:.0f} s: {error.str()}") from problem
             log.info("call_retried", error=error.name(), what=error.str())
             time.sleep(0.1)
-
-
-FORBIDDEN = frozenset(
-    {KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError.GROUP_AUTHORIZATION_FAILED}
-)
 
 
 def is_event(message: Any) -> bool:

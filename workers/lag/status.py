@@ -24,6 +24,11 @@ from itertools import pairwise
 
 from msgspec import Struct, structs
 
+TURN_SECONDS = 300.0
+"""How long a partition may stand still while others of its topic move."""
+ENDS = 60
+"""Ends kept of a partition, as many as in kafka-lag-exporter's look-up table."""
+
 
 class Status(StrEnum):
     """Burrow's statuses, from good to bad."""
@@ -214,12 +219,6 @@ def group_lag(group: str, state: str, members: int, partitions: Iterable[Partiti
 def _summed(rates: Iterable[float | None]) -> float | None:
     known = [rate for rate in rates if rate is not None]
     return sum(known) if known else None
-
-
-TURN_SECONDS = 300.0
-"""How long a partition may stand still while others of its topic move."""
-ENDS = 60
-"""Ends kept of a partition, as many as in kafka-lag-exporter's look-up table."""
 
 
 class End(Struct, frozen=True):

@@ -46,6 +46,9 @@ from workers.settings import Settings
 from workers.telemetry import Health, OncePerMinute, log
 
 RETRY_SECONDS = 10.0
+PARTITION = ["topic", "partition"]
+Part = tuple[GroupLag, PartitionLag]
+Values = Iterable[tuple[tuple[str, ...], float | None]]
 
 
 def collect_lag(settings: Settings) -> list[GroupLag]:
@@ -132,12 +135,6 @@ def _partitions(
             lag=lag_of(commit, offsets[place], record.offset if record else None),
             oldest=record.timestamp if record else None,
         )
-
-
-PARTITION = ["topic", "partition"]
-
-Part = tuple[GroupLag, PartitionLag]
-Values = Iterable[tuple[tuple[str, ...], float | None]]
 
 
 class LagMetrics:

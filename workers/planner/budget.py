@@ -30,6 +30,7 @@ from workers.telemetry import OncePerMinute, log
 
 BURST = timedelta(seconds=5)
 """How much budget a late timer may catch up with."""
+WORKER = "planner"
 
 
 class Order(NamedTuple):
@@ -97,9 +98,6 @@ def reason_of(waiting: Waiting) -> Reason:
     if isfinite(waiting.campaign):
         return "campaign"
     return "demand" if waiting.wished else "launch"
-
-
-WORKER = "planner"
 
 
 class FactorsFollower:

@@ -37,6 +37,15 @@ from workers.kafka.records import Record
 from workers.kafka.topics import group_id
 from workers.settings import KafkaSettings, Settings
 
+OFF = {
+    "web_stats_enabled": False,
+    "web_graph_enabled": False,
+    "web_router_enabled": False,
+    "web_tables_enabled": False,
+    "topic_disable_leader": True,
+}
+"""Faust's own pages and its leader topic, which are not used."""
+
 
 class OpenFlow(FlowControlEvent):  # type: ignore[misc]  # Faust is not typed
     """A flow that empties the queues when it is resumed, but not when it is active already."""
@@ -146,16 +155,6 @@ def _context(given: dict[str, Any]) -> ssl.SSLContext:
     except OSError as problem:
         raise SettingsError(f"setting STYLECAST_KAFKA__SSL_…_LOCATION: {problem}") from problem
     return context
-
-
-OFF = {
-    "web_stats_enabled": False,
-    "web_graph_enabled": False,
-    "web_router_enabled": False,
-    "web_tables_enabled": False,
-    "topic_disable_leader": True,
-}
-"""Faust's own pages and its leader topic, which are not used."""
 
 
 class _App(faust.App):  # type: ignore[misc]  # Faust is not typed

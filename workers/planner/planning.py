@@ -48,7 +48,17 @@ from workers.kafka.table import newest_by_key
 from workers.planner.budget import Budget, Order
 from workers.settings import Settings
 
-Bytes = MutableMapping[bytes, bytes]
+Table = MutableMapping[bytes, bytes]
+SOURCE = "/stylecast/planner"
+RECENT_JOBS = 50
+TOGETHER = 100
+"""Products whose records are sent together, to wait for the broker once.
+
+Faust pauses its input while more changes of its tables than this wait to be sent.
+"""
+DEMANDS = 1000
+Send = Callable[[Sequence[Output]], Awaitable[None]]
+Clock = Callable[[], datetime]
 
 
 class PlannedProduct(msgspec.Struct, frozen=True):
@@ -63,7 +73,7 @@ class PlannedProduct(msgspec.Struct, frozen=True):
 class Shop:
     """Products by key, and styles: the generator's own and published ones."""
 
-    def __init__(self, products: Bytes, styles: Bytes, generator: dict[str, Style]) -> None:
+    def __init__(self, products: Table, styles: Table, generator: dict[str, Style]) -> None:
         self.products = products
         self.styles = styles
         self._generator = generator
@@ -114,19 +124,6 @@ class Shop:
             self.products.pop(key, None)
         elif (new := PlannedProduct(product, planned, photo)) != self.product(key):
             self.products[key] = msgspec.json.encode(new)
-
-
-SOURCE = "/stylecast/planner"
-RECENT_JOBS = 50
-TOGETHER = 100
-"""Products whose records are sent together, to wait for the broker once.
-
-Faust pauses its input while more changes of its tables than this wait to be sent.
-"""
-DEMANDS = 1000
-
-Send = Callable[[Sequence[Output]], Awaitable[None]]
-Clock = Callable[[], datetime]
 
 
 class _Decision(NamedTuple):

@@ -44,6 +44,11 @@ APPLIED_OFFSET = "stylecast.applied.offset"
 LONGEST_OFFSET = 19
 """Digits of 2^63."""
 NOTHING = -1
+Forgotten = tuple[Record, str]
+"""A tombstone and the shopper it deletes."""
+Taken = tuple[Record, Feedback]
+GC_THRESHOLD = 100_000
+"""Objects allocated and not freed between two collections: more than one batch holds."""
 
 
 class UserStates:
@@ -204,10 +209,6 @@ def take_state(record: Record, states: dict[str, UserState]) -> None:
         log.error("state_lost", partition=record.partition, offset=record.offset, why=str(problem))
 
 
-Forgotten = tuple[Record, str]
-"""A tombstone and the shopper it deletes."""
-
-
 def checked_tombstones(
     records: Sequence[Record], partitions: int, outputs: list[Output]
 ) -> list[Forgotten]:
@@ -249,9 +250,6 @@ def tombstone_outputs(
     return outputs
 
 
-Taken = tuple[Record, Feedback]
-
-
 def apply_feedback(
     states: UserStates, taken: Sequence[Taken], forgotten: Sequence[Forgotten], rules: Rules
 ) -> list[Touched]:
@@ -282,13 +280,9 @@ def apply_feedback(
     return touched
 
 
-OBJECTS = 100_000
-"""Objects allocated and not freed between two collections: more than one batch holds."""
-
-
 def raise_gc_threshold() -> None:
-    """Make this process collect garbage once for OBJECTS allocations."""
-    gc.set_threshold(OBJECTS)
+    """Make this process collect garbage once for GC_THRESHOLD allocations."""
+    gc.set_threshold(GC_THRESHOLD)
 
 
 @contextmanager

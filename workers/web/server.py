@@ -26,7 +26,7 @@ from stylecore.imaging.decoder_process import Limits
 from stylecore.rendering.manifest import load_manifest
 from workers.kafka.records import Record
 from workers.kafka.retry import Backoff, until_topics
-from workers.kafka.table import NewestByKey, TableReader, partitions_of_names
+from workers.kafka.table import TableReader, newest_by_key, partitions_of_names
 from workers.kafka.topics import topic_name
 from workers.settings import Settings, WebSettings
 from workers.telemetry import Health, log
@@ -37,7 +37,7 @@ from workers.web.outbox import Outbox
 from workers.web.pictures import WIDTHS, Pictures
 from workers.web.security import Attempts, require_safe
 from workers.web.site import Site
-from workers.web.tables import BY_OTHERS, TABLES, Change, Tables, Watchers
+from workers.web.tables import TABLES, Change, Tables, Watchers
 
 CHUNK = 1000
 WAIT_SECONDS = 0.2
@@ -102,7 +102,7 @@ def reading_tables(site: Site, stop: threading.Event) -> Callable[[], None]:
     """Reads the tables' topics; the loop of this call takes what was read."""
     loop = asyncio.get_running_loop()
     contract = {topic_name(site.settings, topic): topic.name for topic in TABLES}
-    newest = NewestByKey(topic_name(site.settings, topic) for topic in BY_OTHERS)
+    newest = newest_by_key(site.settings)
 
     def take(records: list[Record]) -> None:
         changes = [

@@ -153,9 +153,6 @@ TABLES: tuple[Topic, ...] = (
     POSTERS,
 )
 
-BY_OTHERS: tuple[Topic, ...] = (PRODUCTS, STYLES, POSTER_REQUESTS)
-"""Those that clients with another partitioner may write."""
-
 
 class Change(msgspec.Struct, frozen=True):
     """A record of a table: its topic's contract name, key and value; None removes the key."""
