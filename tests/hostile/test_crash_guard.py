@@ -120,7 +120,7 @@ def test_a_batch_that_comes_again_in_the_same_process_is_worked_on_together(stor
 
 
 def test_a_batch_that_was_dropped_leaves_no_suspects(store):
-    """The store was away, or the process was asked to stop: nobody died over it."""
+    """The store was down, or the process was stopped: no process died over the batch."""
     batch = [record(offset) for offset in range(3)]
 
     def away(records):

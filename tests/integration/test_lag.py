@@ -111,22 +111,22 @@ def test_the_worker_serves_kafka_exporters_metrics(settings, topics):
     } <= lines
 
 
-def test_a_broker_that_is_away_makes_it_not_ready_and_is_told_once(monkeypatch):
+def test_a_broker_that_is_down_makes_it_not_ready_and_is_logged_once(monkeypatch):
     monkeypatch.setattr("workers.kafka.admin.TIMEOUT_SECONDS", 0.2)
     away = load_settings(kafka={"bootstrap_servers": "127.0.0.1:1"}, lag={"interval_seconds": 0.1})
     health, stop = Health(ready=True), threading.Event()
     worker = threading.Thread(target=run_lag, args=(away, health, stop))
 
-    def times_told() -> int:
-        return len([line for line in told if line["event"] == "lag_unavailable"])
+    def times_logged() -> int:
+        return len([line for line in lines if line["event"] == "lag_unavailable"])
 
-    with capture_logs() as told:
+    with capture_logs() as lines:
         worker.start()
-        wait_until(lambda: not health.ready and times_told() > 0)
+        wait_until(lambda: not health.ready and times_logged() > 0)
         stop.wait(1)
         stop.set()
         worker.join()
-    assert times_told() == 1
+    assert times_logged() == 1
 
 
 def test_an_outage_leaves_no_clients_behind_even_if_no_garbage_is_collected(monkeypatch):

@@ -59,10 +59,10 @@ def test_idle_shoppers_get_lists_of_new_factors(settings, environment, tmp_path)
         wait_until(lambda: versions(settings) == dict.fromkeys(SHOPPERS, second), 60)
     assert latest(read_all(settings, USER_STATES)) == states
     lists = [decode(Recommendations, r.value) for r in read_all(settings, RECOMMENDATIONS)]
-    told = [(one.user_id, one.factors_version) for one in lists if one.user_id in SHOPPERS]
-    assert len(told) == len(set(told)), "a shopper was swept twice to one version"
-    swept = [one for one in lists if one.factors_version == second and one.user_id != "*"]
-    assert all(one.items and one.caused_by is None for one in swept)
+    written = [(one.user_id, one.factors_version) for one in lists if one.user_id in SHOPPERS]
+    assert len(written) == len(set(written)), "a list was refreshed twice to one version"
+    refreshed = [one for one in lists if one.factors_version == second and one.user_id != "*"]
+    assert all(one.items and one.caused_by is None for one in refreshed)
 
 
 def test_new_pictures_reach_the_lists_of_idle_shoppers_and_of_everyone(
@@ -130,7 +130,7 @@ def test_lists_without_a_changed_product_are_not_written(settings):
         assert "product-8" in shown
 
 
-def test_a_restart_under_factors_that_have_reached_everybody_writes_nobody_anew(settings):
+def test_a_restart_under_factors_that_have_reached_all_lists_writes_none(settings):
     """Though the group takes its time: what is read of the catalogue until then is no edition."""
     products = [worlds.product(number) for number in range(12)]
     with Publisher(settings, "/test") as publisher:

@@ -35,7 +35,7 @@ class Echo(Handler):
         self.topics = (topic_name(settings, FEEDBACK),)
         self.taken: list[str] = []
         """The places of all records of all batches, also of those that were aborted."""
-        self.told: list[str] = []
+        self.calls: list[str] = []
         self.is_at_work = threading.Event()
         self.has_partitions = threading.Event()
         self._answers = topic_name(settings, RECOMMENDATIONS)
@@ -46,7 +46,7 @@ class Echo(Handler):
         self.taken += places
         self.is_at_work.set()
         self._work()
-        self.told.append("processed")
+        self.calls.append("processed")
         return [Output(topic=self._answers, key=place.encode(), value=b"{}") for place in places]
 
     def assigned(self, partitions):
@@ -54,10 +54,10 @@ class Echo(Handler):
 
     def revoked(self, partitions):
         if partitions:
-            self.told.append("revoked")
+            self.calls.append("revoked")
 
     def aborted(self):
-        self.told.append("aborted")
+        self.calls.append("aborted")
 
 
 @pytest.fixture
@@ -101,7 +101,7 @@ def test_a_batch_may_take_longer_than_the_poll_interval_and_is_done_once(setting
     handler = Echo(settings, lambda: time.sleep(next(slow, 0)))
     with running(impatient, handler, instance="a", batch_records=5):
         wait_until(lambda: len(answered(settings)) == RECORDS, 60)
-        assert handler.told == ["processed"] * len(handler.told)
+        assert handler.calls == ["processed"] * len(handler.calls)
     assert sorted(handler.taken) == answered(settings)
     assert len(set(handler.taken)) == RECORDS
 
@@ -115,8 +115,8 @@ def test_a_rebalance_goes_on_while_a_batch_is_worked_on_and_voids_it(settings):
         with running(settings, other, instance="b", batch_records=RECORDS):
             assert other.has_partitions.wait(60)
             wait_until(lambda: len(answered(settings)) >= RECORDS, 60)
-    # What is revoked the handler is told after its work, and the batch is not committed.
-    assert handler.told[:3] == ["processed", "revoked", "aborted"]
+    # Partitions are revoked from the handler after its work, and the batch is not committed.
+    assert handler.calls[:3] == ["processed", "revoked", "aborted"]
     assert len(set(answered(settings))) == len(answered(settings)) == RECORDS
 
 

@@ -78,7 +78,7 @@ def poll_until(publisher: Publisher, true: Callable[[], bool]) -> None:
 
 def test_a_publisher_delivers_all_in_order_after_an_outage(shop):
     settings, move = shop
-    told: list[tuple[int, KafkaError | None]] = []
+    delivered: list[tuple[int, KafkaError | None]] = []
     waiting = iter(range(1, 8))
     with Publisher(settings, "/test") as publisher:
 
@@ -87,37 +87,38 @@ def test_a_publisher_delivers_all_in_order_after_an_outage(shop):
                 PRODUCTS,
                 priced(price),
                 datetime.now(UTC),
-                lambda error, _: told.append((price, error)),
+                lambda error, _: delivered.append((price, error)),
             )
 
         def go_on() -> None:
             for price in waiting:
                 send(price)
             publisher.poll(0.1)
-            assert len(told) == 1
+            assert len(delivered) == 1
 
         send(0)
         publisher.flush()
         move(go_on)
-        poll_until(publisher, lambda: len(told) == 8)
+        poll_until(publisher, lambda: len(delivered) == 8)
         send(8)
-    assert told == [(price, None) for price in range(9)]
+    assert delivered == [(price, None) for price in range(9)]
     stored = [decode(Product, record.value).price_minor for record in read_all(settings, PRODUCTS)]
     assert stored == list(range(9))
 
 
 def test_a_publisher_that_had_nothing_to_send_is_as_good_as_new(shop):
     settings, move = shop
-    told: list[KafkaError | None] = []
+    delivered: list[KafkaError | None] = []
     with Publisher(settings, "/test") as publisher:
         publisher.send(PRODUCTS, priced(0), datetime.now(UTC))
         publisher.flush()
         move(lambda: publisher.poll(0.1))
         with capture_logs() as lines:
-            anew = "a producer without brokers is made anew"
-            poll_until(publisher, lambda: anew in {line["event"] for line in lines})
-        publisher.send(PRODUCTS, priced(1), datetime.now(UTC), lambda error, _: told.append(error))
-        poll_until(publisher, lambda: told == [None])
+            poll_until(publisher, lambda: "producer_replaced" in {line["event"] for line in lines})
+        publisher.send(
+            PRODUCTS, priced(1), datetime.now(UTC), lambda error, _: delivered.append(error)
+        )
+        poll_until(publisher, lambda: delivered == [None])
 
 
 def test_a_reader_goes_on_where_it_was(shop):

@@ -69,13 +69,13 @@ def test_run_starts_a_worker_again_that_ends_and_none_minds_that_the_broker_is_a
         after = children_of(process)
     assert after.keys() == before.keys()
     assert {name for name in after if after[name].pid != before[name].pid} == {"lag"}
-    (told,) = re.findall(r".*worker_ended.*", log.read_text())
-    assert '"worker": "lag", "status": -9, "restart_seconds": 1.0' in told
+    (line,) = re.findall(r".*worker_ended.*", log.read_text())
+    assert '"worker": "lag", "status": -9, "restart_seconds": 1.0' in line
 
 
 def test_a_fleet_that_tells_starts_a_worker_again(tmp_path):
-    told = []
-    with fleet(NO_BROKER, tmp_path / "logs", told.append) as running:
+    lines = []
+    with fleet(NO_BROKER, tmp_path / "logs", lines.append) as running:
         running.start("lag")
         first = running.processes["lag"]
         wait_until(lambda: running._says_yes("lag", "/live"), 60)
@@ -86,6 +86,6 @@ def test_a_fleet_that_tells_starts_a_worker_again(tmp_path):
             return running.processes["lag"] is not first and running._says_yes("lag", "/live")
 
         wait_until(is_back, 60)
-        assert len(told) == 1
-        assert re.match(r"lag ended with -9 \(.*lag.log\): it is started again in 1 s", told[0])
+        assert len(lines) == 1
+        assert re.match(r"lag ended with -9 \(.*lag.log\): it is started again in 1 s", lines[0])
         assert (tmp_path / "logs" / "lag.log").read_text().count('"probes_started"') == 2

@@ -27,8 +27,8 @@ def end(work: str, number: signal.Signals, stop: float = 60, last: float = 60):
         assert process.stdout.readline() == "here\n"
         time.sleep(0.2)
         process.send_signal(number)
-        said, told = process.communicate(timeout=50)
-    return said, told, process.returncode
+        output, errors = process.communicate(timeout=50)
+    return output, errors, process.returncode
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -43,26 +43,26 @@ def test_the_event_is_set_while_the_main_thread_is_in_a_call_that_lasts():
 
 
 def test_who_does_not_come_back_ends_where_it_is_and_tells_where():
-    said, told, status = end("threading.Event().wait()", signal.SIGTERM, stop=0.3)
+    output, errors, status = end("threading.Event().wait()", signal.SIGTERM, stop=0.3)
     assert status == 0
-    assert "done" not in said
-    assert "shutdown_forced" in said + told
-    assert "<module>" in said + told
+    assert "done" not in output
+    assert "shutdown_forced" in output + errors
+    assert "<module>" in output + errors
 
 
 def test_it_tells_where_the_handler_is_as_well():
     work = """def held(): threading.Event().wait()
     threading.Thread(target=held, name=shutdown.HANDLER_THREAD, daemon=True).start()
     threading.Event().wait()"""
-    said, told, _ = end(work, signal.SIGTERM, stop=0.3)
-    assert "in held" in said + told
+    output, errors, _ = end(work, signal.SIGTERM, stop=0.3)
+    assert "in held" in output + errors
 
 
 def test_a_tear_down_that_does_not_end_is_ended_as_well():
     work = "import atexit, time; atexit.register(time.sleep, 40); stop.wait()"
-    said, told, status = end(work, signal.SIGTERM, last=0.6)
-    assert (said, status) == ("done\n", 1)
-    assert "most recent call first" in told
+    output, errors, status = end(work, signal.SIGTERM, last=0.6)
+    assert (output, status) == ("done\n", 1)
+    assert "most recent call first" in errors
 
 
 def test_without_a_signal_the_block_is_left_as_it_was_entered():

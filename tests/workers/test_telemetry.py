@@ -69,9 +69,9 @@ def test_a_client_that_says_nothing_is_hung_up_on(monkeypatch):
         assert silent.recv(1) == b""
 
 
-def test_the_build_is_told():
-    told = generate_latest().decode()
-    assert re.search(r'^stylecast_build_info\{.*version="[0-9]', told, re.MULTILINE)
+def test_the_build_is_exported():
+    found = generate_latest().decode()
+    assert re.search(r'^stylecast_build_info\{.*version="[0-9]', found, re.MULTILINE)
 
 
 def test_a_step_that_takes_longer_than_it_may_is_not_live_until_it_ends():
@@ -87,11 +87,11 @@ def test_a_step_that_takes_longer_than_it_may_is_not_live_until_it_ends():
     assert health.live
 
 
-def test_the_same_trouble_is_told_once_a_minute():
+def test_the_same_line_is_logged_once_a_minute():
     now = [0.0]
-    may_tell = OncePerMinute(clock=lambda: now[0])
-    told = []
+    once_a_minute = OncePerMinute(clock=lambda: now[0])
+    found = []
     for now[0] in (0.0, 1.0, 59.0, 60.0, 61.0):
-        told.append((may_tell("broker"), may_tell("store") if now[0] == 1.0 else None))
-    assert [broker for broker, _ in told] == [True, False, False, True, False]
-    assert told[1][1] is True
+        found.append((once_a_minute("broker"), once_a_minute("store") if now[0] == 1.0 else None))
+    assert [broker for broker, _ in found] == [True, False, False, True, False]
+    assert found[1][1] is True

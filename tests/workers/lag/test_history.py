@@ -135,7 +135,7 @@ def test_the_time_to_be_caught_up_follows_from_how_the_lag_shrank():
     assert judged([look(0, 100), look(20, 200)]).drain_seconds is None
 
 
-def test_a_partition_that_is_gone_and_comes_back_starts_anew():
+def test_a_partition_that_is_gone_and_comes_back_has_no_history():
     history = History(LOOKS)
     for now in range(LOOKS):
         history.judge([look(0, 9)], float(now))

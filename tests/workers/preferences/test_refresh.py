@@ -1,4 +1,4 @@
-"""The sweep to a new edition: everybody once, a few at a time, nobody over an own list."""
+"""A refresh of lists reaches every shopper once, a few at a time, but no one with a new list."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def taken(refresh: ListRefresh, count: int) -> str:
     return "".join(found.user_id for _, found in refresh.take(count))
 
 
-def test_the_first_edition_sweeps_nobody_and_another_one_everybody_a_few_at_a_time(states):
+def test_the_first_edition_refreshes_no_list_and_another_one_all_a_few_at_a_time(states):
     refresh = ListRefresh(states)
     refresh.start_for_edition("one", NOW)
     assert taken(refresh, 9) == ""
@@ -72,7 +72,7 @@ def test_who_has_acted_since_is_left_out_and_who_is_in_hand_comes_later(states):
     assert taken(refresh, 9) == "b"
 
 
-def test_shoppers_of_partitions_that_went_away_are_not_swept(states):
+def test_shoppers_of_revoked_partitions_are_not_refreshed(states):
     refresh = ListRefresh(states)
     refresh.start_for_edition("one", NOW)
     refresh.start_for_edition("two", NOW)
@@ -80,12 +80,12 @@ def test_shoppers_of_partitions_that_went_away_are_not_swept(states):
     assert taken(refresh, 9) == "de"
 
 
-@pytest.mark.parametrize(("age", "swept"), [(YOUNG / 2, "de"), (YOUNG * 2, "")])
-def test_after_a_restart_a_young_edition_is_brought_to_the_partitions_shoppers(states, age, swept):
+@pytest.mark.parametrize(("age", "refreshed"), [(YOUNG / 2, "de"), (YOUNG * 2, "")])
+def test_after_a_restart_lists_are_refreshed_to_a_young_edition(states, age, refreshed):
     refresh = ListRefresh(states)
     refresh.resume([3], NOW - age, NOW)
     refresh.start_for_edition("one", NOW)
-    assert taken(refresh, 9) == swept
+    assert taken(refresh, 9) == refreshed
 
 
 PAUSE = timedelta(seconds=5)
@@ -104,7 +104,7 @@ def pictures(*products: str):
     return take, left, asked
 
 
-def test_new_pictures_sweep_everybody_once_a_pause_however_many_come(states):
+def test_new_pictures_refresh_all_lists_once_a_pause_however_many_come(states):
     refresh = ListRefresh(states)
     refresh.start_for_edition("one", NOW)
     take, left, asked = pictures("mug")
@@ -114,7 +114,7 @@ def test_new_pictures_sweep_everybody_once_a_pause_however_many_come(states):
     assert taken(refresh, 2) == "ab"
     left |= {"cap", "bag"}
     refresh.committed()
-    refresh.start_for_pictures(take, NOW + 2 * PAUSE, PAUSE)  # the sweep before is not done
+    refresh.start_for_pictures(take, NOW + 2 * PAUSE, PAUSE)  # the last refresh is not done
     assert taken(refresh, 9) == "cde"
     refresh.skip([(0, state("c"))])
     refresh.committed()
@@ -127,7 +127,7 @@ def test_new_pictures_sweep_everybody_once_a_pause_however_many_come(states):
     assert taken(refresh, 9) == ""
 
 
-def test_a_new_edition_takes_over_from_pictures_and_an_aborted_sweep_leaves_out_who_is_right(
+def test_a_new_edition_takes_over_from_pictures_and_an_aborted_refresh_leaves_out_skipped_lists(
     states,
 ):
     refresh = ListRefresh(states)

@@ -1,4 +1,4 @@
-"""The shelves are arranged anew when a window opens or closes, and not in between."""
+"""The assortment is rebuilt when a campaign begins or ends, and not in between."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ HOUR, MOMENT = timedelta(hours=1), timedelta(microseconds=1)
 
 
 class Follower:
-    """A catalogue that nobody publishes to any more."""
+    """A follower whose catalogue does not change."""
 
     def __init__(self, catalogue: Catalogue) -> None:
         self.catalogue = catalogue
