@@ -203,7 +203,10 @@ def features_report(observed: Observed) -> FeaturesReport:
         photo_recognised=float(recognised.mean()),
         retrieval=float(np.mean([figures.retrieval for figures in styles.values()])),
         categories=_category_figures(confusion, observed.categories),
-        confusion=_named(confusion, observed.categories),
+        confusion={
+            name: dict(zip(observed.categories, map(int, row), strict=True))
+            for name, row in zip(observed.categories, confusion, strict=True)
+        },
         styles=styles,
     )
 
@@ -336,13 +339,6 @@ def _oriented_gradients(luma: Floats) -> Floats:
 def _unit(cells: Floats) -> Floats:
     unit: Floats = cells / np.maximum(np.linalg.norm(cells, axis=-1, keepdims=True), 1e-6)
     return unit
-
-
-def _named(confusion: Ints, names: tuple[str, ...]) -> dict[str, dict[str, int]]:
-    return {
-        name: dict(zip(names, map(int, row), strict=True))
-        for name, row in zip(names, confusion, strict=True)
-    }
 
 
 def _share(found: Ints, wanted: Ints | int) -> float:

@@ -56,17 +56,18 @@ def join(events: Iterable[Feedback], reward: str = "click", policy: str | None =
     # At the same time an impression comes first: it was seen before it was clicked.
     ordered = sorted(different.values(), key=lambda e: (e.occurred_at, e.kind != "impression"))
     shown = [event for event in ordered if event.kind == "impression"]
-    usable = [event for event in shown if _is_usable(event) and policy in {None, event.policy}]
+    usable = [
+        event
+        for event in shown
+        if None not in {event.propensity, event.style_id, event.recommendation_id}
+        and policy in {None, event.policy}
+    ]
     rewarded, orphans = _credited(usable, [e for e in ordered if e.kind in REWARDS[reward]])
     return Joined(
         log=_log(usable, rewarded),
         impressions_left_out=len(shown) - len(usable),
         actions_left_out=orphans,
     )
-
-
-def _is_usable(event: Feedback) -> bool:
-    return None not in {event.propensity, event.style_id, event.recommendation_id}
 
 
 def _credited(impressions: list[Feedback], actions: list[Feedback]) -> tuple[set[int], int]:

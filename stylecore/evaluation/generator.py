@@ -1,6 +1,6 @@
 """Evaluates a generator, from photos to figures: render, read back, measure, summarize, time.
 
-evaluate -> draw_all (pictures of every painter in the output folder, see inputs.py) -> examine (the
+evaluate -> draw_all (pictures of every painter in the output folder, see inputs.py) -> measure (the
 figures of one photo and its pictures) -> summarise (means over photos, and figures of sets) ->
 Evaluation. Table and sheets are written by the command.
 
@@ -62,10 +62,10 @@ from stylecore.evaluation.painters import (
     TEACHER,
     Painter,
     full_size,
+    generator_painter,
     has_teacher,
-    served,
-    taught,
-    two_pictures,
+    style_transfer_painter,
+    teacher_painter,
 )
 from stylecore.evaluation.squeezenet import OnnxSqueezeNet
 from stylecore.evaluation.table import means
@@ -90,7 +90,7 @@ Report = Callable[[str], None]
 
 
 @dataclass(frozen=True)
-class Wanted:
+class EvaluationSettings:
     """Inputs of an evaluation; `perceptual` and `microast` are optional.
 
     `only` names the styles to evaluate, all where it is empty.
@@ -119,27 +119,29 @@ class Evaluation:
     styles: dict[str, dict[str, Figures]]
 
 
-def evaluate(wanted: Wanted, engine: Engine, report: Report) -> Evaluation:
+def evaluate(settings: EvaluationSettings, engine: Engine, report: Report) -> Evaluation:
     """Draw and measure. Raises Permanent or SettingsError where an input is missing or broken."""
-    if not wanted.styles.is_dir():
-        raise Permanent(f"styles: {wanted.styles} is no folder of references, a sub-folder a style")
-    judges = find_judges(wanted)
-    photos = load_photos(spread(wanted.photos, wanted.limit), engine.manifest.working_size)
-    write_pictures(wanted.output / ORIGINALS, list(photos), [p.pixels for p in photos.values()])
-    papers = wanted_papers(engine.manifest, wanted.only)
-    seconds = dict(draw_all(wanted, engine, photos, list(papers), report))
+    if not settings.styles.is_dir():
+        raise Permanent(
+            f"styles: {settings.styles} is no folder of references, a sub-folder a style"
+        )
+    networks = load_networks(settings)
+    photos = load_photos(spread(settings.photos, settings.limit), engine.manifest.working_size)
+    write_pictures(settings.output / ORIGINALS, list(photos), [p.pixels for p in photos.values()])
+    papers = select_papers(engine.manifest, settings.only)
+    seconds = dict(draw_all(settings, engine, photos, list(papers), report))
     report("measuring")
     references = (
-        embed_references(wanted.styles, judges.squeezenet, wanted.threads)
-        if judges.squeezenet
+        embed_references(settings.styles, networks.squeezenet, settings.threads)
+        if networks.squeezenet
         else {}
     )
-    examined = list(examine(wanted.output, list(seconds), papers, judges, wanted.threads))
-    found = summarise(examined, references)
-    times = measure_times(engine, wanted.threads, rounds=15)
+    measured = list(measure(settings.output, list(seconds), papers, networks, settings.threads))
+    found = summarise(measured, references)
+    times = measure_times(engine, settings.threads, rounds=15)
     for key, taken in seconds.items():
         found[key]["ms"] = times.generator_ms if key[0] == OURS else 1e3 * taken / len(photos)
-    for key, share in lettering(engine, wanted, list(papers), report):
+    for key, share in lettering(engine, settings, list(papers), report):
         found[key]["lettering"] = share
     return Evaluation(
         f"{engine.manifest.name} {engine.manifest.version}",
@@ -150,16 +152,16 @@ def evaluate(wanted: Wanted, engine: Engine, report: Report) -> Evaluation:
     )
 
 
-def find_judges(wanted: Wanted) -> Judges:
+def load_networks(settings: EvaluationSettings) -> Networks:
     """Load SqueezeNet where its weights are given, the classifier where one ships."""
     shipped = (FEATURES / MANIFEST).is_file()
-    return Judges(
-        OnnxSqueezeNet(wanted.perceptual) if wanted.perceptual else None,
+    return Networks(
+        OnnxSqueezeNet(settings.perceptual) if settings.perceptual else None,
         FeatureNet(FEATURES) if shipped else None,
     )
 
 
-def wanted_papers(manifest: GeneratorManifest, only: Sequence[str]) -> dict[str, Colour | None]:
+def select_papers(manifest: GeneratorManifest, only: Sequence[str]) -> dict[str, Colour | None]:
     """Select the wanted styles with their papers. Raises UnknownStyle."""
     papers = {style.style_id: style.paper for style in manifest.styles}
     if unknown := [name for name in only if name not in papers]:
@@ -168,7 +170,7 @@ def wanted_papers(manifest: GeneratorManifest, only: Sequence[str]) -> dict[str,
 
 
 def draw_all(
-    wanted: Wanted,
+    settings: EvaluationSettings,
     engine: Engine,
     photos: Mapping[str, Photo],
     styles: Sequence[str],
@@ -176,45 +178,45 @@ def draw_all(
 ) -> Iterator[tuple[Key, float]]:
     """Write every painter's pictures; yields painter and style with the seconds it took."""
     moved = [replace(p, pixels=shifted(p.pixels, SHIFT)) for p in photos.values()]
-    for painter, style, paint in jobs(wanted, engine, styles):
+    for painter, style, paint in jobs(settings, engine, styles):
         report(f"{painter} draws {style}")
         started = time.perf_counter()
         pictures = paint(list(photos.values()), style)
         yield (painter, style), time.perf_counter() - started
-        write_pictures(style_folder(wanted.output, painter, style), list(photos), pictures)
+        write_pictures(style_folder(settings.output, painter, style), list(photos), pictures)
         if painter == OURS:
-            folder = style_folder(wanted.output, SHIFTED, style)
+            folder = style_folder(settings.output, SHIFTED, style)
             write_pictures(folder, list(photos), paint(moved, style))
 
 
 def jobs(
-    wanted: Wanted, engine: Engine, styles: Sequence[str]
+    settings: EvaluationSettings, engine: Engine, styles: Sequence[str]
 ) -> Iterator[tuple[str, str, Painter]]:
     """Yield painter, style and the function that paints, in the order of the table's rows."""
-    with_references = [style for style in styles if (wanted.styles / style).is_dir()]
-    ours = served(engine, wanted.seed)
+    with_references = [style for style in styles if (settings.styles / style).is_dir()]
+    ours = generator_painter(engine, settings.seed)
     yield from ((OURS, style, ours) for style in styles)
-    if wanted.teachers:
-        teacher = taught(wanted.styles, wanted.seed, wanted.threads)
-        taught_styles = [style for style in styles if has_teacher(style, with_references)]
-        yield from ((TEACHER, style, teacher) for style in taught_styles)
-    if wanted.microast:
-        theirs = two_pictures(wanted.microast, wanted.styles, wanted.threads)
+    if settings.teachers:
+        teacher = teacher_painter(settings.styles, settings.seed, settings.threads)
+        teacher_styles = [style for style in styles if has_teacher(style, with_references)]
+        yield from ((TEACHER, style, teacher) for style in teacher_styles)
+    if settings.microast:
+        theirs = style_transfer_painter(settings.microast, settings.styles, settings.threads)
         yield from ((MICROAST, style, theirs) for style in with_references)
 
 
 def lettering(
-    engine: Engine, wanted: Wanted, styles: Sequence[str], report: Report
+    engine: Engine, settings: EvaluationSettings, styles: Sequence[str], report: Report
 ) -> Iterator[tuple[Key, float]]:
     """Yield painter and style with the share of typeset characters read at 1,024 px."""
     pages = typeset_pictures()
     copied = sum(read_share(page, page.pixels) for page in pages) / len(pages)
-    draw = full_size(engine, wanted.seed)
+    draw = full_size(engine, settings.seed)
     for style in styles:
         report(f"lettering in {style}")
         renders = draw([page.pixels for page in pages], style)
         write_pictures(
-            style_folder(wanted.output, LETTERING, style),
+            style_folder(settings.output, LETTERING, style),
             [page.name.replace(" ", "-") for page in pages],
             renders,
         )
@@ -229,7 +231,7 @@ def _rows(found: Mapping[Key, Figures], style: str) -> dict[str, Figures]:
 
 
 @dataclass(frozen=True)
-class Judges:
+class Networks:
     """The networks that measure, where there are any: SqueezeNet and the product's classifier."""
 
     squeezenet: OnnxSqueezeNet | None = None
@@ -237,40 +239,40 @@ class Judges:
 
 
 @dataclass
-class Examined:
+class PhotoFigures:
     """Figures of one photo's pictures, and their embeddings where there is SqueezeNet."""
 
     figures: dict[Key, Figures] = field(default_factory=dict)
     embeddings: dict[Key, Embedding] = field(default_factory=dict)
 
 
-def examine(
-    output: Path, drawn: Sequence[Key], papers: Papers, judges: Judges, threads: int
-) -> Iterator[Examined]:
+def measure(
+    output: Path, drawn: Sequence[Key], papers: Papers, networks: Networks, threads: int
+) -> Iterator[PhotoFigures]:
     """Measure every photo with each picture made of it, and its own copy in every style."""
     with ThreadPoolExecutor(threads) as pool:
         yield from pool.map(
-            lambda stem: examine_photo(output, stem, drawn, papers, judges), stems_of(output)
+            lambda stem: measure_photo(output, stem, drawn, papers, networks), stems_of(output)
         )
 
 
-def examine_photo(
-    output: Path, stem: str, drawn: Sequence[Key], papers: Papers, judges: Judges
-) -> Examined:
+def measure_photo(
+    output: Path, stem: str, drawn: Sequence[Key], papers: Papers, networks: Networks
+) -> PhotoFigures:
     """Measure one photo's pictures, each as large as the photo."""
     photo = View(read_pixels(output / ORIGINALS / f"{stem}.png"))
-    compared, result = comparison(photo, judges.squeezenet), Examined()
+    compared, result = comparison(photo, networks.squeezenet), PhotoFigures()
     same = compared(photo)
     still = {"shift": shift_difference(photo.pixels, shifted(photo.pixels, SHIFT), SHIFT)}
     for style, paper in papers.items():
         _add(result, (COPY, style), same)
         result.figures[COPY, style] |= still | ground_figures(photo, photo, paper)
-        result.figures[COPY, style] |= recognised(judges.classifier, photo, style)
+        result.figures[COPY, style] |= recognised(networks.classifier, photo, style)
     for painter, style in drawn:
         render = View(read_pixels(style_folder(output, painter, style) / f"{stem}.png"))
         _add(result, (painter, style), compared(render))
         result.figures[painter, style] |= ground_figures(photo, render, papers[style])
-        result.figures[painter, style] |= recognised(judges.classifier, render, style)
+        result.figures[painter, style] |= recognised(networks.classifier, render, style)
         if painter == OURS:
             moved = read_pixels(style_folder(output, SHIFTED, style) / f"{stem}.png")
             difference = shift_difference(render.pixels, moved, SHIFT)
@@ -300,7 +302,7 @@ def recognised(classifier: FeatureNet | None, render: View, style: str) -> Figur
     return {"recognised": float(likeliest == list(classifier.styles).index(style))}
 
 
-def _add(result: Examined, key: Key, compared: tuple[Figures, Embedding | None]) -> None:
+def _add(result: PhotoFigures, key: Key, compared: tuple[Figures, Embedding | None]) -> None:
     figures, embedding = compared
     result.figures[key] = dict(figures)
     if embedding is not None:
@@ -326,12 +328,12 @@ def embed_references(
         return {name: list(pool.map(one, paths.values())) for name, paths in enough.items()}
 
 
-def summarise(examined: Sequence[Examined], references: References) -> dict[Key, Figures]:
+def summarise(measured: Sequence[PhotoFigures], references: References) -> dict[Key, Figures]:
     """Summarize every painter in every style; figures of sets need embeddings."""
     summary = {
-        key: means([photo.figures[key] for photo in examined]) for key in examined[0].figures
+        key: means([photo.figures[key] for photo in measured]) for key in measured[0].figures
     }
-    seen = {key: [photo.embeddings[key] for photo in examined] for key in examined[0].embeddings}
+    seen = {key: [photo.embeddings[key] for photo in measured] for key in measured[0].embeddings}
     for (painter, style), renders in seen.items():
         mine = summary[painter, style]
         mine |= set_figures(renders, seen[COPY, style], references, style)
@@ -398,7 +400,7 @@ def style_match(
     trials = []
     for models, tests in _halves([len(rows) for rows in references.values()]):
         groups = [*to_real, among[tests[own]]]
-        trials.append([_judged(to_sets(group, among, models), own) for group in groups])
+        trials.append([_ratio_and_share(to_sets(group, among, models), own) for group in groups])
     (ours, accuracy), (copy, _), (reference, reference_accuracy) = np.mean(trials, axis=0).tolist()
     way = copy - reference
     progress = (copy - ours) / way if abs(way) > 1e-3 else 0.0
@@ -436,7 +438,7 @@ def _halves(sizes: Sequence[int]) -> list[tuple[list[Rows], list[Rows]]]:
     return trials
 
 
-def _judged(distances: AnyFloats, own: int) -> tuple[float, float]:
+def _ratio_and_share(distances: AnyFloats, own: int) -> tuple[float, float]:
     """Of distances [N, K]: own over the mean of the others; share with the own smallest."""
     others = np.delete(distances, own, axis=1).mean(axis=1)
     first = share_of_first(distances, np.full(len(distances), own))

@@ -30,7 +30,7 @@ OURS, TEACHER, MICROAST, COPY = "generator", "teacher", "microast", "copy"
 BATCH = 8
 
 
-def served(engine: Engine, seed: int) -> Painter:
+def generator_painter(engine: Engine, seed: int) -> Painter:
     """Make the painter of the generator by the serving path: masks, batches, composition."""
 
     def painted(photos: Sequence[Photo], style: str) -> list[Pixels]:
@@ -45,7 +45,7 @@ def served(engine: Engine, seed: int) -> Painter:
     return painted
 
 
-def taught(styles: Path, seed: int, threads: int) -> Painter:
+def teacher_painter(styles: Path, seed: int, threads: int) -> Painter:
     """Make the painter of the classical teachers, with reference colours from `styles`."""
     palettes = reference_palettes(styles)
 
@@ -66,7 +66,7 @@ def has_teacher(style: str, references: Sequence[str]) -> bool:
     return style in kinds and (kinds[style] == "procedural" or style in references)
 
 
-def two_pictures(file: Path, styles: Path, threads: int) -> Painter:
+def style_transfer_painter(file: Path, styles: Path, threads: int) -> Painter:
     """Make the painter of an ONNX network with inputs content and style, such as MicroAST.
 
     Inputs and output are [1, 3, H, W] in [0, 1]. Photos take the style's references in rotation.
@@ -104,7 +104,7 @@ def _planes(floats: Floats) -> Floats:
 
 def full_size(engine: Engine, seed: int) -> Callable[[Sequence[Pixels], str], list[Pixels]]:
     """Render at the photos' own size as served: at the working size, then enlarged."""
-    paint = served(engine, seed)
+    paint = generator_painter(engine, seed)
 
     def painted(photos: Sequence[Pixels], style: str) -> list[Pixels]:
         return paint(

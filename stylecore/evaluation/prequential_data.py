@@ -80,7 +80,7 @@ def read(path: Path, given: Mapping[str, str | None], ratings: Ratings) -> list[
     """
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
-            delimiter = _delimiter(file.readline())
+            delimiter = max((",", "\t", ";"), key=file.readline().count)
             file.seek(0)
             table = csv.DictReader(file, delimiter=delimiter)
             columns = chosen_columns(table.fieldnames or (), given)
@@ -90,10 +90,6 @@ def read(path: Path, given: Mapping[str, str | None], ratings: Ratings) -> list[
     if not rows:
         raise Permanent(f"{path} holds no event")
     return sorted(rows, key=lambda row: row.event.occurred_at)
-
-
-def _delimiter(header: str) -> str:
-    return max((",", "\t", ";"), key=header.count)
 
 
 def chosen_columns(names: Sequence[str], given: Mapping[str, str | None]) -> dict[str, str]:

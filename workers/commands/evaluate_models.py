@@ -28,7 +28,7 @@ from stylecore.evaluation.gate import (
     tables_of,
 )
 from stylecore.evaluation.gate_report import bound_sheet, report
-from stylecore.evaluation.generator import Evaluation, Wanted, evaluate
+from stylecore.evaluation.generator import Evaluation, EvaluationSettings, evaluate
 from stylecore.evaluation.inputs import write
 from stylecore.imaging.contact_sheet import labelled_photos
 from stylecore.models import FEATURES, GENERATOR
@@ -145,7 +145,7 @@ def evaluate_generator(
     """Measure every style beside a copy of the photo, its teacher and MicroAST."""
     folder = generator or load_settings().stylize.generator
     engine = Engine(folder, provider="cpu", threads=threads, precision=precision)
-    wanted = Wanted(
+    wanted = EvaluationSettings(
         photos=tuple(photos),
         styles=styles,
         output=output,

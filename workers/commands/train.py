@@ -16,7 +16,7 @@ import typer
 
 from stylecore.errors import SettingsError
 from stylecore.evaluation.gate import photos_of
-from stylecore.evaluation.generator import Wanted, evaluate
+from stylecore.evaluation.generator import EvaluationSettings, evaluate
 from stylecore.evaluation.painters import OURS
 from stylecore.models import GENERATOR
 from stylecore.rendering.engine import Engine
@@ -98,7 +98,7 @@ def _measured(
 ) -> dict[str, dict[str, float]]:
     """Style to figure to value of the generator, beside nothing but the copy of the photo."""
     engine = Engine(generator, provider="cpu")
-    wanted = Wanted(
+    wanted = EvaluationSettings(
         photos=tuple(test),
         styles=styles,
         output=run / "evaluation",

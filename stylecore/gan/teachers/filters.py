@@ -188,17 +188,13 @@ def _walk(flat: Floats, lines: Flow, step: float, length: int) -> Floats:
     total = np.zeros_like(flat)
     for _ in range(length):
         y, x = np.clip(y + dy, 0, height - 1), np.clip(x + dx, 0, width - 1)
-        place = _index(y, x, width)
+        place = (y + 0.5).astype(np.intp) * width + (x + 0.5).astype(np.intp)
         total += flat[place]
         next_y, next_x = tangent_y[place], tangent_x[place]
         turn = np.where(next_y * dy + next_x * dx < 0, np.float32(-1), np.float32(1))
         turn *= np.float32(abs(step))
         dy, dx = next_y * turn, next_x * turn
     return total
-
-
-def _index(y: Floats, x: Floats, width: int) -> NDArray[np.intp]:
-    return (y + 0.5).astype(np.intp) * width + (x + 0.5).astype(np.intp)
 
 
 _RATIO = 1.6

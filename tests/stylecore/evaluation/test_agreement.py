@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from stylecore.evaluation.generator import Wanted, evaluate
+from stylecore.evaluation.generator import EvaluationSettings, evaluate
 from stylecore.models import GENERATOR
 from stylecore.rendering.engine import Engine
 
@@ -50,7 +50,7 @@ def test_every_figure_that_both_have_agrees(taste, tmp_path):
     data = Path(DATA)
     photos = (data / "products" / "packshots", data / "products" / "test" / "hat")
     weights = data / "perceptual" / "squeezenet1_0.npz"
-    wanted = Wanted(
+    wanted = EvaluationSettings(
         *(photos, data / "styles", tmp_path, weights),
         limit=3,
         threads=1,

@@ -8,7 +8,13 @@ from PIL import Image
 
 from stylecore.errors import SettingsError
 from stylecore.evaluation.latency import instance_norm_network, medians
-from stylecore.evaluation.painters import full_size, has_teacher, served, taught, two_pictures
+from stylecore.evaluation.painters import (
+    full_size,
+    generator_painter,
+    has_teacher,
+    style_transfer_painter,
+    teacher_painter,
+)
 from stylecore.imaging.photo import Photo
 from stylecore.models import GENERATOR
 from stylecore.rendering.engine import Engine
@@ -46,7 +52,7 @@ def averaging_network(path, inputs=("content", "style")):
 
 
 def test_a_network_of_two_pictures_takes_the_references_in_turn(tmp_path, references):
-    paint = two_pictures(averaging_network(tmp_path / "two.onnx"), references, threads=1)
+    paint = style_transfer_painter(averaging_network(tmp_path / "two.onnx"), references, threads=1)
     photos = [photo(1, 90, 101), photo(2), photo(3)]
     renders = paint(photos, "ink-line")
     for given, render, added in zip(photos, renders, (255, 0, 255), strict=True):
@@ -56,16 +62,16 @@ def test_a_network_of_two_pictures_takes_the_references_in_turn(tmp_path, refere
 def test_another_network_is_refused(tmp_path, references):
     one = averaging_network(tmp_path / "one.onnx", inputs=("picture",))
     with pytest.raises(SettingsError, match="content and a style"):
-        two_pictures(one, references, threads=1)
+        style_transfer_painter(one, references, threads=1)
     with pytest.raises(SettingsError, match="no ONNX file"):
-        two_pictures(tmp_path / "none.onnx", references, threads=1)
+        style_transfer_painter(tmp_path / "none.onnx", references, threads=1)
 
 
 def test_the_generator_draws_every_photo_in_its_size_and_in_order():
     engine = Engine(GENERATOR, provider="cpu", threads=1)
     photos = [photo(1), photo(2, 64, 96), photo(3)]
-    together = served(engine, 1)(photos, "neon")
-    alone = [served(engine, 1)([one], "neon")[0] for one in photos]
+    together = generator_painter(engine, 1)(photos, "neon")
+    alone = [generator_painter(engine, 1)([one], "neon")[0] for one in photos]
     for render, one, given in zip(together, alone, photos, strict=True):
         assert render.shape == given.pixels.shape
         assert np.abs(render.astype(int) - one).max() <= 1
@@ -84,7 +90,7 @@ def test_a_teacher_needs_references_unless_its_style_has_none(references):
     assert has_teacher("van-gogh", ["van-gogh"])
     assert not has_teacher("van-gogh", ["ink-line"])
     assert not has_teacher("unheard-of", ["unheard-of"])
-    (painted,) = taught(references, 1, threads=1)([photo(1)], "ink-line")
+    (painted,) = teacher_painter(references, 1, threads=1)([photo(1)], "ink-line")
     assert painted.shape == (96, 128, 3)
 
 
