@@ -38,7 +38,7 @@ from stylecore.recommender.popularity import Popularity
 from stylecore.recommender.recommend import POPULARITY_BONUS
 from stylecore.recommender.rules import Rules
 from stylecore.recommender.shopper_vectors import tastes
-from stylecore.recommender.snapshot import Assortment, arrange
+from stylecore.recommender.snapshot import CatalogSnapshot, arrange
 from stylecore.recommender.state import apply, empty
 from stylecore.recommender.style_policy import ChoiceRules
 from stylecore.recommender.top_k import NONE, top_k
@@ -132,7 +132,7 @@ class Race:
         self._shop, self._protocol = shop, protocol
         self._factors = self._refitted = shop.refit(None, last.occurred_at)
         self._frozen = dict(shop.states)
-        self._at_warm_up = shop.assortment(self._factors, last.occurred_at)
+        self._at_warm_up = shop.snapshot(self._factors, last.occurred_at)
         self._tallies = [Tally(learns.name, len(shop.shoppers_of)) for learns in CONTENDERS]
         self._numbers: dict[str, int] = {}
         self._candidates = self._predicted = self._refits = self._since_refit = 0
@@ -140,7 +140,7 @@ class Race:
     def predict_and_learn(self, block: Sequence[Feedback]) -> None:
         """Rank every contender's lists before each event, learn the events, refit if due."""
         shop, now = self._shop, block[0].occurred_at
-        live = shop.assortment(self._factors, now), shop.assortment(self._refitted, now)
+        live = shop.snapshot(self._factors, now), shop.snapshot(self._refitted, now)
         bits = shop.bits()
         questions = [asked for event in block for asked in self._ask(event)]
         wanted = np.array([asked.wanted for asked in questions], dtype=np.int64)
@@ -149,9 +149,9 @@ class Race:
         frozen = shop.evidence([asked.frozen for asked in questions], now)
         masked, k = _pairs(questions), self._protocol.k
         for learns, tally in zip(CONTENDERS, self._tallies, strict=True):
-            assortment = live[learns.factors] if learns.events else self._at_warm_up
+            snapshot = live[learns.factors] if learns.events else self._at_warm_up
             done = known if learns.events else frozen
-            found = lists(learns, done, assortment, masked, k)
+            found = lists(learns, done, snapshot, masked, k)
             tally.add(found, wanted, shoppers, bits)
         self._predicted += len(questions)
         self._refit_if_due(block)
@@ -247,7 +247,7 @@ class Shop:
         states = list(self.states.values())
         return fit(states, self.catalogue, previous, self.settings, self.rules, now)
 
-    def assortment(self, factors: Factors | None, now: datetime) -> Assortment:
+    def snapshot(self, factors: Factors | None, now: datetime) -> CatalogSnapshot:
         """Build the snapshot of the catalogue that lists are ranked from."""
         return arrange(self.catalogue, factors, self.popularity.priors(now), ChoiceRules(), now)
 
@@ -278,17 +278,17 @@ def _catalogue(rows: Sequence[Row]) -> Catalogue:
 def lists(
     learns: Learns,
     done: ProductEvidence,
-    assortment: Assortment,
+    snapshot: CatalogSnapshot,
     masked: tuple[Ints, Ints],
     k: int,
 ) -> Ints:
     """Rank the best k rows for each shopper, [B, k]; `masked` pairs shopper and row to exclude."""
     shoppers = len(done.starts) - 1
-    vectors = np.zeros((shoppers, assortment.features.shape[1]), dtype=np.float32)
+    vectors = np.zeros((shoppers, snapshot.features.shape[1]), dtype=np.float32)
     if learns.personal:
-        vectors = tastes(assortment, done).vectors
+        vectors = tastes(snapshot, done).vectors
     bonus = np.full((shoppers, 1), POPULARITY_BONUS, dtype=np.float32)
-    return top_k(np.hstack([vectors, bonus]), assortment.ranked, k, *masked).rows
+    return top_k(np.hstack([vectors, bonus]), snapshot.ranked, k, *masked).rows
 
 
 class Tally:

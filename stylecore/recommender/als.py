@@ -63,7 +63,7 @@ def fit(
     """Factors of the products on sale that anyone did anything with.
 
     None where fewer shoppers or products have a history than the settings say. The same input
-    gives the same factors. Products that nobody touched are left to the assortment, which puts
+    gives the same factors. Products that nobody touched are left to the snapshot, which puts
     them at their category's mean.
     """
     found = fit_unnamed(states, catalogue, previous, settings, rules, now)

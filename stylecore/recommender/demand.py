@@ -13,7 +13,7 @@ import numpy as np
 
 from schemas.events import StyleDemand
 from stylecore.recommender.recommend import Lists
-from stylecore.recommender.snapshot import Assortment
+from stylecore.recommender.snapshot import CatalogSnapshot
 from stylecore.recommender.top_k import NONE
 
 MOST_PAIRS = 200
@@ -31,18 +31,20 @@ class Demand:
         for product_id in product_ids:
             self._wanted[product_id, style_id].add(user_id)
 
-    def want_lacking(self, user_ids: Sequence[str], assortment: Assortment, lists: Lists) -> None:
+    def want_lacking(
+        self, user_ids: Sequence[str], snapshot: CatalogSnapshot, lists: Lists
+    ) -> None:
         """The favourite style of each shopper is wanted for the products of the list without it,
         where it may be shown.
         """
         favourites = lists.affinities.argmax(axis=1)
         likes = lists.affinities.max(axis=1) > 0
-        lacking = assortment.lacking[lists.rows, favourites[:, None]]
+        lacking = snapshot.lacking[lists.rows, favourites[:, None]]
         places = np.nonzero(lacking & (lists.rows != NONE) & likes[:, None])
         rows = lists.rows[places].tolist()
         for shopper, row in zip(places[0].tolist(), rows, strict=True):
-            style_id = assortment.style_ids[favourites[shopper]]
-            self.want(user_ids[shopper], (assortment.product_ids[row],), style_id)
+            style_id = snapshot.style_ids[favourites[shopper]]
+            self.want(user_ids[shopper], (snapshot.product_ids[row],), style_id)
 
     def flush(self, now: datetime) -> list[StyleDemand]:
         """The pairs wanted most, at most MOST_PAIRS; counting starts anew."""

@@ -2,7 +2,7 @@
 
 The worker's hot path. What an item says about its picture and its reason is encoded once and kept,
 numbers are encoded a batch at a time, and a list is put together from these parts; no object is
-made for an item. One encoder belongs to one assortment.
+made for an item. One encoder belongs to one snapshot.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import numpy as np
 from stylecore.arrays import Doubles, Ints
 from stylecore.recommender.explanations import reason_of
 from stylecore.recommender.recommend import Lists
-from stylecore.recommender.snapshot import Assortment
+from stylecore.recommender.snapshot import CatalogSnapshot
 from stylecore.recommender.top_k import NONE
 
 MOST_KEPT = 300_000
@@ -36,14 +36,14 @@ class _Picture(msgspec.Struct, frozen=True, gc=False):
 
 
 class ListEncoder:
-    """Encodes lists of one assortment."""
+    """Encodes lists of one snapshot."""
 
-    def __init__(self, assortment: Assortment) -> None:
-        self.assortment = assortment
-        # Not of methods: in a cycle an assortment and its file of factors would wait for the
+    def __init__(self, snapshot: CatalogSnapshot) -> None:
+        self.snapshot = snapshot
+        # Not of methods: in a cycle a snapshot and its file of factors would wait for the
         # collector, which comes seldom.
-        self._pictures = _Kept(partial(_picture, assortment))
-        self._reasons = _Kept(partial(_reason, assortment))
+        self._pictures = _Kept(partial(_picture, snapshot))
+        self._reasons = _Kept(partial(_reason, snapshot))
 
     def encode(self, lists: Lists) -> list[bytes]:
         """A JSON array of items for each shopper, [B]."""
@@ -51,7 +51,7 @@ class ListEncoder:
         items = int(filled.sum())
         if not items:
             return [b"[]"] * len(lists.rows)
-        pictures = lists.rows * len(self.assortment.style_ids) + lists.columns
+        pictures = lists.rows * len(self.snapshot.style_ids) + lists.columns
         parts = [b',"propensity":'] * (PARTS * items)
         parts[0::PARTS] = self._pictures.of(pictures[filled])
         parts[1::PARTS] = _numbers(lists.scores[filled])
@@ -84,13 +84,13 @@ class _Kept(dict[int, bytes]):
         return list(map(self.__getitem__, codes.tolist()))
 
 
-def _picture(shelf: Assortment, code: int) -> bytes:
+def _picture(shelf: CatalogSnapshot, code: int) -> bytes:
     row, column = divmod(code, len(shelf.style_ids))
     picture = _Picture(shelf.product_ids[row], shelf.style_ids[column], shelf.images[row][column])
     return b"," + _encode(picture)[:-1] + b',"score":'
 
 
-def _reason(shelf: Assortment, code: int) -> bytes:
+def _reason(shelf: CatalogSnapshot, code: int) -> bytes:
     return b',"reason":' + _encode(reason_of(shelf, code)) + b"}"
 
 

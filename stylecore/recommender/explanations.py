@@ -14,7 +14,7 @@ from schemas.events import RecommendationReason
 from schemas.preferences import ReasonKind
 from stylecore.arrays import Bools, Doubles, Floats, Ints
 from stylecore.recommender.interactions import ProductEvidence
-from stylecore.recommender.snapshot import Assortment
+from stylecore.recommender.snapshot import CatalogSnapshot
 
 KINDS: tuple[ReasonKind, ...] = ("history", "style", "popular", "explore", "new")
 HISTORY, STYLE, POPULAR, EXPLORE, NEW = range(len(KINDS))
@@ -26,7 +26,7 @@ LONGEST_TITLE = 120
 
 
 def kinds_of(
-    assortment: Assortment,
+    snapshot: CatalogSnapshot,
     rows: Ints,
     columns: Ints,
     parts: Floats,
@@ -35,8 +35,8 @@ def kinds_of(
     affinities: Doubles,
 ) -> Ints:
     """The kind of each item [B, k]; `parts` are the largest parts that past products have."""
-    popular = bonus * assortment.popularity[rows]
-    new = assortment.new[rows]
+    popular = bonus * snapshot.popularity[rows]
+    new = snapshot.new[rows]
     in_liked_style = np.take_along_axis(affinities, columns, axis=1) >= LIKED
     kinds = np.full(rows.shape, POPULAR, dtype=np.int64)
     kinds[in_liked_style] = STYLE
@@ -47,7 +47,7 @@ def kinds_of(
 
 
 def codes_of(
-    assortment: Assortment,
+    snapshot: CatalogSnapshot,
     done: ProductEvidence,
     kinds: Ints,
     pairs: Ints,
@@ -60,7 +60,7 @@ def codes_of(
     parts in the scores, `columns` the items' styles. Shares are told in tenths, so that equal
     reasons stay few.
     """
-    styles = len(assortment.style_ids)
+    styles = len(snapshot.style_ids)
     codes = np.array([0, 0, POPULAR, EXPLORE, NEW])[kinds]
     liked = kinds == STYLE
     codes[liked] = len(KINDS) + columns[liked]
@@ -72,29 +72,29 @@ def codes_of(
     return codes
 
 
-def reason_of(assortment: Assortment, code: int) -> RecommendationReason:
+def reason_of(snapshot: CatalogSnapshot, code: int) -> RecommendationReason:
     """The reason that a code stands for."""
     if code < len(KINDS):
         return _FIXED[code]
     code -= len(KINDS)
-    if code < len(assortment.style_ids):
-        return _of_style(assortment.style_ids[code])
-    told, tenths = divmod(code - len(assortment.style_ids), TENTHS)
+    if code < len(snapshot.style_ids):
+        return _of_style(snapshot.style_ids[code])
+    told, tenths = divmod(code - len(snapshot.style_ids), TENTHS)
     told, bought = divmod(told, 2)
-    row, style = divmod(told, len(assortment.style_ids) + 1)
-    return _of_history(assortment, row, style - 1, bool(bought), (tenths + 1) / TENTHS)
+    row, style = divmod(told, len(snapshot.style_ids) + 1)
+    return _of_history(snapshot, row, style - 1, bool(bought), (tenths + 1) / TENTHS)
 
 
 def _of_history(
-    assortment: Assortment, row: int, column: int, bought: bool, share: float
+    snapshot: CatalogSnapshot, row: int, column: int, bought: bool, share: float
 ) -> RecommendationReason:
     done = "bought" if bought else "looked at"
-    title = assortment.titles[row][:LONGEST_TITLE] or assortment.product_ids[row]
-    style = assortment.style_ids[column] if column >= 0 else ORIGINAL
+    title = snapshot.titles[row][:LONGEST_TITLE] or snapshot.product_ids[row]
+    style = snapshot.style_ids[column] if column >= 0 else ORIGINAL
     return RecommendationReason(
         kind="history",
         text=f"because you {done} {title}" + ("" if style == ORIGINAL else f" in {style}"),
-        because=[assortment.product_ids[row]],
+        because=[snapshot.product_ids[row]],
         style_id=style,
         share=share,
     )

@@ -4,7 +4,7 @@ How the lists come about is not known here; `list_encoder` writes the same as JS
 
 A batch of shoppers' lists: the best products for what each did, in which style, and why.
 
-Pure: the same states, assortment and time give the same lists. A share of each list, two products
+Pure: the same states, snapshot and time give the same lists. A share of each list, two products
 of twenty, is drawn at random, one of them from the new products while there are any, so that what
 nobody has seen can be found. An item's propensity is that of its style; the product's chance of its
 place is no part of it. Where a list goes and what caused it is not known here.
@@ -26,7 +26,7 @@ from stylecore.recommender.explanations import codes_of, kinds_of, reason_of
 from stylecore.recommender.interactions import ProductEvidence, by_product, gather
 from stylecore.recommender.rules import Moment, Rules
 from stylecore.recommender.shopper_vectors import strongest_reasons, tastes
-from stylecore.recommender.snapshot import Assortment
+from stylecore.recommender.snapshot import CatalogSnapshot
 from stylecore.recommender.state import empty
 from stylecore.recommender.style_policy import (
     Choice,
@@ -73,25 +73,25 @@ def empty_lists(shoppers: int, styles: int) -> Lists:
     return Lists(whole, whole, none, none, whole, np.zeros((shoppers, styles)))
 
 
-def shown_in(lists: Lists, assortment: Assortment, product_ids: Collection[str]) -> Bools:
+def shown_in(lists: Lists, snapshot: CatalogSnapshot, product_ids: Collection[str]) -> Bools:
     """[B], whether a list shows any of these products."""
-    rows = [assortment.row_of[name] for name in product_ids if name in assortment.row_of]
+    rows = [snapshot.row_of[name] for name in product_ids if name in snapshot.row_of]
     return np.asarray(np.isin(lists.rows, rows).any(axis=1), dtype=np.bool_)
 
 
-def items_of(assortment: Assortment, lists: Lists) -> list[list[RecommendedItem]]:
+def items_of(snapshot: CatalogSnapshot, lists: Lists) -> list[list[RecommendedItem]]:
     """The lists as events; places that hold no product are cut off."""
 
     def item(
         row: int, column: int, score: float, propensity: float, reason: int
     ) -> RecommendedItem:
         return RecommendedItem(
-            product_id=assortment.product_ids[row],
-            style_id=assortment.style_ids[column],
-            image_uri=assortment.images[row][column],
+            product_id=snapshot.product_ids[row],
+            style_id=snapshot.style_ids[column],
+            image_uri=snapshot.images[row][column],
             score=score,
             propensity=propensity,
-            reason=reason_of(assortment, reason),
+            reason=reason_of(snapshot, reason),
         )
 
     arrays = (lists.rows, lists.columns, lists.scores, lists.propensities, lists.reasons)
@@ -109,7 +109,7 @@ POPULARITY_BONUS = 0.05
 
 def recommend(
     states: Sequence[UserState],
-    assortment: Assortment,
+    snapshot: CatalogSnapshot,
     now: datetime,
     rules: Rules,
     choice_rules: ChoiceRules,
@@ -119,32 +119,32 @@ def recommend(
 
     Shorter than `items` where there is less to show. Products in a cool-down are left out.
     """
-    return items_of(assortment, rank(states, assortment, now, rules, choice_rules, items))
+    return items_of(snapshot, rank(states, snapshot, now, rules, choice_rules, items))
 
 
 def rank(
     states: Sequence[UserState],
-    assortment: Assortment,
+    snapshot: CatalogSnapshot,
     now: Moment,
     rules: Rules,
     choice_rules: ChoiceRules,
     items: int = 20,
 ) -> Lists:
     """The lists that `recommend` gives, as arrays; each shopper may have a time of its own."""
-    if not states or not assortment.present.any():
-        return empty_lists(len(states), len(assortment.style_ids))
-    seen = gather(states, now, rules, assortment.row_of, assortment.column_of)
-    done = by_product(seen, len(assortment.product_ids))
-    taste = tastes(assortment, done)
-    shoppers = shopper_keys([state.user_id for state in states], now, assortment.version)
+    if not states or not snapshot.present.any():
+        return empty_lists(len(states), len(snapshot.style_ids))
+    seen = gather(states, now, rules, snapshot.row_of, snapshot.column_of)
+    done = by_product(seen, len(snapshot.product_ids))
+    taste = tastes(snapshot, done)
+    shoppers = shopper_keys([state.user_id for state in states], now, snapshot.version)
     places = round(choice_rules.exploration * items)
-    ranking, explored = _ranked(assortment, taste.vectors, done, shoppers, items, places)
-    affinities = by_style(states, now, rules, assortment.column_of)
+    ranking, explored = _ranked(snapshot, taste.vectors, done, shoppers, items, places)
+    affinities = by_style(states, now, rules, snapshot.column_of)
     actions = np.array([len(state.recent_events) for state in states], dtype=np.uint64)
-    choice = _styled(assortment, ranking.rows, affinities, shoppers, actions, choice_rules)
-    pairs, parts = strongest_reasons(assortment, done, taste, ranking.rows)
+    choice = _styled(snapshot, ranking.rows, affinities, shoppers, actions, choice_rules)
+    pairs, parts = strongest_reasons(snapshot, done, taste, ranking.rows)
     kinds = kinds_of(
-        assortment, ranking.rows, choice.columns, parts, POPULARITY_BONUS, explored, affinities
+        snapshot, ranking.rows, choice.columns, parts, POPULARITY_BONUS, explored, affinities
     )
     whole = np.maximum(np.maximum(ranking.scores, parts), LEAST_SCORE)
     shares = (parts / whole).astype(np.float32)
@@ -153,20 +153,20 @@ def rank(
         columns=choice.columns,
         scores=ranking.scores.astype(np.float64).round(SCORE_DECIMALS),
         propensities=choice.propensities,
-        reasons=codes_of(assortment, done, kinds, pairs, shares, choice.columns),
+        reasons=codes_of(snapshot, done, kinds, pairs, shares, choice.columns),
         affinities=affinities,
     )
 
 
 def list_for_everyone(
-    assortment: Assortment,
+    snapshot: CatalogSnapshot,
     now: datetime,
     rules: Rules,
     choice_rules: ChoiceRules,
     items: int = 20,
 ) -> list[RecommendedItem]:
     """The list under `*`, for a shopper whom nobody knows: popular products, affinities styles."""
-    return recommend([empty(EVERYONE)], assortment, now, rules, choice_rules, items)[0]
+    return recommend([empty(EVERYONE)], snapshot, now, rules, choice_rules, items)[0]
 
 
 def recommendation_id(user_id: str, partition: int, offset: int, version: str) -> str:
@@ -176,7 +176,7 @@ def recommendation_id(user_id: str, partition: int, offset: int, version: str) -
 
 
 def _ranked(
-    assortment: Assortment,
+    snapshot: CatalogSnapshot,
     vectors: Floats,
     done: ProductEvidence,
     shoppers: Unsigned,
@@ -189,12 +189,12 @@ def _ranked(
     """
     bonus = np.full((len(vectors), 1), POPULARITY_BONUS, dtype=np.float32)
     users = np.hstack([vectors, bonus])
-    products = assortment.ranked
+    products = snapshot.ranked
     user, product = done.user[done.resting], done.product[done.resting]
-    best = top_k(users, products, items, user, product, ~assortment.present)
+    best = top_k(users, products, items, user, product, ~snapshot.present)
     resting = user * len(products) + product
     rows, explored = explore(
-        best.rows, places, shoppers, assortment.present, assortment.newcomers, resting
+        best.rows, places, shoppers, snapshot.present, snapshot.newcomers, resting
     )
     scores = best.scores.copy()
     scores[explored] = (users[np.nonzero(explored)[0]] * products[rows[explored]]).sum(axis=1)
@@ -202,7 +202,7 @@ def _ranked(
 
 
 def _styled(
-    assortment: Assortment,
+    snapshot: CatalogSnapshot,
     rows: Ints,
     affinities: Doubles,
     shoppers: Unsigned,
@@ -210,8 +210,8 @@ def _styled(
     rules: ChoiceRules,
 ) -> Choice:
     """A style for each product of the lists."""
-    available = assortment.available[rows]
+    available = snapshot.available[rows]
     available[rows == NONE, ORIGINAL_COLUMN] = True  # some arm, for the place is cut off later
-    priors = assortment.style_priors[assortment.category_codes[rows]]
-    noise = uniform_noise(shoppers, actions, assortment.product_keys[rows], assortment.style_keys)
+    priors = snapshot.style_priors[snapshot.category_codes[rows]]
+    noise = uniform_noise(shoppers, actions, snapshot.product_keys[rows], snapshot.style_keys)
     return draw(propensities(affinities, priors, available, rules), noise)

@@ -23,7 +23,7 @@ A refit: fitted to all but the last hour, judged on that hour, new products plac
 4. The lists that both versions give are compared (`overlap`).
 
 Popularity and style priors are of all feedback. Between refits a product that joins is served at
-its category's mean (`assortment`). Where states come from and who is told is not known here.
+its category's mean (`snapshot`). Where states come from and who is told is not known here.
 
 Time and memory grow with the number of interactions, not with shoppers x products; a figure and
 the plan for ten times as much: `tests/benchmarks/bench_refit.py`.

@@ -1,4 +1,4 @@
-"""What a batch of shoppers wants, as vectors in the assortment's features, and why.
+"""What a batch of shoppers wants, as vectors in the snapshot's features, and why.
 
 With factors it is the fold-in; without, the share of each category in what a shopper did. Either
 way a shopper's vector is the sum of a coefficient times the features over the shopper's products,
@@ -14,7 +14,7 @@ import numpy as np
 from stylecore.arrays import Floats, Ints
 from stylecore.recommender.foldin import Histories, fold_in
 from stylecore.recommender.interactions import ProductEvidence
-from stylecore.recommender.snapshot import Assortment
+from stylecore.recommender.snapshot import CatalogSnapshot
 from stylecore.recommender.state import DISMISSED_CONFIDENCE
 
 EXPLAINING = 12
@@ -31,11 +31,11 @@ class Taste:
     """[M]"""
 
 
-def tastes(assortment: Assortment, done: ProductEvidence) -> Taste:
-    """The shoppers' vectors against the assortment's features."""
-    if assortment.factors is None:
-        return _category_shares(assortment.features, done)
-    solved = fold_in(assortment.features, histories(done, assortment.factors.alpha))
+def tastes(snapshot: CatalogSnapshot, done: ProductEvidence) -> Taste:
+    """The shoppers' vectors against the snapshot's features."""
+    if snapshot.factors is None:
+        return _category_shares(snapshot.features, done)
+    solved = fold_in(snapshot.features, histories(done, snapshot.factors.alpha))
     return Taste(vectors=solved.vectors, coefficients=solved.shares)
 
 
@@ -52,7 +52,7 @@ def histories(done: ProductEvidence, alpha: float) -> Histories:
 
 
 def strongest_reasons(
-    assortment: Assortment, done: ProductEvidence, taste: Taste, rows: Ints
+    snapshot: CatalogSnapshot, done: ProductEvidence, taste: Taste, rows: Ints
 ) -> tuple[Ints, Floats]:
     """The past product with the largest part in each score, [B, k], and that part.
 
@@ -61,8 +61,8 @@ def strongest_reasons(
     position, coefficients = _weightiest(done, taste.coefficients)
     if not len(done.product):
         return np.zeros(rows.shape, np.int64), np.zeros(rows.shape, np.float32)
-    past = assortment.features[done.product[position]] * coefficients[:, :, None]
-    parts = np.matmul(assortment.features[rows], past.transpose(0, 2, 1))
+    past = snapshot.features[done.product[position]] * coefficients[:, :, None]
+    parts = np.matmul(snapshot.features[rows], past.transpose(0, 2, 1))
     best = parts.argmax(axis=2)
     part = np.take_along_axis(parts, best[:, :, None], axis=2)[:, :, 0]
     return np.take_along_axis(position, best, axis=1), part

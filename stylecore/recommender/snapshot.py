@@ -78,7 +78,7 @@ NO_FACTORS = "popularity"
 
 
 @dataclass(frozen=True)
-class Assortment:
+class CatalogSnapshot:
     """P products by row, K styles by column, C categories by code."""
 
     changes: int
@@ -108,7 +108,7 @@ class Assortment:
     new: Bools
     """[P], nobody has done anything with it yet."""
     ranked: Floats
-    """[P, D + 1], the features and the popularity; one array for all assortments with the same."""
+    """[P, D + 1], the features and the popularity; one array for all snapshots with the same."""
     style_priors: Doubles
     """[C + 1, K], the share of each style in each category and in the shop, times the odds that its
     campaign gives it in this season."""
@@ -136,9 +136,9 @@ def arrange(
     priors: Priors,
     rules: ChoiceRules,
     now: datetime,
-    previous: Assortment | None = None,
-) -> Assortment:
-    """The assortment at `now`; what `previous` has aligned already is taken over."""
+    previous: CatalogSnapshot | None = None,
+) -> CatalogSnapshot:
+    """The snapshot at `now`; what `previous` has aligned already is taken over."""
     popularity = weights_by_row(priors.product_ids, priors.product_weights, catalogue.row_of)
     most = popularity.max(initial=0.0)
     season = season_of(catalogue.styles.values(), now, rules.campaign_weight)
@@ -146,7 +146,7 @@ def arrange(
     shares = style_priors(category_style(catalogue, priors), rules)
     features = _features(catalogue, factors, previous)
     popularity = np.log1p(popularity) / np.log1p(most) if most > 0 else popularity
-    return Assortment(
+    return CatalogSnapshot(
         changes=catalogue.changes,
         factors=factors,
         season=season,
@@ -170,7 +170,7 @@ def arrange(
     )
 
 
-def _ranked(features: Floats, popularity: Floats, previous: Assortment | None) -> Floats:
+def _ranked(features: Floats, popularity: Floats, previous: CatalogSnapshot | None) -> Floats:
     """The vectors to rank; a picture that comes or goes changes none of them."""
     if (
         previous is not None
@@ -181,7 +181,9 @@ def _ranked(features: Floats, popularity: Floats, previous: Assortment | None) -
     return np.hstack([features, popularity[:, None]])
 
 
-def _features(catalogue: Catalogue, factors: Factors | None, previous: Assortment | None) -> Floats:
+def _features(
+    catalogue: Catalogue, factors: Factors | None, previous: CatalogSnapshot | None
+) -> Floats:
     if (
         previous is not None
         and previous.factors is factors

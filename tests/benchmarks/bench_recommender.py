@@ -141,10 +141,10 @@ def recommend_time(users: int = 1000) -> Row:
     random = np.random.default_rng(3)
     factors = worlds.factors(PRODUCTS, FACTORS, random)
     shop = worlds.catalogue(PRODUCTS)
-    assortment = arrange(shop, factors, factors.priors, ChoiceRules(), worlds.NOW)
+    snapshot = arrange(shop, factors, factors.priors, ChoiceRules(), worlds.NOW)
     states = worlds.shoppers(users, PRODUCTS, random)
     rules, choice_rules = Rules(), ChoiceRules()
-    (ours,) = best_times(lambda: recommend(states, assortment, worlds.NOW, rules, choice_rules))
+    (ours,) = best_times(lambda: recommend(states, snapshot, worlds.NOW, rules, choice_rules))
     return figure("recommend_time", ours / users * 1e6, None, "us/user", None)
 
 

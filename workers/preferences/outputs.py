@@ -17,7 +17,7 @@ from schemas.codec import encode
 from schemas.events import Feedback, Recommendations, RecommendedItem, UserState
 from schemas.topics import RECOMMENDATIONS, USER_STATES, Topic
 from stylecore.recommender.recommend import recommendation_id
-from stylecore.recommender.snapshot import Assortment
+from stylecore.recommender.snapshot import CatalogSnapshot
 from stylecore.recommender.style_policy import POLICY
 from workers.kafka.records import Output, Record, caused_headers
 from workers.kafka.topics import topic_name
@@ -56,7 +56,7 @@ def list_event(
     settings: Settings,
     user_id: str,
     items: list[RecommendedItem] | msgspec.Raw,
-    assortment: Assortment,
+    snapshot: CatalogSnapshot,
     now: datetime,
     place: tuple[int, int],
     caused_by: str | None = None,
@@ -65,12 +65,12 @@ def list_event(
     valid_until = now + timedelta(hours=settings.preferences.valid_hours)
     return Recommendations(
         user_id=user_id,
-        recommendation_id=recommendation_id(user_id, *place, assortment.version),
+        recommendation_id=recommendation_id(user_id, *place, snapshot.version),
         items=cast("list[RecommendedItem]", items),  # msgspec writes encoded items as they are
         policy=POLICY,
-        factors_version=assortment.version,
+        factors_version=snapshot.version,
         generated_at=now,
-        valid_until=min(valid_until, assortment.season.shown_until),
+        valid_until=min(valid_until, snapshot.season.shown_until),
         caused_by=caused_by,
     )
 
@@ -84,7 +84,7 @@ def shopper_outputs(
     settings: Settings,
     touched: Sequence[Touched],
     items: Iterator[bytes],
-    assortment: Assortment,
+    snapshot: CatalogSnapshot,
     applied_headers: Callable[[int], Headers],
 ) -> Iterator[Output]:
     """Yield state and list of each shopper, at the time of the record that caused them.
@@ -105,7 +105,7 @@ def shopper_outputs(
             place = (record.partition, record.offset)
             encoded = msgspec.Raw(next(items))
             found = list_event(
-                settings, event.user_id, encoded, assortment, now, place, event.event_id
+                settings, event.user_id, encoded, snapshot, now, place, event.event_id
             )
             yield _output(lists, key, encode(found), lists.headers(now) + headers, record.partition)
 
@@ -114,7 +114,7 @@ def refreshed_outputs(
     settings: Settings,
     shoppers: Sequence[tuple[int, UserState]],
     items: Sequence[bytes],
-    assortment: Assortment,
+    snapshot: CatalogSnapshot,
     now: datetime,
     *,
     same_products: bool,
@@ -129,7 +129,7 @@ def refreshed_outputs(
         raw = msgspec.Raw(encoded)
         place = (number, in_place_of_offset(now))
         last = state.recent_events[-1].event_id if same_products and state.recent_events else None
-        found = list_event(settings, state.user_id, raw, assortment, now, place, last)
+        found = list_event(settings, state.user_id, raw, snapshot, now, place, last)
         headers = [*shared.headers(now), ("ce_id", found.recommendation_id.encode())]
         yield _output(shared, state.user_id.encode(), encode(found), headers, number)
 

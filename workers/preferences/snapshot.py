@@ -1,4 +1,4 @@
-"""What can be recommended now: the assortment, from the catalogue and the announced factors.
+"""What can be recommended now: the snapshot, from the catalogue and the announced factors.
 
 New factors are loaded beside the old ones, then swapped; where they are rejected, the old ones stay
 in use. Campaigns run by the time that the caller passes, which should be the worker's clock: by
@@ -16,7 +16,7 @@ from stylecore.errors import Transient
 from stylecore.recommender.catalog import Catalogue
 from stylecore.recommender.factors import Factors
 from stylecore.recommender.popularity import Popularity, Priors
-from stylecore.recommender.snapshot import Assortment, arrange
+from stylecore.recommender.snapshot import CatalogSnapshot, arrange
 from stylecore.recommender.style_policy import ChoiceRules
 from workers.catalog import CatalogueFollower
 from workers.factors import LoadFactors
@@ -27,7 +27,7 @@ POPULARITY_SECONDS = 1.0
 
 
 class SnapshotProvider:
-    """Provides the assortment, rebuilt when catalogue, factors, popularity or campaigns change."""
+    """Provides the snapshot, rebuilt when catalogue, factors, popularity or campaigns change."""
 
     def __init__(
         self,
@@ -44,7 +44,7 @@ class SnapshotProvider:
         self._clock = clock
         self._factors: Factors | None = None
         self._announced: ModelAnnouncement | None = None
-        self._assortment: Assortment | None = None
+        self._snapshot: CatalogSnapshot | None = None
         self._priors: Priors | None = None
         self._counted_at = 0.0
         self._made_at: datetime | None = None
@@ -61,7 +61,7 @@ class SnapshotProvider:
 
     def renewed_at(self, now: datetime) -> datetime:
         """Return since when older lists are outdated: by new factors, or by a campaign."""
-        since = self.assortment(now).season.since
+        since = self.snapshot(now).season.since
         return since if self._made_at is None else max(since, self._made_at)
 
     def follow(self) -> None:
@@ -74,14 +74,14 @@ class SnapshotProvider:
         self._follower.catch_up(stop)
         self._load_announced()
 
-    def assortment(self, now: datetime) -> Assortment:
-        """Return the assortment at `now`; the same object while nothing has changed."""
-        if self._assortment is None or self._is_stale(self._assortment, now):
+    def snapshot(self, now: datetime) -> CatalogSnapshot:
+        """Return the snapshot at `now`; the same object while nothing has changed."""
+        if self._snapshot is None or self._is_stale(self._snapshot, now):
             priors = self._current_priors(now)
-            self._assortment = arrange(
-                self.catalogue, self._factors, priors, self._choice_rules, now, self._assortment
+            self._snapshot = arrange(
+                self.catalogue, self._factors, priors, self._choice_rules, now, self._snapshot
             )
-        return self._assortment
+        return self._snapshot
 
     def _current_priors(self, now: datetime) -> Priors:
         """Return the factors' priors; while there are none, popularity, as it was read last.
@@ -98,17 +98,17 @@ class SnapshotProvider:
         return self._priors is None or self._clock() - self._counted_at > POPULARITY_SECONDS
 
     def refresh_popularity(self) -> None:
-        """Read popularity for the next assortment: states of whole partitions were counted."""
+        """Read popularity for the next snapshot: states of whole partitions were counted."""
         self._priors = None
 
     def close(self) -> None:
         """Close the connection."""
         self._follower.close()
 
-    def _is_stale(self, assortment: Assortment, now: datetime) -> bool:
-        if assortment.changes != self.catalogue.changes or assortment.factors is not self._factors:
+    def _is_stale(self, snapshot: CatalogSnapshot, now: datetime) -> bool:
+        if snapshot.changes != self.catalogue.changes or snapshot.factors is not self._factors:
             return True
-        if not assortment.season.holds(now):
+        if not snapshot.season.holds(now):
             return True
         return self._factors is None and self._is_time_for_popularity()
 

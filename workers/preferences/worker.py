@@ -31,7 +31,7 @@ from stylecore.recommender.encode import ListEncoder
 from stylecore.recommender.popularity import Popularity
 from stylecore.recommender.recommend import EVERYONE, Lists, list_for_everyone, rank, shown_in
 from stylecore.recommender.rules import Moment, Rules
-from stylecore.recommender.snapshot import Assortment
+from stylecore.recommender.snapshot import CatalogSnapshot
 from stylecore.recommender.style_policy import ChoiceRules
 from stylecore.times import TimeOutOfRange, check_times
 from workers.catalog import CatalogueFollower
@@ -129,7 +129,7 @@ class PreferencesHandler(Handler):
         )
         self._demand = Demand(now)
         self._demand_due = time.monotonic() + settings.preferences.demand_seconds
-        self._everyone: Assortment | None = None
+        self._everyone: CatalogSnapshot | None = None
         self._shown_to_everyone: list[str] = []
         self._shown_at = now
         self._encoder: ListEncoder | None = None
@@ -143,7 +143,7 @@ class PreferencesHandler(Handler):
         self._snapshots.catch_up(self._stop)
         now = datetime.now(UTC)
         # Before the states are restored: `resume` decides whether their lists are refreshed.
-        self._refresh.start_for_edition(self._snapshots.assortment(now).edition, now)
+        self._refresh.start_for_edition(self._snapshots.snapshot(now).edition, now)
         started = time.monotonic()
         numbers = [place.partition for place in partitions]
         with gc_frozen():
@@ -221,25 +221,25 @@ class PreferencesHandler(Handler):
 
     def _results(self, touched: list[Touched]) -> list[Output]:
         """Return the records of all changed states, and of the lists of shoppers who acted."""
-        assortment = self._snapshots.assortment(datetime.now(UTC))
+        snapshot = self._snapshots.snapshot(datetime.now(UTC))
         acted = [shopper for shopper in touched if shopper.acted]
         states = [shopper.state for shopper in acted]
         with stage(WORKER, "recommend"):
-            lists = self._rank(states, assortment, [shopper.record.at for shopper in acted])
-            self._demand.want_lacking([state.user_id for state in states], assortment, lists)
+            lists = self._rank(states, snapshot, [shopper.record.at for shopper in acted])
+            self._demand.want_lacking([state.user_id for state in states], snapshot, lists)
         with stage(WORKER, "encode"):
-            items = iter(self._encoder_of(assortment).encode(lists))
+            items = iter(self._encoder_of(snapshot).encode(lists))
             applied = self._states.applied_headers
-            return list(shopper_outputs(self._settings, touched, items, assortment, applied))
+            return list(shopper_outputs(self._settings, touched, items, snapshot, applied))
 
-    def _rank(self, states: Sequence[UserState], assortment: Assortment, now: Moment) -> Lists:
+    def _rank(self, states: Sequence[UserState], snapshot: CatalogSnapshot, now: Moment) -> Lists:
         items = self._settings.preferences.items
-        return rank(states, assortment, now, self._rules, self._choice_rules, items)
+        return rank(states, snapshot, now, self._rules, self._choice_rules, items)
 
-    def _encoder_of(self, assortment: Assortment) -> ListEncoder:
-        """Return the encoder, whose cache is good as long as the assortment is the same."""
-        if self._encoder is None or self._encoder.assortment is not assortment:
-            self._encoder = ListEncoder(assortment)
+    def _encoder_of(self, snapshot: CatalogSnapshot) -> ListEncoder:
+        """Return the encoder, whose cache is good as long as the snapshot is the same."""
+        if self._encoder is None or self._encoder.snapshot is not snapshot:
+            self._encoder = ListEncoder(snapshot)
         return self._encoder
 
     def committed(self) -> None:
@@ -268,14 +268,14 @@ class PreferencesHandler(Handler):
 
     def _background_outputs(self, refreshed: int) -> list[Output]:
         """Return what no feedback causes: outdated lists of at most `refreshed` shoppers, the list
-        for everyone when the assortment has changed, and demand when it is due.
+        for everyone when the snapshot has changed, and demand when it is due.
         """
         now = datetime.now(UTC)
-        assortment = self._snapshots.assortment(now)
-        outputs = self._refreshed(assortment, now, refreshed)
-        if self._states.owns(0) and assortment is not self._everyone and assortment.present.any():
-            self._everyone = assortment
-            outputs += self._list_for_everyone(assortment, now)
+        snapshot = self._snapshots.snapshot(now)
+        outputs = self._refreshed(snapshot, now, refreshed)
+        if self._states.owns(0) and snapshot is not self._everyone and snapshot.present.any():
+            self._everyone = snapshot
+            outputs += self._list_for_everyone(snapshot, now)
         if time.monotonic() >= self._demand_due:
             self._demand_due = time.monotonic() + self._settings.preferences.demand_seconds
             outputs += [
@@ -284,36 +284,36 @@ class PreferencesHandler(Handler):
             ]
         return outputs
 
-    def _refreshed(self, assortment: Assortment, now: datetime, most: int) -> list[Output]:
-        self._refresh.start_for_edition(assortment.edition, now)
+    def _refreshed(self, snapshot: CatalogSnapshot, now: datetime, most: int) -> list[Output]:
+        self._refresh.start_for_edition(snapshot.edition, now)
         pause = timedelta(seconds=self._settings.preferences.pictures_seconds)
         self._refresh.start_for_pictures(self._snapshots.catalogue.take_redrawn, now, pause)
         shoppers = self._refresh.take(most)
         if not shoppers:
             return []
-        lists = self._rank([state for _, state in shoppers], assortment, now)
+        lists = self._rank([state for _, state in shoppers], snapshot, now)
         if self._refresh.redrawn is not None:  # only lists that show one of these products
-            shows = shown_in(lists, assortment, self._refresh.redrawn)
+            shows = shown_in(lists, snapshot, self._refresh.redrawn)
             self._refresh.skip(itertools.compress(shoppers, ~shows))
             shoppers = list(itertools.compress(shoppers, shows))
             lists = lists.of(shows)
-        items = self._encoder_of(assortment).encode(lists)
+        items = self._encoder_of(snapshot).encode(lists)
         same = self._refresh.redrawn is not None
         return list(
-            refreshed_outputs(self._settings, shoppers, items, assortment, now, same_products=same)
+            refreshed_outputs(self._settings, shoppers, items, snapshot, now, same_products=same)
         )
 
-    def _list_for_everyone(self, assortment: Assortment, now: datetime) -> list[Output]:
+    def _list_for_everyone(self, snapshot: CatalogSnapshot, now: datetime) -> list[Output]:
         """Return the list for everyone, unless the last one shows the same and is recent."""
         items = list_for_everyone(
-            assortment, now, self._rules, self._choice_rules, self._settings.preferences.items
+            snapshot, now, self._rules, self._choice_rules, self._settings.preferences.items
         )
-        shown = [assortment.edition, *(item.image_uri for item in items)]
+        shown = [snapshot.edition, *(item.image_uri for item in items)]
         if shown == self._shown_to_everyone and now - self._shown_at < EVERYONE_AGE:
             return []
         self._shown_to_everyone, self._shown_at = shown, now
         place = (0, in_place_of_offset(now))
-        found = list_event(self._settings, EVERYONE, items, assortment, now, place)
+        found = list_event(self._settings, EVERYONE, items, snapshot, now, place)
         return [output_of(self._settings, RECOMMENDATIONS, found, source=SOURCE, now=now)]
 
     def close(self) -> None:

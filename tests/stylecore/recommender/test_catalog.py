@@ -72,21 +72,21 @@ def test_the_photo_of_a_product_is_always_an_arm() -> None:
 
 
 @given(changes(), changes())
-def test_an_assortment_does_not_change_with_the_catalogue(
+def test_a_snapshot_does_not_change_with_the_catalogue(
     before: list[tuple[str, int, str]], after: list[tuple[str, int, str]]
 ) -> None:
     shop, *_ = applied(before)
     priors = Popularity(shop, Rules(), worlds.NOW).priors(worlds.NOW)
-    assortment = arrange(shop, None, priors, ChoiceRules(), worlds.NOW)
-    images, available = [dict(one) for one in assortment.images], assortment.available.copy()
+    snapshot = arrange(shop, None, priors, ChoiceRules(), worlds.NOW)
+    images, available = [dict(one) for one in snapshot.images], snapshot.available.copy()
     for kind, number, style in after:
         name = f"product-{number}"
         if kind == "render":
             shop.put_render(worlds.render(name, style))
         else:
             shop.remove_render(name, style)
-    assert assortment.images == images
-    np.testing.assert_array_equal(assortment.available, available)
+    assert snapshot.images == images
+    np.testing.assert_array_equal(snapshot.available, available)
 
 
 def test_a_product_that_factors_do_not_know_stands_at_its_category_s_mean() -> None:

@@ -57,8 +57,8 @@ def test_an_empty_shop_gives_empty_lists() -> None:
     assert ListEncoder(shelf).encode(lists) == [b"[]", b"[]"]
 
 
-def test_an_assortment_that_nobody_uses_any_more_is_gone_without_the_collector() -> None:
-    """The collector comes seldom, and each assortment keeps a file of factors open."""
+def test_a_snapshot_without_references_is_freed_without_the_collector() -> None:
+    """The collector comes seldom, and each snapshot keeps a file of factors open."""
     states, shelf = made(1, 5, with_factors=True)
     encoder, gone = ListEncoder(shelf), weakref.ref(shelf)
     gc.disable()

@@ -26,14 +26,16 @@ from stylecore.recommender.recommend import (
     recommendation_id,
 )
 from stylecore.recommender.rules import Rules
-from stylecore.recommender.snapshot import NO_FACTORS, Assortment, arrange
+from stylecore.recommender.snapshot import NO_FACTORS, CatalogSnapshot, arrange
 from stylecore.recommender.state import apply, empty, product_weights
 from stylecore.recommender.style_policy import ChoiceRules, by_style, style_weights
 
 RULES, CHOICE = Rules(), ChoiceRules()
 
 
-def assortment(shop: Catalogue, factors=None, clicks: dict[str, int] | None = None) -> Assortment:
+def snapshot(
+    shop: Catalogue, factors=None, clicks: dict[str, int] | None = None
+) -> CatalogSnapshot:
     popularity = Popularity(shop, RULES, NOW)
     for product_id, times in (clicks or {}).items():
         for number in range(times):
@@ -42,7 +44,7 @@ def assortment(shop: Catalogue, factors=None, clicks: dict[str, int] | None = No
     return arrange(shop, factors, priors, CHOICE, NOW)
 
 
-def lists_of(states: list[UserState], shelf: Assortment, items: int = 20, now=NOW):
+def lists_of(states: list[UserState], shelf: CatalogSnapshot, items: int = 20, now=NOW):
     return recommend(states, shelf, now, RULES, CHOICE, items)
 
 
@@ -62,7 +64,7 @@ class World:
     shoppers: int
     with_factors: bool
 
-    def made(self) -> tuple[list[UserState], Assortment]:
+    def made(self) -> tuple[list[UserState], CatalogSnapshot]:
         random = np.random.default_rng(self.seed)
         shop = worlds.catalogue(self.products)
         gone = random.choice(self.products, size=self.products // 4, replace=False)
@@ -77,7 +79,7 @@ class World:
             name = f"product-{random.integers(self.products)}"
             states[place] = apply(state, feedback(state.user_id, name, "neon", kind), NOW, RULES)
         factors = worlds.factors(self.products + 3, 4, random) if self.with_factors else None
-        return [*states, empty("nobody")], assortment(shop, factors)
+        return [*states, empty("nobody")], snapshot(shop, factors)
 
 
 WORLDS = st.builds(
@@ -172,7 +174,7 @@ def test_the_arrays_of_a_batch_say_what_the_state_says() -> None:
 
 def test_without_factors_the_popular_come_first_and_some_places_are_drawn() -> None:
     shop = worlds.catalogue(60)
-    shelf = assortment(shop, clicks={"product-7": 9, "product-5": 5})
+    shelf = snapshot(shop, clicks={"product-7": 9, "product-5": 5})
     (found,) = lists_of([empty("new")], shelf)
     assert [item.product_id for item in found[:2]] == ["product-7", "product-5"]
     assert found[0].reason.text == "popular now"
@@ -186,7 +188,7 @@ def test_without_factors_the_popular_come_first_and_some_places_are_drawn() -> N
 
 
 def test_the_first_click_brings_products_of_its_category_and_says_so() -> None:
-    shelf = assortment(worlds.catalogue(60), clicks={"product-1": 50})
+    shelf = snapshot(worlds.catalogue(60), clicks={"product-1": 50})
     ada = clicked(feedback("ada", "product-8", "ukiyo-e", propensity=0.1))
     (found,) = lists_of([ada], shelf)
     assert all(int(item.product_id.split("-")[1]) % 6 == 2 for item in found[:9])
@@ -195,7 +197,7 @@ def test_the_first_click_brings_products_of_its_category_and_says_so() -> None:
 
 
 def test_what_was_bought_is_named_and_not_offered() -> None:
-    shelf = assortment(worlds.catalogue(60))
+    shelf = snapshot(worlds.catalogue(60))
     ada = clicked(feedback("ada", "product-8", "original", "purchase"))
     (found,) = lists_of([ada], shelf)
     assert found[0].reason.text == "because you bought Product 8"
@@ -205,7 +207,7 @@ def test_what_was_bought_is_named_and_not_offered() -> None:
 
 
 def test_a_click_makes_its_style_likelier_at_once() -> None:
-    shelf = assortment(worlds.catalogue(60))
+    shelf = snapshot(worlds.catalogue(60))
     states = [clicked(feedback(f"u{n}", "product-8", "neon", propensity=0.1)) for n in range(200)]
     before = lists_of([empty(state.user_id) for state in states], shelf)
     after = lists_of(states, shelf)
@@ -218,25 +220,25 @@ def test_a_click_makes_its_style_likelier_at_once() -> None:
 def test_with_factors_the_order_is_that_of_the_scores() -> None:
     random = np.random.default_rng(0)
     factors = worlds.factors(60, 8, random)
-    shelf = assortment(worlds.catalogue(60), factors)
+    shelf = snapshot(worlds.catalogue(60), factors)
     for found in lists_of(worlds.shoppers(10, 60, random), shelf):
         scores = [item.score for item in found[:18]]
         assert scores == sorted(scores, reverse=True)
 
 
 def test_the_list_for_everyone_is_the_list_of_one_whom_nobody_knows() -> None:
-    shelf = assortment(worlds.catalogue(30), clicks={"product-3": 2})
+    shelf = snapshot(worlds.catalogue(30), clicks={"product-3": 2})
     found = list_for_everyone(shelf, NOW, RULES, CHOICE)
     assert found == lists_of([empty(EVERYONE)], shelf)[0]
     assert found[0].product_id == "product-3"
 
 
 def test_an_empty_shop_gives_empty_lists() -> None:
-    shelf = assortment(Catalogue())
+    shelf = snapshot(Catalogue())
     assert lists_of([empty("ada")], shelf) == [[]]
     shop = Catalogue()
     shop.put_render(worlds.render("orphan", "neon"))
-    assert lists_of([empty("ada")], assortment(shop)) == [[]]
+    assert lists_of([empty("ada")], snapshot(shop)) == [[]]
 
 
 def test_a_recommendation_s_id_is_its_cause_s_and_the_version_s() -> None:
@@ -274,7 +276,7 @@ def test_a_fit_survives_few_shoppers_and_needs_two() -> None:
 
 
 def test_a_reason_tells_the_share_of_the_score_that_its_product_carried() -> None:
-    shelf = assortment(worlds.catalogue(60))
+    shelf = snapshot(worlds.catalogue(60))
     once = clicked(feedback("ada", "product-8", "ukiyo-e"))
     (alone,) = lists_of([once], shelf)
     assert (alone[0].reason.share, alone[0].reason.style_id) == (1.0, "ukiyo-e")
@@ -296,6 +298,6 @@ def test_a_fit_puts_together_what_the_same_people_like() -> None:
         for n in range(60)
     ]
     factors = fit(states, shop, None, FitSettings(width=3), RULES, NOW)
-    (found,) = lists_of([clicked(feedback("ada", "product-3"))], assortment(shop, factors), 8)
+    (found,) = lists_of([clicked(feedback("ada", "product-3"))], snapshot(shop, factors), 8)
     assert all(int(item.product_id.split("-")[1]) % 2 == 1 for item in found[:6])
     assert found[0].reason.kind == "history"

@@ -17,7 +17,7 @@ from stylecore.recommender.catalog import EVER, NEVER, Catalogue, in_season, sea
 from stylecore.recommender.demand import Demand
 from stylecore.recommender.recommend import rank, recommend
 from stylecore.recommender.rules import Rules
-from stylecore.recommender.snapshot import Assortment, arrange
+from stylecore.recommender.snapshot import CatalogSnapshot, arrange
 from stylecore.recommender.state import apply, empty
 from stylecore.recommender.style_policy import ChoiceRules, propensities
 
@@ -38,7 +38,7 @@ def shop_with(*styles: Style) -> Catalogue:
     return shop
 
 
-def shelf_at(shop: Catalogue, now: datetime, rules: ChoiceRules = CHOICE) -> Assortment:
+def shelf_at(shop: Catalogue, now: datetime, rules: ChoiceRules = CHOICE) -> CatalogSnapshot:
     return arrange(shop, FACTORS, FACTORS.priors, rules, now)
 
 

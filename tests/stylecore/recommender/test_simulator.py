@@ -51,8 +51,8 @@ class Run:
             if visit == LISTS // 2:
                 factors = fit(self.states, self.shop, None, FitSettings(), self.rules, now)
             priors = self.popularity.priors(now) if factors is None else factors.priors
-            assortment = arrange(self.shop, factors, priors, self.choice, now)
-            lists = recommend(self.states, assortment, now, self.rules, self.choice)
+            snapshot = arrange(self.shop, factors, priors, self.choice, now)
+            lists = recommend(self.states, snapshot, now, self.rules, self.choice)
             self._visit(lists, now)
 
     def _visit(self, lists: list[list[RecommendedItem]], now) -> None:

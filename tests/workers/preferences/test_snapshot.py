@@ -37,15 +37,15 @@ def snapshots_with_theme() -> SnapshotProvider:
     )
 
 
-def test_an_assortment_is_kept_from_one_edge_to_the_next():
+def test_a_snapshot_is_kept_from_one_edge_to_the_next():
     snapshots = snapshots_with_theme()
-    before, within, after = (snapshots.assortment(NOW + at) for at in (-MOMENT, 0 * HOUR, HOUR))
+    before, within, after = (snapshots.snapshot(NOW + at) for at in (-MOMENT, 0 * HOUR, HOUR))
     assert len({id(one) for one in (before, within, after)}) == 3
     winter = before.column_of["winter"]
     assert [one.available[:, winter].any() for one in (before, within, after)] == [0, 1, 0]
-    assert snapshots.assortment(NOW + 2 * HOUR) is after
-    within = snapshots.assortment(NOW)
-    assert snapshots.assortment(NOW + HOUR - MOMENT) is within
+    assert snapshots.snapshot(NOW + 2 * HOUR) is after
+    within = snapshots.snapshot(NOW)
+    assert snapshots.snapshot(NOW + HOUR - MOMENT) is within
 
 
 def test_lists_are_old_ones_since_the_last_edge():
@@ -67,11 +67,11 @@ def test_a_picture_that_comes_leaves_the_ranking_as_it_is_until_popularity_is_lo
     click = worlds.feedback("ada", "product-1")
     snapshots.popularity.count(click, NOW)
     snapshots.popularity.count(worlds.feedback("ada", "product-2", kind="cart"), NOW)
-    first = snapshots.assortment(NOW)
+    first = snapshots.snapshot(NOW)
     snapshots.popularity.count(click, NOW)
     shop.put_render(worlds.render("product-1", "another"))
-    second = snapshots.assortment(NOW + MOMENT)
+    second = snapshots.snapshot(NOW + MOMENT)
     assert second is not first
     assert second.ranked is first.ranked
     time[0] = 2 * POPULARITY_SECONDS
-    assert snapshots.assortment(NOW + MOMENT).popularity[1] > first.popularity[1]
+    assert snapshots.snapshot(NOW + MOMENT).popularity[1] > first.popularity[1]
