@@ -33,7 +33,7 @@ from stylecore.evaluation.prequential_data import Row
 from stylecore.recommender.als import FitSettings, fit
 from stylecore.recommender.catalog import Catalogue
 from stylecore.recommender.factors import Factors
-from stylecore.recommender.interactions import ProductEvidence, by_product, gather
+from stylecore.recommender.interactions import ProductInteractions, by_product, gather
 from stylecore.recommender.popularity import Popularity
 from stylecore.recommender.recommend import POPULARITY_BONUS
 from stylecore.recommender.rules import Rules
@@ -145,13 +145,13 @@ class Race:
         questions = [asked for event in block for asked in self._ask(event)]
         wanted = np.array([asked.wanted for asked in questions], dtype=np.int64)
         shoppers = np.array([asked.shopper for asked in questions], dtype=np.int64)
-        known = shop.evidence([asked.state for asked in questions], now)
-        frozen = shop.evidence([asked.frozen for asked in questions], now)
+        known = shop.interactions([asked.state for asked in questions], now)
+        frozen = shop.interactions([asked.frozen for asked in questions], now)
         masked, k = _pairs(questions), self._protocol.k
         for learns, tally in zip(CONTENDERS, self._tallies, strict=True):
             snapshot = live[learns.factors] if learns.events else self._at_warm_up
-            done = known if learns.events else frozen
-            found = lists(learns, done, snapshot, masked, k)
+            interactions = known if learns.events else frozen
+            found = lists(learns, interactions, snapshot, masked, k)
             tally.add(found, wanted, shoppers, bits)
         self._predicted += len(questions)
         self._refit_if_due(block)
@@ -251,7 +251,7 @@ class Shop:
         """Build the snapshot of the catalogue that lists are ranked from."""
         return arrange(self.catalogue, factors, self.popularity.priors(now), ChoiceRules(), now)
 
-    def evidence(self, states: Sequence[UserState], now: datetime) -> ProductEvidence:
+    def interactions(self, states: Sequence[UserState], now: datetime) -> ProductInteractions:
         """Gather the states' interactions by the catalogue's rows."""
         catalogue = self.catalogue
         seen = gather(states, now, self.rules, catalogue.row_of, catalogue.column_of)
@@ -277,16 +277,16 @@ def _catalogue(rows: Sequence[Row]) -> Catalogue:
 
 def lists(
     learns: Learns,
-    done: ProductEvidence,
+    interactions: ProductInteractions,
     snapshot: CatalogSnapshot,
     masked: tuple[Ints, Ints],
     k: int,
 ) -> Ints:
     """Rank the best k rows for each shopper, [B, k]; `masked` pairs shopper and row to exclude."""
-    shoppers = len(done.starts) - 1
+    shoppers = len(interactions.starts) - 1
     vectors = np.zeros((shoppers, snapshot.features.shape[1]), dtype=np.float32)
     if learns.personal:
-        vectors = tastes(snapshot, done).vectors
+        vectors = tastes(snapshot, interactions).vectors
     bonus = np.full((shoppers, 1), POPULARITY_BONUS, dtype=np.float32)
     return top_k(np.hstack([vectors, bonus]), snapshot.ranked, k, *masked).rows
 

@@ -110,11 +110,13 @@ def _confidences(
     A dismissed product has -c, which is how implicit is told that p is not 1.
     """
     seen = gather(states, now, rules, catalogue.row_of, catalogue.column_of)
-    done = by_product(seen, len(catalogue.product_ids))
-    sold = catalogue.present[done.product]
-    values = np.where(done.dismissed, -DISMISSED_CONFIDENCE, 1.0 + settings.alpha * done.weight)
-    rows, product = np.unique(done.product[sold], return_inverse=True)
-    users, user = np.unique(done.user[sold], return_inverse=True)
+    interactions = by_product(seen, len(catalogue.product_ids))
+    sold = catalogue.present[interactions.product]
+    values = np.where(
+        interactions.dismissed, -DISMISSED_CONFIDENCE, 1.0 + settings.alpha * interactions.weight
+    )
+    rows, product = np.unique(interactions.product[sold], return_inverse=True)
+    users, user = np.unique(interactions.user[sold], return_inverse=True)
     shape = len(users), len(rows)
     return rows, csr_matrix((values[sold].astype(np.float32), (user, product)), shape=shape)
 

@@ -27,7 +27,7 @@ from stylecore.arrays import Bools, Floats, Ints
 from stylecore.recommender.catalog import Catalogue
 from stylecore.recommender.factors import Factors
 from stylecore.recommender.foldin import Histories, fold_in, fold_in_items, whitening
-from stylecore.recommender.interactions import ProductEvidence, by_product, gather
+from stylecore.recommender.interactions import ProductInteractions, by_product, gather
 from stylecore.recommender.popularity import Popularity
 from stylecore.recommender.rules import Rules
 from stylecore.recommender.shopper_vectors import histories
@@ -126,15 +126,15 @@ def complete(
 ) -> Factors:
     """The factors with all products on sale, those that are fitted first; without a version."""
     seen = gather(states, now, rules, catalogue.row_of, catalogue.column_of)
-    done = by_product(seen, len(catalogue.product_ids))
+    interactions = by_product(seen, len(catalogue.product_ids))
     rows = np.array([catalogue.row_of[product] for product in fitted.product_ids], dtype=np.int64)
-    kept = _well_known(rows, done, len(catalogue.product_ids))
+    kept = _well_known(rows, interactions, len(catalogue.product_ids))
     known, factors = rows[kept], fitted.product_factors[kept]
     newcomers = np.setdiff1d(np.flatnonzero(catalogue.present), known)
     looks = looks_of(catalogue.source_sha256, embedding_of) if len(newcomers) else []
     start = starts(factors, known, newcomers, catalogue.category_codes, looks)
-    shoppers = _shoppers(factors, fitted, _only(done, known))
-    clicked = _by_item(_only(done, newcomers), len(newcomers), fitted.alpha)
+    shoppers = _shoppers(factors, fitted, _only(interactions, known))
+    clicked = _by_item(_only(interactions, newcomers), len(newcomers), fitted.alpha)
     placed = fold_in_items(start, shoppers, clicked, fitted.regularization)
     popularity = Popularity(catalogue, rules, now)
     popularity.count_states(states, now)
@@ -151,38 +151,40 @@ def complete(
     )
 
 
-def _well_known(rows: Ints, done: ProductEvidence, products: int) -> Bools:
+def _well_known(rows: Ints, interactions: ProductInteractions, products: int) -> Bools:
     """Which of the rows enough shoppers did something with; all where none has that many."""
-    kept: Bools = np.bincount(done.product, minlength=products)[rows] >= LEAST_SHOPPERS
+    kept: Bools = np.bincount(interactions.product, minlength=products)[rows] >= LEAST_SHOPPERS
     return kept if kept.any() else np.ones(len(rows), dtype=np.bool_)
 
 
-def _shoppers(factors: Floats, fitted: Factors, own: ProductEvidence) -> Floats:
+def _shoppers(factors: Floats, fitted: Factors, own: ProductInteractions) -> Floats:
     """The shoppers' vectors, [U, F], from what they did with the fitted products."""
     white = whitening(factors, fitted.regularization)
     solved = fold_in(white.whiten(factors), histories(own, fitted.alpha))
     return white.unwhiten(solved.vectors)
 
 
-def _only(done: ProductEvidence, rows: Ints) -> ProductEvidence:
-    """The evidence about these products, whose rows become 0, 1, 2, ..."""
-    place = np.full(max(done.product.max(initial=0), rows.max(initial=0)) + 1, -1, dtype=np.int64)
+def _only(interactions: ProductInteractions, rows: Ints) -> ProductInteractions:
+    """The interactions about these products, whose rows become 0, 1, 2, ..."""
+    place = np.full(
+        max(interactions.product.max(initial=0), rows.max(initial=0)) + 1, -1, dtype=np.int64
+    )
     place[rows] = np.arange(len(rows))
-    kept = place[done.product] >= 0
-    return ProductEvidence(
-        starts=np.searchsorted(done.user[kept], np.arange(len(done.starts))),
-        user=done.user[kept],
-        product=place[done.product][kept],
-        weight=done.weight[kept],
-        style=done.style[kept],
-        dismissed=done.dismissed[kept],
-        resting=done.resting[kept],
-        bought=done.bought[kept],
+    kept = place[interactions.product] >= 0
+    return ProductInteractions(
+        starts=np.searchsorted(interactions.user[kept], np.arange(len(interactions.starts))),
+        user=interactions.user[kept],
+        product=place[interactions.product][kept],
+        weight=interactions.weight[kept],
+        style=interactions.style[kept],
+        dismissed=interactions.dismissed[kept],
+        resting=interactions.resting[kept],
+        bought=interactions.bought[kept],
     )
 
 
-def _by_item(own: ProductEvidence, items: int, alpha: float) -> Histories:
-    """Who did what with each product: the evidence turned around, products for shoppers."""
+def _by_item(own: ProductInteractions, items: int, alpha: float) -> Histories:
+    """Who did what with each product: the interactions turned around, products for shoppers."""
     order = np.argsort(own.product, kind="stable")
     turned = histories(own, alpha)
     return Histories(

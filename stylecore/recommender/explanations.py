@@ -13,7 +13,7 @@ from schemas.catalog import ORIGINAL
 from schemas.events import RecommendationReason
 from schemas.preferences import ReasonKind
 from stylecore.arrays import Bools, Doubles, Floats, Ints
-from stylecore.recommender.interactions import ProductEvidence
+from stylecore.recommender.interactions import ProductInteractions
 from stylecore.recommender.snapshot import CatalogSnapshot
 
 KINDS: tuple[ReasonKind, ...] = ("history", "style", "popular", "explore", "new")
@@ -48,7 +48,7 @@ def kinds_of(
 
 def codes_of(
     snapshot: CatalogSnapshot,
-    done: ProductEvidence,
+    interactions: ProductInteractions,
     kinds: Ints,
     pairs: Ints,
     shares: Floats,
@@ -56,9 +56,9 @@ def codes_of(
 ) -> Ints:
     """A number for each item's reason, [B, k], equal where the reason is; `reason_of` reads it.
 
-    `pairs` are the positions in the evidence of the past products behind the items, `shares` their
-    parts in the scores, `columns` the items' styles. Shares are told in tenths, so that equal
-    reasons stay few.
+    `pairs` are the positions in `interactions` of the past products behind the items, `shares`
+    their parts in the scores, `columns` the items' styles. Shares are rounded to tenths, so that
+    there are few different reasons.
     """
     styles = len(snapshot.style_ids)
     codes = np.array([0, 0, POPULAR, EXPLORE, NEW])[kinds]
@@ -66,9 +66,9 @@ def codes_of(
     codes[liked] = len(KINDS) + columns[liked]
     known = kinds == HISTORY
     behind = pairs[known]
-    told = done.product[behind] * (styles + 1) + done.style[behind] + 1
+    told = interactions.product[behind] * (styles + 1) + interactions.style[behind] + 1
     tenths = np.clip(np.rint(TENTHS * shares[known]), 1, TENTHS).astype(np.int64) - 1
-    codes[known] = len(KINDS) + styles + TENTHS * (2 * told + done.bought[behind]) + tenths
+    codes[known] = len(KINDS) + styles + TENTHS * (2 * told + interactions.bought[behind]) + tenths
     return codes
 
 

@@ -19,7 +19,7 @@ from stylecore.recommender.rules import Moment, Rules, each
 
 
 @dataclass(frozen=True, slots=True)
-class Evidence:
+class Interactions:
     """N interactions of `users` shoppers, in the order of shoppers and of their histories."""
 
     users: int
@@ -42,7 +42,7 @@ class Evidence:
 
 
 @dataclass(frozen=True, slots=True)
-class ProductEvidence:
+class ProductInteractions:
     """The same by product: M pairs of shopper and product, sorted by both."""
 
     starts: Ints
@@ -64,7 +64,7 @@ def gather(
     rules: Rules,
     row_of: Mapping[str, int],
     column_of: Mapping[str, int],
-) -> Evidence:
+) -> Interactions:
     """The histories of the shoppers as arrays, weights decayed to `now`."""
     counts = [len(state.interactions) for state in states]
     times = list(chain.from_iterable(map(repeat, each(now, len(states)), counts)))
@@ -75,7 +75,7 @@ def gather(
     shares = _decays(seen, times, rules)
     dismissed = _resting([item.dismissed_at for item in seen], times, rules)
     purchases = [item.purchased_at for item in seen]
-    return Evidence(
+    return Interactions(
         users=len(states),
         user=np.repeat(np.arange(len(states)), counts)[known],
         product=product[known],
@@ -88,23 +88,23 @@ def gather(
     )
 
 
-def by_product(evidence: Evidence, products: int) -> ProductEvidence:
-    """The evidence summed over styles; `products` is the number of rows."""
-    cells = evidence.user * products + evidence.product
+def by_product(interactions: Interactions, products: int) -> ProductInteractions:
+    """The interactions summed over styles; `products` is the number of rows."""
+    cells = interactions.user * products + interactions.product
     keys, pair = np.unique(cells, return_inverse=True)
     user, product = np.divmod(keys, max(products, 1))
     style = np.full(len(keys), -1, dtype=np.int64)
-    lightest_first = np.argsort(evidence.weight, kind="stable")
-    style[pair[lightest_first]] = evidence.style[lightest_first]
-    return ProductEvidence(
-        starts=np.searchsorted(user, np.arange(evidence.users + 1)),
+    lightest_first = np.argsort(interactions.weight, kind="stable")
+    style[pair[lightest_first]] = interactions.style[lightest_first]
+    return ProductInteractions(
+        starts=np.searchsorted(user, np.arange(interactions.users + 1)),
         user=user,
         product=product,
-        weight=_sums(pair, evidence.weight, len(keys)),
+        weight=_sums(pair, interactions.weight, len(keys)),
         style=style,
-        dismissed=_any(pair, evidence.dismissed, len(keys)),
-        resting=_any(pair, evidence.resting, len(keys)),
-        bought=_any(pair, evidence.bought, len(keys)),
+        dismissed=_any(pair, interactions.dismissed, len(keys)),
+        resting=_any(pair, interactions.resting, len(keys)),
+        bought=_any(pair, interactions.bought, len(keys)),
     )
 
 

@@ -23,7 +23,7 @@ from schemas.events import RecommendedItem, UserState
 from stylecore.arrays import Bools, Doubles, Floats, Ints, Unsigned
 from stylecore.recommender.catalog import ORIGINAL_COLUMN
 from stylecore.recommender.explanations import codes_of, kinds_of, reason_of
-from stylecore.recommender.interactions import ProductEvidence, by_product, gather
+from stylecore.recommender.interactions import ProductInteractions, by_product, gather
 from stylecore.recommender.rules import Moment, Rules
 from stylecore.recommender.shopper_vectors import strongest_reasons, tastes
 from stylecore.recommender.snapshot import CatalogSnapshot
@@ -134,15 +134,15 @@ def rank(
     if not states or not snapshot.present.any():
         return empty_lists(len(states), len(snapshot.style_ids))
     seen = gather(states, now, rules, snapshot.row_of, snapshot.column_of)
-    done = by_product(seen, len(snapshot.product_ids))
-    taste = tastes(snapshot, done)
+    interactions = by_product(seen, len(snapshot.product_ids))
+    taste = tastes(snapshot, interactions)
     shoppers = shopper_keys([state.user_id for state in states], now, snapshot.version)
     places = round(choice_rules.exploration * items)
-    ranking, explored = _ranked(snapshot, taste.vectors, done, shoppers, items, places)
+    ranking, explored = _ranked(snapshot, taste.vectors, interactions, shoppers, items, places)
     affinities = by_style(states, now, rules, snapshot.column_of)
     actions = np.array([len(state.recent_events) for state in states], dtype=np.uint64)
     choice = _styled(snapshot, ranking.rows, affinities, shoppers, actions, choice_rules)
-    pairs, parts = strongest_reasons(snapshot, done, taste, ranking.rows)
+    pairs, parts = strongest_reasons(snapshot, interactions, taste, ranking.rows)
     kinds = kinds_of(
         snapshot, ranking.rows, choice.columns, parts, POPULARITY_BONUS, explored, affinities
     )
@@ -153,7 +153,7 @@ def rank(
         columns=choice.columns,
         scores=ranking.scores.astype(np.float64).round(SCORE_DECIMALS),
         propensities=choice.propensities,
-        reasons=codes_of(snapshot, done, kinds, pairs, shares, choice.columns),
+        reasons=codes_of(snapshot, interactions, kinds, pairs, shares, choice.columns),
         affinities=affinities,
     )
 
@@ -178,7 +178,7 @@ def recommendation_id(user_id: str, partition: int, offset: int, version: str) -
 def _ranked(
     snapshot: CatalogSnapshot,
     vectors: Floats,
-    done: ProductEvidence,
+    interactions: ProductInteractions,
     shoppers: Unsigned,
     items: int,
     places: int,
@@ -190,7 +190,10 @@ def _ranked(
     bonus = np.full((len(vectors), 1), POPULARITY_BONUS, dtype=np.float32)
     users = np.hstack([vectors, bonus])
     products = snapshot.ranked
-    user, product = done.user[done.resting], done.product[done.resting]
+    user, product = (
+        interactions.user[interactions.resting],
+        interactions.product[interactions.resting],
+    )
     best = top_k(users, products, items, user, product, ~snapshot.present)
     resting = user * len(products) + product
     rows, explored = explore(

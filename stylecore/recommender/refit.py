@@ -45,7 +45,7 @@ from stylecore.recommender.catalog import Catalogue
 from stylecore.recommender.cold_start import EmbeddingOf, complete
 from stylecore.recommender.factors import Encoded, Factors, encoded
 from stylecore.recommender.foldin import fold_in, whitening
-from stylecore.recommender.interactions import ProductEvidence, by_product, gather
+from stylecore.recommender.interactions import ProductInteractions, by_product, gather
 from stylecore.recommender.rules import Rules
 from stylecore.recommender.shopper_vectors import histories
 from stylecore.recommender.snapshot import features_of
@@ -194,9 +194,11 @@ def _ranks(factors: Factors, task: _Task, rules: Rules) -> Ints:
         pairs = slice(*np.searchsorted(task.shopper, (first, first + BLOCK)))
         if pairs.start == pairs.stop:
             continue
-        done = by_product(gather(shoppers, held_out.since, rules, own_row_of, {}), len(own_row_of))
-        scores = fold_in(features, histories(done, factors.alpha)).vectors @ judged.T
-        _leave_out(scores, done, factors, task.row_of)
+        interactions = by_product(
+            gather(shoppers, held_out.since, rules, own_row_of, {}), len(own_row_of)
+        )
+        scores = fold_in(features, histories(interactions, factors.alpha)).vectors @ judged.T
+        _leave_out(scores, interactions, factors, task.row_of)
         shopper, product = task.shopper[pairs] - first, task.product[pairs]
         own = scores[shopper, product][:, None]
         ranks[pairs] = 1 + (scores[shopper] > own).sum(axis=1)
@@ -204,12 +206,12 @@ def _ranks(factors: Factors, task: _Task, rules: Rules) -> Ints:
 
 
 def _leave_out(
-    scores: Floats, done: ProductEvidence, factors: Factors, row_of: dict[str, int]
+    scores: Floats, interactions: ProductInteractions, factors: Factors, row_of: dict[str, int]
 ) -> None:
     """What a shopper has done anything with is not ranked."""
     judged = np.array([row_of.get(name, -1) for name in factors.product_ids], dtype=np.int64)
-    rows = judged[done.product]
-    scores[done.user[rows >= 0], rows[rows >= 0]] = -np.inf
+    rows = judged[interactions.product]
+    scores[interactions.user[rows >= 0], rows[rows >= 0]] = -np.inf
 
 
 def _recalls(task: _Task, ranks: Ints) -> Doubles:
@@ -254,9 +256,12 @@ def _best(
     """The rows of each shopper's best products, [B, PLACES]."""
     features = features_of(catalogue, factors)
     seen = gather(states, now, rules, catalogue.row_of, catalogue.column_of)
-    done = by_product(seen, len(catalogue.product_ids))
-    vectors = fold_in(features, histories(done, factors.alpha)).vectors
-    user, product = done.user[done.resting], done.product[done.resting]
+    interactions = by_product(seen, len(catalogue.product_ids))
+    vectors = fold_in(features, histories(interactions, factors.alpha)).vectors
+    user, product = (
+        interactions.user[interactions.resting],
+        interactions.product[interactions.resting],
+    )
     return top_k(vectors, features, PLACES, user, product, ~catalogue.present).rows
 
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from stylecore.arrays import Floats, Ints
 from stylecore.recommender.foldin import Histories, fold_in
-from stylecore.recommender.interactions import ProductEvidence
+from stylecore.recommender.interactions import ProductInteractions
 from stylecore.recommender.snapshot import CatalogSnapshot
 from stylecore.recommender.state import DISMISSED_CONFIDENCE
 
@@ -23,7 +23,7 @@ EXPLAINING = 12
 
 @dataclass(frozen=True, slots=True)
 class Taste:
-    """B shoppers' vectors and how the M pairs of the evidence make them."""
+    """B shoppers' vectors and how the M pairs of the interactions make them."""
 
     vectors: Floats
     """[B, D]"""
@@ -31,63 +31,63 @@ class Taste:
     """[M]"""
 
 
-def tastes(snapshot: CatalogSnapshot, done: ProductEvidence) -> Taste:
+def tastes(snapshot: CatalogSnapshot, interactions: ProductInteractions) -> Taste:
     """The shoppers' vectors against the snapshot's features."""
     if snapshot.factors is None:
-        return _category_shares(snapshot.features, done)
-    solved = fold_in(snapshot.features, histories(done, snapshot.factors.alpha))
+        return _category_shares(snapshot.features, interactions)
+    solved = fold_in(snapshot.features, histories(interactions, snapshot.factors.alpha))
     return Taste(vectors=solved.vectors, coefficients=solved.shares)
 
 
-def histories(done: ProductEvidence, alpha: float) -> Histories:
+def histories(interactions: ProductInteractions, alpha: float) -> Histories:
     """What the shoppers did, for the fold-in: c = 1 + alpha * weight, or p = -1 where dismissed."""
-    confidences = 1.0 + alpha * done.weight
-    confidences[done.dismissed] = DISMISSED_CONFIDENCE
+    confidences = 1.0 + alpha * interactions.weight
+    confidences[interactions.dismissed] = DISMISSED_CONFIDENCE
     return Histories(
-        starts=done.starts,
-        products=done.product,
+        starts=interactions.starts,
+        products=interactions.product,
         confidences=confidences.astype(np.float32),
-        preferences=np.where(done.dismissed, -1.0, 1.0).astype(np.float32),
+        preferences=np.where(interactions.dismissed, -1.0, 1.0).astype(np.float32),
     )
 
 
 def strongest_reasons(
-    snapshot: CatalogSnapshot, done: ProductEvidence, taste: Taste, rows: Ints
+    snapshot: CatalogSnapshot, interactions: ProductInteractions, taste: Taste, rows: Ints
 ) -> tuple[Ints, Floats]:
     """The past product with the largest part in each score, [B, k], and that part.
 
-    The first is a position in the evidence; it has no meaning where the part is not above 0.
+    The first is a position in the interactions; it has no meaning where the part is not above 0.
     """
-    position, coefficients = _weightiest(done, taste.coefficients)
-    if not len(done.product):
+    position, coefficients = _weightiest(interactions, taste.coefficients)
+    if not len(interactions.product):
         return np.zeros(rows.shape, np.int64), np.zeros(rows.shape, np.float32)
-    past = snapshot.features[done.product[position]] * coefficients[:, :, None]
+    past = snapshot.features[interactions.product[position]] * coefficients[:, :, None]
     parts = np.matmul(snapshot.features[rows], past.transpose(0, 2, 1))
     best = parts.argmax(axis=2)
     part = np.take_along_axis(parts, best[:, :, None], axis=2)[:, :, 0]
     return np.take_along_axis(position, best, axis=1), part
 
 
-def _category_shares(features: Floats, done: ProductEvidence) -> Taste:
-    users = len(done.starts) - 1
-    signed = np.where(done.dismissed, -1.0, done.weight)
-    totals = np.bincount(done.user, np.abs(signed), minlength=users)
-    coefficients = (signed / np.maximum(totals, 1e-9)[done.user]).astype(np.float32)
+def _category_shares(features: Floats, interactions: ProductInteractions) -> Taste:
+    users = len(interactions.starts) - 1
+    signed = np.where(interactions.dismissed, -1.0, interactions.weight)
+    totals = np.bincount(interactions.user, np.abs(signed), minlength=users)
+    coefficients = (signed / np.maximum(totals, 1e-9)[interactions.user]).astype(np.float32)
     vectors = np.zeros((users, features.shape[1]), dtype=np.float32)
-    np.add.at(vectors, done.user, features[done.product] * coefficients[:, None])
+    np.add.at(vectors, interactions.user, features[interactions.product] * coefficients[:, None])
     return Taste(vectors=vectors, coefficients=coefficients)
 
 
-def _weightiest(done: ProductEvidence, coefficients: Floats) -> tuple[Ints, Floats]:
+def _weightiest(interactions: ProductInteractions, coefficients: Floats) -> tuple[Ints, Floats]:
     """Positions [B, E] of each shopper's weightiest pairs and their coefficients, 0 where none."""
-    users = len(done.starts) - 1
-    order = np.lexsort((-coefficients, done.user))
-    place = np.arange(len(order)) - done.starts[done.user]
-    widest = min(EXPLAINING, int(np.diff(done.starts).max(initial=0)))
+    users = len(interactions.starts) - 1
+    order = np.lexsort((-coefficients, interactions.user))
+    place = np.arange(len(order)) - interactions.starts[interactions.user]
+    widest = min(EXPLAINING, int(np.diff(interactions.starts).max(initial=0)))
     position = np.zeros((users, widest), dtype=np.int64)
     kept = np.zeros((users, widest), dtype=np.float32)
     near = place < widest
-    cells = (done.user[near], place[near])
+    cells = (interactions.user[near], place[near])
     position[cells] = order[near]
     kept[cells] = coefficients[order[near]]
     return position, kept

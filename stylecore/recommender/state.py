@@ -101,7 +101,7 @@ def product_weights(
 
     c = 1 + alpha * weight and p = 1, over all styles of a product; c = 5 and p = -1 while it is
     dismissed. Hu, Koren, Volinsky 2008, equations 1 and 2. The readable form of
-    `evidence.gather`, which does the same for a batch.
+    `interactions.gather`, which does the same for a batch.
     """
     weights: dict[str, float] = {}
     for seen in state.interactions:
