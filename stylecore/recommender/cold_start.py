@@ -178,7 +178,7 @@ def _only(interactions: ProductInteractions, rows: Ints) -> ProductInteractions:
         weight=interactions.weight[kept],
         style=interactions.style[kept],
         dismissed=interactions.dismissed[kept],
-        resting=interactions.resting[kept],
+        excluded=interactions.excluded[kept],
         bought=interactions.bought[kept],
     )
 

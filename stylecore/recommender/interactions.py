@@ -35,7 +35,7 @@ class Interactions:
     """[N], log-odds for the style, decayed to `now`."""
     dismissed: Bools
     """[N], dismissed and in the cool-down."""
-    resting: Bools
+    excluded: Bools
     """[N], dismissed or purchased, and in the cool-down: not to be offered."""
     bought: Bools
     """[N], purchased at any time."""
@@ -54,7 +54,7 @@ class ProductInteractions:
     style: Ints
     """[M], the style with the most weight; -1 where it is not known."""
     dismissed: Bools
-    resting: Bools
+    excluded: Bools
     bought: Bools
 
 
@@ -73,7 +73,7 @@ def gather(
     style = np.array([column_of.get(item.style_id or "", -1) for item in seen], dtype=np.int64)
     known = product >= 0
     shares = _decays(seen, times, rules)
-    dismissed = _resting([item.dismissed_at for item in seen], times, rules)
+    dismissed = _in_cool_down([item.dismissed_at for item in seen], times, rules)
     purchases = [item.purchased_at for item in seen]
     return Interactions(
         users=len(states),
@@ -83,7 +83,7 @@ def gather(
         weight=(shares * np.array([item.weight for item in seen]))[known],
         style_evidence=(shares * np.array([item.style_evidence for item in seen]))[known],
         dismissed=dismissed[known],
-        resting=(dismissed | _resting(purchases, times, rules))[known],
+        excluded=(dismissed | _in_cool_down(purchases, times, rules))[known],
         bought=np.array([at is not None for at in purchases], dtype=np.bool_)[known],
     )
 
@@ -103,7 +103,7 @@ def by_product(interactions: Interactions, products: int) -> ProductInteractions
         weight=_sums(pair, interactions.weight, len(keys)),
         style=style,
         dismissed=_any(pair, interactions.dismissed, len(keys)),
-        resting=_any(pair, interactions.resting, len(keys)),
+        excluded=_any(pair, interactions.excluded, len(keys)),
         bought=_any(pair, interactions.bought, len(keys)),
     )
 
@@ -129,7 +129,9 @@ def _decays(seen: Sequence[Interaction], times: Sequence[datetime], rules: Rules
     return left
 
 
-def _resting(since: Sequence[datetime | None], times: Sequence[datetime], rules: Rules) -> Bools:
+def _in_cool_down(
+    since: Sequence[datetime | None], times: Sequence[datetime], rules: Rules
+) -> Bools:
     """Whether each dismissal or purchase is in its cool-down at its shopper's time."""
     # As a difference: a time less a cool-down may lie before year 1.
     cool_down = rules.cool_down

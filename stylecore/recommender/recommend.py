@@ -191,13 +191,13 @@ def _ranked(
     users = np.hstack([vectors, bonus])
     products = snapshot.ranked
     user, product = (
-        interactions.user[interactions.resting],
-        interactions.product[interactions.resting],
+        interactions.user[interactions.excluded],
+        interactions.product[interactions.excluded],
     )
     best = top_k(users, products, items, user, product, ~snapshot.present)
-    resting = user * len(products) + product
+    excluded = user * len(products) + product
     rows, explored = explore(
-        best.rows, places, shoppers, snapshot.present, snapshot.newcomers, resting
+        best.rows, places, shoppers, snapshot.present, snapshot.newcomers, excluded
     )
     scores = best.scores.copy()
     scores[explored] = (users[np.nonzero(explored)[0]] * products[rows[explored]]).sum(axis=1)

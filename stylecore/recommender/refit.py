@@ -259,8 +259,8 @@ def _best(
     interactions = by_product(seen, len(catalogue.product_ids))
     vectors = fold_in(features, histories(interactions, factors.alpha)).vectors
     user, product = (
-        interactions.user[interactions.resting],
-        interactions.product[interactions.resting],
+        interactions.user[interactions.excluded],
+        interactions.product[interactions.excluded],
     )
     return top_k(vectors, features, PLACES, user, product, ~catalogue.present).rows
 

@@ -220,11 +220,11 @@ def explore(
     shoppers: Unsigned,
     present: Bools,
     newcomers: Ints,
-    resting: Ints,
+    excluded: Ints,
 ) -> tuple[Ints, Bools]:
     """The lists [B, k] with their last places redrawn, and which places those are.
 
-    `newcomers` are the rows of new products on sale. `resting` holds position * P + row for each
+    `newcomers` are the rows of new products on sale. `excluded` holds position * P + row for each
     product that a shopper must not get. A place keeps what it has where no draw can be used or
     where the list is shorter.
     """
@@ -234,7 +234,7 @@ def explore(
         return rows, np.zeros(rows.shape, dtype=np.bool_)
     drawn, of_new = _drawn(shoppers, tail.shape[1], len(present), newcomers)
     usable = present[drawn] & ~_contains(rows, drawn)
-    usable &= ~np.isin(np.arange(len(rows))[:, None] * len(present) + drawn, resting)
+    usable &= ~np.isin(np.arange(len(rows))[:, None] * len(present) + drawn, excluded)
     drawn = _without_surplus(drawn, usable, of_new, _half(tail.shape[1]))
     usable &= (drawn != NONE) & ~_repeats(drawn)
     first = np.argsort(~usable, axis=1, kind="stable")[:, : tail.shape[1]]

@@ -81,14 +81,14 @@ def test_no_list_has_a_product_twice_or_one_that_is_masked(
     keys = shopper_keys([f"u{n}" for n in range(5)], NOW, str(seed))
     user, product = np.nonzero((random.random((5, products)) < 0.2) & present)
     free = ~(rows[user] == product[:, None]).any(axis=1)
-    resting = user[free] * products + product[free]
-    found, explored = explore(rows, places, keys, present, newcomers, resting)
+    excluded = user[free] * products + product[free]
+    found, explored = explore(rows, places, keys, present, newcomers, excluded)
     assert ((found == NONE) == (rows == NONE)).all()
     for number, shown in enumerate(found):
         filled = shown[shown != NONE]
         assert len(set(filled.tolist())) == len(filled)
         assert present[filled].all()
-        assert not np.isin(number * products + filled, resting).any()
+        assert not np.isin(number * products + filled, excluded).any()
     assert explored.sum(axis=1).max() <= min(places, items)
     assert (found[~explored] == rows[~explored]).all()
 

@@ -92,7 +92,7 @@ WORLDS = st.builds(
 
 
 @given(WORLDS, st.integers(1, 30))
-def test_only_what_exists_is_on_sale_and_not_resting_is_shown_once(
+def test_only_what_exists_is_on_sale_and_not_excluded_is_shown_once(
     world: World, items: int
 ) -> None:
     states, shelf = world.made()
@@ -100,12 +100,12 @@ def test_only_what_exists_is_on_sale_and_not_resting_is_shown_once(
         rows = [shelf.row_of[item.product_id] for item in found]
         assert len(set(rows)) == len(rows) <= items
         assert shelf.present[rows].all()
-        resting = {
+        excluded = {
             seen.product_id for seen in state.interactions if seen.dismissed_at or seen.purchased_at
         }
-        assert not resting & {item.product_id for item in found}
+        assert not excluded & {item.product_id for item in found}
         open_products = int(shelf.present.sum()) - sum(
-            shelf.present[shelf.row_of[name]] for name in resting
+            shelf.present[shelf.row_of[name]] for name in excluded
         )
         assert len(found) == min(items, open_products)
         for row, item in zip(rows, found, strict=True):
