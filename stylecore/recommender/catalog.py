@@ -13,7 +13,7 @@ not known here, and neither is whether a picture can be fetched.
 
 What the campaigns make of the shop's styles, from one edge of their windows to the next.
 
-The same styles give the same season at every moment between two edges, so that whoever holds one
+The same styles give the same schedule at every moment between two edges, so that whoever holds one
 need only look at the clock. Which pictures exist is not known here.
 """
 
@@ -226,7 +226,7 @@ NEVER = datetime.max.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
-class Season:
+class CampaignSchedule:
     """The campaigns' windows as they stand from `since` until just before `until`."""
 
     since: datetime
@@ -241,12 +241,12 @@ class Season:
     """Styles made for a campaign that are outside their window."""
 
     def holds(self, now: datetime) -> bool:
-        """Whether no edge lies between this season and `now`."""
+        """Whether no edge lies between this schedule and `now`."""
         return self.since <= now < self.until
 
 
-def season_of(styles: Collection[Style], now: datetime, weight: float) -> Season:
-    """The season at `now`; `weight` is a campaign's of priority 0."""
+def schedule_at(styles: Collection[Style], now: datetime, weight: float) -> CampaignSchedule:
+    """The schedule at `now`; `weight` is a campaign's of priority 0."""
     themes = [(style, style.campaign) for style in styles if style.campaign is not None]
     edges = [edge for _, window in themes for edge in (window.starts_at, window.ends_at)]
     ends = [
@@ -255,7 +255,7 @@ def season_of(styles: Collection[Style], now: datetime, weight: float) -> Season
         if in_window(style, now) and not is_standing(style)
     ]
     running = [style for style, _ in themes if in_window(style, now)]
-    return Season(
+    return CampaignSchedule(
         since=max((edge for edge in edges if edge <= now), default=EVER),
         until=min((edge for edge in edges if edge > now), default=NEVER),
         shown_until=min(ends, default=NEVER),
@@ -270,14 +270,14 @@ def season_of(styles: Collection[Style], now: datetime, weight: float) -> Season
     )
 
 
-def offered(catalogue: Catalogue, season: Season) -> Bools:
+def offered(catalogue: Catalogue, schedule: CampaignSchedule) -> Bools:
     """In which styles each product may be shown, whether drawn or not, [P, K]."""
     offers = np.ones(catalogue.available.shape, dtype=np.bool_)
     for style_id, style in catalogue.styles.items():
         column = catalogue.column_of.get(style_id)
         if column is None:
             continue
-        if style_id in season.closed:
+        if style_id in schedule.closed:
             offers[:, column] = False
         elif style.categories:
             codes = [catalogue.category_code_of.get(name, -1) for name in style.categories]
@@ -285,14 +285,16 @@ def offered(catalogue: Catalogue, season: Season) -> Bools:
     return offers
 
 
-def in_season(shares: Doubles, catalogue: Catalogue, season: Season) -> Doubles:
+def with_campaign_odds(
+    shares: Doubles, catalogue: Catalogue, schedule: CampaignSchedule
+) -> Doubles:
     """The styles' shares [C, K] with the running campaigns': a theme's is multiplied by its factor.
 
     One that hardly anybody has seen has hardly a share to multiply: at least the average style's
     counts.
     """
     themed = shares.copy()
-    for style_id, factor in season.running:
+    for style_id, factor in schedule.running:
         column = catalogue.column_of.get(style_id)
         if column is not None:
             themed[:, column] = np.maximum(shares[:, column], 1 / shares.shape[1]) * factor

@@ -21,7 +21,14 @@ from functools import cached_property
 import numpy as np
 
 from stylecore.arrays import Bools, Doubles, Floats, Ints, Unsigned
-from stylecore.recommender.catalog import Catalogue, Season, in_season, key_of, offered, season_of
+from stylecore.recommender.catalog import (
+    CampaignSchedule,
+    Catalogue,
+    key_of,
+    offered,
+    schedule_at,
+    with_campaign_odds,
+)
 from stylecore.recommender.factors import Factors
 from stylecore.recommender.foldin import whitening
 from stylecore.recommender.popularity import Priors
@@ -84,7 +91,7 @@ class CatalogSnapshot:
     changes: int
     """The catalogue's count of changes when this was made."""
     factors: Factors | None
-    season: Season
+    schedule: CampaignSchedule
     row_of: dict[str, int]
     column_of: dict[str, int]
     product_ids: list[str]
@@ -94,9 +101,9 @@ class CatalogSnapshot:
     present: Bools
     """[P], on sale."""
     available: Bools
-    """[P, K], pictures that exist and may be shown in this season."""
+    """[P, K], pictures that exist and may be shown now."""
     lacking: Bools
-    """[P, K], pictures that could be shown in this season and do not exist."""
+    """[P, K], pictures that could be shown now and do not exist."""
     category_codes: Ints
     """[P]"""
     product_keys: Unsigned
@@ -111,7 +118,7 @@ class CatalogSnapshot:
     """[P, D + 1], the features and the popularity; one array for all snapshots with the same."""
     style_priors: Doubles
     """[C + 1, K], the share of each style in each category and in the shop, times the odds that its
-    campaign gives it in this season."""
+    campaign gives it now."""
 
     @property
     def version(self) -> str:
@@ -121,7 +128,7 @@ class CatalogSnapshot:
     @property
     def edition(self) -> str:
         """Factor version and campaigns that run: lists of another edition are old ones."""
-        themes = "".join(f" {style_id}*{factor:g}" for style_id, factor in self.season.running)
+        themes = "".join(f" {style_id}*{factor:g}" for style_id, factor in self.schedule.running)
         return self.version + themes
 
     @cached_property
@@ -141,15 +148,15 @@ def arrange(
     """The snapshot at `now`; what `previous` has aligned already is taken over."""
     popularity = weights_by_row(priors.product_ids, priors.product_weights, catalogue.row_of)
     most = popularity.max(initial=0.0)
-    season = season_of(catalogue.styles.values(), now, rules.campaign_weight)
-    offers, exists = offered(catalogue, season), catalogue.available
+    schedule = schedule_at(catalogue.styles.values(), now, rules.campaign_weight)
+    offers, exists = offered(catalogue, schedule), catalogue.available
     shares = style_priors(category_style(catalogue, priors), rules)
     features = _features(catalogue, factors, previous)
     popularity = np.log1p(popularity) / np.log1p(most) if most > 0 else popularity
     return CatalogSnapshot(
         changes=catalogue.changes,
         factors=factors,
-        season=season,
+        schedule=schedule,
         row_of=dict(catalogue.row_of),
         column_of=dict(catalogue.column_of),
         product_ids=list(catalogue.product_ids),
@@ -166,7 +173,7 @@ def arrange(
         popularity=popularity,
         ranked=_ranked(features, popularity, previous),
         new=popularity <= 0,
-        style_priors=in_season(shares, catalogue, season),
+        style_priors=with_campaign_odds(shares, catalogue, schedule),
     )
 
 

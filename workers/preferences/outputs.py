@@ -70,7 +70,7 @@ def list_event(
         policy=POLICY,
         factors_version=snapshot.version,
         generated_at=now,
-        valid_until=min(valid_until, snapshot.season.shown_until),
+        valid_until=min(valid_until, snapshot.schedule.shown_until),
         caused_by=caused_by,
     )
 

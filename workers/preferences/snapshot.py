@@ -61,7 +61,7 @@ class SnapshotProvider:
 
     def renewed_at(self, now: datetime) -> datetime:
         """Return since when older lists are outdated: by new factors, or by a campaign."""
-        since = self.snapshot(now).season.since
+        since = self.snapshot(now).schedule.since
         return since if self._made_at is None else max(since, self._made_at)
 
     def follow(self) -> None:
@@ -108,7 +108,7 @@ class SnapshotProvider:
     def _is_stale(self, snapshot: CatalogSnapshot, now: datetime) -> bool:
         if snapshot.changes != self.catalogue.changes or snapshot.factors is not self._factors:
             return True
-        if not snapshot.season.holds(now):
+        if not snapshot.schedule.holds(now):
             return True
         return self._factors is None and self._is_time_for_popularity()
 

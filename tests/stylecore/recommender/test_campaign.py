@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from worlds import NOW, campaign_style
 
 from schemas.catalog import Style
-from stylecore.recommender.catalog import in_window, is_standing, odds_factor, season_of
+from stylecore.recommender.catalog import in_window, is_standing, odds_factor, schedule_at
 from stylecore.times import TimeOutOfRange, check_times
 
 HOUR = timedelta(hours=1)
@@ -90,9 +90,9 @@ def test_the_ends_of_the_calendar_overflow_nothing(
 ) -> None:
     style = campaign_style("winter", *window)
     assert in_window(style, NOW, lead) == (window[1] > NOW and window[0] - NOW <= lead)
-    season = season_of([style], NOW, weight=4.0)
-    assert season.holds(NOW)
-    assert ("winter" in season.closed) != in_window(style, NOW)
+    schedule = schedule_at([style], NOW, weight=4.0)
+    assert schedule.holds(NOW)
+    assert ("winter" in schedule.closed) != in_window(style, NOW)
     with pytest.raises(TimeOutOfRange, match=r"ends_at|starts_at"):
         check_times(style, NOW)
 

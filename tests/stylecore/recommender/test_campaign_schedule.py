@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from worlds import NOW, campaign_style
 
 from schemas.events import RecommendedItem, Style, UserState
-from stylecore.recommender.catalog import EVER, NEVER, Catalogue, in_season, season_of
+from stylecore.recommender.catalog import EVER, NEVER, Catalogue, schedule_at, with_campaign_odds
 from stylecore.recommender.demand import Demand
 from stylecore.recommender.recommend import rank, recommend
 from stylecore.recommender.rules import Rules
@@ -102,16 +102,16 @@ def test_the_odds_are_the_stated_ones_and_no_picture_is_under_the_floor(
 
 def test_a_theme_that_nobody_has_seen_starts_from_the_average_styles_share() -> None:
     shop = shop_with(campaign_style("winter", START, END))
-    season = season_of(shop.styles.values(), START, 4.0)
+    schedule = schedule_at(shop.styles.values(), START, 4.0)
     column = shop.column_of["winter"]
     shares = np.full((1, len(shop.column_of)), 0.001)
     shares[0, 0] = 1 - shares[0, 1:].sum()
-    themed = in_season(shares, shop, season)
+    themed = with_campaign_odds(shares, shop, schedule)
     assert themed[0, column] == pytest.approx(4.0 / len(shop.column_of))
     assert np.delete(themed, column, axis=1) == pytest.approx(np.delete(shares, column, axis=1))
     well_liked = np.full((1, len(shop.column_of)), 0.1)
     well_liked[0, column] = 0.5
-    assert in_season(well_liked, shop, season)[0, column] == pytest.approx(2.0)
+    assert with_campaign_odds(well_liked, shop, schedule)[0, column] == pytest.approx(2.0)
 
 
 def test_the_theme_is_drawn_as_often_as_its_propensity_tells() -> None:
@@ -166,17 +166,19 @@ def test_a_theme_is_wanted_while_it_may_be_shown_and_is_not_drawn(
     assert bool(demand.flush(NOW)) is wanted
 
 
-def test_a_season_lasts_from_one_edge_to_the_next() -> None:
+def test_a_schedule_lasts_from_one_edge_to_the_next() -> None:
     later = campaign_style("spring", END - MINUTE, END + HOUR, weights={"spring": 1.0})
     styles = [WINTER, later]
-    seasons = [season_of(styles, at, 4.0) for at in (BEFORE, START, END - MINUTE, END, END + HOUR)]
+    schedules = [
+        schedule_at(styles, at, 4.0) for at in (BEFORE, START, END - MINUTE, END, END + HOUR)
+    ]
     edges = [EVER, START, END - MINUTE, END, END + HOUR, NEVER]
-    assert [(one.since, one.until) for one in seasons] == list(pairwise(edges))
-    running = [[name for name, _ in one.running] for one in seasons]
+    assert [(one.since, one.until) for one in schedules] == list(pairwise(edges))
+    running = [[name for name, _ in one.running] for one in schedules]
     assert running == [[], ["winter"], ["spring", "winter"], ["spring"], []]
-    assert [bool(one.closed) for one in seasons] == [True, False, False, True, True]
-    assert [one.shown_until for one in seasons] == [NEVER, END, END, NEVER, NEVER]
-    assert season_of([], NOW, 4.0).holds(NOW)
+    assert [bool(one.closed) for one in schedules] == [True, False, False, True, True]
+    assert [one.shown_until for one in schedules] == [NEVER, END, END, NEVER, NEVER]
+    assert schedule_at([], NOW, 4.0).holds(NOW)
 
 
 @given(
@@ -184,7 +186,7 @@ def test_a_season_lasts_from_one_edge_to_the_next() -> None:
     st.integers(-5, 110),
     st.integers(-5, 110),
 )
-def test_while_a_season_holds_it_is_the_season(
+def test_while_a_schedule_holds_it_is_the_schedule(
     windows: list[tuple[int, int, bool]], one: int, other: int
 ) -> None:
     styles = [
@@ -197,9 +199,9 @@ def test_while_a_season_holds_it_is_the_season(
         for name, (start, length, is_own) in zip("abcde", windows, strict=False)
     ]
     at, later = NOW + one * MINUTE, NOW + other * MINUTE
-    season = season_of(styles, at, 4.0)
-    assert season.holds(at)
-    assert season.holds(later) == (season_of(styles, later, 4.0) == season) or not styles
+    schedule = schedule_at(styles, at, 4.0)
+    assert schedule.holds(at)
+    assert schedule.holds(later) == (schedule_at(styles, later, 4.0) == schedule) or not styles
 
 
 def test_lists_are_of_another_edition_when_a_campaign_begins_ends_or_is_changed() -> None:
