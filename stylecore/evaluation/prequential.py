@@ -37,7 +37,7 @@ from stylecore.recommender.interactions import ProductInteractions, by_product, 
 from stylecore.recommender.popularity import Popularity
 from stylecore.recommender.recommend import POPULARITY_BONUS
 from stylecore.recommender.rules import Rules
-from stylecore.recommender.shopper_vectors import tastes
+from stylecore.recommender.shopper_vectors import shopper_vectors
 from stylecore.recommender.snapshot import CatalogSnapshot, arrange
 from stylecore.recommender.state import apply, empty
 from stylecore.recommender.style_policy import ChoiceRules
@@ -286,7 +286,7 @@ def lists(
     shoppers = len(interactions.starts) - 1
     vectors = np.zeros((shoppers, snapshot.features.shape[1]), dtype=np.float32)
     if learns.personal:
-        vectors = tastes(snapshot, interactions).vectors
+        vectors = shopper_vectors(snapshot, interactions).vectors
     bonus = np.full((shoppers, 1), POPULARITY_BONUS, dtype=np.float32)
     return top_k(np.hstack([vectors, bonus]), snapshot.ranked, k, *masked).rows
 

@@ -3,7 +3,7 @@
 Its start is half the mean of its category and half the mean of the products whose photos look most
 alike to the feature network, weighted by the cosine; either alone where the other is missing. Only
 fitted products count as neighbours. Half and half was better than either alone wherever looks had
-anything to do with taste, and worse than the category where they had nothing
+anything to do with preference, and worse than the category where they had nothing
 (`tests/benchmarks/bench_newcomers.py`): which of the two a shop is, only its log can tell. The
 start is a prior, which the item fold-in moves as soon as there is feedback.
 

@@ -25,7 +25,7 @@ from stylecore.recommender.catalog import ORIGINAL_COLUMN
 from stylecore.recommender.explanations import codes_of, kinds_of, reason_of
 from stylecore.recommender.interactions import ProductInteractions, by_product, gather
 from stylecore.recommender.rules import Moment, Rules
-from stylecore.recommender.shopper_vectors import strongest_reasons, tastes
+from stylecore.recommender.shopper_vectors import shopper_vectors, strongest_reasons
 from stylecore.recommender.snapshot import CatalogSnapshot
 from stylecore.recommender.state import empty
 from stylecore.recommender.style_policy import (
@@ -135,14 +135,14 @@ def rank(
         return empty_lists(len(states), len(snapshot.style_ids))
     seen = gather(states, now, rules, snapshot.row_of, snapshot.column_of)
     interactions = by_product(seen, len(snapshot.product_ids))
-    taste = tastes(snapshot, interactions)
+    folded = shopper_vectors(snapshot, interactions)
     shoppers = shopper_keys([state.user_id for state in states], now, snapshot.version)
     places = round(choice_rules.exploration * items)
-    ranking, explored = _ranked(snapshot, taste.vectors, interactions, shoppers, items, places)
+    ranking, explored = _ranked(snapshot, folded.vectors, interactions, shoppers, items, places)
     affinities = by_style(states, now, rules, snapshot.column_of)
     actions = np.array([len(state.recent_events) for state in states], dtype=np.uint64)
     choice = _styled(snapshot, ranking.rows, affinities, shoppers, actions, choice_rules)
-    pairs, parts = strongest_reasons(snapshot, interactions, taste, ranking.rows)
+    pairs, parts = strongest_reasons(snapshot, interactions, folded, ranking.rows)
     kinds = kinds_of(
         snapshot, ranking.rows, choice.columns, parts, POPULARITY_BONUS, explored, affinities
     )
@@ -183,9 +183,9 @@ def _ranked(
     items: int,
     places: int,
 ) -> tuple[Ranking, Bools]:
-    """The best products by taste, the last places explored, and which places those are.
+    """The best products by shopper vector, the last places explored, and which places those are.
 
-    Popularity gives a bonus, which also orders what taste does not tell apart.
+    Popularity gives a bonus, which also orders what the vectors do not tell apart.
     """
     bonus = np.full((len(vectors), 1), POPULARITY_BONUS, dtype=np.float32)
     users = np.hstack([vectors, bonus])

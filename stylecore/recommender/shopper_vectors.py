@@ -22,7 +22,7 @@ EXPLAINING = 12
 
 
 @dataclass(frozen=True, slots=True)
-class Taste:
+class ShopperVectors:
     """B shoppers' vectors and how the M pairs of the interactions make them."""
 
     vectors: Floats
@@ -31,12 +31,12 @@ class Taste:
     """[M]"""
 
 
-def tastes(snapshot: CatalogSnapshot, interactions: ProductInteractions) -> Taste:
+def shopper_vectors(snapshot: CatalogSnapshot, interactions: ProductInteractions) -> ShopperVectors:
     """The shoppers' vectors against the snapshot's features."""
     if snapshot.factors is None:
         return _category_shares(snapshot.features, interactions)
     solved = fold_in(snapshot.features, histories(interactions, snapshot.factors.alpha))
-    return Taste(vectors=solved.vectors, coefficients=solved.shares)
+    return ShopperVectors(vectors=solved.vectors, coefficients=solved.shares)
 
 
 def histories(interactions: ProductInteractions, alpha: float) -> Histories:
@@ -52,13 +52,13 @@ def histories(interactions: ProductInteractions, alpha: float) -> Histories:
 
 
 def strongest_reasons(
-    snapshot: CatalogSnapshot, interactions: ProductInteractions, taste: Taste, rows: Ints
+    snapshot: CatalogSnapshot, interactions: ProductInteractions, folded: ShopperVectors, rows: Ints
 ) -> tuple[Ints, Floats]:
     """The past product with the largest part in each score, [B, k], and that part.
 
     The first is a position in the interactions; it has no meaning where the part is not above 0.
     """
-    position, coefficients = _weightiest(interactions, taste.coefficients)
+    position, coefficients = _weightiest(interactions, folded.coefficients)
     if not len(interactions.product):
         return np.zeros(rows.shape, np.int64), np.zeros(rows.shape, np.float32)
     past = snapshot.features[interactions.product[position]] * coefficients[:, :, None]
@@ -68,14 +68,14 @@ def strongest_reasons(
     return np.take_along_axis(position, best, axis=1), part
 
 
-def _category_shares(features: Floats, interactions: ProductInteractions) -> Taste:
+def _category_shares(features: Floats, interactions: ProductInteractions) -> ShopperVectors:
     users = len(interactions.starts) - 1
     signed = np.where(interactions.dismissed, -1.0, interactions.weight)
     totals = np.bincount(interactions.user, np.abs(signed), minlength=users)
     coefficients = (signed / np.maximum(totals, 1e-9)[interactions.user]).astype(np.float32)
     vectors = np.zeros((users, features.shape[1]), dtype=np.float32)
     np.add.at(vectors, interactions.user, features[interactions.product] * coefficients[:, None])
-    return Taste(vectors=vectors, coefficients=coefficients)
+    return ShopperVectors(vectors=vectors, coefficients=coefficients)
 
 
 def _weightiest(interactions: ProductInteractions, coefficients: Floats) -> tuple[Ints, Floats]:
