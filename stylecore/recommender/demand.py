@@ -12,7 +12,7 @@ from datetime import datetime
 import numpy as np
 
 from schemas.events import StyleDemand
-from stylecore.recommender.recommend import Lists
+from stylecore.recommender.recommend import RecommendationBatch
 from stylecore.recommender.snapshot import CatalogSnapshot
 from stylecore.recommender.top_k import NONE
 
@@ -32,16 +32,16 @@ class Demand:
             self._wanted[product_id, style_id].add(user_id)
 
     def want_lacking(
-        self, user_ids: Sequence[str], snapshot: CatalogSnapshot, lists: Lists
+        self, user_ids: Sequence[str], snapshot: CatalogSnapshot, batch: RecommendationBatch
     ) -> None:
         """The favourite style of each shopper is wanted for the products of the list without it,
         where it may be shown.
         """
-        favourites = lists.affinities.argmax(axis=1)
-        likes = lists.affinities.max(axis=1) > 0
-        lacking = snapshot.lacking[lists.rows, favourites[:, None]]
-        places = np.nonzero(lacking & (lists.rows != NONE) & likes[:, None])
-        rows = lists.rows[places].tolist()
+        favourites = batch.affinities.argmax(axis=1)
+        likes = batch.affinities.max(axis=1) > 0
+        lacking = snapshot.lacking[batch.rows, favourites[:, None]]
+        places = np.nonzero(lacking & (batch.rows != NONE) & likes[:, None])
+        rows = batch.rows[places].tolist()
         for shopper, row in zip(places[0].tolist(), rows, strict=True):
             style_id = snapshot.style_ids[favourites[shopper]]
             self.want(user_ids[shopper], (snapshot.product_ids[row],), style_id)

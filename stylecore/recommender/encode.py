@@ -15,7 +15,7 @@ import numpy as np
 
 from stylecore.arrays import Doubles, Ints
 from stylecore.recommender.explanations import reason_of
-from stylecore.recommender.recommend import Lists
+from stylecore.recommender.recommend import RecommendationBatch
 from stylecore.recommender.snapshot import CatalogSnapshot
 from stylecore.recommender.top_k import NONE
 
@@ -45,18 +45,18 @@ class ListEncoder:
         self._pictures = _Kept(partial(_picture, snapshot))
         self._reasons = _Kept(partial(_reason, snapshot))
 
-    def encode(self, lists: Lists) -> list[bytes]:
+    def encode(self, batch: RecommendationBatch) -> list[bytes]:
         """A JSON array of items for each shopper, [B]."""
-        filled = lists.rows != NONE
+        filled = batch.rows != NONE
         items = int(filled.sum())
         if not items:
-            return [b"[]"] * len(lists.rows)
-        pictures = lists.rows * len(self.snapshot.style_ids) + lists.columns
+            return [b"[]"] * len(batch.rows)
+        pictures = batch.rows * len(self.snapshot.style_ids) + batch.columns
         parts = [b',"propensity":'] * (PARTS * items)
         parts[0::PARTS] = self._pictures.of(pictures[filled])
-        parts[1::PARTS] = _numbers(lists.scores[filled])
-        parts[3::PARTS] = _numbers(lists.propensities[filled])
-        parts[4::PARTS] = self._reasons.of(lists.reasons[filled])
+        parts[1::PARTS] = _numbers(batch.scores[filled])
+        parts[3::PARTS] = _numbers(batch.propensities[filled])
+        parts[4::PARTS] = self._reasons.of(batch.reasons[filled])
         ends = (PARTS * np.cumsum(filled.sum(axis=1))).tolist()
         starts = [0, *ends[:-1]]
         # Each item opens with a comma: the first one's makes way for the bracket.

@@ -45,7 +45,7 @@ SCORE_DECIMALS = 6
 
 
 @dataclass(frozen=True, slots=True)
-class Lists:
+class RecommendationBatch:
     """B shoppers' lists of k places, best first; a place whose row is NONE is no part of them."""
 
     rows: Ints
@@ -61,25 +61,27 @@ class Lists:
     affinities: Doubles
     """[B, K], the shoppers' log-odds for each style."""
 
-    def of(self, shoppers: Bools) -> Lists:
+    def of(self, shoppers: Bools) -> RecommendationBatch:
         """The lists of these shoppers alone, [B]."""
-        return Lists(*(getattr(self, field.name)[shoppers] for field in fields(self)))
+        return RecommendationBatch(*(getattr(self, field.name)[shoppers] for field in fields(self)))
 
 
-def empty_lists(shoppers: int, styles: int) -> Lists:
+def empty_batch(shoppers: int, styles: int) -> RecommendationBatch:
     """Lists without a place."""
     whole = np.zeros((shoppers, 0), dtype=np.int64)
     none = np.zeros((shoppers, 0))
-    return Lists(whole, whole, none, none, whole, np.zeros((shoppers, styles)))
+    return RecommendationBatch(whole, whole, none, none, whole, np.zeros((shoppers, styles)))
 
 
-def shown_in(lists: Lists, snapshot: CatalogSnapshot, product_ids: Collection[str]) -> Bools:
+def shown_in(
+    batch: RecommendationBatch, snapshot: CatalogSnapshot, product_ids: Collection[str]
+) -> Bools:
     """[B], whether a list shows any of these products."""
     rows = [snapshot.row_of[name] for name in product_ids if name in snapshot.row_of]
-    return np.asarray(np.isin(lists.rows, rows).any(axis=1), dtype=np.bool_)
+    return np.asarray(np.isin(batch.rows, rows).any(axis=1), dtype=np.bool_)
 
 
-def items_of(snapshot: CatalogSnapshot, lists: Lists) -> list[list[RecommendedItem]]:
+def items_of(snapshot: CatalogSnapshot, batch: RecommendationBatch) -> list[list[RecommendedItem]]:
     """The lists as events; places that hold no product are cut off."""
 
     def item(
@@ -94,7 +96,7 @@ def items_of(snapshot: CatalogSnapshot, lists: Lists) -> list[list[RecommendedIt
             reason=reason_of(snapshot, reason),
         )
 
-    arrays = (lists.rows, lists.columns, lists.scores, lists.propensities, lists.reasons)
+    arrays = (batch.rows, batch.columns, batch.scores, batch.propensities, batch.reasons)
     return [
         [item(*place) for place in zip(*shopper, strict=True) if place[0] != NONE]
         for shopper in zip(*(array.tolist() for array in arrays), strict=True)
@@ -129,10 +131,10 @@ def rank(
     rules: Rules,
     choice_rules: ChoiceRules,
     items: int = 20,
-) -> Lists:
+) -> RecommendationBatch:
     """The lists that `recommend` gives, as arrays; each shopper may have a time of its own."""
     if not states or not snapshot.present.any():
-        return empty_lists(len(states), len(snapshot.style_ids))
+        return empty_batch(len(states), len(snapshot.style_ids))
     seen = gather(states, now, rules, snapshot.row_of, snapshot.column_of)
     interactions = by_product(seen, len(snapshot.product_ids))
     folded = shopper_vectors(snapshot, interactions)
@@ -148,7 +150,7 @@ def rank(
     )
     whole = np.maximum(np.maximum(ranking.scores, parts), LEAST_SCORE)
     shares = (parts / whole).astype(np.float32)
-    return Lists(
+    return RecommendationBatch(
         rows=ranking.rows,
         columns=choice.columns,
         scores=ranking.scores.astype(np.float64).round(SCORE_DECIMALS),

@@ -29,7 +29,13 @@ from stylecore.errors import Permanent
 from stylecore.recommender.demand import Demand
 from stylecore.recommender.encode import ListEncoder
 from stylecore.recommender.popularity import Popularity
-from stylecore.recommender.recommend import EVERYONE, Lists, list_for_everyone, rank, shown_in
+from stylecore.recommender.recommend import (
+    EVERYONE,
+    RecommendationBatch,
+    list_for_everyone,
+    rank,
+    shown_in,
+)
 from stylecore.recommender.rules import Moment, Rules
 from stylecore.recommender.snapshot import CatalogSnapshot
 from stylecore.recommender.style_policy import ChoiceRules
@@ -225,14 +231,16 @@ class PreferencesHandler(Handler):
         acted = [shopper for shopper in touched if shopper.acted]
         states = [shopper.state for shopper in acted]
         with stage(WORKER, "recommend"):
-            lists = self._rank(states, snapshot, [shopper.record.at for shopper in acted])
-            self._demand.want_lacking([state.user_id for state in states], snapshot, lists)
+            batch = self._rank(states, snapshot, [shopper.record.at for shopper in acted])
+            self._demand.want_lacking([state.user_id for state in states], snapshot, batch)
         with stage(WORKER, "encode"):
-            items = iter(self._encoder_of(snapshot).encode(lists))
+            items = iter(self._encoder_of(snapshot).encode(batch))
             applied = self._states.applied_headers
             return list(shopper_outputs(self._settings, touched, items, snapshot, applied))
 
-    def _rank(self, states: Sequence[UserState], snapshot: CatalogSnapshot, now: Moment) -> Lists:
+    def _rank(
+        self, states: Sequence[UserState], snapshot: CatalogSnapshot, now: Moment
+    ) -> RecommendationBatch:
         items = self._settings.preferences.items
         return rank(states, snapshot, now, self._rules, self._choice_rules, items)
 
@@ -291,13 +299,13 @@ class PreferencesHandler(Handler):
         shoppers = self._refresh.take(most)
         if not shoppers:
             return []
-        lists = self._rank([state for _, state in shoppers], snapshot, now)
+        batch = self._rank([state for _, state in shoppers], snapshot, now)
         if self._refresh.redrawn is not None:  # only lists that show one of these products
-            shows = shown_in(lists, snapshot, self._refresh.redrawn)
+            shows = shown_in(batch, snapshot, self._refresh.redrawn)
             self._refresh.skip(itertools.compress(shoppers, ~shows))
             shoppers = list(itertools.compress(shoppers, shows))
-            lists = lists.of(shows)
-        items = self._encoder_of(snapshot).encode(lists)
+            batch = batch.of(shows)
+        items = self._encoder_of(snapshot).encode(batch)
         same = self._refresh.redrawn is not None
         return list(
             refreshed_outputs(self._settings, shoppers, items, snapshot, now, same_products=same)

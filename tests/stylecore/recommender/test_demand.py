@@ -8,7 +8,7 @@ import worlds
 
 from stylecore.recommender.demand import MOST_PAIRS, Demand
 from stylecore.recommender.popularity import Popularity
-from stylecore.recommender.recommend import empty_lists
+from stylecore.recommender.recommend import empty_batch
 from stylecore.recommender.rules import Rules
 from stylecore.recommender.snapshot import arrange
 from stylecore.recommender.style_policy import ChoiceRules
@@ -55,7 +55,7 @@ def test_the_favourite_style_is_wanted_for_the_products_of_the_list_that_lack_it
     rows = np.array([[0, 1, NONE], [1, 2, 0], [2, 1, 0]])
     affinities = np.zeros((3, 3))
     affinities[0, neon], affinities[1, shelf.column_of["pastel"]] = 2.0, 1.0
-    lists = replace(empty_lists(3, 3), rows=rows, affinities=affinities)
+    lists = replace(empty_batch(3, 3), rows=rows, affinities=affinities)
     demand = Demand(START)
     demand.want_lacking(["a", "b", "c"], shelf, lists)
     (found,) = demand.flush(LATER)
