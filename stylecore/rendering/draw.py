@@ -1,6 +1,6 @@
 """Pictures to draw and how they are drawn: sources, tasks, batches of one shape, composition.
 
-The network draws at the working size, its grid and its noise laid through the photo's anchor; what
+The network draws at the working size, its grid and its noise aligned with the photo (grid.py); what
 it drew gets its final colours and is put on its ground at the size of the finished picture, with
 the photo's detail.
 Whether a render is good is the gate's business, and where it is kept the store's.
@@ -27,7 +27,14 @@ from stylecore.imaging.foreground import matte_of
 from stylecore.imaging.noise import noise_field
 from stylecore.imaging.photo import Photo, Pixels, decode, to_floats, to_pixels
 from stylecore.rendering.engine import Engine
-from stylecore.rendering.grid import Anchor, anchor_of, anchored, frame_of, framed, unframed
+from stylecore.rendering.grid import (
+    GridAlignment,
+    aligned_noise,
+    frame_of,
+    framed,
+    grid_alignment,
+    unframed,
+)
 from stylecore.rendering.manifest import GeneratorManifest, blended_finish
 from stylecore.rendering.postprocess import (
     Colouring,
@@ -51,7 +58,7 @@ class Source:
     pixels: Floats
     mask: Floats
     sha256: str
-    anchor: Anchor
+    alignment: GridAlignment
     large: Pixels | None
     """The photo at the size of the finished picture, where that is larger."""
     large_mask: Floats | None = None
@@ -89,7 +96,7 @@ def source_of(photo: Photo) -> Source:
         pixels=floats,
         mask=mask,
         sha256=photo.sha256,
-        anchor=anchor_of(floats),
+        alignment=grid_alignment(floats),
         large=photo.large,
         large_mask=_large_mask(photo, mask),
         is_cut_out=photo.alpha is not None,
@@ -205,14 +212,14 @@ def at_working_size(pixels: Pixels, source: Source) -> Pixels:
 def _render(engine: Engine, batch: Sequence[Task]) -> list[Floats]:
     multiple = engine.manifest.size_multiple
     height, width = batch[0].source.pixels.shape[:2]
-    frames = [frame_of(task.source.anchor, multiple) for task in batch]
+    frames = [frame_of(task.source.alignment, multiple) for task in batch]
     framed_photos = [
         framed(task.source.pixels, frame, multiple)
         for task, frame in zip(batch, frames, strict=True)
     ]
     size = framed_photos[0].shape[:2]
     noise = [
-        anchored(_noise(task.seed, *size), task.source.anchor, frame)
+        aligned_noise(_noise(task.seed, *size), task.source.alignment, frame)
         for task, frame in zip(batch, frames, strict=True)
     ]
     weights = np.stack([task.weights for task in batch])

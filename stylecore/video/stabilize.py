@@ -14,7 +14,7 @@ it where the source moves; elsewhere it may approach it only as fast as the sour
 a clip is never more restless than what was filmed. What it does not know: strokes stay where they
 are in the frame while a product slides under them.
 
-The sources of a clip, one a frame: steadied, and hung on the anchor of their scene.
+The sources of a clip, one a frame: steadied, with the grid alignment of their scene.
 
 Grid and noise of the network stay where the scene's first frame put them, so that no stroke jumps.
 The product mask follows what moves and is averaged elsewhere; whether the ground is plain is

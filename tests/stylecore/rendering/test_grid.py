@@ -9,7 +9,14 @@ from hypothesis import strategies as st
 
 from stylecore.imaging.noise import noise_field
 from stylecore.imaging.photo import decode, to_floats
-from stylecore.rendering.grid import anchor_of, anchored, frame_of, framed, framed_side, unframed
+from stylecore.rendering.grid import (
+    aligned_noise,
+    frame_of,
+    framed,
+    framed_side,
+    grid_alignment,
+    unframed,
+)
 from workers.demo.inputs import sample_products
 
 MULTIPLE = 8
@@ -31,35 +38,37 @@ def moved(photo, rows, columns):
 
 
 @given(rows=st.integers(0, 12), columns=st.integers(0, 12))
-def test_the_anchor_moves_with_the_photo(photos, rows, columns):
+def test_the_alignment_point_moves_with_the_photo(photos, rows, columns):
     kept = 0
     for photo in photos:
-        before, after = anchor_of(photo), anchor_of(moved(photo, rows, columns))
+        before, after = grid_alignment(photo), grid_alignment(moved(photo, rows, columns))
         kept += after == (before.row + rows, before.column + columns)
     assert kept >= len(photos) - 1
 
 
 def test_an_empty_picture_hangs_on_its_middle():
-    assert anchor_of(np.ones((40, 60, 3), np.float32)) == (20, 30)
-    assert anchor_of(np.ones((1, 3, 3), np.float32)) == (0, 1)
+    assert grid_alignment(np.ones((40, 60, 3), np.float32)) == (20, 30)
+    assert grid_alignment(np.ones((1, 3, 3), np.float32)) == (0, 1)
 
 
 @given(height=st.integers(16, 90), width=st.integers(16, 90), seed=st.integers(0, 99))
-def test_a_frame_brings_the_anchor_to_the_grid_and_comes_off_again(height, width, seed):
+def test_a_frame_brings_the_alignment_point_to_the_grid_and_is_removed_again(height, width, seed):
     photo = np.random.default_rng(seed).random((height, width, 3), np.float32)
-    anchor = anchor_of(photo)
-    frame = frame_of(anchor, MULTIPLE)
+    alignment = grid_alignment(photo)
+    frame = frame_of(alignment, MULTIPLE)
     picture = framed(photo, frame, MULTIPLE)
     assert picture.shape[:2] == (framed_side(height, MULTIPLE), framed_side(width, MULTIPLE))
-    assert (anchor.row + frame.above) % MULTIPLE == (anchor.column + frame.left) % MULTIPLE == 0
+    assert (
+        (alignment.row + frame.above) % MULTIPLE == (alignment.column + frame.left) % MULTIPLE == 0
+    )
     np.testing.assert_array_equal(unframed(picture, frame, height, width), photo)
 
 
-def test_the_noise_begins_at_the_anchor(photos):
+def test_the_noise_begins_at_the_alignment_point(photos):
     photo = photos[0]
-    anchor = anchor_of(photo)
-    frame = frame_of(anchor, MULTIPLE)
+    alignment = grid_alignment(photo)
+    frame = frame_of(alignment, MULTIPLE)
     height, width = framed(photo, frame, MULTIPLE).shape[:2]
     noise = noise_field(3, height, width)
-    rolled = unframed(anchored(noise, anchor, frame), frame, *photo.shape[:2])
-    np.testing.assert_array_equal(rolled[anchor.row, anchor.column], noise[0, 0])
+    rolled = unframed(aligned_noise(noise, alignment, frame), frame, *photo.shape[:2])
+    np.testing.assert_array_equal(rolled[alignment.row, alignment.column], noise[0, 0])

@@ -102,7 +102,7 @@ def test_two_photos_are_a_cut_and_a_steady_camera_or_light_is_none(photos):
 
 def test_grid_noise_and_mask_are_the_scene_s_first(photos):
     frames = list(scene_frames(filmed([photos[0]] * 4)))
-    assert len({frame.source.anchor for frame in frames}) == 1
+    assert len({frame.source.alignment for frame in frames}) == 1
     masks = [frame.source.mask for frame in frames]
     assert max(np.abs(mask - masks[0]).mean() for mask in masks) < 0.01
 
