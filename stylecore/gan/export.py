@@ -41,7 +41,7 @@ from stylecore.rendering.manifest import (
     encode_manifest,
     load_manifest,
 )
-from stylecore.rendering.postprocess import finished, with_fine_luminance
+from stylecore.rendering.postprocess import postprocessed, with_fine_luminance
 
 NAME, FILE = "stylecast-generator", "generator.onnx"
 SWATCHES = "swatches"
@@ -175,7 +175,7 @@ def write_swatches(file: Path, styles: Sequence[StyleInfo], folder: Path) -> Non
     for row, style in enumerate(styles):
         weights = np.eye(len(styles), dtype=np.float32)[row : row + 1]
         render = run_session(session, photo, weights, np.ascontiguousarray(noise))[0]
-        drawn = finished(render.transpose(1, 2, 0), scene, style.finish)
+        drawn = postprocessed(render.transpose(1, 2, 0), scene, style.finish)
         picture = Image.fromarray(to_pixels(with_fine_luminance(drawn, scene, style.finish.detail)))
         small = picture.resize((SWATCH_SIDE, SWATCH_SIDE), Image.Resampling.LANCZOS)
         small.save(folder / f"{style.style_id}.png", optimize=True)

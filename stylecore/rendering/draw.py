@@ -35,14 +35,14 @@ from stylecore.rendering.grid import (
     grid_alignment,
     unframed,
 )
-from stylecore.rendering.manifest import GeneratorManifest, blended_finish
+from stylecore.rendering.manifest import GeneratorManifest, blended_params
 from stylecore.rendering.postprocess import (
     Colouring,
     colouring_of,
     enlarged,
     enlarged_mask,
-    finished,
     ground_of,
+    postprocessed,
     recoloured,
     with_contour,
     with_fine_luminance,
@@ -177,14 +177,14 @@ def compose(task: Task, render: Floats, manifest: GeneratorManifest) -> Pixels:
     contour where it is like its ground. Strength 0 gives the photo back.
     """
     source = task.source
-    finish = blended_finish([style.finish for style in manifest.styles], task.weights.tolist())
+    params = blended_params([style.finish for style in manifest.styles], task.weights.tolist())
     ground = ground_colour(source.pixels, task.weights, manifest)
-    drawn = finished(render, source.pixels, finish)
+    drawn = postprocessed(render, source.pixels, params)
     drawn = recoloured(drawn, source.pixels, source.mask, ground, task.colouring)
-    drawn = with_fine_luminance(drawn, source.pixels, finish.detail)
+    drawn = with_fine_luminance(drawn, source.pixels, params.detail)
     photo, mask = source.pixels, source.mask
     if source.large is not None:
-        drawn = enlarged(drawn, photo, source.large, finish.detail)
+        drawn = enlarged(drawn, photo, source.large, params.detail)
         photo = to_floats(source.large)
         mask = enlarged_mask(mask, source.large) if source.large_mask is None else source.large_mask
     ground = _ground(photo, task, manifest)

@@ -37,8 +37,8 @@ _Light = Annotated[float, msgspec.Meta(gt=0, le=1)]
 _GREY = (1.0, 1.0, 1.0)
 
 
-class Finish(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A style's finish; the default leaves the render as it is."""
+class PostprocessParams(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Parameters of a style's postprocessing; the default leaves the render as it is."""
 
     sharpness: Annotated[float, msgspec.Meta(ge=-1, le=1)] = 0.0
     """Of the unsharp mask: above 0 crisper, below softer, -1 as soft as its blur."""
@@ -52,17 +52,19 @@ class Finish(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """RGB of what has lost its colour, as light as may be: the style's paper, or a print's tone."""
 
 
-def blended_finish(finishes: Sequence[Finish], weights: Iterable[float]) -> Finish:
-    """The finish of a blend of styles: the weighted mean of theirs, the weights' sum 1."""
-    shares = list(zip(weights, finishes, strict=True))
+def blended_params(
+    parts: Sequence[PostprocessParams], weights: Iterable[float]
+) -> PostprocessParams:
+    """Return the parameters of a blend of styles: the weighted mean, the weights' sum 1."""
+    shares = list(zip(weights, parts, strict=True))
     red, green, blue = (
-        float(sum(share * finish.tint[channel] for share, finish in shares)) for channel in range(3)
+        float(sum(share * params.tint[channel] for share, params in shares)) for channel in range(3)
     )
-    return Finish(
-        sharpness=float(sum(share * finish.sharpness for share, finish in shares)),
-        photo=float(sum(share * finish.photo for share, finish in shares)),
-        detail=float(sum(share * finish.detail for share, finish in shares)),
-        colour=float(sum(share * finish.colour for share, finish in shares)),
+    return PostprocessParams(
+        sharpness=float(sum(share * params.sharpness for share, params in shares)),
+        photo=float(sum(share * params.photo for share, params in shares)),
+        detail=float(sum(share * params.detail for share, params in shares)),
+        colour=float(sum(share * params.colour for share, params in shares)),
         tint=(min(red, 1.0), min(green, 1.0), min(blue, 1.0)),
     )
 
@@ -158,7 +160,7 @@ class ManifestStyle(msgspec.Struct, frozen=True, kw_only=True):
     description: Text
     swatch: FilePath
     """PNG beside the manifest."""
-    finish: Finish = Finish()
+    finish: PostprocessParams = PostprocessParams()
     """What is done to its renders after the network."""
     bounds: Bounds = Bounds()
     """Of the gate's figures, from `stylecast evaluate gate`; without one a figure rejects nothing.

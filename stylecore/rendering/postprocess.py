@@ -5,7 +5,7 @@
   every product of one colour to the picture's mean. The statistics are those of the product, so
   that white ground neither counts nor changes; a photo without plain ground counts as product from
   edge to edge.
-- Finish (`finished`): sharpness, colour and tint of the style, at each place alone, so that a
+- Finish (`postprocessed`): sharpness, colour and tint of the style, at each place alone, so that a
   render moves along with its photo in a clip.
 - Fine detail (`enlarged`): the network draws at the working size. What of the photo is finer (the
   finest level of a Laplacian pyramid, Burt and Adelson 1983) is added to the enlarged render, as
@@ -30,7 +30,7 @@ from stylecore.imaging.color import from_oklab, gaussian_of, in_gamut, matched, 
 from stylecore.imaging.foreground import has_plain_ground
 from stylecore.imaging.palette import palette_lab, repainted, with_colour_of
 from stylecore.imaging.photo import LUMA, Pixels, to_floats, to_pixels
-from stylecore.rendering.manifest import Finish
+from stylecore.rendering.manifest import PostprocessParams
 from stylecore.rendering.style import Reference
 
 TRANSPORTED = 0.4
@@ -127,20 +127,20 @@ _RADIUS = 1.4
 """Sigma in pixels of the working size of the unsharp mask."""
 
 
-def finished(render: Floats, photo: Floats, finish: Finish) -> Floats:
+def postprocessed(render: Floats, photo: Floats, params: PostprocessParams) -> Floats:
     """The render [H, W, 3] crisper or softer, muted or vivid, with the photo's share.
 
     Detail comes later. Colour keeps its luminance, and paper of the tint keeps its colour.
     """
-    if finish.sharpness:
+    if params.sharpness:
         soft = ndimage.gaussian_filter(render, (_RADIUS, _RADIUS, 0), truncate=3.0)
-        render = render + np.float32(finish.sharpness) * (render - soft)
-    if finish.photo:
-        render = render + np.float32(finish.photo) * (photo - render)
-    if finish.colour != 1:
-        tint = np.array(finish.tint, np.float32)
+        render = render + np.float32(params.sharpness) * (render - soft)
+    if params.photo:
+        render = render + np.float32(params.photo) * (photo - render)
+    if params.colour != 1:
+        tint = np.array(params.tint, np.float32)
         faded = (render @ LUMA)[..., None] * (tint / np.float32(tint @ LUMA))
-        render = np.asarray(faded + np.float32(finish.colour) * (render - faded), np.float32)
+        render = np.asarray(faded + np.float32(params.colour) * (render - faded), np.float32)
     return np.asarray(render.clip(0, 1), np.float32)
 
 

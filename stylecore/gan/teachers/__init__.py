@@ -19,12 +19,12 @@ from stylecore.gan.teachers.color import reference_palettes
 from stylecore.gan.teachers.filters import blur
 from stylecore.imaging.color import Gaussian
 from stylecore.imaging.foreground import product_mask
-from stylecore.rendering.manifest import Finish
+from stylecore.rendering.manifest import PostprocessParams
 
 __all__ = ["STYLES", "Gaussian", "StyleInfo", "paint", "reference_palettes"]
 
 WHITE = (1.0, 1.0, 1.0)
-AS_DRAWN = Finish()
+AS_DRAWN = PostprocessParams()
 
 
 @dataclass(frozen=True)
@@ -37,37 +37,37 @@ class StyleInfo:
     paper: tuple[float, float, float] | None
     colour_only: bool
     description: str
-    finish: Finish = AS_DRAWN
+    finish: PostprocessParams = AS_DRAWN
 
 
 STYLES: tuple[StyleInfo, ...] = (
     StyleInfo("watercolour", "Watercolour", "reference", paintings.WATERCOLOUR_PAPER, False,
               "Pale washes with dark rims on cream paper",
-              Finish(sharpness=-1.0, colour=0.7, tint=paintings.WATERCOLOUR_PAPER)),
+              PostprocessParams(sharpness=-1.0, colour=0.7, tint=paintings.WATERCOLOUR_PAPER)),
     StyleInfo("ukiyo-e", "Ukiyo-e", "reference", prints.UKIYO_E_PAPER, False,
               "Flat woodblock pigments and a key line on buff paper",
-              Finish(sharpness=0.5, detail=0.3, colour=0.65, tint=prints.UKIYO_E_PAPER)),
+              PostprocessParams(sharpness=0.5, detail=0.3, colour=0.65, tint=prints.UKIYO_E_PAPER)),
     StyleInfo("ink-line", "Ink line", "reference", prints.INK_LINE_PAPER, False,
               "Black lines and hatching on paper",
-              Finish(detail=0.4)),
+              PostprocessParams(detail=0.4)),
     StyleInfo("van-gogh", "Van Gogh", "reference", None, False,
               "Thick swirling strokes in blues and yellows",
-              Finish(photo=0.25, detail=0.5, colour=1.1)),
+              PostprocessParams(photo=0.25, detail=0.5, colour=1.1)),
     StyleInfo("pop-art", "Pop art", "procedural", None, False,
               "Poster colours, bold outlines and dots",
-              Finish(sharpness=0.2, detail=0.3, colour=1.2)),
+              PostprocessParams(sharpness=0.2, detail=0.3, colour=1.2)),
     StyleInfo("neon", "Neon", "procedural", prints.NEON_PAPER, False,
               "Glowing edges on night blue",
-              Finish(sharpness=-0.3, detail=0.7)),
+              PostprocessParams(sharpness=-0.3, detail=0.7)),
     StyleInfo("pointillism", "Pointillism", "reference", None, False,
               "Dots of clear colour side by side",
-              Finish(sharpness=0.3, detail=0.4)),
+              PostprocessParams(sharpness=0.3, detail=0.4)),
     StyleInfo("pastel", "Pastel", "reference", paintings.PASTEL_PAPER, False,
               "Chalk strokes of broken colour on buff paper",
-              Finish(sharpness=0.4, detail=0.4)),
+              PostprocessParams(sharpness=0.4, detail=0.4)),
     StyleInfo("vintage-film", "Vintage film", "procedural", None, True,
               "A faded warm print with grain, its colours all but gone",
-              Finish(colour=0.25, tint=prints.TONE)),
+              PostprocessParams(colour=0.25, tint=prints.TONE)),
 )  # fmt: skip
 
 

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stylecore.imaging.photo import LUMA
-from stylecore.rendering.manifest import Finish, blended_finish
-from stylecore.rendering.postprocess import finished
+from stylecore.rendering.manifest import PostprocessParams, blended_params
+from stylecore.rendering.postprocess import postprocessed
 
 
 @pytest.fixture(scope="module")
@@ -24,14 +24,14 @@ def restlessness(picture):
 
 def test_the_default_leaves_the_render_as_it_is(pictures):
     render, photo = pictures
-    np.testing.assert_array_equal(finished(render, photo, Finish()), render)
+    np.testing.assert_array_equal(postprocessed(render, photo, PostprocessParams()), render)
 
 
 @given(sharpness=st.floats(0.1, 1))
 def test_sharpness_makes_crisper_above_nought_and_softer_below(pictures, sharpness):
     render, photo = 0.3 + 0.4 * pictures[0], pictures[1]
-    crisper = finished(render, photo, Finish(sharpness=sharpness))
-    softer = finished(render, photo, Finish(sharpness=-sharpness))
+    crisper = postprocessed(render, photo, PostprocessParams(sharpness=sharpness))
+    softer = postprocessed(render, photo, PostprocessParams(sharpness=-sharpness))
     assert restlessness(softer) < restlessness(render) < restlessness(crisper)
 
 
@@ -39,14 +39,16 @@ def test_sharpness_makes_crisper_above_nought_and_softer_below(pictures, sharpne
 def test_the_photos_share_lies_on_the_line_between_the_two(pictures, share):
     render, photo = pictures
     expected = (1 - share) * render + share * photo
-    np.testing.assert_allclose(finished(render, photo, Finish(photo=share)), expected, atol=1e-5)
+    np.testing.assert_allclose(
+        postprocessed(render, photo, PostprocessParams(photo=share)), expected, atol=1e-5
+    )
 
 
 @given(colour=st.floats(0, 1.5))
 def test_colour_changes_how_far_colours_lie_from_the_tint_and_no_luminance(pictures, colour):
     render, photo = 0.4 + 0.2 * pictures[0], pictures[1]
     tint = (0.95, 0.9, 0.8)
-    changed = finished(render, photo, Finish(colour=colour, tint=tint))
+    changed = postprocessed(render, photo, PostprocessParams(colour=colour, tint=tint))
     np.testing.assert_allclose(changed @ LUMA, render @ LUMA, atol=1e-5)
     np.testing.assert_allclose(
         from_tint(changed, tint), colour * from_tint(render, tint), atol=1e-5
@@ -62,14 +64,17 @@ def from_tint(picture, tint):
 def test_paper_of_the_tint_keeps_its_colour(pictures):
     paper = (0.95, 0.9, 0.8)
     render = np.broadcast_to(np.array(paper, np.float32), pictures[0].shape)
-    muted = finished(render, pictures[1], Finish(colour=0.3, tint=paper))
+    muted = postprocessed(render, pictures[1], PostprocessParams(colour=0.3, tint=paper))
     np.testing.assert_allclose(muted, render, atol=1e-5)
 
 
 @given(share=st.floats(0, 1))
 def test_a_blend_has_the_weighted_mean_of_its_parts(share):
-    one, other = Finish(sharpness=-1, photo=0.2), Finish(sharpness=0.5, detail=0.4, colour=0.5)
-    mixed = blended_finish([one, other], [share, 1 - share])
+    one, other = (
+        PostprocessParams(sharpness=-1, photo=0.2),
+        PostprocessParams(sharpness=0.5, detail=0.4, colour=0.5),
+    )
+    mixed = blended_params([one, other], [share, 1 - share])
     assert mixed.sharpness == pytest.approx(0.5 - 1.5 * share)
     assert mixed.photo == pytest.approx(0.2 * share)
     assert mixed.detail == pytest.approx(0.4 * (1 - share))
