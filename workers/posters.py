@@ -25,7 +25,7 @@ from stylecore.errors import Permanent
 from stylecore.imaging.decoder import Decoder
 from stylecore.imaging.decoder_process import Limits
 from stylecore.poster.logo import decode_logo
-from stylecore.poster.order import Desk, pictures_of
+from stylecore.poster.order import PosterContext, pictures_of
 from stylecore.storage.store import Store
 from workers.catalog import PosterTable
 from workers.kafka.assignment import Handler
@@ -78,12 +78,12 @@ def posters_handlers(
     with closing(Decoder(limits, 1)) as decoder:
         store = Store(settings.store.uri)
         budget = FetchBudget(settings.photos.patience_seconds)
-        desk = Desk(
+        context = PosterContext(
             load_photo=loader(settings, store, stop, decoder.decode, budget),
             load_logo=loader(settings, store, stop, decode_logo, budget),
             store=store,
         )
-        yield lambda: PostersHandler(settings, desk, PosterTable(settings), stop, budget)
+        yield lambda: PostersHandler(settings, context, PosterTable(settings), stop, budget)
 
 
 class PostersHandler(Handler):
@@ -92,14 +92,14 @@ class PostersHandler(Handler):
     def __init__(
         self,
         settings: Settings,
-        desk: Desk,
+        context: PosterContext,
         table: PosterTable,
         stop: threading.Event,
         budget: FetchBudget,
     ) -> None:
         self._budget = budget
         self._settings = settings
-        self._desk = desk
+        self._context = context
         self._table = table
         self._stop = stop
         self.topics = (topic_name(settings, POSTER_REQUESTS),)
@@ -137,7 +137,7 @@ class PostersHandler(Handler):
     def _output_of(self, request: PosterRequest, cause: Record, now: datetime) -> Output:
         require_going(self._stop)
         try:
-            rendered = pictures_of(request, self._desk, self._table, now)
+            rendered = pictures_of(request, self._context, self._table, now)
         except Permanent as problem:
             return dead_letter(cause, "poster", problem)
         return output_of(

@@ -37,7 +37,7 @@ from stylecore.rendering.engine import Engine
 from stylecore.rendering.gate import load_examiner
 from stylecore.rendering.manifest import load_manifest
 from stylecore.rendering.style import load_encoder, reference_of
-from stylecore.rendering.stylize import Outcome, Studio, stylize
+from stylecore.rendering.stylize import Outcome, RenderContext, stylize
 from stylecore.storage.store import Store
 from workers.kafka.assignment import Handler
 from workers.kafka.crash_guard import CrashGuard
@@ -105,14 +105,14 @@ def stylize_handlers(
         ThreadPoolExecutor(LOADING_THREADS, "stylize") as executor,
     ):
         budget = FetchBudget(settings.photos.patience_seconds)
-        studio = make_studio(settings, executor, decoder, stop, budget)
+        context = make_studio(settings, executor, decoder, stop, budget)
         log.info(
             "generator_loaded",
-            version=studio.engine.manifest.version,
-            provider=studio.engine.provider,
+            version=context.engine.manifest.version,
+            provider=context.engine.provider,
         )
-        crash_guard = CrashGuard(studio.store)
-        yield lambda: StylizeHandler(settings, studio, crash_guard, budget)
+        crash_guard = CrashGuard(context.store)
+        yield lambda: StylizeHandler(settings, context, crash_guard, budget)
 
 
 def make_studio(
@@ -121,13 +121,13 @@ def make_studio(
     decoder: Decoder,
     stop: threading.Event,
     budget: FetchBudget,
-) -> Studio:
+) -> RenderContext:
     """Return what drawing needs, from the settings: generator, gate, store and photo loader."""
     engine = load_engine(settings.stylize)
     store = Store(settings.store.uri)
     load_photo = photo_loader(settings, decoder, store, stop, budget)
     encoder = load_encoder(settings.stylize.generator, engine.manifest)
-    return Studio(
+    return RenderContext(
         load_photo=load_photo,
         engine=engine,
         examiner=load_examiner(FEATURES),
@@ -183,16 +183,20 @@ class StylizeHandler(Handler):
     """Turns jobs into renders. It keeps no state but whether the generator is announced."""
 
     def __init__(
-        self, settings: Settings, studio: Studio, crash_guard: CrashGuard, budget: FetchBudget
+        self,
+        settings: Settings,
+        context: RenderContext,
+        crash_guard: CrashGuard,
+        budget: FetchBudget,
     ) -> None:
         self._settings = settings
         self._budget = budget
-        self._studio = studio
+        self._context = context
         self._crash_guard = crash_guard
         self._announced = False
         self._is_announcing = False
         """Whether the batch in hand announces the generator."""
-        self._known_styles = {style.style_id for style in studio.engine.manifest.styles}
+        self._known_styles = {style.style_id for style in context.engine.manifest.styles}
         """Styles with a metric label of their own; all others share one."""
         self.topics = (topic_name(settings, JOBS),)
 
@@ -208,7 +212,7 @@ class StylizeHandler(Handler):
     def _work(self, records: Sequence[Record]) -> list[Output]:
         now = datetime.now(UTC)
         decoded, outputs = decode_records(records, StylizeJob)
-        results = stylize_in_memory([job for _, job in decoded], self._studio, now)
+        results = stylize_in_memory([job for _, job in decoded], self._context, now)
         for (record, _), result in zip(decoded, results, strict=True):
             if isinstance(result, Permanent):
                 outputs.append(dead_letter(record, "photo", result))
@@ -241,7 +245,7 @@ class StylizeHandler(Handler):
         if self._announced:
             return []
         self._is_announcing = True
-        announcement = generator_announcement(self._studio.engine)
+        announcement = generator_announcement(self._context.engine)
         now = datetime.now(UTC)
         return [output_of(self._settings, GENERATOR_MODELS, announcement, source=SOURCE, now=now)]
 
@@ -260,22 +264,22 @@ class StylizeHandler(Handler):
 
 
 def stylize_in_memory(
-    jobs: Sequence[StylizeJob], studio: Studio, now: datetime
+    jobs: Sequence[StylizeJob], context: RenderContext, now: datetime
 ) -> list[list[Outcome] | Permanent]:
     """Run `stylize`, and where memory is too short for all jobs, on half of them at a time.
 
     Raises Transient where it is too short for one job; pictures drawn until then are found again.
     """
     try:
-        return stylize(jobs, studio, now)
+        return stylize(jobs, context, now)
     except MemoryError as problem:
         if len(jobs) == 1:
             raise Transient(f"memory is too short for one job: {problem}") from problem
         log.warning("batch_halved", jobs=len(jobs), why=str(problem)[:200])
     half = len(jobs) // 2
     return [
-        *stylize_in_memory(jobs[:half], studio, now),
-        *stylize_in_memory(jobs[half:], studio, now),
+        *stylize_in_memory(jobs[:half], context, now),
+        *stylize_in_memory(jobs[half:], context, now),
     ]
 
 

@@ -42,7 +42,7 @@ class Catalogue(Protocol):
 
 
 @dataclass(frozen=True)
-class Desk:
+class PosterContext:
     """What composing needs."""
 
     load_photo: Callable[[str], Photo]
@@ -53,17 +53,17 @@ class Desk:
 
 
 def pictures_of(
-    request: PosterRequest, desk: Desk, catalogue: Catalogue, now: datetime
+    request: PosterRequest, context: PosterContext, catalogue: Catalogue, now: datetime
 ) -> PosterRendered:
     """Compose and store every size. Raises Permanent, or Transient where it may come again."""
     sizes = {name: parse_size(name) for name in request.sizes}
-    subject, render_sha256 = _subject(request, desk, catalogue)
+    subject, render_sha256 = _subject(request, context, catalogue)
     words = Words(request.headline, request.price)
-    logo = desk.load_logo(request.logo_uri) if request.logo_uri else None
+    logo = context.load_logo(request.logo_uri) if request.logo_uri else None
     brand = Brand(tuple(map(colour_of, request.palette or ())), logo)
     posters = {name: compose_poster(subject, words, brand, size) for name, size in sizes.items()}
     stored = {
-        name: desk.store.put_blob(POSTERS, encode_poster(poster), ".png")
+        name: context.store.put_blob(POSTERS, encode_poster(poster), ".png")
         for name, poster in posters.items()
     }
     return PosterRendered(
@@ -79,13 +79,15 @@ def pictures_of(
     )
 
 
-def _subject(request: PosterRequest, desk: Desk, catalogue: Catalogue) -> tuple[Subject, str]:
+def _subject(
+    request: PosterRequest, context: PosterContext, catalogue: Catalogue
+) -> tuple[Subject, str]:
     """What the poster shows, and the sha256 of its picture's file."""
     product_id, style_id = request.product_id, request.style_id
     address = catalogue.photo(product_id)
     if address is None:
         raise NoPicture(f"there is no product {product_id!r}: publish it, then replay this request")
-    photo = desk.load_photo(address)
+    photo = context.load_photo(address)
     if style_id == ORIGINAL:
         return subject_of(_largest(photo), photo.pixels), photo.sha256
     render = catalogue.render(product_id, style_id)
@@ -94,7 +96,7 @@ def _subject(request: PosterRequest, desk: Desk, catalogue: Catalogue) -> tuple[
             f"there is no render of {product_id!r} in {style_id!r}: order it with a job on "
             "stylize.jobs.v1, then replay this request"
         )
-    picture = desk.load_photo(render[0])
+    picture = context.load_photo(render[0])
     return subject_of(_largest(picture), photo.pixels), render[1]
 
 

@@ -60,7 +60,7 @@ def no_references(uri: str) -> Reference:
 
 
 @dataclass(frozen=True)
-class Studio:
+class RenderContext:
     """What drawing needs: a way to photos, the networks, the gate, the store, threads."""
 
     load_photo: Callable[[str], Photo]
@@ -79,28 +79,28 @@ class Studio:
 
 
 def stylize(
-    jobs: Sequence[StylizeJob], studio: Studio, now: datetime
+    jobs: Sequence[StylizeJob], context: RenderContext, now: datetime
 ) -> list[list[Outcome] | Permanent]:
     """Draw jobs; the result has their length and order.
 
     An outcome a style, in the job's order, or the error for which the whole job failed. Raises
     Transient where the store is away; the call can then be repeated, and draws what is missing.
     """
-    plan_of = partial(_plan, studio, *_pictures(jobs, studio))
-    plans = list(studio.executor.map(plan_of, jobs))
-    drawn = _draw_missing(_tasks(plans), studio)
+    plan_of = partial(_plan, context, *_pictures(jobs, context))
+    plans = list(context.executor.map(plan_of, jobs))
+    drawn = _draw_missing(_tasks(plans), context)
     return [
         plan
         if isinstance(plan, Permanent)
         else [
-            _outcome(studio, job, request, task, drawn, now)
+            _outcome(context, job, request, task, drawn, now)
             for request, task in zip(job.styles, plan, strict=True)
         ]
         for job, plan in zip(jobs, plans, strict=True)
     ]
 
 
-def _pictures(jobs: Sequence[StylizeJob], studio: Studio) -> tuple[Photos, References]:
+def _pictures(jobs: Sequence[StylizeJob], context: RenderContext) -> tuple[Photos, References]:
     """Every photo and reference picture of the jobs by address, or why it cannot be had."""
     photos = {job.image_uri for job in jobs}
     references = {
@@ -110,19 +110,19 @@ def _pictures(jobs: Sequence[StylizeJob], studio: Studio) -> tuple[Photos, Refer
         if (uri := request.definition.reference_uri) is not None
     }
     with ThreadPoolExecutor(FETCHING_THREADS, "fetch") as fetchers:
-        found = submit_each(studio.load_photo, photos, fetchers)
-        named = submit_each(studio.load_reference, references, fetchers)
+        found = submit_each(context.load_photo, photos, fetchers)
+        named = submit_each(context.load_reference, references, fetchers)
         return results_of(found), results_of(named)
 
 
-def _plan(studio: Studio, photos: Photos, references: References, job: StylizeJob) -> Plan:
+def _plan(context: RenderContext, photos: Photos, references: References, job: StylizeJob) -> Plan:
     photo = photos[job.image_uri]
     if isinstance(photo, Permanent):
         return photo
     source = source_of(photo)
     return [
         _task(
-            studio,
+            context,
             source,
             request.definition,
             references.get(request.definition.reference_uri or ""),
@@ -132,7 +132,7 @@ def _plan(studio: Studio, photos: Photos, references: References, job: StylizeJo
 
 
 def _task(
-    studio: Studio,
+    context: RenderContext,
     source: Source,
     definition: StyleDefinition,
     reference: Reference | Permanent | None,
@@ -140,7 +140,7 @@ def _task(
     if isinstance(reference, Permanent):
         return reference
     try:
-        return task_of(source, definition, studio.engine.manifest, reference)
+        return task_of(source, definition, context.engine.manifest, reference)
     except UnknownStyle as problem:
         return problem
 
@@ -157,43 +157,43 @@ def _tasks(plans: Iterable[Plan]) -> list[Task]:
     return list(tasks.values())
 
 
-def _draw_missing(tasks: Sequence[Task], studio: Studio) -> dict[str, Sidecar]:
+def _draw_missing(tasks: Sequence[Task], context: RenderContext) -> dict[str, Sidecar]:
     """The sidecar of every task, by key."""
-    found = studio.executor.map(lambda task: read_sidecar(studio.store, task.key), tasks)
+    found = context.executor.map(lambda task: read_sidecar(context.store, task.key), tasks)
     sidecars = {task.key: sidecar for task, sidecar in zip(tasks, found, strict=True) if sidecar}
     missing = [task for task in tasks if task.key not in sidecars]
-    embeddings = _embeddings(missing, studio)
+    embeddings = _embeddings(missing, context)
     finishing = {
-        task.key: studio.executor.submit(
-            _finish, studio, task, embeddings[task.source.sha256], render
+        task.key: context.executor.submit(
+            _finish, context, task, embeddings[task.source.sha256], render
         )
-        for task, render in studio.timed(draw(studio.engine, missing, studio.batch_images))
+        for task, render in context.timed(draw(context.engine, missing, context.batch_images))
     }
     return sidecars | {key: future.result() for key, future in finishing.items()}
 
 
-def _embeddings(tasks: Sequence[Task], studio: Studio) -> dict[str, Floats]:
+def _embeddings(tasks: Sequence[Task], context: RenderContext) -> dict[str, Floats]:
     """The embedding of every photo that is drawn, by its sha256; kept in the store as well."""
     sources = {task.source.sha256: task.source for task in tasks}
     if not sources:
         return {}
-    found = dict(zip(sources, describe(studio.examiner, list(sources.values())), strict=True))
-    model = studio.examiner.net.manifest.version
-    kept = studio.executor.map(
-        lambda sha256: write_embedding(studio.store, sha256, found[sha256], model), found
+    found = dict(zip(sources, describe(context.examiner, list(sources.values())), strict=True))
+    model = context.examiner.net.manifest.version
+    kept = context.executor.map(
+        lambda sha256: write_embedding(context.store, sha256, found[sha256], model), found
     )
     list(kept)
     return found
 
 
-def _finish(studio: Studio, task: Task, embedding: Floats, render: Floats) -> Sidecar:
+def _finish(context: RenderContext, task: Task, embedding: Floats, render: Floats) -> Sidecar:
     """Compose, measure, encode and store a picture; its sidecar last."""
-    pixels = compose(task, render, studio.engine.manifest)
+    pixels = compose(task, render, context.engine.manifest)
     data, media_type = encode(pixels)
-    address, digest = studio.store.put_blob("images", data, ".webp")
+    address, digest = context.store.put_blob("images", data, ".webp")
     height, width = pixels.shape[:2]
-    wanted = wanted_of(task, embedding, studio.engine.manifest)
-    (quality,) = measure(studio.examiner, [wanted], [at_working_size(pixels, task.source)])
+    wanted = wanted_of(task, embedding, context.engine.manifest)
+    (quality,) = measure(context.examiner, [wanted], [at_working_size(pixels, task.source)])
     sidecar = Sidecar(
         image_uri=address,
         sha256=digest,
@@ -202,18 +202,18 @@ def _finish(studio: Studio, task: Task, embedding: Floats, render: Floats) -> Si
         media_type=media_type,
         quality=quality,
     )
-    return write_sidecar(studio.store, task.key, sidecar)
+    return write_sidecar(context.store, task.key, sidecar)
 
 
 def _outcome(
-    studio: Studio,
+    context: RenderContext,
     job: StylizeJob,
     request: StyleRequest,
     task: Task | Permanent,
     drawn: dict[str, Sidecar],
     now: datetime,
 ) -> Outcome:
-    model = studio.engine.manifest.version
+    model = context.engine.manifest.version
     if isinstance(task, Permanent):
         figure = "definition" if isinstance(task, UnknownStyle) else "reference"
         return RejectedImage(
@@ -242,7 +242,7 @@ def _outcome(
         "rendered_at": now,
         "job_id": job.job_id,
     }
-    reasons = judge(sidecar.quality, bounds_of(task, studio.engine.manifest, studio.bounds))
+    reasons = judge(sidecar.quality, bounds_of(task, context.engine.manifest, context.bounds))
     if reasons:
         return RejectedImage(kind="gate", reasons=reasons, **picture)
     return StylizedImage(**picture)

@@ -25,7 +25,7 @@ from stylecore.rendering.draw import batches_by_shape, source_of, task_of  # noq
 from stylecore.rendering.engine import Engine  # noqa: E402
 from stylecore.rendering.gate import load_examiner  # noqa: E402
 from stylecore.rendering.manifest import Bounds  # noqa: E402
-from stylecore.rendering.stylize import Studio, stylize  # noqa: E402
+from stylecore.rendering.stylize import RenderContext, stylize  # noqa: E402
 from stylecore.storage.store import Store  # noqa: E402
 from workers.demo.inputs import sample_products  # noqa: E402
 
@@ -80,8 +80,8 @@ def draw_all(jobs: list[StylizeJob], engine: Engine) -> None:
     """The jobs' pictures, checked and stored, in a store of their own."""
     with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(4) as executor:
         examiner, store = load_examiner(FEATURES), Store(folder)
-        studio = Studio(_load, engine, examiner, Bounds(), store, executor, BATCH)
-        stylize(jobs, studio, datetime.now(UTC))
+        context = RenderContext(_load, engine, examiner, Bounds(), store, executor, BATCH)
+        stylize(jobs, context, datetime.now(UTC))
 
 
 def _batches(jobs: list[StylizeJob], engine: Engine) -> list[tuple[np.ndarray, np.ndarray]]:

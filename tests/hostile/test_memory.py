@@ -16,7 +16,7 @@ from stylecore.models import FEATURES, GENERATOR
 from stylecore.rendering.engine import Engine
 from stylecore.rendering.gate import load_examiner
 from stylecore.rendering.manifest import Bounds
-from stylecore.rendering.stylize import Studio
+from stylecore.rendering.stylize import RenderContext
 from stylecore.storage.store import Store
 from workers.demo.inputs import sample_products
 from workers.stylize import stylize_in_memory
@@ -66,7 +66,7 @@ def load_photo(uri: str):
 def draw(most: int, folder):
     jobs = [job(number, photo) for number, photo in enumerate(PHOTOS)]
     with ThreadPoolExecutor(2) as executor:
-        studio = Studio(
+        context = RenderContext(
             load_photo=load_photo,
             engine=NarrowEngine(most),
             examiner=load_examiner(FEATURES),
@@ -75,7 +75,7 @@ def draw(most: int, folder):
             executor=executor,
             batch_images=8,
         )
-        return jobs, stylize_in_memory(jobs, studio, NOW)
+        return jobs, stylize_in_memory(jobs, context, NOW)
 
 
 def test_a_batch_is_halved_until_it_fits_and_keeps_its_order(tmp_path):

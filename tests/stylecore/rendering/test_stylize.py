@@ -26,7 +26,7 @@ from stylecore.rendering.engine import Engine
 from stylecore.rendering.gate import load_examiner
 from stylecore.rendering.manifest import Bounds
 from stylecore.rendering.style import UnknownStyle, load_encoder, parse_style, reference_of
-from stylecore.rendering.stylize import Studio, stylize
+from stylecore.rendering.stylize import RenderContext, stylize
 from stylecore.storage.render_cache import read_embedding, render_key
 from stylecore.storage.store import Store
 from workers.demo.inputs import sample_products
@@ -48,9 +48,9 @@ def examiner():
 
 
 @pytest.fixture
-def studio(engine, examiner, tmp_path):
+def context(engine, examiner, tmp_path):
     with ThreadPoolExecutor(2) as executor:
-        yield Studio(
+        yield RenderContext(
             load_photo=load_photo,
             engine=CountingEngine(engine),
             examiner=examiner,
@@ -97,51 +97,51 @@ def job(photo, **definitions):
 INK, BLEND = weights(ink_line=1), weights(watercolour=3, ink_line=1)
 
 
-def test_results_have_the_length_and_order_of_the_jobs(studio):
+def test_results_have_the_length_and_order_of_the_jobs(context):
     jobs = [job(photo, ink=INK, blend=BLEND) for photo in PHOTOS]
-    results = stylize(jobs, studio, NOW)
+    results = stylize(jobs, context, NOW)
     assert [[image.style_id for image in result] for result in results] == [["ink", "blend"]] * 3
     for result in results:
         for image in result:
             assert isinstance(image, StylizedImage)
-            assert len(studio.store.get(image.image_uri)) > 500
+            assert len(context.store.get(image.image_uri)) > 500
             assert (image.width, image.height) == (SIDE, SIDE)
 
 
-def test_a_render_that_exists_is_not_drawn_again(studio):
-    first = stylize([job(PHOTOS[0], ink=INK)], studio, NOW)
-    again = stylize([job(PHOTOS[0], other_name=INK), job(PHOTOS[0], ink=INK)], studio, NOW)
-    assert studio.engine.drawn == 1
+def test_a_render_that_exists_is_not_drawn_again(context):
+    first = stylize([job(PHOTOS[0], ink=INK)], context, NOW)
+    again = stylize([job(PHOTOS[0], other_name=INK), job(PHOTOS[0], ink=INK)], context, NOW)
+    assert context.engine.drawn == 1
     assert again[1] == first[0]
     assert again[0][0].sha256 == first[0][0].sha256
 
 
 @pytest.mark.parametrize("broken", [b"", b"[]", b"{}", b"image gone"])
-def test_a_render_whose_sidecar_was_lost_is_drawn_again(studio, broken):
-    ((first,),) = stylize([job(PHOTOS[0], ink=INK)], studio, NOW)
-    (sidecar,) = studio.store.files("renders")
-    (image,) = studio.store.files("images")
+def test_a_render_whose_sidecar_was_lost_is_drawn_again(context, broken):
+    ((first,),) = stylize([job(PHOTOS[0], ink=INK)], context, NOW)
+    (sidecar,) = context.store.files("renders")
+    (image,) = context.store.files("images")
     if broken == b"image gone":
-        studio.store.remove(image)
+        context.store.remove(image)
     else:
         Path(sidecar.path).write_bytes(broken)
     for _ in range(2):  # the second finds what the first drew
-        ((again,),) = stylize([job(PHOTOS[0], ink=INK)], studio, NOW)
+        ((again,),) = stylize([job(PHOTOS[0], ink=INK)], context, NOW)
         assert again == first
-        assert studio.store.get(again.image_uri)
-    assert studio.engine.drawn == 2
+        assert context.store.get(again.image_uri)
+    assert context.engine.drawn == 2
 
 
-def test_what_was_put_right_in_the_photo_is_in_its_quality(studio, tmp_path):
+def test_what_was_put_right_in_the_photo_is_in_its_quality(context, tmp_path):
     cut = tmp_path / "cut.jpg"
     cut.write_bytes(Path(PHOTOS[0]).read_bytes().removesuffix(b"\xff\xd9"))
-    ((image,), (whole,)) = stylize([job(cut, ink=INK), job(PHOTOS[0], ink=INK)], studio, NOW)
+    ((image,), (whole,)) = stylize([job(cut, ink=INK), job(PHOTOS[0], ink=INK)], context, NOW)
     assert image.quality.notes == ["truncated"]
     assert whole.quality.notes == []
     assert image.quality.structure == whole.quality.structure
 
 
-def test_a_render_of_before_profiles_and_alpha_were_heeded_is_drawn_anew(studio, tmp_path):
+def test_a_render_of_before_profiles_and_alpha_were_heeded_is_drawn_anew(context, tmp_path):
     picture = Image.open(PHOTOS[0]).convert("RGB")
     for name, options in {"plain": {}, "wide": {"icc_profile": rgb_profile("prophoto")}}.items():
         picture.save(tmp_path / f"{name}.png", **options)
@@ -150,39 +150,39 @@ def test_a_render_of_before_profiles_and_alpha_were_heeded_is_drawn_anew(studio,
     for name, kept in (("plain", True), ("wide", False), ("cut", False)):
         photo = load_photo(tmp_path / f"{name}.png")
         source = source_of(photo)
-        task = task_of(source, INK, studio.engine.manifest)
+        task = task_of(source, INK, context.engine.manifest)
         before = render_key(
             source=photo.sha256,
             style=task.style_sha256,
-            model=studio.engine.manifest.version,
+            model=context.engine.manifest.version,
             size=SIDE,
             seed=0,
         )
         assert (task.key == before) is kept
 
 
-def test_what_the_feature_network_sees_in_a_drawn_photo_is_kept(studio):
-    ((image,),) = stylize([job(PHOTOS[0], ink=INK)], studio, NOW)
-    found = read_embedding(studio.store, image.source_sha256)
-    assert found.model == studio.examiner.net.manifest.version
+def test_what_the_feature_network_sees_in_a_drawn_photo_is_kept(context):
+    ((image,),) = stylize([job(PHOTOS[0], ink=INK)], context, NOW)
+    found = read_embedding(context.store, image.source_sha256)
+    assert found.model == context.examiner.net.manifest.version
     assert np.linalg.norm(found.as_array()) == pytest.approx(1, abs=1e-5)
 
 
-def test_a_palette_and_the_products_own_colour_draw_other_pictures(studio):
+def test_a_palette_and_the_products_own_colour_draw_other_pictures(context):
     wanted = {
         "ink": INK,
         "palette": msgspec.structs.replace(INK, palette=["#1b9c85"]),
         "own": msgspec.structs.replace(INK, keep_product_colour=True),
     }
-    (result,) = stylize([job(PHOTOS[0], **wanted)], studio, NOW)
-    assert studio.engine.drawn == 3
+    (result,) = stylize([job(PHOTOS[0], **wanted)], context, NOW)
+    assert context.engine.drawn == 3
     assert len({image.sha256 for image in result}) == 3
     assert len({image.style_sha256 for image in result}) == 3
 
 
-def test_a_reference_is_read_once_and_its_bytes_are_part_of_the_style(studio, tmp_path):
+def test_a_reference_is_read_once_and_its_bytes_are_part_of_the_style(context, tmp_path):
     read = []
-    encoder = load_encoder(GENERATOR, studio.engine.manifest)
+    encoder = load_encoder(GENERATOR, context.engine.manifest)
     picture = tmp_path / "picture.jpg"
     picture.write_bytes(PHOTOS[1].read_bytes())
 
@@ -190,7 +190,7 @@ def test_a_reference_is_read_once_and_its_bytes_are_part_of_the_style(studio, tm
         read.append(uri)
         return reference_of(load_photo(uri), encoder)
 
-    seeing = replace(studio, load_reference=load_reference)
+    seeing = replace(context, load_reference=load_reference)
     like, missing = (StyleDefinition(reference_uri=uri) for uri in (str(picture), "missing"))
     jobs = [job(photo, like=like, missing=missing, ink=INK) for photo in PHOTOS]
     for drawn, error, plain in stylize(jobs, seeing, NOW):
@@ -203,36 +203,36 @@ def test_a_reference_is_read_once_and_its_bytes_are_part_of_the_style(studio, tm
     picture.write_bytes(PHOTOS[2].read_bytes())
     ((again, *_),) = stylize(jobs[:1], seeing, NOW)
     assert again.style_sha256 != drawn.style_sha256
-    assert studio.engine.drawn == 2 * len(PHOTOS) + 1
+    assert context.engine.drawn == 2 * len(PHOTOS) + 1
 
 
-def test_an_unknown_style_is_an_error_of_its_own_and_the_others_go_on(studio):
+def test_an_unknown_style_is_an_error_of_its_own_and_the_others_go_on(context):
     wrong = {
         "unknown": weights(nonsense=1),
         "reference": StyleDefinition(reference_uri="s3://picture"),
     }
-    ((*errors, good),) = stylize([job(PHOTOS[0], **wrong, ink=INK)], studio, NOW)
+    ((*errors, good),) = stylize([job(PHOTOS[0], **wrong, ink=INK)], context, NOW)
     assert all(isinstance(e, RejectedImage) and e.kind == "error" for e in errors)
     assert "no style 'nonsense'; there are: watercolour" in errors[0].reasons[0].text
     assert isinstance(good, StylizedImage)
 
 
-def test_a_photo_that_cannot_be_had_fails_its_whole_job_alone(studio):
-    missing, good = stylize([job("missing.jpg", ink=INK), job(PHOTOS[0], ink=INK)], studio, NOW)
+def test_a_photo_that_cannot_be_had_fails_its_whole_job_alone(context):
+    missing, good = stylize([job("missing.jpg", ink=INK), job(PHOTOS[0], ink=INK)], context, NOW)
     assert isinstance(missing, Permanent)
     assert isinstance(good[0], StylizedImage)
 
 
-def test_what_misses_the_gate_is_rejected_with_its_picture_and_figures(studio):
-    strict = Studio(
-        **{**vars(studio), "bounds": msgspec.structs.replace(ANYTHING, structure=0.9999)}
+def test_what_misses_the_gate_is_rejected_with_its_picture_and_figures(context):
+    strict = RenderContext(
+        **{**vars(context), "bounds": msgspec.structs.replace(ANYTHING, structure=0.9999)}
     )
     ((image,),) = stylize([job(PHOTOS[0], ink=INK)], strict, NOW)
     assert isinstance(image, RejectedImage)
     assert image.kind == "gate"
     assert image.reasons[0].figure == "structure"
     assert image.reasons[0].value < image.reasons[0].bound == 0.9999
-    assert studio.store.get(image.image_uri)
+    assert context.store.get(image.image_uri)
 
 
 def pictures(engine, definitions, batch_images, photos=PHOTOS, sides=(64, 96, 64)):
