@@ -34,7 +34,7 @@ from stylecore.imaging.decoder_process import Limits
 from stylecore.imaging.photo import Photo
 from stylecore.models import FEATURES
 from stylecore.rendering.engine import Engine
-from stylecore.rendering.gate import load_examiner
+from stylecore.rendering.gate import load_quality_model
 from stylecore.rendering.manifest import load_manifest
 from stylecore.rendering.style import load_encoder, reference_of
 from stylecore.rendering.stylize import Outcome, RenderContext, stylize
@@ -130,7 +130,7 @@ def make_studio(
     return RenderContext(
         load_photo=load_photo,
         engine=engine,
-        examiner=load_examiner(FEATURES),
+        quality_model=load_quality_model(FEATURES),
         bounds=settings.stylize.bounds,
         store=store,
         executor=executor,

@@ -32,7 +32,7 @@ from stylecore.evaluation.inputs import spread
 from stylecore.imaging.photo import Pixels, decode, to_floats, to_pixels
 from stylecore.rendering.draw import Source, Task, compose, draw, meant_ground, source_of, task_of
 from stylecore.rendering.engine import Engine
-from stylecore.rendering.gate import Examiner, describe, measure, wanted_of
+from stylecore.rendering.gate import QualityModel, describe, gate_target, measure
 from stylecore.rendering.manifest import (
     FIGURES,
     SMALLER_IS_BETTER,
@@ -232,7 +232,7 @@ class Specimen:
 
 def specimens(
     drawn: Drawn,
-    examiner: Examiner,
+    quality_model: QualityModel,
     manifest: GeneratorManifest,
     threads: int,
     progress: Callable[[str], None],
@@ -240,7 +240,7 @@ def specimens(
     """Measure every photo in every style, good and broken in every way, photo by photo."""
 
     def of(stem: str) -> list[Specimen]:
-        return list(_specimens(drawn, examiner, manifest, stem))
+        return list(_specimens(drawn, quality_model, manifest, stem))
 
     found: list[Specimen] = []
     with ThreadPoolExecutor(threads) as pool:
@@ -252,14 +252,14 @@ def specimens(
 
 
 def _specimens(
-    drawn: Drawn, examiner: Examiner, manifest: GeneratorManifest, stem: str
+    drawn: Drawn, quality_model: QualityModel, manifest: GeneratorManifest, stem: str
 ) -> Iterator[Specimen]:
-    (embedding,) = describe(examiner, [drawn.source(stem)])
+    (embedding,) = describe(quality_model, [drawn.source(stem)])
     for style in drawn.styles:
-        wanted = wanted_of(drawn.tasks[stem, style], embedding, manifest)
+        target = gate_target(drawn.tasks[stem, style], embedding, manifest)
         pictures = [picture_of(kind, drawn, stem, style) for kind in KINDS]
         for kind, quality in zip(
-            KINDS, measure(examiner, [wanted] * len(KINDS), pictures), strict=True
+            KINDS, measure(quality_model, [target] * len(KINDS), pictures), strict=True
         ):
             yield Specimen(stem, style, kind, quality)
 

@@ -50,15 +50,15 @@ SAME_PHOTO = 0.99
 
 
 @dataclass(frozen=True)
-class Examiner:
-    """Who looks: the feature network, and the embeddings [N, E] of its gallery; N may be 0."""
+class QualityModel:
+    """The feature network and the embeddings [N, E] of its gallery; N may be 0."""
 
     net: FeatureNet
     gallery: Floats
 
 
 @dataclass(frozen=True)
-class Wanted:
+class GateTarget:
     """What a render at the working size was to be."""
 
     photo: Floats
@@ -78,25 +78,25 @@ class Wanted:
     """Of the photo's reading."""
 
 
-def load_examiner(folder: Path) -> Examiner:
+def load_quality_model(folder: Path) -> QualityModel:
     """The feature network of a folder with its gallery. Raises Permanent."""
     net = FeatureNet(folder)
-    return Examiner(net, load_gallery(folder, net.manifest))
+    return QualityModel(net, load_gallery(folder, net.manifest))
 
 
-def describe(examiner: Examiner, sources: Sequence[Source]) -> Floats:
+def describe(quality_model: QualityModel, sources: Sequence[Source]) -> Floats:
     """[B, E], the embeddings of photos."""
     squashed = [to_pixels(source.pixels) for source in sources]
-    return examiner.net.describe_all(squashed).embedding
+    return quality_model.net.describe_all(squashed).embedding
 
 
-def wanted_of(task: Task, embedding: Floats, manifest: GeneratorManifest) -> Wanted:
+def gate_target(task: Task, embedding: Floats, manifest: GeneratorManifest) -> GateTarget:
     """What the render of a task is held against; `embedding` [E] is its photo's."""
     plain = plain_ground(task.source)
     meant = to_pixels(meant_ground(task, manifest))
     shares = zip(task.weights.tolist(), manifest.styles, strict=True)
     judged = task.strength >= STYLE_FROM and not task.colouring.changes
-    return Wanted(
+    return GateTarget(
         photo=task.source.pixels,
         embedding=embedding,
         styles={style.style_id: share for share, style in shares if share > 0} if judged else {},
@@ -127,35 +127,35 @@ def bounds_of(task: Task, manifest: GeneratorManifest, overrides: Bounds) -> Bou
 
 
 def measure(
-    examiner: Examiner, wanted: Sequence[Wanted], renders: Sequence[Pixels]
+    quality_model: QualityModel, targets: Sequence[GateTarget], renders: Sequence[Pixels]
 ) -> list[Quality]:
     """The figures of B renders, each [H, W, 3] as its photo is, in their order."""
-    found = examiner.net.describe_all(renders)
+    found = quality_model.net.describe_all(renders)
     return [
         Quality(
-            identity=identity(embedding, one.embedding, examiner.gallery),
+            identity=identity(embedding, one.embedding, quality_model.gallery),
             structure=structure(one.photo @ LUMA, to_floats(render) @ LUMA),
-            style=style(styles, examiner.net.styles, one.styles),
+            style=style(styles, quality_model.net.styles, one.styles),
             background=background(render[one.plain], one.ground),
             visibility=_visibility(render, one),
             notes=list(one.notes),
         )
         for one, render, embedding, styles in zip(
-            wanted, renders, found.embedding, found.styles, strict=True
+            targets, renders, found.embedding, found.styles, strict=True
         )
     ]
 
 
 def verdict(
-    examiner: Examiner,
+    quality_model: QualityModel,
     manifest: GeneratorManifest,
     overrides: Bounds,
     task: Task,
     render: Pixels,
 ) -> list[RejectionReason]:
     """Why a render at the working size misses the gate; for one that nobody measured before."""
-    (embedding,) = describe(examiner, [task.source])
-    (quality,) = measure(examiner, [wanted_of(task, embedding, manifest)], [render])
+    (embedding,) = describe(quality_model, [task.source])
+    (quality,) = measure(quality_model, [gate_target(task, embedding, manifest)], [render])
     return judge(quality, bounds_of(task, manifest, overrides))
 
 
@@ -201,10 +201,10 @@ def background(found: Pixels, meant: Pixels) -> float | None:
     return float(np.linalg.norm(to_cielab(found) - to_cielab(meant), axis=-1).mean())
 
 
-def _visibility(render: Pixels, wanted: Wanted) -> float | None:
-    if wanted.meant is None or wanted.mask is None:
+def _visibility(render: Pixels, target: GateTarget) -> float | None:
+    if target.meant is None or target.mask is None:
         return None
-    return visibility(render, wanted.meant, wanted.mask)
+    return visibility(render, target.meant, target.mask)
 
 
 def blurred(plane: Floats) -> Floats:

@@ -37,7 +37,7 @@ from stylecore.rendering.draw import (
     task_of,
 )
 from stylecore.rendering.engine import Engine
-from stylecore.rendering.gate import Examiner, bounds_of, describe, measure, wanted_of
+from stylecore.rendering.gate import QualityModel, bounds_of, describe, gate_target, measure
 from stylecore.rendering.manifest import Bounds, judge
 from stylecore.rendering.style import NO_REFERENCES, Reference, UnknownStyle
 from stylecore.storage.fetch import results_of, submit_each
@@ -66,7 +66,7 @@ class RenderContext:
     load_photo: Callable[[str], Photo]
     """Address to photo at the engine's working size, and large; raises Permanent."""
     engine: Engine
-    examiner: Examiner
+    quality_model: QualityModel
     bounds: Bounds
     """Of all styles, in place of the manifest's where there are any."""
     store: Store
@@ -177,8 +177,8 @@ def _embeddings(tasks: Sequence[Task], context: RenderContext) -> dict[str, Floa
     sources = {task.source.sha256: task.source for task in tasks}
     if not sources:
         return {}
-    found = dict(zip(sources, describe(context.examiner, list(sources.values())), strict=True))
-    model = context.examiner.net.manifest.version
+    found = dict(zip(sources, describe(context.quality_model, list(sources.values())), strict=True))
+    model = context.quality_model.net.manifest.version
     kept = context.executor.map(
         lambda sha256: write_embedding(context.store, sha256, found[sha256], model), found
     )
@@ -192,8 +192,8 @@ def _finish(context: RenderContext, task: Task, embedding: Floats, render: Float
     data, media_type = encode(pixels)
     address, digest = context.store.put_blob("images", data, ".webp")
     height, width = pixels.shape[:2]
-    wanted = wanted_of(task, embedding, context.engine.manifest)
-    (quality,) = measure(context.examiner, [wanted], [at_working_size(pixels, task.source)])
+    target = gate_target(task, embedding, context.engine.manifest)
+    (quality,) = measure(context.quality_model, [target], [at_working_size(pixels, task.source)])
     sidecar = Sidecar(
         image_uri=address,
         sha256=digest,

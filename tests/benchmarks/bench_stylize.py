@@ -23,7 +23,7 @@ from stylecore.imaging.photo import Photo, decode  # noqa: E402
 from stylecore.models import FEATURES, GENERATOR  # noqa: E402
 from stylecore.rendering.draw import batches_by_shape, source_of, task_of  # noqa: E402
 from stylecore.rendering.engine import Engine  # noqa: E402
-from stylecore.rendering.gate import load_examiner  # noqa: E402
+from stylecore.rendering.gate import load_quality_model  # noqa: E402
 from stylecore.rendering.manifest import Bounds  # noqa: E402
 from stylecore.rendering.stylize import RenderContext, stylize  # noqa: E402
 from stylecore.storage.store import Store  # noqa: E402
@@ -79,8 +79,8 @@ def _load(uri: str) -> Photo:
 def draw_all(jobs: list[StylizeJob], engine: Engine) -> None:
     """The jobs' pictures, checked and stored, in a store of their own."""
     with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(4) as executor:
-        examiner, store = load_examiner(FEATURES), Store(folder)
-        context = RenderContext(_load, engine, examiner, Bounds(), store, executor, BATCH)
+        quality_model, store = load_quality_model(FEATURES), Store(folder)
+        context = RenderContext(_load, engine, quality_model, Bounds(), store, executor, BATCH)
         stylize(jobs, context, datetime.now(UTC))
 
 

@@ -14,7 +14,7 @@ from stylecore.errors import Transient
 from stylecore.imaging.photo import decode
 from stylecore.models import FEATURES, GENERATOR
 from stylecore.rendering.engine import Engine
-from stylecore.rendering.gate import load_examiner
+from stylecore.rendering.gate import load_quality_model
 from stylecore.rendering.manifest import Bounds
 from stylecore.rendering.stylize import RenderContext
 from stylecore.storage.store import Store
@@ -69,7 +69,7 @@ def draw(most: int, folder):
         context = RenderContext(
             load_photo=load_photo,
             engine=NarrowEngine(most),
-            examiner=load_examiner(FEATURES),
+            quality_model=load_quality_model(FEATURES),
             bounds=ANYTHING,
             store=Store(str(folder)),
             executor=executor,

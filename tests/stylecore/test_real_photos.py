@@ -12,7 +12,7 @@ from stylecore.imaging.photo import decode, to_floats
 from stylecore.models import FEATURES, GENERATOR
 from stylecore.rendering.draw import compose, draw, source_of, task_of
 from stylecore.rendering.engine import Engine
-from stylecore.rendering.gate import load_examiner, verdict
+from stylecore.rendering.gate import load_quality_model, verdict
 from stylecore.rendering.manifest import Bounds, load_manifest
 
 DATA = os.environ.get("STYLECAST_DATA")
@@ -48,11 +48,11 @@ def renders():
 
 
 def test_the_gates_bounds_let_nearly_all_through_in_every_style(renders):
-    examiner, manifest = load_examiner(FEATURES), load_manifest(GENERATOR)
+    quality_model, manifest = load_quality_model(FEATURES), load_manifest(GENERATOR)
     missed = {
         (style, place): reasons
         for place, (style, task, picture) in enumerate(renders)
-        if (reasons := verdict(examiner, manifest, Bounds(), task, picture))
+        if (reasons := verdict(quality_model, manifest, Bounds(), task, picture))
     }
     by_style = Counter(style for style, _ in missed)
     assert max(by_style.values(), default=0) <= 0.25 * PHOTOS, missed

@@ -12,7 +12,7 @@ from schemas.topics import dead_letter_topic
 from stylecore.errors import StylecastError
 from stylecore.models import FEATURES
 from stylecore.rendering.engine import has_cuda_device
-from stylecore.rendering.gate import load_examiner
+from stylecore.rendering.gate import load_quality_model
 from stylecore.storage.store import Store
 from workers.commands.printing import JsonFlag, print_json
 from workers.lag.status import GroupLag, PartitionLag, Place
@@ -108,8 +108,8 @@ def _generator(settings: Settings) -> str:
 
 
 def _features(_: Settings) -> str:
-    examiner = load_examiner(FEATURES)
-    manifest, photos = examiner.net.manifest, len(examiner.gallery)
+    quality_model = load_quality_model(FEATURES)
+    manifest, photos = quality_model.net.manifest, len(quality_model.gallery)
     return (
         f"version {manifest.version}, sha256 as in the manifest, "
         f"a gallery of {photos} photos, warmed up"

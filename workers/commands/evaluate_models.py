@@ -34,7 +34,7 @@ from stylecore.imaging.contact_sheet import labelled_photos
 from stylecore.models import FEATURES, GENERATOR
 from stylecore.rendering.engine import Engine
 from stylecore.rendering.features import GALLERY_PHOTOS, FeatureNet, write_gallery
-from stylecore.rendering.gate import load_examiner
+from stylecore.rendering.gate import load_quality_model
 from stylecore.rendering.manifest import MANIFEST, Bounds, encode_manifest, load_manifest
 from workers.commands.evaluate_recommender import evaluate_policy, evaluate_preferences
 from workers.commands.printing import JsonFlag, print_json, print_table
@@ -73,7 +73,7 @@ def evaluate_gate(
     engine = Engine(folder, provider="cpu", threads=threads)
     styles = only or [style.style_id for style in engine.manifest.styles]
     drawn = draw_all(engine, photos_of(photos, limit), styles, seed, _line)
-    found = specimens(drawn, load_examiner(features), engine.manifest, threads, _line)
+    found = specimens(drawn, load_quality_model(features), engine.manifest, threads, _line)
     tables = {style: tables_of(found, style) for style in drawn.styles}
     bounds = {style: bounds_of_tables(mine) for style, mine in tables.items()}
     heading = f"{engine.manifest.version} on {len(drawn.stems)} photos."

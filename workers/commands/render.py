@@ -32,7 +32,7 @@ from stylecore.imaging.photo import Photo, Pixels, encode, to_pixels
 from stylecore.models import FEATURES
 from stylecore.rendering.draw import Source, Task, at_working_size, compose, draw, source_of
 from stylecore.rendering.engine import Engine
-from stylecore.rendering.gate import Verdict, load_examiner, verdict
+from stylecore.rendering.gate import Verdict, load_quality_model, verdict
 from stylecore.rendering.manifest import ManifestStyle, load_manifest
 from stylecore.rendering.style import Reference, load_encoder, parse_style, reference_of
 from stylecore.video.read import NotAClip
@@ -248,7 +248,7 @@ def _saved(output: Path, number: int, page: Image.Image) -> Path:
 
 
 def _verdict(settings: Settings, engine: Engine) -> Verdict:
-    return partial(verdict, load_examiner(FEATURES), engine.manifest, settings.stylize.bounds)
+    return partial(verdict, load_quality_model(FEATURES), engine.manifest, settings.stylize.bounds)
 
 
 def _files(paths: Iterable[Path], output: Path, count: Count) -> Iterator[Path]:

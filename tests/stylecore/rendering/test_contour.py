@@ -11,7 +11,7 @@ from stylecore.imaging.photo import decode, to_floats, to_pixels
 from stylecore.models import FEATURES, GENERATOR
 from stylecore.rendering.draw import at_working_size, compose, draw, source_of, task_of
 from stylecore.rendering.engine import Engine
-from stylecore.rendering.gate import describe, load_examiner, measure, verdict, wanted_of
+from stylecore.rendering.gate import describe, gate_target, load_quality_model, measure, verdict
 from stylecore.rendering.manifest import Bounds
 from stylecore.rendering.postprocess import visibility, with_contour
 from workers.demo.inputs import sample_products
@@ -26,8 +26,8 @@ def engine():
 
 
 @pytest.fixture(scope="module")
-def examiner():
-    return load_examiner(FEATURES)
+def quality_model():
+    return load_quality_model(FEATURES)
 
 
 def white_mug(alpha: bool, path: Path) -> Path:
@@ -54,10 +54,10 @@ def drawn(engine, path: Path, output_side: int = 0, **definition):
     return task, compose(task, render, engine.manifest)
 
 
-def figures(engine, examiner, task, picture):
-    (embedding,) = describe(examiner, [task.source])
+def figures(engine, quality_model, task, picture):
+    (embedding,) = describe(quality_model, [task.source])
     small = at_working_size(picture, task.source)
-    return measure(examiner, [wanted_of(task, embedding, engine.manifest)], [small])[0]
+    return measure(quality_model, [gate_target(task, embedding, engine.manifest)], [small])[0]
 
 
 def square(colour) -> np.ndarray:
@@ -104,17 +104,19 @@ def test_a_contour_is_drawn_where_the_outline_is_lost_and_nowhere_else(ground):
 
 
 def test_a_white_product_on_white_is_rejected_where_it_becomes_an_even_square(
-    engine, examiner, tmp_path
+    engine, quality_model, tmp_path
 ):
     task, picture = drawn(engine, white_mug(False, tmp_path / "mug.png"))
-    reasons = verdict(examiner, engine.manifest, Bounds(), task, picture)
+    reasons = verdict(quality_model, engine.manifest, Bounds(), task, picture)
     assert "visibility" in {reason.figure for reason in reasons}
 
 
 @pytest.mark.parametrize("output_side", [0, 512])
-def test_a_white_product_that_was_cut_out_stays_visible(engine, examiner, tmp_path, output_side):
+def test_a_white_product_that_was_cut_out_stays_visible(
+    engine, quality_model, tmp_path, output_side
+):
     task, picture = drawn(engine, white_mug(True, tmp_path / "mug.png"), output_side)
-    quality = figures(engine, examiner, task, picture)
+    quality = figures(engine, quality_model, task, picture)
     assert quality.visibility > 10
     assert quality.background < 2.06
     paper = np.array(engine.manifest.styles[0].paper)
@@ -128,13 +130,13 @@ def test_the_outline_of_a_cut_out_product_is_as_sharp_as_its_alpha(engine, tmp_p
     np.testing.assert_allclose(task.source.large_mask, alpha, atol=1 / 255)
 
 
-def test_below_the_strength_of_a_style_visibility_is_not_judged(engine, examiner, tmp_path):
+def test_below_the_strength_of_a_style_visibility_is_not_judged(engine, quality_model, tmp_path):
     task, picture = drawn(engine, white_mug(False, tmp_path / "mug.png"), strength=0.5)
-    assert figures(engine, examiner, task, picture).visibility is None
+    assert figures(engine, quality_model, task, picture).visibility is None
 
 
-def test_shipped_photos_are_visible(engine, examiner):
+def test_shipped_photos_are_visible(engine, quality_model):
     for product in sample_products()[::6]:
         task, picture = drawn(engine, Path(product.image_uri))
-        visible = figures(engine, examiner, task, picture).visibility
+        visible = figures(engine, quality_model, task, picture).visibility
         assert visible is None or visible > engine.manifest.styles[0].bounds.visibility

@@ -19,10 +19,10 @@ from stylecore.rendering.engine import Engine
 from stylecore.rendering.gate import (
     bounds_of,
     describe,
-    load_examiner,
+    gate_target,
+    load_quality_model,
     measure,
     structure,
-    wanted_of,
 )
 from stylecore.rendering.manifest import Bounds, judge
 from stylecore.rendering.postprocess import Colouring
@@ -41,8 +41,8 @@ def engine():
 
 
 @pytest.fixture(scope="module")
-def examiner():
-    return load_examiner(FEATURES)
+def quality_model():
+    return load_quality_model(FEATURES)
 
 
 @dataclass
@@ -55,7 +55,7 @@ class Sample:
 
 
 @pytest.fixture(scope="module")
-def samples(engine, examiner):
+def samples(engine, quality_model):
     """Style to one sample a photo."""
     sources = [
         source_of(decode(photo.read_bytes(), short_side=256, max_pixels=10**7)) for photo in PHOTOS
@@ -64,7 +64,11 @@ def samples(engine, examiner):
     for style in STYLES:
         tasks = [task(engine, source, weights={style: 1.0}) for source in sources]
         by_style[style] = [
-            Sample(task, compose(task, render, engine.manifest), reasons_of(engine, examiner, task))
+            Sample(
+                task,
+                compose(task, render, engine.manifest),
+                reasons_of(engine, quality_model, task),
+            )
             for task, render in draw(engine, tasks, 4)
         ]
     return by_style
@@ -74,9 +78,9 @@ def task(engine, source, **definition):
     return task_of(source, StyleDefinition(**definition), engine.manifest)
 
 
-def reasons_of(engine, examiner, task):
+def reasons_of(engine, quality_model, task):
     def missed(picture):
-        reasons = gate.verdict(examiner, engine.manifest, Bounds(), task, picture)
+        reasons = gate.verdict(quality_model, engine.manifest, Bounds(), task, picture)
         return {reason.figure for reason in reasons}
 
     return missed
@@ -127,12 +131,12 @@ def test_dirty_ground_misses_the_background(samples):
     assert all("background" in sample.missed(dirty(sample)) for sample in plain)
 
 
-def test_the_photo_itself_is_found_again_and_has_all_structure(engine, examiner, samples):
+def test_the_photo_itself_is_found_again_and_has_all_structure(engine, quality_model, samples):
     for sample in samples[STYLES[0]]:
         photo = sample.task.source
-        (embedding,) = describe(examiner, [photo])
-        wanted = wanted_of(sample.task, embedding, engine.manifest)
-        (quality,) = measure(examiner, [wanted], [to_pixels(photo.pixels)])
+        (embedding,) = describe(quality_model, [photo])
+        wanted = gate_target(sample.task, embedding, engine.manifest)
+        (quality,) = measure(quality_model, [wanted], [to_pixels(photo.pixels)])
         assert quality.identity > 0
         assert quality.structure == pytest.approx(1)
 
@@ -166,7 +170,7 @@ def test_a_blends_style_is_the_sum_of_its_parts_and_its_bounds_their_mean(engine
     source = samples["watercolour"][0].task.source
     blend = task(engine, source, weights={"watercolour": 3.0, "neon": 1.0})
     probabilities = np.array([0.5, 0.2, 0.3], np.float32)
-    wanted = wanted_of(blend, np.zeros(1), engine.manifest).styles
+    wanted = gate_target(blend, np.zeros(1), engine.manifest).styles
     found = gate.style(probabilities, ("watercolour", "pastel", "neon"), wanted)
     assert found == pytest.approx(0.8)
     own = {style.style_id: style.bounds for style in engine.manifest.styles}
@@ -181,8 +185,8 @@ def test_the_style_is_not_judged_where_the_photo_or_other_colours_shall_show(eng
     own = task(engine, source, weights=weights, keep_product_colour=True)
     palette = task(engine, source, weights=weights, palette=["#0a3d62"])
     for asked in (faint, own, palette):
-        assert not wanted_of(asked, np.zeros(1), engine.manifest).styles
-    assert wanted_of(
+        assert not gate_target(asked, np.zeros(1), engine.manifest).styles
+    assert gate_target(
         task(engine, source, weights=weights, strength=0.7), np.zeros(1), engine.manifest
     ).styles
 
@@ -207,7 +211,7 @@ def test_a_setting_stands_in_place_of_the_manifests_bound(engine, samples):
 def test_a_photo_without_plain_ground_has_no_figure_of_it(engine, samples):
     noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3)).astype(np.uint8)
     asked = replace(samples["watercolour"][0].task, source=source_of(Photo(noise, "0" * 64)))
-    wanted = wanted_of(asked, np.zeros(1), engine.manifest)
+    wanted = gate_target(asked, np.zeros(1), engine.manifest)
     assert gate.background(noise[wanted.plain], wanted.ground) is None
 
 

@@ -23,7 +23,7 @@ from stylecore.imaging.photo import NotAPhoto, decode
 from stylecore.models import FEATURES, GENERATOR
 from stylecore.rendering.draw import compose, draw, source_of, task_of
 from stylecore.rendering.engine import Engine
-from stylecore.rendering.gate import load_examiner
+from stylecore.rendering.gate import load_quality_model
 from stylecore.rendering.manifest import Bounds
 from stylecore.rendering.style import UnknownStyle, load_encoder, parse_style, reference_of
 from stylecore.rendering.stylize import RenderContext, stylize
@@ -43,17 +43,17 @@ def engine():
 
 
 @pytest.fixture(scope="module")
-def examiner():
-    return load_examiner(FEATURES)
+def quality_model():
+    return load_quality_model(FEATURES)
 
 
 @pytest.fixture
-def context(engine, examiner, tmp_path):
+def context(engine, quality_model, tmp_path):
     with ThreadPoolExecutor(2) as executor:
         yield RenderContext(
             load_photo=load_photo,
             engine=CountingEngine(engine),
-            examiner=examiner,
+            quality_model=quality_model,
             bounds=ANYTHING,
             store=Store(str(tmp_path)),
             executor=executor,
@@ -164,7 +164,7 @@ def test_a_render_of_before_profiles_and_alpha_were_heeded_is_drawn_anew(context
 def test_what_the_feature_network_sees_in_a_drawn_photo_is_kept(context):
     ((image,),) = stylize([job(PHOTOS[0], ink=INK)], context, NOW)
     found = read_embedding(context.store, image.source_sha256)
-    assert found.model == context.examiner.net.manifest.version
+    assert found.model == context.quality_model.net.manifest.version
     assert np.linalg.norm(found.as_array()) == pytest.approx(1, abs=1e-5)
 
 
