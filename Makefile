@@ -9,7 +9,8 @@ ONLY ?=
 # Tests at a time, each process with a broker of its own: much of a test is waiting. Files are handed
 # out in the order of the folders, so that the long ones (integration) do not come last.
 PROCESSES ?= 4
-PYTEST := $(BIN)/pytest -n $(PROCESSES) --dist loadfile --no-loadscope-reorder
+# Threads of torch that spin while they wait take the processor from the other tests.
+PYTEST := OMP_WAIT_POLICY=passive $(BIN)/pytest -n $(PROCESSES) --dist loadfile --no-loadscope-reorder
 
 # A local folder of wheels that pip is offered (a CPU build of torch, say) is offered to uv as well.
 ifdef PIP_FIND_LINKS
