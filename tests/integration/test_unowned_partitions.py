@@ -11,7 +11,7 @@ from helpers import wait_until
 from schemas.topics import FEEDBACK
 from workers.kafka.admin import admin_client
 from workers.kafka.clients import group_consumer
-from workers.kafka.groups import find_group, unowned_partitions, unowned_partitions_rebalanced
+from workers.kafka.groups import find_group, unowned_partitions, watch_unowned_partitions
 from workers.kafka.topics import group_id, topic_name
 
 pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("topics")]
@@ -91,7 +91,7 @@ def test_partitions_that_a_restart_left_behind_get_an_owner(settings, environmen
         first = settings.model_copy(
             update={"worker": settings.worker.model_copy(update={"instance": "a"})}
         )
-        with unowned_partitions_rebalanced(first, "preferences", stop):
+        with watch_unowned_partitions(first, "preferences", stop):
             wait_until(lambda: unowned(settings) == (frozenset(), 2), 120)
     finally:
         for member in members:

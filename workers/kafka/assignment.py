@@ -210,9 +210,7 @@ class Ownership:
         try:
             self._consumer.seek(place)
         except KafkaException as problem:  # such as: it is being revoked
-            raise Transient(
-                f"cannot go back in {place.topic}: {problem.args[0].str()}"
-            ) from problem
+            raise Transient(f"cannot seek in {place.topic}: {problem.args[0].str()}") from problem
 
     def _restore(self, places: list[TopicPartition]) -> None:
         """Restore partitions, however long it takes.

@@ -7,7 +7,7 @@ groups of the KIP-848 protocol and reports them as dead, without members.
 
 A static member that restarts in the middle of a cooperative rebalance gets its last assignment
 without a new one. Partitions that it had given up, and that were not assigned yet, then have no
-owner until a member joins or leaves. `unowned_partitions_rebalanced` finds them and lets a member
+owner until a member joins or leaves. `watch_unowned_partitions` finds them and lets a member
 join and leave, which causes the rebalance.
 """
 
@@ -92,7 +92,7 @@ def places_in(assignment: bytes) -> Iterator[Place]:
 
 
 @contextmanager
-def unowned_partitions_rebalanced(
+def watch_unowned_partitions(
     settings: Settings, worker: str, stop: threading.Event
 ) -> Iterator[None]:
     """Rebalance the worker's group, from a thread, when partitions have no owner in the block."""
@@ -155,7 +155,7 @@ def _places(admin: AdminClient, settings: Settings, worker: str) -> frozenset[Pl
     ]
     missing = [name for name in names if name not in there]
     if missing:
-        raise Transient(f"missing for now: topic {', '.join(missing)}")
+        raise Transient(f"not created yet: topic {', '.join(missing)}")
     return frozenset((name, number) for name in names for number in there[name].partitions)
 
 

@@ -41,7 +41,7 @@ from workers.kafka.assignment import Handler, Ownership, places_of
 from workers.kafka.clients import group_consumer, on_error, transactional_producer
 from workers.kafka.crash_guard import bisect, count_crash
 from workers.kafka.dead_letters import DeadLetterOutputs, crash_dead_letter, dead_letter
-from workers.kafka.groups import unowned_partitions_rebalanced
+from workers.kafka.groups import watch_unowned_partitions
 from workers.kafka.records import Output, Place, Record, record_of, timestamp_problem
 from workers.kafka.retry import (
     LOST,
@@ -106,7 +106,7 @@ def run_worker(
     """Run a worker until `stop` is set; the batch in hand is finished first."""
     with (
         traced(settings, worker, make_handler) as make_traced,
-        unowned_partitions_rebalanced(settings, worker, stop),
+        watch_unowned_partitions(settings, worker, stop),
     ):
         _run_sessions(settings, worker, make_traced, batch_records, health, stop)
 
@@ -312,7 +312,7 @@ class Session:
             self._handler.process([])
         except Exception as other:
             count_crash(self._worker, "", other)
-            raise Transient(f"the worker fails over no record at all: {other!r}") from other
+            raise Transient(f"the worker fails on an empty batch: {other!r}") from other
         finally:
             self._handler.aborted()
         if isinstance(problem, Permanent):

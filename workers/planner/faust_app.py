@@ -136,7 +136,7 @@ def credentials(settings: KafkaSettings) -> Any | None:
     if protocol == "ssl":
         return SSLCredentials(context)
     if protocol not in {"sasl_plaintext", "sasl_ssl"}:
-        raise SettingsError(f"setting STYLECAST_KAFKA__SECURITY_PROTOCOL: no {protocol!r} is known")
+        raise SettingsError(f"setting STYLECAST_KAFKA__SECURITY_PROTOCOL: {protocol!r} is unknown")
     return SASLCredentials(
         username=given.get("sasl.username"),
         password=given.get("sasl.password"),
