@@ -87,8 +87,8 @@ class Agents:
         self._restored = asyncio.Event()
         self._is_stuck = False
         app.task(self._start)
-        app.timer(interval=LOOK_SECONDS)(self._look)
-        app.timer(interval=SPEND_SECONDS)(self._spend)
+        app.timer(interval=LOOK_SECONDS)(self._check_campaigns)
+        app.timer(interval=SPEND_SECONDS)(self._order)
 
     def is_ready(self) -> bool:
         """Return whether the first planning is done and the broker accepts records."""
@@ -157,25 +157,23 @@ class Agents:
     async def _start(self) -> None:
         """Plan everything after the restore: the generator may have changed."""
         await self._app.tables.recovery.completed.wait()
-        await self._learn()
+        await self._load_factors()
         await self._in_turn(
             lambda: self._counting(self._planning.plan_all("launch", None, self._send))
         )
         self._restored.set()
 
-    async def _look(self) -> None:
+    async def _check_campaigns(self) -> None:
         if self._restored.is_set():
-            await self._learn()
-            await self._in_turn(
-                lambda: self._counting(self._planning.look_at_campaigns(self._send))
-            )
+            await self._load_factors()
+            await self._in_turn(lambda: self._counting(self._planning.plan_campaigns(self._send)))
 
-    async def _spend(self) -> None:
+    async def _order(self) -> None:
         if self._restored.is_set():
-            await self._in_turn(lambda: self._counting(self._planning.spend(self._send)))
+            await self._in_turn(lambda: self._counting(self._planning.order(self._send)))
 
-    async def _learn(self) -> None:
-        factors = await asyncio.to_thread(self._followed.look)
+    async def _load_factors(self) -> None:
+        factors = await asyncio.to_thread(self._followed.load)
         if factors is not None:
             use = partial(
                 self._planning.use_prior, EngagementPrior(factors.priors), factors.version

@@ -56,7 +56,7 @@ class Budget:
         a_minute = settings.planner.renders_per_minute
         return None if a_minute is None else cls(a_minute, settings.preferences.usual_rate, clock)
 
-    def let_wait(
+    def enqueue(
         self, product_id: str, product: Product | None, missing: Sequence[Style], lead: timedelta
     ) -> None:
         """Queue all that a product lacks now; a campaign counts from `lead` before its start."""
@@ -113,7 +113,7 @@ class FactorsFollower:
         self._waiting: ModelAnnouncement | None = None
         self._once_a_minute = OncePerMinute()
 
-    def look(self) -> Factors | None:
+    def load(self) -> Factors | None:
         """Return factors announced since the last call, None where there are none.
 
         Factors that cannot be loaded are logged, and the ones in use stay.

@@ -33,7 +33,7 @@ class Progress:
         self._marks: Hashable = None
         self._moved_at = clock()
 
-    def look(self, lag: int, marks: Hashable) -> None:
+    def update(self, lag: int, marks: Hashable) -> None:
         """Note the lag in records, and `marks`, which change with progress."""
         self.sees_broker = True
         if lag == 0 or marks != self._marks:
@@ -41,7 +41,7 @@ class Progress:
         self._marks = marks
         self.is_live = self._clock() - self._moved_at < STALLED_SECONDS
 
-    def look_away(self) -> None:
+    def note_outage(self) -> None:
         """Note that the broker is down, while no progress is expected."""
         self.sees_broker = False
         self._moved_at = self._clock()
@@ -55,9 +55,8 @@ def watch(
 ) -> None:
     """Read the lag until `stop` is set; `inner_marks` are counts of the process itself."""
     group = group_id(settings, "planner")
-    name = group.removeprefix(
-        settings.kafka.topic_prefix
-    )  # `lag.groups` matches names without the prefix
+    # `lag.groups` matches names without the prefix.
+    name = group.removeprefix(settings.kafka.topic_prefix)
     own = settings.lag.model_copy(update={"groups": re.escape(name)})
     was_live = True
     with closing(LagCollector(settings.model_copy(update={"lag": own}))) as collector:
@@ -65,14 +64,14 @@ def watch(
             try:
                 found = [look for look in collector.collect() if look.group == group]
             except Transient:
-                progress.look_away()
+                progress.note_outage()
                 continue
             except Permanent as problem:  # such as no right to describe groups
                 log.warning("progress_unwatched", why=str(problem))
                 return
             lag = sum(look.lag for look in found)
             positions = tuple(part.position for look in found for part in look.partitions)
-            progress.look(lag, (positions, inner_marks()))
+            progress.update(lag, (positions, inner_marks()))
             if was_live and not progress.is_live:
                 log.error("planner_stalled", lag=lag, seconds=STALLED_SECONDS)
             was_live = progress.is_live

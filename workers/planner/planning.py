@@ -5,7 +5,7 @@ compares what is on offer with what is ordered.
 
 A change is sent, then waited for until the broker has it, then remembered. After a kill in between
 it is done again with the same ids. Under a budget nothing is ordered at once: missing pictures wait
-in the queue, and `spend` orders the best as the budget allows. What is not remembered as ordered is
+in the queue, and `order` sends the best as the budget allows. What is not remembered as ordered is
 found again after a restart.
 """
 
@@ -240,7 +240,7 @@ class Planning:
         if failed is not None:
             raise failed
 
-    async def look_at_campaigns(self, send: Send) -> None:
+    async def plan_campaigns(self, send: Send) -> None:
         """Plan all products again if the styles on offer have changed since the last time."""
         if self.offered() != self._planned_for:
             await self.plan_all("campaign", None, send)
@@ -262,7 +262,7 @@ class Planning:
         if self.budget is not None:
             self.budget.queue.use_prior(prior)
 
-    async def spend(self, send: Send) -> None:
+    async def order(self, send: Send) -> None:
         """Order the best waiting pictures that the budget allows now."""
         if self.budget is None:
             return
@@ -304,7 +304,7 @@ class Planning:
         )
         if self.budget is not None:
             missing = [styles[style_id] for style_id in todo.missing]
-            self.budget.let_wait(key.decode(errors="replace"), product, missing, self._lead)
+            self.budget.enqueue(key.decode(errors="replace"), product, missing, self._lead)
             todo = without_jobs(todo, before)
         outputs = [self._job_record(job, at, cause) for job in todo.jobs]
         for style_id in todo.withdrawn:

@@ -10,9 +10,9 @@ def verdicts(looks: list[tuple[float, int | None, object]]) -> list[bool]:
     found = []
     for now[0], lag, marks in looks:
         if lag is None:
-            progress.look_away()
+            progress.note_outage()
         else:
-            progress.look(lag, marks)
+            progress.update(lag, marks)
         found.append(progress.is_live)
     return found
 
@@ -47,7 +47,7 @@ def test_the_time_without_a_broker_does_not_count():
 def test_who_sees_no_broker_says_so_until_it_answers_again():
     progress = Progress()
     assert progress.sees_broker
-    progress.look_away()
+    progress.note_outage()
     assert not progress.sees_broker
-    progress.look(0, "a")
+    progress.update(0, "a")
     assert progress.sees_broker

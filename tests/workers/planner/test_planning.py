@@ -73,12 +73,12 @@ class Shopkeeper:
     def wait(self, time: timedelta) -> None:
         """The time passes, and the planner looks at the campaigns."""
         self.now += time
-        asyncio.run(self.planning.look_at_campaigns(self.send))
+        asyncio.run(self.planning.plan_campaigns(self.send))
 
     def spend(self, time: timedelta) -> None:
         """The time passes, and the planner looks at its budget."""
         self.now += time
-        asyncio.run(self.planning.spend(self.send))
+        asyncio.run(self.planning.order(self.send))
 
     def jobs(self) -> list[StylizeJob]:
         return [decode(StylizeJob, output.value) for output in self.sent if is_of(output, JOBS)]
@@ -268,7 +268,7 @@ def test_a_send_that_fails_is_neither_planned_nor_paid_for():
 
     keeper.now += timedelta(seconds=1)
     with pytest.raises(OSError, match="away"):
-        asyncio.run(keeper.planning.spend(refuse))
+        asyncio.run(keeper.planning.order(refuse))
     keeper.spend(timedelta(0))
     assert keeper.ordered() == [("mug-1", "ink-line", "launch")]
 
