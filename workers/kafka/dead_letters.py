@@ -68,6 +68,20 @@ class Rest(msgspec.Struct, frozen=True, kw_only=True):
     headers: list[tuple[str, bytes]]
 
 
+def decode_records(
+    records: Sequence[Record], event_type: type[Event]
+) -> tuple[list[tuple[Record, Event]], list[Output]]:
+    """Return the records with their events, in order, and dead letters of invalid ones."""
+    decoded, dead = [], []
+    found = decode_all(event_type, [record.value for record in records])
+    for record, event in zip(records, found, strict=True):
+        if isinstance(event, InvalidEvent):
+            dead.append(dead_letter(record, "decode", event))
+        else:
+            decoded.append((record, event))
+    return decoded, dead
+
+
 def dead_letter(record: Record, stage: str, error: Exception, place: str = "") -> Output:
     """Return the record for its dead-letter topic, with its place and the error as headers.
 
@@ -212,17 +226,3 @@ def _attempts_before(record: Record) -> int:
     """Return how often a replayed record has failed before."""
     attempts = header(record.headers, f"{PREFIX}attempts") or b""
     return int(attempts) if attempts.isdigit() and len(attempts) <= LONGEST_COUNT else 0
-
-
-def decode_records(
-    records: Sequence[Record], event_type: type[Event]
-) -> tuple[list[tuple[Record, Event]], list[Output]]:
-    """Return the records with their events, in order, and dead letters of invalid ones."""
-    decoded, dead = [], []
-    found = decode_all(event_type, [record.value for record in records])
-    for record, event in zip(records, found, strict=True):
-        if isinstance(event, InvalidEvent):
-            dead.append(dead_letter(record, "decode", event))
-        else:
-            decoded.append((record, event))
-    return decoded, dead

@@ -51,6 +51,26 @@ Part = tuple[GroupLag, PartitionLag]
 Values = Iterable[tuple[tuple[str, ...], float | None]]
 
 
+def run_lag(settings: Settings, health: Health, stop: threading.Event) -> None:
+    """Read the lag until `stop` is set; while the broker is down the worker is not ready."""
+    metrics, once_a_minute = LagMetrics(settings.lag.cluster), OncePerMinute()
+    collector, history = LagCollector(settings), History(settings.lag.looks)
+    REGISTRY.register(metrics)
+    try:
+        while not stop.is_set():
+            try:
+                metrics.groups = history.judge(collector.collect(), time.time())
+            except Transient as problem:
+                metrics.groups = None
+                if once_a_minute("away"):
+                    log.warning("lag_unavailable", why=str(problem))
+            health.ready = metrics.groups is not None
+            stop.wait(settings.lag.interval_seconds)
+    finally:
+        REGISTRY.unregister(metrics)
+        collector.close()
+
+
 def collect_lag(settings: Settings) -> list[GroupLag]:
     """Return the lag of every group of this fleet, by name. Raises Transient.
 
@@ -258,23 +278,3 @@ def _family(name: str, words: str, labels: list[str], values: Values) -> GaugeMe
         if value is not None:
             family.add_metric(label_values, value)
     return family
-
-
-def run_lag(settings: Settings, health: Health, stop: threading.Event) -> None:
-    """Read the lag until `stop` is set; while the broker is down the worker is not ready."""
-    metrics, once_a_minute = LagMetrics(settings.lag.cluster), OncePerMinute()
-    collector, history = LagCollector(settings), History(settings.lag.looks)
-    REGISTRY.register(metrics)
-    try:
-        while not stop.is_set():
-            try:
-                metrics.groups = history.judge(collector.collect(), time.time())
-            except Transient as problem:
-                metrics.groups = None
-                if once_a_minute("away"):
-                    log.warning("lag_unavailable", why=str(problem))
-            health.ready = metrics.groups is not None
-            stop.wait(settings.lag.interval_seconds)
-    finally:
-        REGISTRY.unregister(metrics)
-        collector.close()

@@ -186,17 +186,6 @@ def read_states(
     return states
 
 
-def _applied_offset(record: Record, feedback_id: str) -> int | None:
-    """Return up to which offset a state record says that its partition was applied.
-
-    None where it names another topic or none.
-    """
-    headers = dict(record.headers)
-    offset = headers.get(APPLIED_OFFSET, b"")
-    is_ours = headers.get(APPLIED_TOPIC) == feedback_id.encode()
-    return int(offset) if is_ours and offset.isdigit() and len(offset) <= LONGEST_OFFSET else None
-
-
 def take_state(record: Record, states: dict[str, UserState]) -> None:
     """Enter a record of the state topic; one that cannot be read is logged and left out."""
     user_id = (record.key or b"").decode(errors="replace")
@@ -207,6 +196,17 @@ def take_state(record: Record, states: dict[str, UserState]) -> None:
         states[user_id] = decode(UserState, record.value)
     except InvalidEvent as problem:
         log.error("state_lost", partition=record.partition, offset=record.offset, why=str(problem))
+
+
+def _applied_offset(record: Record, feedback_id: str) -> int | None:
+    """Return up to which offset a state record says that its partition was applied.
+
+    None where it names another topic or none.
+    """
+    headers = dict(record.headers)
+    offset = headers.get(APPLIED_OFFSET, b"")
+    is_ours = headers.get(APPLIED_TOPIC) == feedback_id.encode()
+    return int(offset) if is_ours and offset.isdigit() and len(offset) <= LONGEST_OFFSET else None
 
 
 def checked_tombstones(
@@ -233,21 +233,6 @@ def checked_tombstones(
             else:
                 outputs.append(elsewhere)
     return forgotten
-
-
-def tombstone_outputs(
-    settings: Settings,
-    forgotten: Sequence[Forgotten],
-    applied_headers: Callable[[int], Headers],
-) -> list[Output]:
-    """Return tombstones of state, with the `applied_headers` of its partition, and of list."""
-    outputs = []
-    for record, user_id in forgotten:
-        key, number = user_id.encode(), record.partition
-        state = tombstone(settings, USER_STATES, key, record, number)
-        outputs.append(replace(state, headers=state.headers + applied_headers(number)))
-        outputs.append(tombstone(settings, RECOMMENDATIONS, key, record, number))
-    return outputs
 
 
 def apply_feedback(
@@ -278,6 +263,21 @@ def apply_feedback(
             record, event = own[changed if acted is None else acted]
             touched.append(Touched(record, event, after, acted=acted is not None))
     return touched
+
+
+def tombstone_outputs(
+    settings: Settings,
+    forgotten: Sequence[Forgotten],
+    applied_headers: Callable[[int], Headers],
+) -> list[Output]:
+    """Return tombstones of state, with the `applied_headers` of its partition, and of list."""
+    outputs = []
+    for record, user_id in forgotten:
+        key, number = user_id.encode(), record.partition
+        state = tombstone(settings, USER_STATES, key, record, number)
+        outputs.append(replace(state, headers=state.headers + applied_headers(number)))
+        outputs.append(tombstone(settings, RECOMMENDATIONS, key, record, number))
+    return outputs
 
 
 def raise_gc_threshold() -> None:
