@@ -167,7 +167,7 @@ class Session:
         self._producer: Producer = transactional_producer(settings, worker, self._on_error)
         self._consumer: Consumer = group_consumer(settings, worker, self._on_error)
         self._ownership = Ownership(worker, self._consumer, handler, stop)
-        self._brokers_were_away = False
+        self._brokers_were_down = False
         self._admin = admin_client(settings)
         self._topic_ids: dict[str, str] = {}
         self._ask_topics_at = time.monotonic()
@@ -215,7 +215,7 @@ class Session:
     def step(self) -> None:
         """Process one batch, or do an idle turn. Raises Fenced, and Transient after an outage."""
         self._producer.poll(0)
-        if self._brokers_were_away:
+        if self._brokers_were_down:
             raise Transient("all brokers were down: starting a new session")
         self._require_same_topics()
         metadata = self._consumer.consumer_group_metadata()
@@ -368,7 +368,7 @@ class Session:
         its first send_offsets_to_transaction, so it is replaced.
         """
         on_error(error)
-        self._brokers_were_away |= error.code() == KafkaError._ALL_BROKERS_DOWN  # noqa: SLF001
+        self._brokers_were_down |= error.code() == KafkaError._ALL_BROKERS_DOWN  # noqa: SLF001
 
 
 def checked_times(records: Sequence[Record], now_ms: float) -> tuple[list[Record], list[Output]]:

@@ -124,7 +124,7 @@ class TableFollower:
     def __init__(self, settings: Settings, worker: str, tables: Mapping[str, Apply]) -> None:
         """`tables` are functions by the contract name of their topic.
 
-        Raises Permanent where a topic is missing, Transient while the broker is away.
+        Raises Permanent where a topic is missing, Transient while the broker is down.
         """
         self._worker = worker
         self._apply = {topic_name(settings, name): apply for name, apply in tables.items()}

@@ -109,7 +109,7 @@ class FactorsFollower:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._follower: TableFollower | None = None
-        self._load = factors_loader(settings, WORKER)
+        self._load_factors = factors_loader(settings, WORKER)
         self._waiting: ModelAnnouncement | None = None
         self._once_a_minute = OncePerMinute()
 
@@ -121,7 +121,7 @@ class FactorsFollower:
         try:
             self._read()
             announced = self._waiting
-            factors = None if announced is None else self._load(announced)
+            factors = None if announced is None else self._load_factors(announced)
         except Transient as problem:
             if self._once_a_minute("away"):
                 log.warning("factors_delayed", why=str(problem))
