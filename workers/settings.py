@@ -194,7 +194,7 @@ class PreferencesSettings(BaseModel):
     half_life_days: Annotated[float, Field(gt=0, le=MOST_DAYS)] = 30
     """Age at which a click counts half."""
     cool_down_days: Annotated[float, Field(ge=0, le=MOST_DAYS)] = 14
-    """How long a dismissed product is not recommended."""
+    """How long a dismissed or purchased product is not recommended."""
     history: Annotated[int, Field(ge=1, le=1000)] = 200
     """Maximum products in a shopper's state."""
     exploration: Fraction = 0.1
@@ -220,7 +220,7 @@ class PlannerSettings(BaseModel):
     generator_styles: tuple[str, ...] | None = None
     """Styles of the generator in which every product is rendered; all unless set."""
     campaign_lead_hours: Annotated[float, Field(ge=0, le=8760)] = 24
-    """How long before a campaign its style is rendered; the pictures are deleted at its end."""
+    """How long before a campaign its style is rendered; the pictures are withdrawn at its end."""
     renders_per_minute: Annotated[float, Field(gt=0)] | None = None
     """Maximum pictures that are ordered in a minute, those first with the most expected clicks;
     no limit unless set."""
