@@ -77,7 +77,7 @@ class StyleCount(Struct, frozen=True, array_like=True, gc=False):
     log_odds: Annotated[float, Meta(ge=0, le=1e9)] = 0.0
 
 
-class Look(Struct, frozen=True, array_like=True, gc=False):
+class ImpressionBitmap(Struct, frozen=True, array_like=True, gc=False):
     """The places of a shopper's latest list that were seen and acted on: bit p is position p."""
 
     recommendation_id: TakenId
@@ -90,7 +90,7 @@ class StyleCounts(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=Fals
 
     at: Time
     styles: Annotated[tuple[StyleCount, ...], Meta(max_length=64)] = ()
-    look: Look | None = None
+    look: ImpressionBitmap | None = None
 
 
 class UserState(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import cache
 
-from schemas.events import Feedback, Look, StyleCount, StyleCounts
+from schemas.events import Feedback, ImpressionBitmap, StyleCount, StyleCounts
 from stylecore.recommender.rules import decay
 
 PLACES = 62
@@ -39,12 +39,12 @@ def with_impression(
     bit = _bit(event)
     if bit is None or event.style_id is None or event.recommendation_id is None:
         return counts
-    look = counts.look
-    if look is None or look.recommendation_id != event.recommendation_id:
-        look = Look(event.recommendation_id, 0, 0)
-    if look.seen & bit:
+    bitmap = counts.look
+    if bitmap is None or bitmap.recommendation_id != event.recommendation_id:
+        bitmap = ImpressionBitmap(event.recommendation_id, 0, 0)
+    if bitmap.seen & bit:
         return counts
-    seen = Look(look.recommendation_id, look.seen | bit, look.acted)
+    seen = ImpressionBitmap(bitmap.recommendation_id, bitmap.seen | bit, bitmap.acted)
     added = StyleCount(event.style_id, decay(event.occurred_at, now, half_life), 0.0)
     return _added(_aged(counts, now, half_life), added, seen)
 
@@ -67,7 +67,7 @@ def _while_alike(
     """The counts after the impressions up to the first that ages them or takes a style out, and
     that impression, which is not counted yet; None at the end.
     """
-    look = counts.look or Look("", 0, 0)
+    bitmap = counts.look or ImpressionBitmap("", 0, 0)
     known = {one.style_id: one.seen for one in counts.styles}
     before = known.copy()
     step = _step(half_life)
@@ -76,23 +76,26 @@ def _while_alike(
         if bit is None or style_id is None or shown is None:
             continue
         if now - counts.at >= step or (style_id not in known and len(known) >= MOST_STYLES):
-            return _seen(counts, known, before, look), (event, now)
-        if shown != look.recommendation_id:
-            look = Look(shown, bit, 0)
-        elif look.seen & bit:
+            return _seen(counts, known, before, bitmap), (event, now)
+        if shown != bitmap.recommendation_id:
+            bitmap = ImpressionBitmap(shown, bit, 0)
+        elif bitmap.seen & bit:
             continue
         else:
-            look = Look(shown, look.seen | bit, look.acted)
+            bitmap = ImpressionBitmap(shown, bitmap.seen | bit, bitmap.acted)
         added = decay(event.occurred_at, now, half_life)
         known[style_id] = round(known.get(style_id, 0.0) + added, DIGITS)
-    return _seen(counts, known, before, look), None
+    return _seen(counts, known, before, bitmap), None
 
 
 def _seen(
-    counts: StyleCounts, known: Mapping[str, float], before: Mapping[str, float], look: Look
+    counts: StyleCounts,
+    known: Mapping[str, float],
+    before: Mapping[str, float],
+    bitmap: ImpressionBitmap,
 ) -> StyleCounts:
     """The counts with what was seen by style; the same object where no place was new."""
-    if look is counts.look or not look.seen:
+    if bitmap is counts.look or not bitmap.seen:
         return counts
     styles = [
         one
@@ -101,7 +104,7 @@ def _seen(
         for one in counts.styles
     ]
     styles += [StyleCount(style, known[style], 0.0) for style in known if style not in before]
-    return StyleCounts(at=counts.at, styles=tuple(styles), look=look)
+    return StyleCounts(at=counts.at, styles=tuple(styles), look=bitmap)
 
 
 def with_action(
@@ -110,18 +113,18 @@ def with_action(
     """The counts after a click, cart or purchase that by its propensity alone gives `log_odds`."""
     if event.kind == "dismiss" or event.style_id is None:
         return counts
-    bit, look = _bit(event), counts.look
-    in_look = look is not None and look.recommendation_id == event.recommendation_id
-    if look is not None and bit is not None and in_look and look.seen & bit:
-        if look.acted & bit:
+    bit, bitmap = _bit(event), counts.look
+    same_list = bitmap is not None and bitmap.recommendation_id == event.recommendation_id
+    if bitmap is not None and bit is not None and same_list and bitmap.seen & bit:
+        if bitmap.acted & bit:
             return counts
-        look = Look(look.recommendation_id, look.seen, look.acted | bit)
+        bitmap = ImpressionBitmap(bitmap.recommendation_id, bitmap.seen, bitmap.acted | bit)
         added = StyleCount(event.style_id, 0.0, decay(event.occurred_at, now, half_life))
     elif log_odds > 0:
         added = StyleCount(event.style_id, 0.0, 0.0, log_odds)
     else:
         return counts
-    return _added(_aged(counts, now, half_life), added, look)
+    return _added(_aged(counts, now, half_life), added, bitmap)
 
 
 def _bit(event: Feedback) -> int | None:
@@ -154,7 +157,7 @@ def _aged(counts: StyleCounts, now: datetime, half_life: timedelta) -> StyleCoun
     return StyleCounts(at=at, styles=kept, look=counts.look)
 
 
-def _added(counts: StyleCounts, added: StyleCount, look: Look | None) -> StyleCounts:
+def _added(counts: StyleCounts, added: StyleCount, bitmap: ImpressionBitmap | None) -> StyleCounts:
     """The sum; of too many styles the one that says least goes, and the older of equals."""
     styles = list(counts.styles)
     for place, one in enumerate(styles):
@@ -165,7 +168,7 @@ def _added(counts: StyleCounts, added: StyleCount, look: Look | None) -> StyleCo
         if len(styles) >= MOST_STYLES:
             styles.remove(min(styles, key=lambda one: one.seen + one.acted + one.log_odds))
         styles.append(_sum(StyleCount(added.style_id, 0.0, 0.0), added))
-    return StyleCounts(at=counts.at, styles=tuple(styles), look=look)
+    return StyleCounts(at=counts.at, styles=tuple(styles), look=bitmap)
 
 
 def _sum(one: StyleCount, added: StyleCount) -> StyleCount:
