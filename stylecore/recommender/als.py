@@ -126,7 +126,7 @@ def _width(settings: FitSettings, confidences: csr_matrix) -> int:
 
 
 def _start(catalogue: Catalogue, previous: Factors | None, rows: Ints, width: int) -> Floats | None:
-    """The last factors of the rows, [P, width], newcomers at their category's mean.
+    """The last factors of the rows, [P, width], new products at their category's mean.
 
     None where there are none, or more than are wanted now; new columns start small.
     """

@@ -9,7 +9,7 @@ start is a prior, which the item fold-in moves as soon as there is feedback.
 
 Fitted factors, completed by a row for every product on sale.
 
-A product that hardly anybody touched starts among its like (`newcomers`) and is folded in with
+A product that hardly anybody touched starts among its like (`new products`) and is folded in with
 what feedback there is (`item_foldin`), whatever the fit made of it: from one or two shoppers ALS
 learns chance by heart. Popularity and style priors are counted from the same feedback.
 """
@@ -41,14 +41,16 @@ EmbeddingOf = Callable[[str], Embedding | None]
 
 
 @dataclass(frozen=True, slots=True)
-class Looks:
+class PhotoEmbeddings:
     """Photos that one feature network saw: rows of products [N], and unit vectors [N, E]."""
 
     rows: Ints
     vectors: Floats
 
 
-def looks_of(sources: Sequence[str | None], embedding_of: EmbeddingOf) -> list[Looks]:
+def photo_embeddings(
+    sources: Sequence[str | None], embedding_of: EmbeddingOf
+) -> list[PhotoEmbeddings]:
     """The embeddings of the photos by product row, a Looks for each network: two do not compare."""
     found: dict[tuple[str, int], dict[int, Floats]] = {}
     for row, source in enumerate(sources):
@@ -57,7 +59,7 @@ def looks_of(sources: Sequence[str | None], embedding_of: EmbeddingOf) -> list[L
             network = embedding.model, len(embedding.vector)
             found.setdefault(network, {})[row] = embedding.as_array()
     return [
-        Looks(np.array(list(vectors), dtype=np.int64), np.stack(list(vectors.values())))
+        PhotoEmbeddings(np.array(list(vectors), dtype=np.int64), np.stack(list(vectors.values())))
         for vectors in found.values()
     ]
 
@@ -65,22 +67,24 @@ def looks_of(sources: Sequence[str | None], embedding_of: EmbeddingOf) -> list[L
 def starts(
     factors: Floats,
     known: Ints,
-    newcomers: Ints,
+    new_products: Ints,
     category_codes: Ints,
-    looks: Sequence[Looks],
+    photos: Sequence[PhotoEmbeddings],
     share: float = NEIGHBOURS_SHARE,
 ) -> Floats:
-    """The starting factors of the newcomers, [N, F]; 0 where nothing is known of their like.
+    """The starting factors of the new products, [N, F]; 0 where nothing is known of their like.
 
     `factors` [K, F] belong to the products with the rows `known` [K]; `share` is the neighbours'.
     """
     means = _category_means(factors, known, category_codes)
     place_of = {row: place for place, row in enumerate(known.tolist())}
     near = {
-        row: mean for look in looks for row, mean in _near_means(factors, place_of, newcomers, look)
+        row: mean
+        for photo in photos
+        for row, mean in _near_means(factors, place_of, new_products, photo)
     }
-    found = np.zeros((len(newcomers), factors.shape[1]), dtype=np.float32)
-    for place, row in enumerate(newcomers.tolist()):
+    found = np.zeros((len(new_products), factors.shape[1]), dtype=np.float32)
+    for place, row in enumerate(new_products.tolist()):
         mean, alike = means.get(int(category_codes[row])), near.get(row)
         if mean is not None and alike is not None:
             found[place] = (1.0 - share) * mean + share * alike
@@ -95,20 +99,20 @@ def _category_means(factors: Floats, known: Ints, codes: Ints) -> dict[int, Floa
 
 
 def _near_means(
-    factors: Floats, place_of: Mapping[int, int], newcomers: Ints, look: Looks
+    factors: Floats, place_of: Mapping[int, int], new_products: Ints, photo: PhotoEmbeddings
 ) -> list[tuple[int, Floats]]:
-    """For each newcomer whose photo was seen, the mean of the K fitted products most like it."""
-    places = np.array([place_of.get(row, -1) for row in look.rows.tolist()], dtype=np.int64)
-    peers, new = places >= 0, np.isin(look.rows, newcomers)
+    """For each new product whose photo was seen, the mean of the K fitted products most like it."""
+    places = np.array([place_of.get(row, -1) for row in photo.rows.tolist()], dtype=np.int64)
+    peers, new = places >= 0, np.isin(photo.rows, new_products)
     if not peers.any() or not new.any():
         return []
-    cosines = look.vectors[new] @ look.vectors[peers].T
+    cosines = photo.vectors[new] @ photo.vectors[peers].T
     count = min(NEIGHBOURS, cosines.shape[1])
     nearest = np.argpartition(-cosines, count - 1, axis=1)[:, :count]
     weights = np.maximum(np.take_along_axis(cosines, nearest, axis=1), 1e-6)
     weights /= weights.sum(axis=1, keepdims=True)
     means = np.einsum("nk,nkf->nf", weights, factors[places[peers][nearest]])
-    return list(zip(look.rows[new].tolist(), means, strict=True))
+    return list(zip(photo.rows[new].tolist(), means, strict=True))
 
 
 LEAST_SHOPPERS = 3
@@ -130,18 +134,18 @@ def complete(
     rows = np.array([catalogue.row_of[product] for product in fitted.product_ids], dtype=np.int64)
     kept = _well_known(rows, interactions, len(catalogue.product_ids))
     known, factors = rows[kept], fitted.product_factors[kept]
-    newcomers = np.setdiff1d(np.flatnonzero(catalogue.present), known)
-    looks = looks_of(catalogue.source_sha256, embedding_of) if len(newcomers) else []
-    start = starts(factors, known, newcomers, catalogue.category_codes, looks)
+    new_products = np.setdiff1d(np.flatnonzero(catalogue.present), known)
+    photos = photo_embeddings(catalogue.source_sha256, embedding_of) if len(new_products) else []
+    start = starts(factors, known, new_products, catalogue.category_codes, photos)
     shoppers = _shoppers(factors, fitted, _only(interactions, known))
-    clicked = _by_item(_only(interactions, newcomers), len(newcomers), fitted.alpha)
+    clicked = _by_item(_only(interactions, new_products), len(new_products), fitted.alpha)
     placed = fold_in_items(start, shoppers, clicked, fitted.regularization)
     popularity = Popularity(catalogue, rules, now)
     popularity.count_states(states, now)
     return Factors(
         version="",
         parent=fitted.parent,
-        product_ids=tuple(catalogue.product_ids[row] for row in (*known, *newcomers)),
+        product_ids=tuple(catalogue.product_ids[row] for row in (*known, *new_products)),
         product_factors=np.vstack([factors, placed], dtype=np.float32),
         priors=popularity.priors(now),
         regularization=fitted.regularization,

@@ -199,7 +199,7 @@ def _ranked(
     best = top_k(users, products, items, user, product, ~snapshot.present)
     excluded = user * len(products) + product
     rows, explored = explore(
-        best.rows, places, shoppers, snapshot.present, snapshot.newcomers, excluded
+        best.rows, places, shoppers, snapshot.present, snapshot.new_products, excluded
     )
     scores = best.scores.copy()
     scores[explored] = (users[np.nonzero(explored)[0]] * products[rows[explored]]).sum(axis=1)

@@ -1,7 +1,7 @@
 """What is told by id, brought into the rows, codes and columns of a catalogue.
 
 What the catalogue does not know is left out, and what only the catalogue knows gets what is usual:
-a newcomer the mean of its category, everything else 0. The time is not known here.
+a new product the mean of its category, everything else 0. The time is not known here.
 
 What can be recommended now: the catalogue, one version of the factors and the priors, aligned.
 
@@ -42,18 +42,18 @@ def features_of(catalogue: Catalogue, factors: Factors) -> Floats:
 
 
 def with_category_means(catalogue: Catalogue, factors: Factors) -> Floats:
-    """The factors [P, F] in the catalogue's rows; newcomers at their category's mean."""
+    """The factors [P, F] in the catalogue's rows; new products at their category's mean."""
     rows = _positions(factors.product_ids, catalogue.row_of)
     known = rows >= 0
     aligned = np.zeros((len(catalogue.product_ids), factors.product_factors.shape[1]), np.float32)
     aligned[rows[known]] = factors.product_factors[known]
-    newcomer = catalogue.present.copy()
-    newcomer[rows[known]] = False
+    new_product = catalogue.present.copy()
+    new_product[rows[known]] = False
     codes, fitted = catalogue.category_codes, np.arange(len(rows)) < factors.fitted
-    for code in np.unique(codes[newcomer]):
+    for code in np.unique(codes[new_product]):
         peers = rows[known & fitted & (codes[rows] == code)]
         if len(peers):
-            aligned[newcomer & (codes == code)] = aligned[peers].mean(axis=0)
+            aligned[new_product & (codes == code)] = aligned[peers].mean(axis=0)
     return aligned
 
 
@@ -132,7 +132,7 @@ class CatalogSnapshot:
         return self.version + themes
 
     @cached_property
-    def newcomers(self) -> Ints:
+    def new_products(self) -> Ints:
         """The rows of new products on sale."""
         return np.flatnonzero(self.new & self.present)
 

@@ -219,20 +219,20 @@ def explore(
     places: int,
     shoppers: Unsigned,
     present: Bools,
-    newcomers: Ints,
+    new_products: Ints,
     excluded: Ints,
 ) -> tuple[Ints, Bools]:
     """The lists [B, k] with their last places redrawn, and which places those are.
 
-    `newcomers` are the rows of new products on sale. `excluded` holds position * P + row for each
-    product that a shopper must not get. A place keeps what it has where no draw can be used or
+    `new_products` are the rows of new products on sale. `excluded` holds position * P + row for
+    each product that a shopper must not get. A place keeps what it has where no draw can be used or
     where the list is shorter.
     """
     kept = rows.shape[1] - min(places, rows.shape[1])
     tail = rows[:, kept:]
     if not tail.size:
         return rows, np.zeros(rows.shape, dtype=np.bool_)
-    drawn, of_new = _drawn(shoppers, tail.shape[1], len(present), newcomers)
+    drawn, of_new = _drawn(shoppers, tail.shape[1], len(present), new_products)
     usable = present[drawn] & ~_contains(rows, drawn)
     usable &= ~np.isin(np.arange(len(rows))[:, None] * len(present) + drawn, excluded)
     drawn = _without_surplus(drawn, usable, of_new, _half(tail.shape[1]))
@@ -245,21 +245,21 @@ def explore(
     return np.hstack([rows[:, :kept], tail]), explored
 
 
-def _drawn(shoppers: Unsigned, places: int, products: int, newcomers: Ints) -> tuple[Ints, int]:
-    """Draws [B, d] from the newcomers and then from all products, and how many are of the first."""
+def _drawn(shoppers: Unsigned, places: int, products: int, new_products: Ints) -> tuple[Ints, int]:
+    """Return draws [B, d], first from the new products, then from all, and how many are new."""
     of_all = TRIES * places
-    of_new = TRIES * _half(places) if len(newcomers) else 0
+    of_new = TRIES * _half(places) if len(new_products) else 0
     counters = np.arange(1, of_all + of_new + 1, dtype=np.uint64)
     bits = mixed_bits(mixed_bits(shoppers)[:, None] + counters)
     drawn = (bits[:, :of_all] % np.uint64(products)).astype(np.int64)
     if not of_new:
         return drawn, 0
-    young = newcomers[(bits[:, of_all:] % np.uint64(len(newcomers))).astype(np.int64)]
+    young = new_products[(bits[:, of_all:] % np.uint64(len(new_products))).astype(np.int64)]
     return np.hstack([young, drawn]), of_new
 
 
 def _without_surplus(drawn: Ints, usable: Bools, of_new: int, most: int) -> Ints:
-    """The draws, NONE for those of newcomers after so many usable ones: what is not taken as new
+    """The draws, NONE for those of new products after so many usable ones: what is not taken as new
     must not count as a repeat among the draws from all.
     """
     if not of_new:

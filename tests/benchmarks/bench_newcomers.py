@@ -33,7 +33,7 @@ from rows import Row, row  # noqa: E402
 
 from stylecore.recommender.als import FitSettings, fit  # noqa: E402
 from stylecore.recommender.catalog import Catalogue  # noqa: E402
-from stylecore.recommender.cold_start import looks_of, starts  # noqa: E402
+from stylecore.recommender.cold_start import photo_embeddings, starts  # noqa: E402
 from stylecore.recommender.foldin import (  # noqa: E402
     Histories,
     fold_in,
@@ -112,7 +112,7 @@ def table(world: World, random: np.random.Generator) -> dict[str, list[float]]:
     if factors is None:
         raise SystemExit("nothing to fit to")
     known = np.array([catalogue.row_of[name] for name in factors.product_ids])
-    looks = looks_of([str(row) for row in range(products)], _network(world.seen))
+    photos = photo_embeddings([str(row) for row in range(products)], _network(world.seen))
     codes = catalogue.category_codes
     shoppers = _shoppers(states, factors.product_factors, catalogue, known)
     picks = liking[:, new].argmax(axis=1)
@@ -120,7 +120,7 @@ def table(world: World, random: np.random.Generator) -> dict[str, list[float]]:
     for name, share in STARTS.items():
         start = np.zeros((len(new), shoppers.shape[1]), dtype=np.float32)
         if share is not None:
-            start = starts(factors.product_factors, known, new, codes, looks, share)
+            start = starts(factors.product_factors, known, new, codes, photos, share)
         found[name] = [
             _recall(fold_in_items(start, shoppers, clicks, 0.05), shoppers, picks)
             for clicks in (_clicks(liking[:, new], count) for count in (0, 3, 10, 30))

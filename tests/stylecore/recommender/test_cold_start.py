@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stylecore.recommender.cold_start import NEIGHBOURS, looks_of, starts
+from stylecore.recommender.cold_start import NEIGHBOURS, photo_embeddings, starts
 from stylecore.recommender.foldin import Histories, fold_in_items, fold_in_one
 from stylecore.storage.render_cache import Embedding
 
@@ -22,8 +22,8 @@ def seen(source: str) -> Embedding | None:
 
 
 def test_the_start_is_the_category_the_looks_or_half_of_each() -> None:
-    looks = looks_of(["cup", None, "hat", None, "mug", "hat", None], seen)
-    category, alike, both, nothing = starts(FACTORS, KNOWN, NEW, CATEGORIES, looks)
+    photos = photo_embeddings(["cup", None, "hat", None, "mug", "hat", None], seen)
+    category, alike, both, nothing = starts(FACTORS, KNOWN, NEW, CATEGORIES, photos)
     np.testing.assert_allclose(category, [2, 0])
     np.testing.assert_allclose(alike, FACTORS[0], atol=1e-4)
     np.testing.assert_allclose(both, [1, 2.5], atol=1e-4)
@@ -32,9 +32,11 @@ def test_the_start_is_the_category_the_looks_or_half_of_each() -> None:
 
 def test_what_two_networks_saw_is_not_compared() -> None:
     models = iter(["old", "old", "new"])
-    looks = looks_of(["a", "b", "c"], lambda _: Embedding(model=next(models), vector=[1.0, 0.0]))
-    assert sorted(look.rows.tolist() for look in looks) == [[0, 1], [2]]
-    found = starts(FACTORS[:2], KNOWN[:2], np.array([2]), np.array([0, 0, 7]), looks)
+    photos = photo_embeddings(
+        ["a", "b", "c"], lambda _: Embedding(model=next(models), vector=[1.0, 0.0])
+    )
+    assert sorted(photo.rows.tolist() for photo in photos) == [[0, 1], [2]]
+    found = starts(FACTORS[:2], KNOWN[:2], np.array([2]), np.array([0, 0, 7]), photos)
     np.testing.assert_allclose(found, 0)
 
 
@@ -46,9 +48,11 @@ def test_a_start_lies_within_the_range_of_its_like(seed: int, peers: int) -> Non
     vectors = random.normal(size=(peers + 1, 4))
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     names = [str(row) for row in range(peers + 1)]
-    looks = looks_of(names, lambda s: Embedding(model="n", vector=vectors[int(s)].tolist()))
+    photos = photo_embeddings(
+        names, lambda s: Embedding(model="n", vector=vectors[int(s)].tolist())
+    )
     codes = np.zeros(peers + 1, dtype=np.int64)
-    found = starts(factors, np.arange(peers), np.array([peers]), codes, looks)[0]
+    found = starts(factors, np.arange(peers), np.array([peers]), codes, photos)[0]
     assert (found >= factors.min(axis=0) - 1e-4).all()
     assert (found <= factors.max(axis=0) + 1e-4).all()
 

@@ -20,30 +20,30 @@ NOBODY = np.zeros(0, dtype=np.int64)
 PRODUCTS, ITEMS = 200, 20
 
 
-def drawn(places: int, newcomers: np.ndarray, shoppers: int = 400, items: int = ITEMS):
+def drawn(places: int, new_products: np.ndarray, shoppers: int = 400, items: int = ITEMS):
     """Lists of the first products with their last places redrawn, and which places those are."""
     rows = np.tile(np.arange(items), (shoppers, 1))
     keys = shopper_keys([f"u{n}" for n in range(shoppers)], NOW, "v")
     present = np.ones(PRODUCTS, dtype=np.bool_)
-    return explore(rows, places, keys, present, newcomers, NOBODY)
+    return explore(rows, places, keys, present, new_products, NOBODY)
 
 
 @pytest.mark.parametrize(("places", "new"), [(1, 1), (2, 1), (3, 2), (4, 2), (5, 3)])
 def test_half_of_the_drawn_places_rounded_up_are_new_products(places: int, new: int) -> None:
-    newcomers = np.arange(150, 160)
-    rows, explored = drawn(places, newcomers)
+    new_products = np.arange(150, 160)
+    rows, explored = drawn(places, new_products)
     assert (explored.sum(axis=1) == places).all()
-    found = np.isin(rows[:, -places:], newcomers)
+    found = np.isin(rows[:, -places:], new_products)
     assert (found.sum(axis=1) >= new).all()
     assert found.mean() == pytest.approx(new / places, abs=0.06)
 
 
 def test_every_new_product_has_the_same_chance_and_so_has_every_other() -> None:
-    newcomers = np.arange(150, 160)
-    rows, _ = drawn(2, newcomers, shoppers=20_000)
+    new_products = np.arange(150, 160)
+    rows, _ = drawn(2, new_products, shoppers=20_000)
     counts = np.bincount(rows[:, -2:].ravel(), minlength=PRODUCTS)
-    assert counts[newcomers].min() > 0.85 * counts[newcomers].max()
-    others = np.delete(counts, newcomers)[ITEMS:]
+    assert counts[new_products].min() > 0.85 * counts[new_products].max()
+    others = np.delete(counts, new_products)[ITEMS:]
     np.testing.assert_allclose(others, others.mean(), atol=5 * np.sqrt(others.mean()))
     assert others.mean() == pytest.approx(20_000 / (PRODUCTS - ITEMS), rel=0.05)
 
@@ -72,7 +72,7 @@ def test_no_list_has_a_product_twice_or_one_that_is_masked(
 ) -> None:
     random = np.random.default_rng(seed)
     present = random.random(products) < 0.7
-    newcomers = np.flatnonzero(present & (random.random(products) < share))
+    new_products = np.flatnonzero(present & (random.random(products) < share))
     sold = np.flatnonzero(present)
     rows = np.full((5, items), NONE)
     for shopper in rows:
@@ -82,7 +82,7 @@ def test_no_list_has_a_product_twice_or_one_that_is_masked(
     user, product = np.nonzero((random.random((5, products)) < 0.2) & present)
     free = ~(rows[user] == product[:, None]).any(axis=1)
     excluded = user[free] * products + product[free]
-    found, explored = explore(rows, places, keys, present, newcomers, excluded)
+    found, explored = explore(rows, places, keys, present, new_products, excluded)
     assert ((found == NONE) == (rows == NONE)).all()
     for number, shown in enumerate(found):
         filled = shown[shown != NONE]
@@ -101,7 +101,7 @@ def test_a_new_product_has_its_category_s_shares_of_styles_and_half_of_the_drawn
     rules, states = ChoiceRules(), [empty(f"u{n}") for n in range(200)]
     shelf = arrange(shop, factors, factors.priors, rules, NOW)
     row = shelf.row_of["product-37"]
-    assert shelf.newcomers.tolist() == [row]
+    assert shelf.new_products.tolist() == [row]
     lists = rank(states, shelf, NOW, Rules(), rules)
     is_new = lists.rows == row
     assert is_new.sum(axis=1).tolist() == [1] * len(states)
