@@ -1,13 +1,13 @@
-"""Colour: the OKLab space, Gaussians of colour, and the maps from one to another.
+"""Colour spaces and maps between distributions of colours: OKLab, CIE LAB, Gaussian transport.
 
-OKLab is Ottosson 2020: equal steps look equal, and lightness L is a channel of its own. The maps
+OKLab (Ottosson 2020) is perceptually uniform, with lightness L as a channel of its own. The maps
 are linear. `transport` is the Monge-Kantorovich map (Pitie and Kokaram, "The linear
-Monge-Kantorovitch linear colour mapping for example-based colour transfer", 2007); it may turn
-light and dark round where they go with a hue. `matched` is the same map of chroma given lightness,
-so that what was lighter stays lighter, and its gains are bounded. Neither knows more of a palette
-than mean and covariance: of two hues that lie apart, the middle counts too.
+Monge-Kantorovitch linear colour mapping for example-based colour transfer", 2007); it may invert
+light and dark where lightness correlates with hue. `matched` is the same map of chroma given
+lightness, so that the order of lightness is kept, with bounded gains. Both use mean and covariance
+only: of two separate hues, the middle counts as well.
 
-CIE LAB of sRGB under D65, in which a distance of 1 is about the least that an eye sees.
+CIE LAB is that of sRGB under D65; a distance of 1 is about the least visible difference.
 """
 
 from __future__ import annotations

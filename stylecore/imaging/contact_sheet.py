@@ -1,6 +1,6 @@
-"""A contact sheet: pictures in rows, styles in columns, to be looked at.
+"""Contact sheets: pictures in rows, styles in columns; and photos by folder.
 
-Photos whose folder is their category: `DIR/<category>/<photo>`.
+`DIR/<category>/<photo>` gives each photo the category of its folder.
 """
 
 from __future__ import annotations

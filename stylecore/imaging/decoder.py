@@ -1,8 +1,8 @@
-"""Photos decoded in processes of their own, so that no bytes can take a worker down or hang it.
+"""Decode photos in separate processes, so that malformed files can neither crash nor hang a worker.
 
-Pillow's own checks come first (images.py); what gets past them meets limits of the system on
-memory, processor time and files. Nothing that such a process answers is trusted: its lengths and
-shapes are checked, and nothing of it is ever run. What is not bounded here: how many photos come.
+Pillow's own checks come first (photo.py); what passes them runs under the system's limits on
+memory, processor time and files. The answers of such a process are not trusted: lengths and shapes
+are checked, and nothing of them is executed. The number of photos is not bounded here.
 """
 
 from __future__ import annotations

@@ -1,9 +1,8 @@
-"""A process that decodes photos for another one, under limits that bytes cannot talk it out of.
+"""The process that decodes photos, under resource limits of the operating system.
 
 `python -m stylecore.imaging.decoder_process LIMITS` reads frames of photo bytes and answers each
-with a frame of pixels or the reason for none (decoder.py is the other end). It may not write a
-file, keeps no secret in its environment, and the system ends it when a photo takes too much of the
-processor.
+with a frame of pixels or an error (decoder.py is the other end). It may not write files, has no
+secrets in its environment, and is killed when a photo takes too much processor time.
 """
 
 from __future__ import annotations

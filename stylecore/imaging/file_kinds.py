@@ -1,10 +1,8 @@
-"""Names of file kinds, from a file's first bytes: for errors, and to tell clips from photos.
+"""File kinds by their first bytes, and completeness of JPEGs without an end marker.
 
-JPEGs without their end: whether all pixels are there all the same.
-
-libjpeg fills what lacks with mid-grey and says so to nobody. But where all is there, it passes over
-bytes put in before the end marker; where something lacks, it takes them for pixels. So a JPEG is
-whole when bytes put in there change nothing, and when a progressive one has had all its scans.
+libjpeg fills missing pixels with mid-grey without an error. When all pixels are there, it skips
+bytes inserted before the end marker; when some are missing, it decodes them as pixels. So a JPEG is
+complete when inserted bytes change nothing, and a progressive one when it has had all its scans.
 """
 
 from __future__ import annotations

@@ -1,18 +1,17 @@
-"""Where the product is, when it stands on plain ground.
+"""Foreground mask of products on plain ground, and measures of that ground.
 
-Packshots and studio sweeps have a border that is bright, grey to white and smooth. The ground is
-grown from there: over every pixel that is neutral, without edge and near the ground's own colour,
-which is fitted by a slowly varying surface because sweeps and shadows have gradients. Photos whose
-border is not plain count as product from edge to edge. A photo with an alpha of its own brings its
-outline along. What it does not know: a white product
-without a visible contour on white ground (its inside stays product only where an edge encloses it),
-and coloured backdrops, which are rendered as part of the picture.
+Packshots and studio sweeps have a border that is bright, grey to white and smooth. `product_mask`
+grows the ground from there over every pixel that is neutral, without edge and near the ground's own
+colour, which is fitted by a slowly varying surface because sweeps and shadows have gradients.
+Photos whose border is not plain count as product from edge to edge. A photo's own alpha channel
+gives the mask where it has one (`matte_of`).
 
-One picture with what the figures need of it, each computed once.
+`View` caches what the figures need of a picture. Cleanliness of the ground is its distance from
+white or the style's paper, and its evenness; it is measured only where the border is nearly white
+and even, since a coloured backdrop is part of the picture.
 
-Does plain ground stay clean: its distance from white or the style's paper, and its evenness.
-
-Only photos whose border is nearly white and even are asked, so a backdrop in a colour is no ground.
+Limits: a white product without a visible contour on white ground is product only where an edge
+encloses it, and coloured backdrops are rendered as part of the picture.
 """
 
 from __future__ import annotations

@@ -1,10 +1,9 @@
-"""The noise field that every render takes its randomness from: one picture of numbers per seed.
+"""The noise field that seeds every render: one array of numbers per seed.
 
-Teachers and generator read the same field, so a seed means the same painting everywhere. The field
-is built from raw Philox bits with integer sums, because NumPy promises the raw stream across
-versions and machines and not `standard_normal`. The sum of twelve uniforms (Irwin-Hall) is the
-classical approximation of a normal: variance 1, and nothing beyond 6. What it does not know: how
-rare events in the tails of a true normal look.
+Teachers and generator read the same field, so a seed gives the same painting in both. The field is
+built from raw Philox bits with integer sums, because NumPy guarantees the raw stream across
+versions and machines, but not `standard_normal`. The sum of twelve uniforms (Irwin-Hall)
+approximates a normal: variance 1, and nothing beyond 6, so the tails are too light.
 """
 
 from __future__ import annotations

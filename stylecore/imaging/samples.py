@@ -1,6 +1,7 @@
-"""Deep samples brought to 8 bits: 16-bit grey, TIFF's inks, 12 bits in 16, a transparent level.
+"""Convert deep samples to 8 bits: 16-bit grey, TIFF's inks, 12 bits in 16, a transparent level.
 
-Pillow reads 16-bit colour as its high bytes. What cannot be read right is refused by its name.
+Pillow reads 16-bit colour as its high bytes. Formats that cannot be read correctly are refused by
+name.
 """
 
 from __future__ import annotations

@@ -1,12 +1,10 @@
-"""The one typeface of posters, Noto Sans CJK SC Bold: what it has, how wide its signs are.
+"""Typeface, rectangles and contrast: what text on a poster is measured with.
 
-Each character is put at a place of its own, by its advance and the kerning that lies beside the
-font, so that text is set alike on every machine: Pillow's kerning needs libraries that some lack.
-Scripts that need shaping are not in the font; their text is refused.
+The typeface is Noto Sans CJK SC Bold. Each character is placed by its advance and the kerning table
+beside the font, so that text is set alike on every machine: Pillow's kerning needs libraries that
+some lack. Scripts that need shaping are not in the font; text in them is refused.
 
-Rectangles of whole pixels.
-
-Contrast of text with what lies under it, by the formula of WCAG 2.2 (relative luminance).
+Rectangles are in whole pixels. Contrast follows WCAG 2.2 (relative luminance).
 """
 
 from __future__ import annotations

@@ -1,16 +1,10 @@
-"""A panel's colour where no brand names one: the product's own hue, deep enough for white text.
+"""Compose a poster: lay out the places, then draw the picture, the text and the logo into them.
 
-A light vivid colour, such as yellow, stays as it is and bears near-black: darkened it turns muddy.
-
-What a poster shows: the render, where its product is, and on what ground it stands.
-
-The picture on the canvas: the product as large as its place allows, its ground going on.
-
-A poster: the places laid out, the picture, the text and the logo drawn into them.
-
-The canvas is one flat colour, the panel: the brand's first, or a deep one of the product's hue. The
-picture fills its own part of it. Text stands on the panel only, so it is never over the product,
-and its ink is judged by the pixels that are really under it. The same input gives the same pixels.
+The canvas is one flat colour, the panel: the brand's first colour, or one of the product's hue,
+deep enough for white text. A light vivid colour, such as yellow, stays as it is and gets near-black
+text, since darkened it turns muddy. The picture fills its own part of the canvas: the product as
+large as its place allows, its ground extended. Text stands on the panel only, so it is never over
+the product, and its colour is chosen by the pixels under it. The same input gives the same pixels.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""Where on a canvas the picture, the headline and the row of price and logo go.
+"""Lay out a poster: the places of the picture, the headline and the row of price and logo.
 
-Three shapes: beside each other where the canvas is wide, the picture above where it is about
-square, and above the picture where it is tall. Of a tall one the uppermost 14 % and the lowest 20 %
-bear no text and no logo: phones lay their own buttons there.
+Three shapes: side by side on a wide canvas, the picture on top on a square one, and the picture
+below the headline on a tall one. On a tall canvas the uppermost 14 % and the lowest 20 % hold no
+text and no logo: phones overlay their controls there.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""The logo: decoded within bounds, kept exact, with room around it.
+"""Logos: decode within bounds, scale down, add margins and, where needed, a plate.
 
-Only its size changes, by Lanczos' filter, and never upwards. Where it would not stand out from the
-panel it gets a plate of white or near-black, whichever it stands out from more.
+Only the size changes, by Lanczos' filter, and never upwards. A logo with too little contrast to the
+panel gets a plate of white or near-black, whichever contrasts more.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""From a request to its stored pictures: find, load, compose, store. Knows no Kafka."""
+"""Turn a poster request into stored pictures: find, load, compose, store."""
 
 from __future__ import annotations
 

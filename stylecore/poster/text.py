@@ -1,11 +1,10 @@
-"""Where lines may end, and the breaks that make them even.
+"""Set text in a box: line breaking, and the largest size at which it fits.
 
-A part of Unicode's line breaking (UAX 14): at spaces, after hyphens within words, and between two
-signs of which one is full width. No line starts with closing punctuation or ends with an opening
-one (Chinese: GB/T 15834 and W3C's clreq; Japanese small kana count with it), spaces or not. Words
-are never cut. Of all ways with the fewest lines the most even one is taken, as TeX would.
-
-Text set in a box: the largest size at which it fits, with its lines.
+Lines break by a part of Unicode's line breaking (UAX 14): at spaces, after hyphens within words,
+and between two characters of which one is full width. No line starts with closing punctuation or
+ends with an opening one (Chinese: GB/T 15834 and W3C's clreq; Japanese small kana count with it),
+spaces or not. Words are never cut. Of all ways with the fewest lines the most even one is taken, as
+in TeX.
 """
 
 from __future__ import annotations

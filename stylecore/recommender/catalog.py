@@ -1,20 +1,13 @@
-"""When a style's campaign holds: the window in which its theme is shown, and how much preferred.
+"""The catalogue: products by row, styles by column, which renders exist, and campaign schedules.
 
-A style made for a campaign is offered from its start, inclusive, to its end, exclusive, and at no
-other time; one of the generator's own that a campaign names is offered always, and preferred
-within the window. Who draws the pictures ahead, and who shows them, is not known here.
+`Catalogue` follows the product, style and image topics record by record, in any order; a change
+costs microseconds however many products there are. Rows and columns are never reused, so that
+arrays made from an older state stay aligned. Column 0 is the photo itself (`original`).
 
-What the shop has: products by row, styles by column, and which renders exist.
-
-Follows the product, style and image topics record by record, in any order; a change costs
-microseconds however many products there are. Rows and columns are never reused, so that arrays made
-from an older state stay aligned. Column 0 is the photo as it is. Factors and shoppers are
-not known here, and neither is whether a picture can be fetched.
-
-What the campaigns make of the shop's styles, from one edge of their windows to the next.
-
-The same styles give the same schedule at every moment between two edges, so that whoever holds one
-need only look at the clock. Which pictures exist is not known here.
+A style made for a campaign is offered from the campaign's start, inclusive, to its end, exclusive.
+A generator style that a campaign names is always offered, and preferred within the window.
+`CampaignSchedule` holds what that means for all styles; it is the same at every moment between two
+edges of the windows.
 """
 
 from __future__ import annotations

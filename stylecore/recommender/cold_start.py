@@ -1,17 +1,14 @@
-"""Where a product stands that hardly anybody has done anything with yet.
+"""Cold start: rows for the products on sale that too few shoppers have interacted with.
 
-Its start is half the mean of its category and half the mean of the products whose photos look most
-alike to the feature network, weighted by the cosine; either alone where the other is missing. Only
-fitted products count as neighbours. Half and half was better than either alone wherever looks had
-anything to do with preference, and worse than the category where they had nothing
-(`tests/benchmarks/bench_newcomers.py`): which of the two a shop is, only its log can tell. The
-start is a prior, which the item fold-in moves as soon as there is feedback.
+`starts` gives such a product half the mean of its category and half the mean of the fitted products
+whose photos have the most similar embeddings, weighted by the cosine; one of them alone where the
+other is missing. Half and half was better than either alone in shops where appearance correlates
+with preference, and worse than the category alone where it does not
+(`tests/benchmarks/bench_newcomers.py`); only a shop's log can tell which of the two it is.
 
-Fitted factors, completed by a row for every product on sale.
-
-A product that hardly anybody touched starts among its like (`new products`) and is folded in with
-what feedback there is (`item_foldin`), whatever the fit made of it: from one or two shoppers ALS
-learns chance by heart. Popularity and style priors are counted from the same feedback.
+`complete` then folds in what feedback there is (`foldin`, item side), with the start as the prior.
+That also replaces fitted rows with fewer than LEAST_SHOPPERS shoppers, to which ALS overfits.
+Popularity and style priors are counted from the same feedback.
 """
 
 from __future__ import annotations

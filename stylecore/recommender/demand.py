@@ -1,6 +1,6 @@
-"""Which renders shoppers would want that do not exist: counted over a window, as advice.
+"""Demand for missing renders: distinct shoppers by product and style, counted over a window.
 
-Distinct shoppers count; what is not flushed before an instance ends is forgotten.
+The counts are advice for the planner; those not flushed before an instance ends are lost.
 """
 
 from __future__ import annotations

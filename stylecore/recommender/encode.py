@@ -1,8 +1,8 @@
-"""Lists straight from arrays to JSON: byte for byte what `lists.items_of` gives when encoded.
+"""Encode a batch of recommendations as JSON, byte for byte as `recommend.items_of` gives it.
 
-The worker's hot path. What an item says about its picture and its reason is encoded once and kept,
-numbers are encoded a batch at a time, and a list is put together from these parts; no object is
-made for an item. One encoder belongs to one snapshot.
+This is the worker's hot path. The constant parts of an item (picture and reason) are encoded once
+and cached, numbers are encoded a batch at a time, and a list is joined from these parts; no object
+is made for an item. An encoder belongs to one snapshot.
 """
 
 from __future__ import annotations

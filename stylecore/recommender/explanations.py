@@ -1,8 +1,8 @@
-"""Why an item is in a list, in words, from the same sums that put it there.
+"""Reasons for recommended items, derived from the same sums as their scores.
 
-A past product is named when it has the largest part in the score; otherwise popularity, the
-shopper's style, or that the place was drawn. The words are English; who needs others has the kind
-and the product ids.
+A past product is named when it has the largest part in the score; otherwise the reason is
+popularity, the shopper's style, or that the place was explored. Texts are English; for other
+languages an item carries the kind of reason and the product ids.
 """
 
 from __future__ import annotations

@@ -34,7 +34,7 @@ from stylecore.recommender.popularity import Priors
 class Factors:
     """F factors for P products; row i belongs to `product_ids[i]`.
 
-    The first `fitted` rows are fitted; the rest are new products, placed where their like stand.
+    The first `fitted` rows are fitted; the rest are new products, placed by `cold_start`.
     """
 
     version: str
@@ -53,7 +53,7 @@ class Factors:
 
     @property
     def fitted_factors(self) -> Floats:
-        """[fitted, F]: what a shopper is folded in against. Nobody passed a new product over yet."""
+        """[fitted, F], what shoppers are folded in against: new products have no negatives yet."""
         return self.product_factors[: self.fitted]
 
 

@@ -1,21 +1,18 @@
-"""A shopper's vector in closed form, for a batch of shoppers, against one version of the factors.
+"""Fold-in: vectors of shoppers and of new products in closed form, for fixed factors.
 
-Solves (YtY + Yt(C - I)Y + reg I) x = Yt C p (Hu, Koren, Volinsky 2008, equation 4) in the space of
-each shopper's own n products by the Woodbury identity: with YtY + reg I = L Lt and the whitened
-product vectors w = L^-1 y, the shopper's whitened vector is Lt x = Wt z, where
-(I + D W Wt) z = C p and D = C - I. Scores need no unwhitening: x . y = (Lt x) . w.
+Shoppers (`fold_in`): solves (YtY + Yt(C - I)Y + reg I) x = Yt C p (Hu, Koren, Volinsky 2008,
+equation 4) in the space of each shopper's own n products by the Woodbury identity. With
+YtY + reg I = L Lt and the whitened product vectors w = L^-1 y, the shopper's whitened vector is
+Lt x = Wt z, where (I + D W Wt) z = C p and D = C - I. Scores need no unwhitening:
+x . y = (Lt x) . w. Shoppers without products get the zero vector.
 
-Shoppers without products get the zero vector. Ids, time and weights are not known here.
-
-A new product's factors in closed form from those who did something with it, shoppers held fast.
-
-The item half-step of ALS (Hu, Koren, Volinsky 2008, equation 5), with one difference: whoever did
-nothing with the product is not taken to want it not, for most had no chance to see it, but to think
-of it what its start says:
+Products (`fold_in_items`): the item half-step of ALS (equation 5), shoppers held fixed, with one
+difference. A shopper without an interaction does not count as a negative, since most had no chance
+to see the product, but is expected to score it as its start y0 does:
 
     y = y0 + argmin_d  sum_acted c (p - x.y0 - x.d)^2 + sum_others (x.d)^2 + reg |d|^2
 
-From a start of 0 that is ALS's own step. Where the start comes from is not known here.
+From y0 = 0 that is ALS's own step.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""A batch of shoppers' histories as flat arrays in the catalogue's rows and columns.
+"""Interaction histories of a batch of shoppers as flat arrays in the catalogue's rows and columns.
 
-The step from events to linear algebra: one pass over the histories, everything after it is
-vectorised. What a shopper did with products that the catalogue does not hold is left out.
+`gather` makes one pass over the histories; everything after it is vectorised. `by_product` sums the
+styles of a product. Interactions with products that are not in the catalogue are left out.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
-"""How much all shoppers together did with each product and in each style, decayed.
+"""Popularity of products and styles over all shoppers, decayed, and the priors made from it.
 
-Counted from shoppers' states: by an instance as its own change, by the trainer from all at once.
-A shopper counts once a product and style, with at most a purchase's weight, so that one id that
-clicks thousands of times moves nothing; memory is bounded, for the states are what remembers who
-was counted. Either way it becomes `Priors`, which name products, categories and styles by id, so
-that they can be aligned with any catalogue.
+Counted from shoppers' states: by a worker from the changes it makes, by the trainer from all.
+A shopper counts once for a product and a style, with at most the weight of a purchase, so that one
+id with thousands of clicks changes little. Memory is bounded by products and styles: the states
+record which shoppers were counted. `Priors` name products, categories and styles by id, so that
+they can be aligned with any catalogue.
 """
 
 from __future__ import annotations

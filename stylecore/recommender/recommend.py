@@ -1,13 +1,11 @@
-"""A batch of shoppers' lists as arrays, and as the events that people and tests read.
+"""Rank products for a batch of shoppers: the best for each, in which style, and why.
 
-How the lists come about is not known here; `list_encoder` writes the same as JSON, faster.
+interactions -> shopper vectors -> top-k scores -> explored places -> style draw -> reasons
 
-A batch of shoppers' lists: the best products for what each did, in which style, and why.
-
-Pure: the same states, snapshot and time give the same lists. A share of each list, two products
-of twenty, is drawn at random, one of them from the new products while there are any, so that what
-nobody has seen can be found. An item's propensity is that of its style; the product's chance of its
-place is no part of it. Where a list goes and what caused it is not known here.
+`rank` returns arrays (`RecommendationBatch`); `items_of` makes events of them, `encode` JSON.
+Pure: the same states, snapshot and time give the same lists. A share of each list, two products of
+twenty, is drawn at random, one of them from the new products while there are any (`style_policy`).
+An item's propensity is that of its style; the product's chance of its place is not part of it.
 """
 
 from __future__ import annotations
@@ -57,7 +55,7 @@ class RecommendationBatch:
     propensities: Doubles
     """[B, k], the style's probability."""
     reasons: Ints
-    """[B, k], codes for `reasons.reason_of`."""
+    """[B, k], codes for `explanations.reason_of`."""
     affinities: Doubles
     """[B, K], the shoppers' log-odds for each style."""
 

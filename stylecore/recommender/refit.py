@@ -1,32 +1,20 @@
-"""The latest of what shoppers did, set aside: what a fit is to foresee before it may learn it.
+"""Refit the factors to all but the last hour, judge them on that hour, and place new products.
 
-Taken from the states themselves, so that nothing else has to be read: an interaction touched since
-is held out whole. A product that was touched before and again since therefore looks as if it were
-touched for the first time; what the shopper thought of it before is not known here.
+1. The last hour is held out (`hold_out`); the rest is fitted, starting from the parent (`als`).
+2. Parent and refit predict that hour; the caller decides what follows from a worse one.
+3. Every product on sale gets a row: products with few interactions by category, photo and their
+   feedback, that of the last hour included (`cold_start`).
+4. The lists that both versions give are compared: the share of the best products in common.
 
-Whether a refit foresees what shoppers did next as well as its parent does.
+Held out are whole interactions touched since the hour began, since states keep one sum a product.
+Parent and refit rank the products that both were fitted to, from each shopper's earlier
+interactions. The measure is Recall@10; 1 / log2(1 + rank) over the whole ranking separated narrower
+fits worse, in units of its own error. New products, the popularity bonus and explored places are
+not judged.
 
-Both rank the products that both were fitted to, for each shopper of the held-out time, from what
-that shopper had done before. The measure is Recall@10, of the places that are looked at; beside
-1 / log2(1 + rank) over the whole ranking it told narrower fits apart by more of its own errors.
-New products are not judged, and popularity's bonus and the explored places of a served list are
-left out.
-
-How much of shoppers' best products two versions of the factors agree on.
-
-A refit: fitted to all but the last hour, judged on that hour, new products placed.
-
-1. The last hour is set aside (`held_out`), the rest is fitted from the parent (`fit`).
-2. Parent and refit foresee that hour (`comparison`); who calls decides what a worse one deserves.
-3. Every product on sale gets a row: those that hardly anybody touched are placed by category,
-   looks and what feedback they have, the last hour's too (`placement`).
-4. The lists that both versions give are compared (`overlap`).
-
-Popularity and style priors are of all feedback. Between refits a product that joins is served at
-its category's mean (`snapshot`). Where states come from and who is told is not known here.
-
-Time and memory grow with the number of interactions, not with shoppers x products; a figure and
-the plan for ten times as much: `tests/benchmarks/bench_refit.py`.
+Popularity and style priors come from all feedback. Between refits a product that joins is served at
+its category's mean (`snapshot`). Time and memory grow with the number of interactions, not with
+shoppers x products: `tests/benchmarks/bench_refit.py` has the figures.
 """
 
 from __future__ import annotations

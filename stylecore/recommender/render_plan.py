@@ -1,14 +1,12 @@
-"""What shoppers are likely to do with a picture that does not exist yet, from the priors.
+"""Plan renders: which pictures of a product are missing, and how many clicks each would get.
 
-A product is clicked as its weight tells, and in a style as its category's shoppers like that style.
-Made from one version of the priors; who the shoppers are is not known here.
+`plan` turns a product, the styles and what is planned already into jobs. Every picture has a
+variant, a hash of photo, style definition and model, and of the versions of photo and reference
+picture where they are known; each variant is ordered once. The same input gives the same jobs with
+the same ids, so that an order sent twice is one order.
 
-Which pictures of a product are missing: from product, styles and what is planned to jobs.
-
-Every picture has a variant, a hash of photo, style definition and model, and of the versions of
-photo and reference picture where they are known; it is ordered once for each. The same input gives
-the same jobs with the same ids, so that an order which is sent twice is one order. Whether a
-picture was drawn in the end is not known here.
+`EngagementPrior` estimates clicks from one version of the priors: those of a product from its
+weight, and their split over styles from its category.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
-"""Which missing pictures to draw first when only so many may be drawn a minute.
+"""Order missing renders by expected clicks, for a budget of renders a minute.
 
-A picture is worth the clicks that it is expected to bring in a day: those of its product, by the
-share of them that its category's shoppers give the style, and those of the shoppers who wanted just
-this picture lately. Campaigns go before all else, the one that starts first before the others. The
-clock is an argument, and what a picture costs is one, whatever its size.
+The value of a picture is the clicks that it is expected to get in a day: the product's clicks times
+the style's share in its category, plus those of shoppers who recently lacked this picture. Pictures
+of campaigns come first, the campaign that starts first before the others. The clock is an argument;
+every picture costs one, whatever its size.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""What a batch of shoppers wants, as vectors in the snapshot's features, and why.
+"""Vectors of a batch of shoppers in the snapshot's features, and which products explain a score.
 
-With factors it is the fold-in; without, the share of each category in what a shopper did. Either
-way a shopper's vector is the sum of a coefficient times the features over the shopper's products,
-so that every score falls into the parts that past products have in it.
+With factors the vectors are folded in (`foldin`); without, they are the share of each category in a
+shopper's interactions. Either way a vector is a weighted sum of the features of the shopper's
+products, so that every score is a sum of parts of past products.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""Shoppers with hidden tastes, for the demo and for measuring what the recommender learns.
+"""Simulated shoppers with hidden tastes, for the demo and for measuring what is learnt.
 
-A shopper reads a list from the top and less and less of it, likes one style much and two
-categories somewhat, and clicks accordingly. Nothing of the recommender's arithmetic is in here:
-the two know each other only by lists and actions.
+A shopper reads a list from the top with decreasing attention, prefers one style strongly and two
+categories moderately, and clicks accordingly. The simulation shares no arithmetic with the
+recommender; they interact by lists and actions alone.
 """
 
 from __future__ import annotations

@@ -1,14 +1,10 @@
-"""What is told by id, brought into the rows, codes and columns of a catalogue.
+"""A frozen view of what can be recommended: catalogue, one version of the factors, and priors.
 
-What the catalogue does not know is left out, and what only the catalogue knows gets what is usual:
-a new product the mean of its category, everything else 0. The time is not known here.
-
-What can be recommended now: the catalogue, one version of the factors and the priors, aligned.
-
-A frozen view in the catalogue's rows and columns, made anew when one of the three has changed or a
-campaign begins or ends, and cheap to make: factors are aligned again only when products or the
-version have changed. A product that the factors do not know stands at the mean of its category.
-Until there are factors, a product is described by its category alone. Shoppers are not known here.
+All arrays are aligned with the catalogue's rows, columns and category codes; ids that it does not
+hold are left out. `arrange` makes a new snapshot when one of the three has changed or a campaign
+begins or ends. It reuses the arrays of the previous snapshot: features are aligned again only when
+products or the version have changed. A product without factors gets the mean of its category, other
+missing values are 0. Before there are factors, features are one-hot categories.
 """
 
 from __future__ import annotations

@@ -1,12 +1,9 @@
-"""What a shopper's feedback does to the shopper's state: a pure function of state, event and time.
+"""Update a shopper's state by feedback: a pure function of state, event and time.
 
-Weights are stored as they were at `updated_at` and decay when they are read, so that nothing has
-to be written while time passes. `now` is always the record's timestamp: a replay of the topic
-gives the same state, byte for byte. Products, factors and the shop's catalogue are not known here.
-
-Several events of one shopper at once: what `preferences.apply` gives for one after the other.
-
-Impressions come a shelf at a time, and are most of what comes: a run of them is counted together.
+Weights are stored as of `updated_at` and decay when they are read, so that nothing has to be
+written while time passes. `now` is the record's timestamp: replaying the topic gives the same
+state, byte for byte. `apply_all` gives what `apply` gives for one event after the other, faster:
+most events are impressions, which come a page at a time, and a run of them is counted together.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
-"""How often a shopper saw each style and acted on it: pure functions of counts, event and time.
+"""Count impressions and actions by style for one shopper: pure functions of counts and event.
 
 An impression or action counts in full when its place in the shopper's latest list is known, and
-each place once: who reloads a page has not seen ten pictures. An action without that (an older
-list, a storefront that publishes no impressions) brings the log-odds that its propensity gives.
-Counts age in whole steps of a 32nd of the half-life, so that between two steps only what has
-happened is written anew, and stand with three digits. What they say is told by `affinity`.
+each place counts once, so that reloading a page adds nothing. An action without a place (an older
+list, a storefront that publishes no impressions) adds the log-odds that its propensity gives.
+Counts decay in whole steps of a 32nd of the half-life and are stored with three digits, so that
+between two steps only changed counts are written. `style_policy` turns them into affinities.
 """
 
 from __future__ import annotations

@@ -1,32 +1,26 @@
-"""How much a shopper is for a style: the posterior log-odds of its being the favourite.
+"""Choose styles and explored products: affinities, propensities and deterministic random draws.
 
-If f is the favourite, actions on what is seen come at the rate r q in f and q in every other style
-(Poisson, with the odds r); of q only a Gamma prior is taken for granted, and it is integrated out.
-With a of A actions and n of N impressions in f that leaves, against a style that was not seen yet,
+Affinity (`by_style`): the posterior log-odds of a style being the shopper's favourite. If f is the
+favourite, actions on what is seen come at the rate r q in f and q in every other style (Poisson,
+with the odds r); q has a Gamma prior and is integrated out. With a of A actions and n of N
+impressions in f that leaves, against a style that was not seen yet,
 
     a log r - (A + a0) log(1 + (r - 1) n / (N + n0)),
 
-where a0 of n0 impressions are the prior. So what was seen and left speaks against its style, by as
-much as the shopper's own rate of actions makes it tell. Why something was shown does not matter
-then; actions whose impression is not known add what their propensity gave
-(`preferences.style_evidence`).
+where a0 of n0 impressions are the prior. Impressions without an action count against their style,
+in proportion to the shopper's own rate of actions, and the reason for showing it does not matter.
+Actions whose impression is not known add what their propensity gave (`state.style_evidence`).
 
-In which style to show a product to a shopper: drawn, with the probability of the draw known.
+Policy (`propensities`, `draw`): the logit of a style is the affinity, plus the logarithm of its
+share in the product's category, smoothed by its share in the shop (Dirichlet priors), and, while
+its campaign runs, of the campaign's weight. The policy is the softmax over the pictures that may be
+shown, mixed with a uniform floor. The draw is Gumbel-max with noise hashed from shopper, product,
+style, day and factor version, so that a click changes probabilities without reshuffling the list.
 
-The logit of a style is the shopper's affinity, the log-odds that what the shopper saw and acted on
-gave it (`affinity`), plus the logarithm of its share in the product's category, smoothed by its
-share in the shop (Dirichlet priors), and, while its campaign runs, of the campaign's weight. The
-policy is the softmax over the pictures that may be shown, mixed with a uniform floor. The draw is
-Gumbel-max with noise hashed from shopper, product, style, day and factor version, so that a click
-moves probabilities and does not reshuffle the shelf. Which products are shown is not known here.
-
-Places of a list that go to products drawn at random, so that the unseen can be found.
-
-Half of them, rounded up, are drawn uniformly from the new products while there are any, the others
-uniformly from all. The draw is a hash of shopper, day and factor version: it does not change from
-click to click. A drawn product that is masked or in the list already leaves its place to the next
-draw. A product's chance of such a place is told nowhere: the propensity of an item is that of its
-style, given the product. Scores and styles are not known here.
+Exploration (`explore`): the last places of a list go to products drawn at random, half of them,
+rounded up, from the new products while there are any, the others from all. The draw is a hash of
+shopper, day and factor version, so it does not change with each click. A drawn product that is
+masked or already in the list leaves its place to the next draw.
 """
 
 from __future__ import annotations

@@ -1,13 +1,10 @@
-"""Pictures to draw and how they are drawn: sources, tasks, batches of one shape, composition.
+"""Draw pictures: sources, tasks, batches of one shape, and composition.
 
-The network draws at the working size, its grid and its noise aligned with the photo (grid.py); what
-it drew gets its final colours and is put on its ground at the size of the finished picture, with
-the photo's detail.
-Whether a render is good is the gate's business, and where it is kept the store's.
+The network draws at the working size, its grid and noise aligned with the photo (grid.py). Then the
+render gets its final colours and its ground at the size of the finished picture, with the photo's
+fine detail (postprocess.py). The gate judges renders, the store keeps them; neither is done here.
 
-A photo as it is, and drawn in styles as the product does, for training and for measuring.
-
-Every step is the one that serves: decoding, mask, engine, composition. Nothing is judged here.
+`sample_renders` draws a photo in styles by the same steps, for training and for measuring.
 """
 
 from __future__ import annotations

@@ -1,13 +1,9 @@
-"""What the CPU can do that decides about precision.
+"""Run the generator on ONNX Runtime: batches of photos of one shape in, renders out.
 
-Without dot products of bytes (VNNI on x86, dotprod on Arm) ONNX Runtime multiplies bytes in pairs
-whose sums are cut off at 16 bits: renders would be wrong, not only slow. Only Linux tells; where
-nothing is told, the answer is no.
-
-The generator on ONNX Runtime: batches of photos of one shape in, renders out.
-
-Declares its own warm-up and is not ready before it has run. Which pictures to draw, and whether
-they are good, is not known here.
+The engine needs a warm-up and is not ready before it. The precision depends on the processor:
+without dot products of bytes (VNNI on x86, dotprod on Arm) ONNX Runtime multiplies bytes in pairs
+whose sums saturate at 16 bits, so that INT8 renders would be wrong, not only slow. Linux reports
+this; on other systems INT8 is not used.
 """
 
 from __future__ import annotations

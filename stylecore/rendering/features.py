@@ -1,20 +1,15 @@
-"""The manifest of a shipped feature network: its classes, how it was made, its figures.
+"""The feature network on ONNX Runtime, its manifest, and the gallery of embeddings.
 
-It lies as `manifest.json` beside the ONNX file that it names, as the generator's does in
-manifest.py. It knows nothing of the network inside the file.
+For each picture the network gives an embedding that identifies the product across styles,
+calibrated probabilities of the clothing categories, and of the generator's styles and 'photo'. It
+needs a warm-up and is not ready before it. Goods other than clothes get a category too (check its
+probability), and styles it was not trained on are not recognised.
 
-The product's own feature network on ONNX Runtime: what is this, and how is it drawn.
+`manifest.json` lies beside the ONNX file that it names and holds classes, training and figures.
 
-Pictures in, and for each an embedding that stays with the product through the styles, calibrated
-probabilities of the clothing categories, and of the generator's styles and 'photo'. It declares its
-warm-up and is not ready before that has run. What it does not know: goods that are no clothes (they
-get a category all the same, look at its probability), and styles it was not trained on.
-
-The gallery: embeddings of a few hundred photos, among which a render's source must be found.
-
-It lies beside the feature network that made it and is named in its manifest, since vectors of two
-networks do not compare. It keeps no pictures. What it lacks: goods that nobody put into it; among
-those a render is found more easily than it should be.
+The gallery holds embeddings of a few hundred photos among which a render's source must be found. It
+lies beside the network that made it, since vectors of two networks do not compare, and keeps no
+pictures. Goods unlike all of the gallery are identified more easily than they should be.
 """
 
 from __future__ import annotations

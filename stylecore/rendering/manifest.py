@@ -1,22 +1,16 @@
-"""What is done to a style's renders after the network (finishing.py), as its manifest says it.
+"""The generator's manifest: file, styles, postprocessing, gate bounds and figures.
 
-Chosen by eye and by table, not learnt: a wash is softer and a woodcut crisper than the network
-draws them, old pigments and prints are more muted, and where strokes run wild a share of the photo
-holds the product together.
+`manifest.json` lies beside the ONNX file that it names; `load_manifest` checks it and the file's
+sha256, so that only the described weights are served.
 
-Bounds of the gate's figures: a style's own, a blend's, a reference's, and the verdict by them.
+`PostprocessParams` are chosen by eye and by table, not learnt: a wash is softer and a woodcut
+crisper than the network draws them, old pigments and prints are more muted, and where strokes run
+wild a share of the photo holds the product together.
 
-Of identity, structure, style and visibility more is better and a bound is the least; of background,
-a distance, less is better and a bound is the most. A figure without a bound, or that was not
-measured, judges nothing. How the figures come about is the gate's business (gate.py), how the
-bounds do the
-calibration's (calibration/).
-
-The manifest of a shipped generator: what the file is, its styles, how it was made, its figures.
-
-It lies as `manifest.json` beside the ONNX file that it names. `load_manifest` checks it and the
-file's sha256, so that nobody serves weights that are not the ones described. It knows nothing of
-the network inside the file.
+`Bounds` of the gate's figures belong to a style, a blend or a reference. Of identity, structure,
+style and visibility more is better and a bound is the least; of background, a distance, less is
+better and a bound is the most. A figure without a bound, or that was not measured, rejects nothing.
+The figures are measured in gate.py; the bounds are calibrated in stylecore.evaluation.gate.
 """
 
 from __future__ import annotations

@@ -1,10 +1,9 @@
-"""Style definitions in the generator's terms: weights by row of the manifest, ground colour.
+"""Style definitions in the generator's terms: weights by row of the manifest, colours, ground.
 
-A picture as a style: the blend of strokes nearest to it, its colours and its paper.
-
-The encoder (an ONNX file beside the generator) gives the weights; the picture's dominant colours,
-their mean and covariance, and its paper are measured here. What it does not know: what is depicted,
-strokes that the generator never learnt, and where in the picture which colour belongs.
+A reference picture as a style is the blend of the generator's strokes nearest to it, with its
+colours and its paper. The encoder (an ONNX file beside the generator) gives the weights; dominant
+colours, their mean and covariance, and the paper are measured here. What is depicted, strokes that
+the generator has not learnt, and where a colour is in the picture are not taken over.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
-"""From jobs to renders: load, draw, judge, store. Knows no Kafka.
+"""Turn jobs into renders: load, draw, judge, store.
 
 A render that exists is not drawn again: its key is known before the work, and the sidecar under
 that key, written last, holds what was drawn. Pictures of one shape are drawn together, whichever
-job they belong to; while the network draws a batch, the ones before it are judged and stored by
-other threads. Photos and reference pictures are fetched at the same time, each address once for all
-jobs of a call: what lies there may change between calls.
+job they belong to; while the network draws a batch, earlier ones are judged and stored by other
+threads. Photos and reference pictures are fetched at the same time, each address once for all jobs
+of a call: its content may change between calls.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Fetch a photo or a reference picture: from allowed places only, with bounded bytes and time.
+"""Fetch photos and reference pictures: from allowed places only, with bounded bytes and time.
 
-Nothing is allowed that no setting names: a folder, an http or https prefix, a bucket. What comes is
-bytes; whether they are a picture is told by them alone (images.py).
+Only folders, http or https prefixes and buckets that the settings name are allowed. The result is
+bytes; whether they are a picture is determined by decoding them (imaging.photo).
 """
 
 from __future__ import annotations

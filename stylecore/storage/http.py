@@ -1,12 +1,10 @@
-"""Which network addresses a photo may come from: the open internet, and networks named by hand.
+"""HTTP and HTTPS GET for untrusted addresses, connecting to the open internet only.
 
-An address that a name resolves to is judged, never the name: names can be pointed anywhere.
-
-GET over HTTP and HTTPS for addresses that somebody else wrote.
-
-Every host, also one of a redirect, is connected at an address that was checked (addresses.py).
-Bytes and time of the whole are bounded, however slowly they drip. Neither proxies, cookies nor
-passwords are used, nothing is unpacked, and what the server says of the content is not believed.
+The host of every request, redirects included, is resolved once, all its addresses are checked, and
+the connection goes to a checked address: so a name cannot point to a private network, nor change
+its address in between (DNS rebinding). Other networks are allowed by setting. Bytes and total time
+are bounded, however slowly they arrive. Proxies, cookies and credentials are not used, content is
+not decompressed, and content types are ignored.
 """
 
 from __future__ import annotations

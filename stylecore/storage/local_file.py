@@ -1,4 +1,4 @@
-"""Local addresses, and files that must lie in a folder, whatever links somebody puts in the way."""
+"""Local addresses, and opening files beneath a folder without following links out of it."""
 
 from __future__ import annotations
 

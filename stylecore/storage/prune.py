@@ -1,8 +1,8 @@
-"""Which files of the store nothing names any more.
+"""Find files of the store that no record refers to.
 
-A file is needed while a record names it, and an image also while a sidecar does that is needed
-itself. What was written after a given time is left alone whatever names it: its record may be on
-its way. Only the folders below are looked at: photos and references may lie in the same store.
+A file is kept while a record names it, and an image also while a sidecar that is kept names it.
+Files written after a given time are kept in any case: their record may be on its way. Only the
+folders below are examined: photos and references may lie in the same store.
 """
 
 from __future__ import annotations

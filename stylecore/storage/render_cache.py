@@ -1,10 +1,9 @@
-"""What is kept of a render beside its picture, under a key that is known before it is drawn.
+"""Data stored beside renders: sidecars by render key, and photo embeddings.
 
-What the feature network sees in a photo, kept beside the renders for the recommender.
-
-One vector a photo, under the sha256 of its bytes; the first writer wins. Vectors of two feature
-networks do not compare, so the network's version is kept too and the reader checks it. It does not
-know which photo belongs to which product.
+A sidecar records a render under a key that is known before it is drawn. An embedding is the feature
+network's vector of a photo, stored under the sha256 of the photo's bytes for the recommender; the
+first writer wins. Vectors of two networks do not compare, so the network's version is stored too
+and the reader checks it.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""MP4 by PyAV, the ffmpeg in a wheel: read in any codec that it knows, written as H.264.
+"""Read and write MP4 by PyAV (ffmpeg): any codec that it reads, written as H.264.
 
-The extra `video` brings it. Times stay on the source's own clock, so that variable frame rates come
-out as they went in; a phone's rotation is applied. What it does not know: sound, which is left out;
-wide gamuts and high dynamic range, which come as plain 8-bit colours.
+Needs the extra `video`. Times stay on the source's own clock, so that variable frame rates are
+kept; a phone's rotation is applied. Sound is dropped; wide gamuts and high dynamic range become
+8-bit colours.
 """
 
 from __future__ import annotations

@@ -1,13 +1,8 @@
-"""What a moving picture is here: frames that come one after another, each with its duration.
+"""Moving pictures as a stream of frames with durations, and GIF and WebP read by Pillow.
 
-Nothing holds all of them: whoever reads takes them one by one. Durations are whole ticks of the
-clip's own clock, so that they come out as they went in. What a file looks like inside is the
-business of animations.py and video.py.
-
-GIF and WebP animations, read by Pillow frame by frame.
-
-Transparency is laid on white and colour profiles are applied, as in photos. A GIF's frames come
-whole, however they are cut to what changed.
+Frames are read one at a time and never held together. Durations are whole ticks of the clip's own
+clock, so that they are written as they were read. GIF and WebP: transparency is laid on white and
+colour profiles are applied, as in photos; a GIF's frames are composed to full frames.
 """
 
 from __future__ import annotations

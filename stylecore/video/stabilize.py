@@ -1,30 +1,23 @@
-"""Where a clip moves, and where only its noise or its light does.
+"""Draw the frames of a clip without flicker: motion, temporal filters, scenes.
 
-A frame is compared with what the clip has shown so far, brought to the frame's own exposure: light
-that drifts is no motion. What is left is smoothed, so that sensor and compression noise fall away,
-and counts as motion from a bound that rises with the noise. Around motion there is a margin, for
-the network's strokes reach over an edge. What it does not know: a shadow that creeps over a still
-ground moves; so does a reflection.
+frame -> motion (against what was shown) -> steady source -> render -> steady render
 
-A steady source to draw from, and renders that change no more than it does.
+Motion: a frame is compared with what the clip has shown so far, brought to the frame's exposure, so
+that drifting light is no motion. The difference is smoothed, to remove sensor and compression
+noise, and counts as motion above a bound that rises with the noise. A margin is added around
+motion, since strokes reach over an edge.
 
-Both are recursive filters over time. The source is averaged where it does not move, which takes
-its noise away before the network makes strokes of it. A render takes the place of the one before
-it where the source moves; elsewhere it may approach it only as fast as the source changes, so that
-a clip is never more restless than what was filmed. What it does not know: strokes stay where they
-are in the frame while a product slides under them.
+Filters: both are recursive over time. The source is averaged where it does not move, which removes
+its noise before the network turns it into strokes. A render replaces the previous one where the
+source moves; elsewhere it approaches the new one only as fast as the source changes.
 
-The sources of a clip, one a frame: steadied, with the grid alignment of their scene.
+Scenes: grid alignment and noise are those of the scene's first frame, so that no stroke jumps. The
+product mask follows motion and is averaged elsewhere; whether the ground is plain is decided where
+a scene begins, and again after many frames that disagree. A cut starts a new scene. The styles of a
+frame are drawn together, and only the last picture of each is kept.
 
-Grid and noise of the network stay where the scene's first frame put them, so that no stroke jumps.
-The product mask follows what moves and is averaged elsewhere; whether the ground is plain is
-decided where a scene begins, and anew only after many frames that say otherwise. A cut begins
-everything anew. What it does not know: a slow cross-fade is one scene whose things move.
-
-Frames drawn in styles, each picture settled on the one before it.
-
-The styles of a frame are drawn together; of the past only the last picture of each is kept. The
-gate, and what becomes of a picture, are the caller's business.
+Limits: a shadow or a reflection that moves over still ground counts as motion; strokes stay in
+place in the frame while a product slides under them; a slow cross-fade is one scene.
 """
 
 from __future__ import annotations

@@ -1,17 +1,14 @@
-"""A GIF, written frame by frame: every frame whole, in colours that do not jump.
+"""Write clips frame by frame: GIF, animated WebP, and files that appear only when complete.
 
-A palette of 256 colours a frame, and error diffusion, would flicker; so a palette serves until it
-no longer fits, and between its colours pixels are mixed by a fixed pattern (ordered dither, Bayer
-1973). Durations come in ticks of a millisecond, and the format keeps hundredths of a second.
+GIF: every frame is whole. A palette of 256 colours a frame, and error diffusion, would flicker; so
+a palette is kept until it no longer fits, and between its colours pixels are mixed by a fixed
+pattern (ordered dither, Bayer 1973). Durations come in ticks of a millisecond, and the format keeps
+hundredths of a second.
 
-An animated WebP, written frame by frame.
-
-Pillow's own writer wants all frames at once and makes one of neighbours that are alike; here each
-frame keeps its place and its duration. Pillow codes each by itself, cut to what has changed, and
-this file is the container around them (Google, "WebP Container Specification", RFC 9649): a header,
-and a chunk `ANMF` a frame.
-
-Clips on disk: which files are some, opened for reading, and written whole or not at all.
+WebP: Pillow encodes each frame, cut to what has changed, and this module writes the container
+around them (RFC 9649): a header, and a chunk `ANMF` a frame. Pillow's `save_all` is not used: it
+takes all frames at once, as decoded pixels in memory, and merges equal neighbours into one frame,
+while here each frame keeps its place and its duration.
 """
 
 from __future__ import annotations
