@@ -1,4 +1,4 @@
-"""Colour profiles: pictures brought to sRGB as a viewer shows them, by LittleCMS.
+"""Convert pictures to sRGB by their colour profiles, as viewers show them, with LittleCMS.
 
 Of several statements the strongest counts, as the PNG specification orders them: code points
 (cICP, or AVIF's nclx where there is no ICC profile), an ICC profile, the sRGB chunk, gAMA with
@@ -82,7 +82,7 @@ def stated_colours(data: bytes) -> Stated:
 
 
 def to_srgb(picture: Image.Image, stated: Stated | None = None) -> tuple[Image.Image, list[str]]:
-    """The picture of 8-bit samples in RGB or RGBA, as sRGB, and notes. Alpha stays as it is."""
+    """Convert 8-bit RGB or RGBA samples to sRGB; return the picture and notes. Alpha is kept."""
     colours, alpha = _parted(picture)
     notes = list(stated.notes) if stated else []
     profile = (stated.profile if stated else None) or picture.info.get("icc_profile")
@@ -128,7 +128,7 @@ def _converted(picture: Image.Image, profile: bytes) -> Image.Image | None:
 
 
 def _differs(converted: Image.Image, colours: Image.Image) -> bool:
-    """Whether a picture looks other than without its profile; a thumbnail tells."""
+    """Return whether the profile changes how the picture looks, judged by a thumbnail."""
     size = (64, 64)
     found = np.asarray(converted.resize(size, Image.Resampling.BOX), np.float32)
     plain = np.asarray(colours.resize(size, Image.Resampling.BOX).convert("RGB"), np.float32)

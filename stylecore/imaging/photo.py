@@ -232,7 +232,7 @@ def to_pixels(floats: Floats) -> Pixels:
 
 
 def webp_canvas(data: bytes) -> tuple[int, int]:
-    """(width, height) of an extended WebP's canvas: Pillow allocates it before it tells the size.
+    """(width, height) of an extended WebP's canvas: Pillow allocates it before it reports the size.
 
     (1, 1) for other bytes.
     """
@@ -334,7 +334,7 @@ def _shows_anything(photo: Photo) -> bool:
 
 
 def _unknown(data: bytes, formats: tuple[str, ...]) -> str:
-    """Why bytes that Pillow does not know are no photo, by what they look like."""
+    """Return why bytes that Pillow does not recognise are no photo, by their first bytes."""
     kind, known = kind_of(data), ", ".join(formats)
     if kind in KINDS_READ:
         return f"this is {kind}, but no readable photo: broken, or of a kind that is not read"

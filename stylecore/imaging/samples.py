@@ -63,7 +63,7 @@ def png_depth(data: bytes) -> int:
 
 
 def _check_filled(picture: Image.Image) -> None:
-    """Raises UnreadSamples where the high bytes hold hardly anything: 12 bits in 16."""
+    """Raises UnreadSamples where the high bytes are nearly empty: 12 bits in 16."""
     highest = int(np.asarray(picture).max())
     if 0 < highest < 2 ** (_FEWER_BITS[-1] - 8):
         raise UnreadSamples(

@@ -193,7 +193,7 @@ def _ramp(length: int, before: float, after: float) -> Doubles:
 
 
 def _whole(canvas: Image.Image, subject: Subject, layout: Layout) -> Box:
-    """From edge to edge where hardly anything is lost, else whole, as a card on the panel."""
+    """From edge to edge where little is cropped, else whole, as a card on the panel."""
     place = layout.picture
     height, width = subject.pixels.shape[:2]
     picture = Image.fromarray(subject.pixels)

@@ -25,7 +25,7 @@ NEVER_FIRST = frozenset(
 )
 NEVER_LAST = frozenset("（【《〈「『〔〖｛［‘“〝([{«‹¥￥$＄€£￡₩#＃№@¿¡")
 _STRAIGHT = frozenset("\"'")
-"""Open or close, who knows: they stay with both neighbours."""
+"""May open or close: not separated from either neighbour."""
 _HYPHENS = frozenset("-‐–/")
 CLAUSE_ENDS = frozenset("，。；：？！,.;:?!、—")
 LINE_COST, CLAUSE_BONUS = 100.0, 0.06

@@ -1,10 +1,10 @@
-"""The global factor fit: all shoppers' states to the product factors that everyone is folded into.
+"""Fit the global product factors by ALS to all shoppers' states.
 
-implicit's ALS does the work, started from the last factors where there are any, so that lists
-move little between versions. Its ways are kept in here: confidences are passed as they are
-(alpha 1 to implicit), no zero is stored, shoppers without products are left out, BLAS runs on one
-thread beside its own. Its negatives pull a score to 0 and not to -1; the fold-in does the latter.
-Where states come from and who is told of the result is not known here.
+implicit's ALS does the work, starting from the last factors where there are any, so that lists
+change little between versions. Its conventions are applied here: confidences are passed unchanged
+(alpha 1 for implicit), no zero is stored, shoppers without products are left out, and BLAS runs on
+one thread beside implicit's own. Its negatives pull a score to 0 and not to -1; the fold-in does
+the latter.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def fit(
     """Factors of the products on sale that anyone did anything with.
 
     None where fewer shoppers or products have a history than the settings say. The same input
-    gives the same factors. Products that nobody touched are left to the snapshot, which puts
+    gives the same factors. Products without interactions are left to the snapshot, which puts
     them at their category's mean.
     """
     found = fit_unnamed(states, catalogue, previous, settings, rules, now)
@@ -107,7 +107,7 @@ def _confidences(
 ) -> tuple[Ints, csr_matrix]:
     """The rows of the products concerned, [P], and c of shoppers with a history, [U, P].
 
-    A dismissed product has -c, which is how implicit is told that p is not 1.
+    A dismissed product has -c: implicit reads a negative confidence as p = 0.
     """
     seen = gather(states, now, rules, catalogue.row_of, catalogue.column_of)
     interactions = by_product(seen, len(catalogue.product_ids))

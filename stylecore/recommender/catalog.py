@@ -74,7 +74,7 @@ class Catalogue:
         self.images: list[dict[int, str]] = []
         """By row: column -> address. A row's dictionary is replaced, never changed."""
         self.changes = 0
-        """Counts what has changed, so that readers know when to look again."""
+        """Counts changes, so that readers can detect them."""
         self._redrawn: dict[str, datetime] = {}
         """Products whose pictures are others than before, by id, and since when."""
         self._available = np.zeros((64, 8), dtype=np.bool_)
@@ -283,8 +283,7 @@ def with_campaign_odds(
 ) -> Doubles:
     """The styles' shares [C, K] with the running campaigns': a theme's is multiplied by its factor.
 
-    One that hardly anybody has seen has hardly a share to multiply: at least the average style's
-    counts.
+    The share of a theme with few impressions is near 0: at least the average share is multiplied.
     """
     themed = shares.copy()
     for style_id, factor in schedule.running:

@@ -185,7 +185,7 @@ def _only(interactions: ProductInteractions, rows: Ints) -> ProductInteractions:
 
 
 def _by_item(own: ProductInteractions, items: int, alpha: float) -> Histories:
-    """Who did what with each product: the interactions turned around, products for shoppers."""
+    """Return the interactions by product: for each, the shoppers and their confidences."""
     order = np.argsort(own.product, kind="stable")
     turned = histories(own, alpha)
     return Histories(

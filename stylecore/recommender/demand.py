@@ -47,7 +47,7 @@ class Demand:
             self.want(user_ids[shopper], (snapshot.product_ids[row],), style_id)
 
     def flush(self, now: datetime) -> list[StyleDemand]:
-        """The pairs wanted most, at most MOST_PAIRS; counting starts anew."""
+        """Return the pairs wanted most, at most MOST_PAIRS, and reset the counts."""
         most = sorted(self._wanted.items(), key=lambda pair: (-len(pair[1]), pair[0]))[:MOST_PAIRS]
         window_start, self._since = self._since, now
         self._wanted.clear()

@@ -66,22 +66,22 @@ def codes_of(
     codes[liked] = len(KINDS) + columns[liked]
     known = kinds == HISTORY
     behind = pairs[known]
-    told = interactions.product[behind] * (styles + 1) + interactions.style[behind] + 1
+    past = interactions.product[behind] * (styles + 1) + interactions.style[behind] + 1
     tenths = np.clip(np.rint(TENTHS * shares[known]), 1, TENTHS).astype(np.int64) - 1
-    codes[known] = len(KINDS) + styles + TENTHS * (2 * told + interactions.bought[behind]) + tenths
+    codes[known] = len(KINDS) + styles + TENTHS * (2 * past + interactions.bought[behind]) + tenths
     return codes
 
 
 def reason_of(snapshot: CatalogSnapshot, code: int) -> RecommendationReason:
-    """The reason that a code stands for."""
+    """Decode a reason."""
     if code < len(KINDS):
         return _FIXED[code]
     code -= len(KINDS)
     if code < len(snapshot.style_ids):
         return _of_style(snapshot.style_ids[code])
-    told, tenths = divmod(code - len(snapshot.style_ids), TENTHS)
-    told, bought = divmod(told, 2)
-    row, style = divmod(told, len(snapshot.style_ids) + 1)
+    past, tenths = divmod(code - len(snapshot.style_ids), TENTHS)
+    past, bought = divmod(past, 2)
+    row, style = divmod(past, len(snapshot.style_ids) + 1)
     return _of_history(snapshot, row, style - 1, bool(bought), (tenths + 1) / TENTHS)
 
 

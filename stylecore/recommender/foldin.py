@@ -159,7 +159,7 @@ def _correction(
     preferences: Doubles,
     gram: Doubles,
 ) -> Doubles:
-    """d of one product, [F]; `acted` are the vectors of those who did something, [n, F]."""
+    """Return d of one product, [F]; `acted` are the vectors of its shoppers, [n, F]."""
     left = gram + (acted.T * (confidences - 1.0)) @ acted
     right = acted.T @ (confidences * (preferences - acted @ start))
     return np.asarray(np.linalg.solve(left, right), dtype=np.float64)

@@ -22,7 +22,7 @@ from stylecore.recommender.rules import Rules, decay
 from stylecore.recommender.state import style_evidence
 
 RESCALE_AFTER = 64.0
-"""Half-lives after which the stored weights are brought back to the present."""
+"""Half-lives after which the stored weights are rescaled to the present."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ class Popularity:
         self._styles = np.zeros((64, 8), dtype=np.float64)
 
     def count(self, event: Feedback, now: datetime) -> None:
-        """Adds an event, whoever did it; impressions, dismissals and unknown products add nothing.
+        """Add an event of any shopper; impressions, dismissals and unknown products add nothing.
 
         Without states, a shopper's repetitions count each time.
         """
@@ -66,7 +66,7 @@ class Popularity:
             self._styles[row, column] += style_evidence(event.propensity, self.rules) * scale
 
     def count_states(self, states: Sequence[UserState], now: datetime) -> None:
-        """Adds what shoppers did before, as their states tell."""
+        """Add the interactions in shoppers' states."""
         self._scale(now)
         self._add([item for state in states for item in state.interactions], 1.0)
 

@@ -39,7 +39,7 @@ from stylecore.recommender.style_policy import (
 from stylecore.recommender.top_k import NONE, Ranking, top_k
 
 SCORE_DECIMALS = 6
-"""Scores are told to so many: seventeen digits would be a fifth of a list's bytes."""
+"""Decimals of a published score: seventeen digits would be a fifth of a list's bytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,7 @@ class RecommendationBatch:
 
 
 def empty_batch(shoppers: int, styles: int) -> RecommendationBatch:
-    """Lists without a place."""
+    """Return lists without items."""
     whole = np.zeros((shoppers, 0), dtype=np.int64)
     none = np.zeros((shoppers, 0))
     return RecommendationBatch(whole, whole, none, none, whole, np.zeros((shoppers, styles)))
@@ -104,7 +104,8 @@ def items_of(snapshot: CatalogSnapshot, batch: RecommendationBatch) -> list[list
 EVERYONE = "*"
 LEAST_SCORE = 1e-6
 POPULARITY_BONUS = 0.05
-"""What the most popular product gains over one that nobody looked at; scores run to about 1."""
+"""Added to the score of the most popular product, 0 to one without interactions; scores reach about
+1."""
 
 
 def recommend(
@@ -165,7 +166,7 @@ def list_for_everyone(
     choice_rules: ChoiceRules,
     items: int = 20,
 ) -> list[RecommendedItem]:
-    """The list under `*`, for a shopper whom nobody knows: popular products, affinities styles."""
+    """Return the list under `*`, for unknown shoppers: by popularity and style priors."""
     return recommend([empty(EVERYONE)], snapshot, now, rules, choice_rules, items)[0]
 
 
@@ -185,7 +186,7 @@ def _ranked(
 ) -> tuple[Ranking, Bools]:
     """The best products by shopper vector, the last places explored, and which places those are.
 
-    Popularity gives a bonus, which also orders what the vectors do not tell apart.
+    Popularity gives a bonus, which also orders products with equal scores otherwise.
     """
     bonus = np.full((len(vectors), 1), POPULARITY_BONUS, dtype=np.float32)
     users = np.hstack([vectors, bonus])

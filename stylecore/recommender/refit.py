@@ -203,7 +203,7 @@ def _leave_out(
 
 
 def _recalls(task: _Task, ranks: Ints) -> Doubles:
-    """Recall@10 of each shopper who can be judged."""
+    """Return Recall@10 of each shopper with held-out products among the judged ones."""
     _, shopper, counts = np.unique(task.shopper, return_inverse=True, return_counts=True)
     recalls: Doubles = np.bincount(shopper, ranks <= PLACES) / np.minimum(counts, PLACES)
     return recalls

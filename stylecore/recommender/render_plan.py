@@ -56,7 +56,7 @@ class EngagementPrior:
         """Whether any style has been clicked yet."""
 
     def clicks_a_day(self, product_id: str) -> float:
-        """As its decayed weight stands for; the mean where nobody has done anything with it yet."""
+        """Return the clicks that its decayed weight implies; the mean for products without any."""
         return self._clicks.get(product_id) or self._usual_clicks
 
     def share(self, category: str, style_id: str) -> float:
@@ -199,7 +199,7 @@ def generator_styles(labels: Mapping[str, str]) -> dict[str, Style]:
 
 
 def variant_of(product: Product, style: Style, model: str, photo: str = "") -> str:
-    """Identity of one picture as it is ordered; 32 hexadecimal digits."""
+    """Return the identity of an ordered picture, 32 hexadecimal digits."""
     return _digest([product.image_uri, style.definition, model, *_versions(photo, [style])])[:32]
 
 

@@ -91,7 +91,7 @@ class Queue:
                 heapq.heappush(self._heap, self._unwished((product_id, style_id), picture))
 
     def done(self, product_id: str, style_id: str) -> None:
-        """The picture was ordered: it is not missing, and nobody need want it."""
+        """Remove a picture that was ordered."""
         self._missing.get(product_id, {}).pop(style_id, None)
         self._wishes.pop((product_id, style_id), None)
 

@@ -30,7 +30,7 @@ class Rules:
     style_odds: float = 10.0
     """How many times likelier a click in the favourite style is taken to be than in another."""
     usual_rate: float = 0.05
-    """The share of impressions that is taken for granted to be acted on (`style_policy.log_odds`)."""
+    """The prior share of impressions that are acted on (`style_policy.log_odds`)."""
     kind_weights: Mapping[str, float] = field(default_factory=lambda: KIND_WEIGHTS)
 
     def __post_init__(self) -> None:

@@ -16,7 +16,7 @@ import numpy as np
 from schemas.events import FeedbackKind, RecommendedItem
 
 EXAMINED = 0.85
-"""Chance that who has looked at a place looks at the next (the cascade of a browsing shopper)."""
+"""Probability of looking at the next place after one (the cascade of a browsing shopper)."""
 INTEREST = 0.04
 """Chance of a click on what is seen and matches nothing."""
 STYLE_FACTOR = 7.0
@@ -120,7 +120,7 @@ def hit_rates(favourites: Sequence[Sequence[bool]]) -> tuple[float, float]:
 def hit_curve(favourites: Sequence[Sequence[bool]], parts: int = 10) -> list[float]:
     """The same over each of `parts` equal stretches of every shopper's lists, in order.
 
-    Who has seen fewer lists than there are stretches is left out; empty where nobody is left.
+    Shoppers with fewer lists than stretches are left out; empty where none are left.
     """
     long = [hits for hits in favourites if len(hits) >= parts]
     stretches = [np.array_split(np.array(hits, dtype=np.float64), parts) for hits in long]

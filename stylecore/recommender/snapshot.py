@@ -62,7 +62,7 @@ def weights_by_row(ids: tuple[str, ...], weights: Floats, row_of: dict[str, int]
 
 
 def category_style(catalogue: Catalogue, priors: Priors) -> Floats:
-    """The priors [C, K] in the catalogue's codes and columns; 0 where they know nothing."""
+    """The priors [C, K] in the catalogue's codes and columns; 0 where there is none."""
     codes = _positions(priors.categories, catalogue.category_code_of)
     columns = _positions(priors.style_ids, catalogue.column_of)
     shape = (len(catalogue.category_code_of) + 1, len(catalogue.column_of) + 1)
@@ -109,7 +109,7 @@ class CatalogSnapshot:
     popularity: Floats
     """[P], 0 to 1."""
     new: Bools
-    """[P], nobody has done anything with it yet."""
+    """[P], without any interaction."""
     ranked: Floats
     """[P, D + 1], the features and the popularity; one array for all snapshots with the same."""
     style_priors: Doubles

@@ -34,7 +34,7 @@ from stylecore.recommender.style_counts import (
 DISMISSED_CONFIDENCE = 5.0
 """The confidence that a dismissed product is not wanted; its preference is -1."""
 UNKNOWN_PROPENSITY = 0.5
-"""Taken where feedback does not tell how likely its style was: the style then says little."""
+"""Assumed where feedback has no propensity: its style then counts little."""
 
 
 def empty(user_id: str) -> UserState:

@@ -17,7 +17,7 @@ from schemas.events import Feedback, ImpressionBitmap, StyleCount, StyleCounts
 from stylecore.recommender.rules import decay
 
 PLACES = 62
-"""Places of a list that are told apart; further ones are not counted."""
+"""Places of a list that are tracked; further ones are not counted."""
 MOST_STYLES = 64
 STEPS = 32
 DIGITS = 3

@@ -51,9 +51,9 @@ def by_style(
     times = each(now, len(states))
     all_counts = [counts_of(state, at, rules) for state, at in zip(states, times, strict=True)]
     lengths = [len(counts.styles) for counts in all_counts]
-    told = [one for counts in all_counts for one in counts.styles]
+    entries = [one for counts in all_counts for one in counts.styles]
     user = np.repeat(np.arange(len(states)), lengths)
-    column = np.array([column_of.get(one.style_id, -1) for one in told], dtype=np.int64)
+    column = np.array([column_of.get(one.style_id, -1) for one in entries], dtype=np.int64)
     decays = [
         decay(counts.at, at, rules.half_life) for counts, at in zip(all_counts, times, strict=True)
     ]
@@ -65,9 +65,9 @@ def by_style(
         np.add.at(sums, (user, column), left * np.array(numbers))
         return sums
 
-    seen = table([one.seen for one in told])
-    acted = table([one.acted for one in told])
-    other = table([one.log_odds for one in told])
+    seen = table([one.seen for one in entries])
+    acted = table([one.acted for one in entries])
+    other = table([one.log_odds for one in entries])
     return log_odds(seen, acted, other, rules)[:, :-1]
 
 
@@ -93,7 +93,7 @@ def style_weights(state: UserState, now: datetime, rules: Rules) -> dict[str, fl
 POLICY = "posterior-softmax-2"
 """The policy's name in events; a change of its formula is a new name."""
 RENEWED = np.uint64(4)
-"""One in this many products draws its style anew at an action of the shopper."""
+"""One in this many products redraws its style at an action of the shopper."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +183,7 @@ def uniform_noise(
     """Hashed numbers in (0, 1), [B, k, K], from keys [B], [B, k] and [K].
 
     `actions` [B] counts what each shopper did of late: with each action one product in
-    `RENEWED` draws anew, so that a shelf changes by and by and a shopper is not stuck with a draw.
+    `RENEWED` is redrawn, so that lists change gradually and no draw is permanent.
     """
     pairs = mixed_bits(shoppers[:, None] ^ products)
     pairs = mixed_bits(pairs + (pairs % RENEWED + actions[:, None]) // RENEWED)

@@ -145,7 +145,7 @@ def _read_as(source: Source) -> str:
 
 
 def _model(manifest: GeneratorManifest, reference: Reference | None) -> str:
-    """The version of what draws; under a reference the encoder, which can be fitted anew, too."""
+    """The versions of the networks that draw: the generator, under a reference the encoder too."""
     if reference is None or manifest.reference is None:
         return manifest.version
     return f"{manifest.version} {manifest.reference.sha256}"

@@ -27,10 +27,10 @@ BYTE_DOT_PRODUCTS = {"avx512_vnni", "avx_vnni", "asimddp"}
 def has_byte_dot_products(cpuinfo: Path = CPUINFO) -> bool:
     """Whether every product of two bytes is summed in 32 bits."""
     try:
-        told = cpuinfo.read_text(encoding="utf-8", errors="replace")
+        text = cpuinfo.read_text(encoding="utf-8", errors="replace")
     except OSError:
         return False
-    flags = re.search(r"^(?:flags|Features)\s*:(.*)$", told, re.MULTILINE)
+    flags = re.search(r"^(?:flags|Features)\s*:(.*)$", text, re.MULTILINE)
     return flags is not None and not BYTE_DOT_PRODUCTS.isdisjoint(flags[1].split())
 
 
@@ -104,7 +104,7 @@ class Engine:
         return np.concatenate(drawn)
 
     def _run(self, inputs: dict[str, Floats]) -> Floats:
-        """[B, 3, H', W']. Raises MemoryError where ONNX Runtime says so in words of its own."""
+        """[B, 3, H', W']. Raises MemoryError where ONNX Runtime reports it in an error text."""
         try:
             planes: Floats = self._session.run(["render"], inputs)[0]
         except Exception as problem:

@@ -41,7 +41,7 @@ from stylecore.rendering.manifest import (
 )
 
 PHOTO = "photo"
-"""The last class of the style head: a photo that nobody drew over."""
+"""The last class of the style head: an undrawn photo."""
 
 Positive = Annotated[float, msgspec.Meta(gt=0)]
 
@@ -63,7 +63,7 @@ class FeaturesTraining(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class FeaturesManifest(msgspec.Struct, frozen=True, kw_only=True):
-    """A feature network as it is shipped. `input_side` in px: pictures are squashed to a square."""
+    """A shipped feature network. `input_side` in px: pictures are squashed to a square."""
 
     name: Text
     version: Text

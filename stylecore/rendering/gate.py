@@ -11,8 +11,8 @@ Five figures, each by a way of its own:
 
 A figure that has nothing to say is None and rejects nothing: style under a reference picture, a
 palette or the product's own colour; style and visibility below STYLE_FROM of strength; background
-and visibility without plain ground; identity without a gallery. It does not know whether a picture
-is beautiful, nor goods and styles on which the feature network was not trained.
+and visibility without plain ground; identity without a gallery. The gate does not judge beauty,
+nor goods and styles on which the feature network was not trained.
 """
 
 from __future__ import annotations
@@ -153,7 +153,7 @@ def verdict(
     task: Task,
     render: Pixels,
 ) -> list[RejectionReason]:
-    """Why a render at the working size misses the gate; for one that nobody measured before."""
+    """Why a render at the working size is rejected; measures it first."""
     (embedding,) = describe(quality_model, [task.source])
     (quality,) = measure(quality_model, [gate_target(task, embedding, manifest)], [render])
     return judge(quality, bounds_of(task, manifest, overrides))

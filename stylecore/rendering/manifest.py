@@ -32,7 +32,7 @@ _GREY = (1.0, 1.0, 1.0)
 
 
 class PostprocessParams(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Parameters of a style's postprocessing; the default leaves the render as it is."""
+    """Parameters of a style's postprocessing; the default changes nothing."""
 
     sharpness: Annotated[float, msgspec.Meta(ge=-1, le=1)] = 0.0
     """Of the unsharp mask: above 0 crisper, below softer, -1 as soft as its blur."""
@@ -191,7 +191,7 @@ class Variant(ShippedFile, frozen=True, kw_only=True):
 
 
 class GeneratorManifest(msgspec.Struct, frozen=True, kw_only=True):
-    """A generator as it is shipped. `working_size` is the short side it was trained at, in px."""
+    """A shipped generator. `working_size` is the short side it was trained at, in px."""
 
     name: Text
     version: Text
@@ -212,7 +212,7 @@ class GeneratorManifest(msgspec.Struct, frozen=True, kw_only=True):
     variants: dict[Precision, Variant] = {}
     """Files of other precision than `file`, which is fp32."""
     served: dict[Literal["cpu", "cuda"], Precision] = {}
-    """What is served where nobody asks for a precision; fp32 where nothing is said."""
+    """The precision that is served by default; fp32 where the manifest has none."""
 
 
 def load_manifest(folder: Path) -> GeneratorManifest:

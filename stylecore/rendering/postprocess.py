@@ -1,4 +1,4 @@
-"""What happens to a picture after the network: colours, finish, fine detail, a contour.
+"""Postprocess renders: colours, finish, fine detail, contour.
 
 - Colours (`recoloured`): a reference's, a palette's, or the product's own. A reference's dominant
   colours are met first, as a palette's are, then by a share its Gaussian: alone it would bring
@@ -36,7 +36,7 @@ from stylecore.rendering.style import Reference
 TRANSPORTED = 0.4
 """Share of the way from a reference's dominant colours to its Gaussian."""
 SHOWN_THROUGH = 0.12
-"""Distance in OKLab from the ground at which a pixel has hardly anything of it."""
+"""Distance in OKLab from the ground at which a pixel is nearly free of it."""
 
 
 @dataclass(frozen=True)
@@ -149,7 +149,7 @@ _FINE = 1.5
 _WINDOW = 9
 """Side in pixels of the working size of the windows of the local fit."""
 _UNCERTAIN = 0.02**2
-"""Variance of luminance below which a window tells nothing of the slope."""
+"""Variance of luminance below which a window does not determine the slope."""
 _STEEPEST = 1.2
 
 
@@ -165,7 +165,7 @@ def with_fine_luminance(render: Floats, photo: Floats, share: float) -> Floats:
 def enlarged(render: Floats, photo: Floats, large: Pixels, least: float) -> Floats:
     """The render [h, w, 3] at the size [H, W, 3] of the large photo, with what is finer put back.
 
-    `least`, 0-1, is the share that goes back even where the fit tells nothing, as on woven cloth.
+    `least`, 0-1, is the share that goes back even where the fit is undetermined, as on woven cloth.
     """
     size = (large.shape[1], large.shape[0])
     slope = _slope(photo @ LUMA, render @ LUMA)

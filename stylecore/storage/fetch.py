@@ -89,11 +89,11 @@ def version(
     seconds: float = SECONDS,
     networks: Sequence[Network] = (),
 ) -> str:
-    """A text that is another one when the bytes at `uri` are, 32 hexadecimal digits.
+    """Return a version of the bytes at `uri`, 32 hexadecimal digits that change with them.
 
-    It is made of a web server's ETag, Last-Modified and length, of the bytes where the server tells
-    neither of the first two, of a file's size, time and number, or of a bucket's checksum. Raises
-    as `fetch` does.
+    It is a hash of a web server's ETag, Last-Modified and length, of the bytes where the server
+    gives neither of the first two, of a file's size, time and inode, or of a bucket's checksum.
+    Raises as `fetch` does.
     """
     local = local_path(uri)
     if local is not None:
@@ -217,7 +217,7 @@ def _is_allowed(
     """Whether a remote address is plain, of a known scheme, and under a prefix."""
     scheme, separator, rest = uri.partition("://")
     prefixes = _remote(allowed_prefixes)
-    if scheme in WEB:  # a bucket's key is taken as it is, spaces and % included
+    if scheme in WEB:  # a bucket's key is not decoded: spaces and % are part of it
         if " " in uri:
             return False
         uri, prefixes = escaped(uri), tuple(map(escaped, prefixes))

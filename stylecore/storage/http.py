@@ -65,7 +65,7 @@ def require_reachable(host: str, addresses: Iterable[str], networks: Sequence[Ne
 
 
 def is_global(address: Address) -> bool:
-    """Whether anyone may be asked there; IPv6 that stands for IPv4 counts as what it stands for."""
+    """Return whether an address is of the open internet; embedded IPv4 is checked as well."""
     if isinstance(address, IPv6Address):
         inner = _inner(address)
         if inner is not None and not is_global(inner):
@@ -151,7 +151,7 @@ def get(url: str, bounds: Bounds) -> bytes:
 def validators(url: str, bounds: Bounds) -> tuple[str, ...]:
     """ETag, Last-Modified and length of what lies at an address (RFC 9110, section 8.8).
 
-    Empty where the server tells neither of the first two, or does not answer HEAD. Raises as `get`.
+    Empty where the server gives neither of the first two, or does not answer HEAD. Raises as `get`.
     """
     return _followed("HEAD", url, bounds, _read_validators)
 

@@ -69,7 +69,7 @@ def find_unneeded(
 
 
 def remove_if_old(store: Store, file: StoredFile, written_before: datetime) -> bool:
-    """Remove it unless it was written anew meanwhile; whether it went. Raises Transient."""
+    """Remove the file unless it was rewritten meanwhile; return whether. Raises Transient."""
     if not _is_old(store, file, written_before):
         return False
     store.remove(file)

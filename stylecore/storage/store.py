@@ -59,7 +59,7 @@ class Store:
     """A folder at an fsspec address, such as `store`, `file:///data` or `s3://bucket/prefix`."""
 
     def __init__(self, uri: str) -> None:
-        """Raises SettingsError where fsspec knows no such address."""
+        """Raises SettingsError where fsspec does not support the address."""
         if uri.startswith("file:"):
             folder = local_path(uri)
             if folder is None:
@@ -82,7 +82,7 @@ class Store:
     ) -> tuple[str, str]:
         """Write `data` under its sha256 in `folder`; return its address and sha256.
 
-        Who has computed the sha256 already hands it over as `digest`.
+        A sha256 that is computed already can be passed as `digest`.
         One that is there counts as written now, and is replaced if its bytes are other ones. Raises
         Transient where the store is away or full.
         """
@@ -197,7 +197,7 @@ class Store:
         return written if written.tzinfo else written.replace(tzinfo=UTC)
 
     def address_of(self, file: StoredFile) -> str:
-        """Where a file lies, as its writer was told."""
+        """Return the address of a file, as its writer got it."""
         return self._address(file.path)
 
     def content(self, file: StoredFile) -> bytes:

@@ -120,7 +120,7 @@ def _pyav() -> Any:
 
 
 def _frames(av: Any, path: Path, bounds: Bounds) -> Iterator[Frame]:
-    """Each frame is told once the next one's time, and so its own duration, is known."""
+    """Yield each frame once the next one's time gives its duration."""
     try:
         with av.open(str(path)) as container:
             stream = container.streams.video[0]

@@ -62,7 +62,7 @@ class Clip:
     loop: int | None
     """Times that it is repeated, 0 without end; None where the file says nothing."""
     count: int | None
-    """Frames, as far as the file tells before they are read."""
+    """Frames, where the file gives their number before they are read."""
     has_sound: bool
     frames: Iterator[Frame]
     """Raises NotAClip where the file is broken or over the bounds."""
@@ -72,10 +72,10 @@ class Writer(Protocol):
     """Takes finished frames of one size, [H, W, 3], and `close` makes the file whole."""
 
     def write(self, pixels: Pixels, ticks: int) -> None:
-        """The next frame and its duration."""
+        """Write the next frame and its duration."""
 
     def close(self) -> None:
-        """Writes what is left; no frame comes after it."""
+        """Write the remainder and end the file."""
 
 
 KINDS: dict[str, Kind] = {"GIF": "gif", "WEBP": "webp"}
@@ -84,7 +84,7 @@ MILLISECOND = Fraction(1, 1000)
 
 
 def is_animation(path: Path) -> bool:
-    """Whether a file is a GIF or WebP of more than one frame; a broken one is not."""
+    """Return whether a file is a readable GIF or WebP of more than one frame."""
     try:
         with Image.open(path, formats=_FORMATS) as opened:
             return bool(getattr(opened, "is_animated", False))
@@ -93,7 +93,7 @@ def is_animation(path: Path) -> bool:
 
 
 def read_animation(path: Path, bounds: Bounds) -> Clip:
-    """The animation of a file. Raises NotAClip."""
+    """Open the animation of a file. Raises NotAClip."""
     try:
         with Image.open(path, formats=_FORMATS) as opened:
             bounds.check_size(*opened.size)
@@ -110,7 +110,7 @@ def _frames(path: Path, count: int) -> Iterator[Frame]:
         with Image.open(path, formats=_FORMATS) as opened:
             for index in range(count):
                 opened.seek(index)
-                opened.load()  # a WebP tells a frame's duration only then
+                opened.load()  # a WebP's durations are set only then
                 picture, _ = to_srgb(opened)
                 yield Frame(on_white(picture), int(opened.info.get("duration", 0)))
     except UNREADABLE as problem:

@@ -88,7 +88,7 @@ def at_exposure_of(frame: Floats, shown: Floats) -> tuple[Floats, Floats]:
 def is_cut(before: Floats, after: Floats) -> bool:
     """Whether a new scene begins between two frames [H, W, 3].
 
-    From one mug to another like it is none: what differs has moved, which draws it anew as well.
+    From one mug to another like it is none: what differs has moved, and is redrawn as well.
     """
     ours, theirs = (blocks - blocks.mean() for blocks in map(_block_means, (before, after)))
     product, *squares = (ours * theirs).mean(), (ours**2).mean(), (theirs**2).mean()
@@ -139,7 +139,7 @@ class SteadySource:
     moved: Floats
     """[H, W] in 0-1."""
     gain: Floats
-    """[3], as `offset`: what brought the frame before it to this one's exposure."""
+    """[3], as `offset`: from the exposure of the previous frame to that of this one."""
     offset: Floats
     change: Floats
     """[H, W], the mean absolute change since the last frame, around each pixel."""
@@ -157,7 +157,7 @@ class SteadySource:
 
 
 def first_source(frame: Floats) -> SteadySource:
-    """The first frame of a scene, as it is."""
+    """Return the first frame of a scene unchanged."""
     plane, channels = np.zeros(frame.shape[:2], np.float32), np.zeros(3, np.float32)
     return SteadySource(frame, plane + 1, channels + 1, channels, plane)
 
@@ -207,7 +207,7 @@ _PERSUADED = 8
 
 @dataclass(frozen=True)
 class SceneFrame:
-    """A frame as it is drawn."""
+    """A frame and what it is drawn from."""
 
     source: Source
     steady: SteadySource
