@@ -135,7 +135,7 @@ def _lightness_gain(source: Gaussian, target: Gaussian) -> np.float32:
 
 
 def _chroma_given_lightness(colours: Gaussian, bound: float | None) -> tuple[Floats, Floats]:
-    """The regression [2] of a and b on L, and the covariance [2,2] of what it leaves."""
+    """Return the regression [2] of a and b on L, and the covariance [2,2] of what it leaves."""
     variance = max(float(colours.covariance[0, 0]), 1e-6)
     slope = np.asarray(colours.covariance[1:, 0] / variance, np.float32)
     left = np.asarray(colours.covariance[1:, 1:] - np.outer(slope, slope) * variance, np.float32)
@@ -177,7 +177,7 @@ _WHITE = np.array([0.95047, 1.0, 1.08883])
 
 
 def to_cielab(pixels: Pixels) -> Floats:
-    """[..., 3] of 0-255 to L 0-100, a and b about -100 to 100 (CIE 1976, IEC 61966-2-1)."""
+    """Convert [..., 3] of 0-255 to L 0-100, a and b about -100 to 100 (CIE 1976, IEC 61966-2-1)."""
     coded = pixels.astype(np.float32) / 255
     linear = np.where(coded > 0.04045, ((coded + 0.055) / 1.055) ** 2.4, coded / 12.92)
     relative = linear @ (_TO_XYZ / _WHITE[:, None]).T

@@ -71,7 +71,7 @@ class Stated(NamedTuple):
 
 
 def stated_colours(data: bytes) -> Stated:
-    """What a PNG or AVIF says about its colours, never raising."""
+    """Return what a PNG or AVIF says about its colours, never raising."""
     if data.startswith(_PNG):
         return _of_png(data)
     if data[4:8] == b"ftyp" and (at := data.find(b"colrnclx", 0, 10_000)) > 0:
@@ -103,7 +103,7 @@ def to_srgb(picture: Image.Image, stated: Stated | None = None) -> tuple[Image.I
 
 
 def _parted(picture: Image.Image) -> tuple[Image.Image, Image.Image | None]:
-    """The picture in a mode of _SPACES, and its alpha."""
+    """Return the picture in a mode of _SPACES, and its alpha."""
     alpha = None
     if picture.has_transparency_data:
         grey = picture.mode in ("1", "L", "LA", "La")
@@ -117,7 +117,7 @@ def _parted(picture: Image.Image) -> tuple[Image.Image, Image.Image | None]:
 
 
 def _converted(picture: Image.Image, profile: bytes) -> Image.Image | None:
-    """The picture in sRGB; None where the profile is none for it."""
+    """Return the picture in sRGB; None where the profile is none for it."""
     if len(profile) > MAX_PROFILE_BYTES:
         return None
     try:
@@ -188,7 +188,7 @@ def _chunks(data: bytes) -> Iterator[tuple[bytes, int, bytes]]:
 
 
 def _unpacked(body: bytes) -> bytes | None:
-    """The profile in an iCCP chunk; None where it is broken or too large."""
+    """Return the profile in an iCCP chunk; None where it is broken or too large."""
     _, _, packed = body.partition(b"\0")
     unpacker = zlib.decompressobj()
     try:
@@ -225,7 +225,7 @@ def _of_gamma(data: bytes, gamma: bytes, chromaticities: bytes) -> Stated:
 
 
 def _is_gamut(points: Doubles) -> bool:
-    """Whether white, red, green and blue in CIE xy span colours."""
+    """Return whether white, red, green and blue in CIE xy span colours."""
     if points.min() < 0 or points.max() > 1 or min(points[0]) < 0.05:
         return False
     (red, green, blue) = points[1:]
@@ -234,7 +234,7 @@ def _is_gamut(points: Doubles) -> bool:
 
 
 def _matrix_profile(points: Doubles, exponent: float) -> bytes:
-    """An ICC profile (ICC.1:2022) of white, red, green and blue in xy and one tone curve.
+    """Return an ICC profile (ICC.1:2022) of white, red, green and blue in xy and one tone curve.
 
     The exponent is that of encoding; that of sRGB brings sRGB's whole curve.
     """

@@ -25,7 +25,7 @@ PAGE_ROWS = 50
 def contact_sheet(
     rows: Iterable[Mapping[str, Pixels]], columns: Sequence[str], cell: int = CELL
 ) -> Image.Image:
-    """Each row's pictures under the names of their columns; what lacks stays empty."""
+    """Return each row's pictures under the names of their columns; what lacks stays empty."""
     pictures_by_row = list(rows)
     pitch = cell + GAP
     size = (len(columns) * pitch + GAP, HEADER + len(pictures_by_row) * pitch)
@@ -65,7 +65,7 @@ class LabelledPhoto:
 
 
 def labelled_photos(folder: Path) -> list[LabelledPhoto]:
-    """All photos of the category folders in `folder`, by category and name.
+    """Return all photos of the category folders in `folder`, by category and name.
 
     Raises SettingsError when there is none.
     """

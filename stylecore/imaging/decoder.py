@@ -47,7 +47,7 @@ class _Process:
         return self._child.pid
 
     def ask(self, data: bytes) -> Answer | None:
-        """The answer; None where there is none, and the process is at its end."""
+        """Return the answer; None where there is none, and the process is at its end."""
         clock = threading.Timer(CLOCK_FACTOR * self.limits.seconds, self._child.kill)
         clock.start()
         try:
@@ -90,7 +90,7 @@ class Decoder:
         return [process.pid for process in list(self._idle.queue) if process is not None]
 
     def decode(self, data: bytes) -> Photo:
-        """The upright RGB photo, as `images.decode` describes it.
+        """Return the upright RGB photo, as `images.decode` describes it.
 
         Raises NotAPhoto, also where the bytes use up their time or crash the process twice, and
         Transient where the machine is too busy to answer.
@@ -115,7 +115,7 @@ class Decoder:
                 process.end()
 
     def _ask(self, data: bytes) -> tuple[Answer | None, int]:
-        """The answer, or None and the status with which the process ended."""
+        """Return the answer, or None and the status with which the process ended."""
         process = self._idle.get()
         answer, status = None, 0
         try:
@@ -155,7 +155,7 @@ def _photo(answer: Answer, data: bytes) -> Photo:
 
 
 def _planes(raster: Raster) -> tuple[Pixels, Bytes | None]:
-    """The pixels, and their alpha if they have one."""
+    """Return the pixels, and their alpha if they have one."""
     levels = np.frombuffer(raster.data, np.uint8).reshape(raster.height, raster.width, -1)
     if levels.shape[2] == 3:
         return levels, None

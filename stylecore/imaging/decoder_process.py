@@ -86,7 +86,7 @@ def confine(limits: Limits) -> None:
 
 
 def answer_of(data: bytes, limits: Limits) -> Answer:
-    """The photo in the bytes, or why there is none."""
+    """Return the photo in the bytes, or why there is none."""
     try:
         photo = decode(
             data,

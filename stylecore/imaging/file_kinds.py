@@ -69,7 +69,7 @@ def kind_of(data: bytes) -> str:
 
 
 def is_video(head: bytes) -> bool:
-    """Whether a file that begins so is an MP4 or QuickTime video."""
+    """Return whether a file that begins so is an MP4 or QuickTime video."""
     return (head[4:8] == b"ftyp" and "video" in _iso_media(head)) or head[4:8] in (b"moov", b"mdat")
 
 
@@ -124,7 +124,7 @@ class LacksPixels(Permanent):
 
 
 def with_end(data: bytes) -> tuple[bytes, bool]:
-    """The JPEG with an end marker, and whether it lacked; other bytes as they are."""
+    """Return the JPEG with an end marker, and whether it lacked; other bytes as they are."""
     pixels = _pixels_at(data)
     if pixels is None or data.find(END, pixels) >= 0:
         return data, False
@@ -167,7 +167,7 @@ def _pixels_at(data: bytes) -> int | None:
 
 
 def _has_all_scans(data: bytes) -> bool:
-    """Whether every coefficient of a progressive JPEG has come to its last bit."""
+    """Return whether every coefficient of a progressive JPEG has come to its last bit."""
     components, left = 0, set[tuple[int, int]]()
     for marker, start, end in _segments(data):
         body = data[start:end]

@@ -72,7 +72,7 @@ def product_mask(photo: Floats) -> Floats:
 
 
 def matte_of(photo: Floats, alpha: Floats | None) -> Floats:
-    """The product's mask [H,W], by the photo's own alpha [H,W] of [0,1] if it has one.
+    """Return the product's mask [H,W], by the photo's own alpha [H,W] of [0,1] if it has one.
 
     `photo` lies on white. An alpha that leaves most of the border, as round corners do, tells what
     is no picture; where the product is on what is left, `product_mask` says.
@@ -84,7 +84,7 @@ def matte_of(photo: Floats, alpha: Floats | None) -> Floats:
 
 
 def has_plain_ground(mask: Floats) -> bool:
-    """Whether a mask of `product_mask` found plain ground."""
+    """Return whether a mask of `product_mask` found plain ground."""
     return bool(mask.min() < 0.5)
 
 
@@ -115,7 +115,7 @@ def _surface(light: Floats, known: Bools) -> Floats:
 
 
 def _reached(candidate: Bools, ring: Bools, near: Bools) -> Bools:
-    """The candidates that hang together with the ring, grown back over the edge's own width.
+    """Return the candidates that are connected with the ring, grown back over the edge's own width.
 
     The blur made the edge wide: what is `near` the ground in the sharp photo belongs to it.
     """
@@ -186,7 +186,7 @@ class View:
 
 
 def product_by_colour(lab: Floats, ring: Bools) -> Bools:
-    """Where the picture differs from its ring's median colour, whatever the ground.
+    """Return where the picture differs from its ring's median colour, whatever the ground.
 
     Gaps up to a fifteenth of the short side are closed, for white cartons on white. The middle 60 %
     of each side stands in where the result is under 5 % or over 85 % of the picture.
@@ -212,7 +212,7 @@ LEAST_MEAN, LARGEST_SPREAD = 240.0, 6.0
 
 
 def stands_on_white(photo: View) -> bool:
-    """Whether the photo's border ring is nearly white and even."""
+    """Return whether the photo's border ring is nearly white and even."""
     ring = photo.pixels[photo.ring].astype(np.float32)
     return bool(ring.mean(axis=0).min() >= LEAST_MEAN and ring.std(axis=0).max() <= LARGEST_SPREAD)
 

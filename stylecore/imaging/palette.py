@@ -99,7 +99,7 @@ def _quantiles(lightness: Floats, shares: Floats, ranks: Doubles) -> Floats:
 
 
 def _nearness(lab: Floats, palette: Floats) -> Floats:
-    """[...,n], the softmax of minus the squared distance to each colour."""
+    """Return [...,n], the softmax of minus the squared distance to each colour."""
     weight = np.array([LIGHTNESS_SHARE, 1, 1], np.float32)
     apart = ((lab[..., None, :] - palette) * weight) ** 2
     distance = apart.sum(axis=-1) / np.float32(2 * SOFTNESS**2)

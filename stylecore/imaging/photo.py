@@ -94,7 +94,7 @@ class Photo:
 
 
 def decode(data: bytes, *, short_side: int, max_pixels: int, output_side: int = 0) -> Photo:
-    """The upright RGB photo, resized so that its short side is `short_side`.
+    """Return the upright RGB photo, resized so that its short side is `short_side`.
 
     With an `output_side` above that, a larger photo is also kept `large`, its short side at most
     `output_side`. Raises NotAPhoto, also for a photo that shows nothing.
@@ -120,7 +120,7 @@ def read_picture(
     formats: tuple[str, ...] = FORMATS,
     short_side: int | None = None,
 ) -> tuple[Image.Image, tuple[str, ...]]:
-    """The upright picture in RGB or RGBA as a viewer shows it, in sRGB, and notes.
+    """Return the upright picture in RGB or RGBA as a viewer shows it, in sRGB, and notes.
 
     Of an animation the fullest early frame is taken. With a `short_side` a picture may come
     smaller, not below twice of it. Raises NotAPhoto.
@@ -154,7 +154,7 @@ def photo_of(
     output_side: int = 0,
     notes: tuple[str, ...] = (),
 ) -> Photo:
-    """An upright picture in RGB or RGBA at the sizes that `decode` speaks of."""
+    """Return an upright picture in RGB or RGBA at the sizes that `decode` speaks of."""
     larger = min(output_side, *picture.size)
     alpha = picture.getchannel("A") if picture.mode == "RGBA" else None
     if alpha is not None and alpha.getextrema() == (255, 255):
@@ -194,14 +194,14 @@ def working_size(size: tuple[int, int], short_side: int) -> tuple[int, int]:
 
 
 def on_white(picture: Image.Image) -> Image.Image:
-    """A picture of RGB or RGBA in RGB, transparency laid on white."""
+    """Return a picture of RGB or RGBA in RGB, transparency laid on white."""
     if picture.mode != "RGBA":
         return picture.convert("RGB")
     return Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture).convert("RGB")
 
 
 def fullness(frame: Image.Image) -> float:
-    """How much a frame shows: its mean difference from its border's middle colour, 0-255."""
+    """Return how much a frame shows: its mean difference from its border's middle colour, 0-255."""
     small = frame.convert("RGBA" if frame.has_transparency_data else "RGB")
     small.thumbnail((64, 64), Image.Resampling.BOX)
     pixels = np.asarray(on_white(small), np.float32)
@@ -210,7 +210,7 @@ def fullness(frame: Image.Image) -> float:
 
 
 def encode(pixels: Pixels) -> tuple[bytes, str]:
-    """The picture as WebP, and its media type."""
+    """Return the picture as WebP, and its media type."""
     buffer = io.BytesIO()
     Image.fromarray(pixels).save(buffer, "WEBP", quality=90, method=2)
     return buffer.getvalue(), "image/webp"
@@ -222,7 +222,7 @@ def to_floats(pixels: Pixels) -> Floats:
 
 
 def luma_of(pixels: Pixels) -> Floats:
-    """[H, W], 0-1, of 0-255."""
+    """Return [H, W], 0-1, of 0-255."""
     return np.asarray(pixels.astype(np.float32) @ (LUMA / np.float32(255)))
 
 
@@ -277,7 +277,7 @@ def _pixels_of(loading: AbstractContextManager[Image.Image]) -> Pixels:
 def _shown(
     opened: Image.Image, stated: Stated, max_pixels: int, short_side: int | None
 ) -> tuple[Image.Image, tuple[str, ...]]:
-    """An opened file's picture as a viewer shows it, and notes."""
+    """Return an opened file's picture as a viewer shows it, and notes."""
     frame = _fullest(opened, max_pixels)
     shallow, scaled = eight_bits(frame, opened, png_depth(stated.data))
     small = _reduced(shallow, short_side)

@@ -39,7 +39,7 @@ def check_samples(opened: Image.Image) -> None:
 
 
 def eight_bits(picture: Image.Image, opened: Image.Image, depth: int) -> tuple[Image.Image, bool]:
-    """The picture in samples of 8 bits, and whether it was scaled up.
+    """Return the picture in samples of 8 bits, and whether it was scaled up.
 
     `opened` is the file, with its tags; `depth` the bits of a PNG's sample, 0 for other files.
     """

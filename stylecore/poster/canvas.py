@@ -37,18 +37,18 @@ class Unsettable(Permanent):
 
 @lru_cache(maxsize=256)
 def face(size: int) -> ImageFont.FreeTypeFont:
-    """The typeface with an em of `size` px."""
+    """Return the typeface with an em of `size` px."""
     return ImageFont.truetype(str(FONT), size, layout_engine=ImageFont.Layout.BASIC)
 
 
 @lru_cache(maxsize=65_536)
 def advance(sign: str) -> float:
-    """How far a character moves the pen, in ems."""
+    """Return how far a character moves the pen, in ems."""
     return face(_EM).getlength(sign) / _EM
 
 
 def pens(line: str, size: int) -> list[float]:
-    """Where each character starts, in px from the line's start, and where the pen ends."""
+    """Return where each character starts, in px from the line's start, and where the pen ends."""
     pairs, places = _kerning(), [0.0]
     for sign, after in zip(line, (*line[1:], ""), strict=True):
         places.append(places[-1] + size * (advance(sign) + pairs.get(sign + after, 0) / _EM))
@@ -62,7 +62,7 @@ def _kerning() -> dict[str, int]:
 
 
 def cleaned(text: str, what: str) -> str:
-    """The text in Unicode's composed form, white space made single; line ends stay.
+    """Return the text in Unicode's composed form, white space made single; line ends stay.
 
     Raises Unsettable where nothing is left, or where the typeface lacks a character.
     """
@@ -80,7 +80,7 @@ def cleaned(text: str, what: str) -> str:
 
 @lru_cache(maxsize=65_536)
 def has(sign: str) -> bool:
-    """Whether the typeface has this character."""
+    """Return whether the typeface has this character."""
     shape = face(_TRY_SIZE).getmask(sign)
     empty = face(_TRY_SIZE).getmask(_NOT_IN_ANY_FONT)
     return (shape.size, bytes(shape)) != (empty.size, bytes(empty))
@@ -117,7 +117,7 @@ class Box:
         return Box(self.left + by, self.top + by, self.right - by, self.bottom - by)
 
     def contains(self, other: Box) -> bool:
-        """Whether no pixel of the other lies outside."""
+        """Return whether no pixel of the other lies outside."""
         return (
             self.left <= other.left
             and self.top <= other.top
@@ -126,7 +126,7 @@ class Box:
         )
 
     def meets(self, other: Box) -> bool:
-        """Whether they share a pixel."""
+        """Return whether they share a pixel."""
         return (
             self.left < other.right
             and other.left < self.right
@@ -150,7 +150,7 @@ def contrast(one: Colour, other: Colour) -> float:
 
 
 def worst_contrast(ink: Colour, under: Pixels) -> float:
-    """The least contrast of an ink with any of the pixels [H, W, 3] under it."""
+    """Return the least contrast of an ink with any of the pixels [H, W, 3] under it."""
     inked = float(_luminance(np.array(ink)))
     grounds = _luminance(np.unique(under.reshape(-1, 3), axis=0))
     lighter, darker = np.maximum(grounds, inked), np.minimum(grounds, inked)
@@ -158,7 +158,7 @@ def worst_contrast(ink: Colour, under: Pixels) -> float:
 
 
 def readable_ink(wanted: Sequence[Colour], under: Pixels) -> Colour:
-    """The first of the wanted colours with contrast enough, else white or near-black.
+    """Return the first of the wanted colours with contrast enough, else white or near-black.
 
     Raises Unsettable where the ground is too uneven for any.
     """

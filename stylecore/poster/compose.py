@@ -44,7 +44,7 @@ _STEP = 0.01
 
 
 def accent_of(pixels: Pixels) -> Colour:
-    """A strong colour of the product's pixels [N, 3], N at least 1."""
+    """Return a strong colour of the product's pixels [N, 3], N at least 1."""
     colours = dominant_colours(to_oklab(to_floats(pixels)))
     chroma = np.hypot(colours[:, 1], colours[:, 2])
     lab = colours[int(chroma.argmax())].copy()
@@ -88,7 +88,7 @@ class Subject:
 
 
 def subject_of(picture: Pixels, photo: Pixels) -> Subject:
-    """The subject in a render, found by the photo that it was drawn from; any two sizes."""
+    """Return the subject in a render, found by the photo that it was drawn from; any two sizes."""
     height, width = picture.shape[:2]
     whole = Box(0, 0, width, height)
     mask = product_mask(to_floats(_small(photo)))
@@ -284,7 +284,7 @@ def compose_poster(subject: Subject, words: Words, brand: Brand, size: tuple[int
 
 
 def encode_poster(poster: Poster) -> bytes:
-    """The poster as a PNG; the same pixels give the same bytes."""
+    """Return the poster as a PNG; the same pixels give the same bytes."""
     buffer = io.BytesIO()
     Image.fromarray(poster.pixels).save(buffer, "PNG", compress_level=6)
     return buffer.getvalue()

@@ -60,7 +60,7 @@ def parse_size(text: str) -> tuple[int, int]:
 
 
 def layout_of(width: int, height: int, has_row: bool) -> Layout:
-    """The places of a canvas; without a row the headline takes its room."""
+    """Return the places of a canvas; without a row the headline takes its room."""
     margin = round(MARGIN * min(width, height))
     if width >= WIDE * height:
         return _wide(width, height, margin, has_row)

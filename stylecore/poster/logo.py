@@ -43,7 +43,7 @@ class Logo:
 
 
 def decode_logo(data: bytes) -> Logo:
-    """The logo in a PNG, WebP or JPEG. Raises Unsettable where it is none, or too large."""
+    """Return the logo in a PNG, WebP or JPEG. Raises Unsettable where it is none, or too large."""
     try:
         picture, _ = read_picture(data, max_pixels=MAX_PIXELS, formats=FORMATS)
     except NotAPhoto as problem:

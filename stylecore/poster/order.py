@@ -35,7 +35,7 @@ class Catalogue(Protocol):
     """What is known of products and renders."""
 
     def photo(self, product_id: str) -> str | None:
-        """Where the product's photo lies, None for an unknown product."""
+        """Return where the product's photo lies, None for an unknown product."""
 
     def render(self, product_id: str, style_id: str) -> tuple[str, str] | None:
         """Address and sha256 of the newest render, None where there is none."""
@@ -82,7 +82,7 @@ def pictures_of(
 def _subject(
     request: PosterRequest, context: PosterContext, catalogue: Catalogue
 ) -> tuple[Subject, str]:
-    """What the poster shows, and the sha256 of its picture's file."""
+    """Return what the poster shows, and the sha256 of its picture's file."""
     product_id, style_id = request.product_id, request.style_id
     address = catalogue.photo(product_id)
     if address is None:

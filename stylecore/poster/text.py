@@ -44,7 +44,7 @@ def pieces(text: str) -> list[str]:
 
 
 def broken(text: str, size: int, width: int) -> list[str] | None:
-    """The text in lines of at most `width` px at that size; None where a piece is wider.
+    """Return the text in lines of at most `width` px at that size; None where a piece is wider.
 
     Its own line ends are kept.
     """
@@ -132,7 +132,7 @@ class Setting:
         return max(box[3] for box in self.inks) - self._top
 
     def box_at(self, left: int, top: int) -> Box:
-        """Where the ink lies when its upper left corner is put there."""
+        """Return where the ink lies when its upper left corner is put there."""
         return Box(left, top, left + self.width, top + self.height)
 
     def draw(self, canvas: ImageDraw.ImageDraw, left: int, top: int, ink: Colour) -> None:

@@ -78,7 +78,7 @@ def fit_unnamed(
     rules: Rules,
     now: datetime,
 ) -> Factors | None:
-    """The factors that `fit` gives, without a version: to encode them takes time."""
+    """Return the factors that `fit` gives, without a version: to encode them takes time."""
     rows, confidences = _confidences(states, catalogue, settings, rules, now)
     shoppers, products = confidences.shape
     if shoppers < max(2, settings.least_shoppers) or products < max(2, settings.least_products):
@@ -105,7 +105,7 @@ def _confidences(
     rules: Rules,
     now: datetime,
 ) -> tuple[Ints, csr_matrix]:
-    """The rows of the products concerned, [P], and c of shoppers with a history, [U, P].
+    """Return the rows of the products concerned, [P], and c of shoppers with a history, [U, P].
 
     A dismissed product has -c: implicit reads a negative confidence as p = 0.
     """
@@ -126,7 +126,7 @@ def _width(settings: FitSettings, confidences: csr_matrix) -> int:
 
 
 def _start(catalogue: Catalogue, previous: Factors | None, rows: Ints, width: int) -> Floats | None:
-    """The last factors of the rows, [P, width], new products at their category's mean.
+    """Return the last factors of the rows, [P, width], new products at their category's mean.
 
     None where there are none, or more than are wanted now; new columns start small.
     """
@@ -157,7 +157,7 @@ def _alternating_least_squares(
 
 
 def _shoppers(confidences: csr_matrix, start: Floats, regularization: float) -> Floats:
-    """The shoppers' vectors against the starting factors, [U, F]."""
+    """Return the shoppers' vectors against the starting factors, [U, F]."""
     values = np.asarray(confidences.data, dtype=np.float32)
     histories = Histories(
         starts=confidences.indptr.astype(np.int64),

@@ -39,7 +39,7 @@ def in_window(style: Style, now: datetime, lead: timedelta = timedelta(0)) -> bo
 
 
 def odds_factor(style: Style, now: datetime, weight: float) -> float:
-    """What the style's odds are multiplied by: 1 outside the window.
+    """Return what the style's odds are multiplied by: 1 outside the window.
 
     Within it `weight`, at least 1, at priority 0, and up to its square at the highest.
     """
@@ -53,7 +53,7 @@ EVER = datetime.min.replace(tzinfo=UTC)
 
 
 def key_of(*parts: str) -> int:
-    """A 64-bit hash of the parts, the same in every process."""
+    """Return a 64-bit hash of the parts, the same in every process."""
     digest = blake2b("/".join(parts).encode(), digest_size=8).digest()
     return int.from_bytes(digest, "little")
 
@@ -132,7 +132,7 @@ class Catalogue:
         self.changes += 1
 
     def take_redrawn(self, since: datetime) -> set[str]:
-        """The products with other pictures than when this was last asked, by id: those whose
+        """Return the products with other pictures than when this was last asked, by id: those whose
         picture is no older than `since`.
         """
         found = {product_id for product_id, at in self._redrawn.items() if at >= since}
@@ -140,12 +140,12 @@ class Catalogue:
         return found
 
     def has_product(self, product_id: str) -> bool:
-        """Whether the product is on sale."""
+        """Return whether the product is on sale."""
         row = self.row_of.get(product_id)
         return row is not None and bool(self._present[row])
 
     def has_render(self, product_id: str, style_id: str) -> bool:
-        """Whether the product, on sale or not, has a picture in the style."""
+        """Return whether the product, on sale or not, has a picture in the style."""
         row, column = self.row_of.get(product_id), self.column_of.get(style_id)
         return row is not None and column is not None and bool(self._available[row, column])
 
@@ -234,12 +234,12 @@ class CampaignSchedule:
     """Styles made for a campaign that are outside their window."""
 
     def holds(self, now: datetime) -> bool:
-        """Whether no edge lies between this schedule and `now`."""
+        """Return whether no edge lies between this schedule and `now`."""
         return self.since <= now < self.until
 
 
 def schedule_at(styles: Collection[Style], now: datetime, weight: float) -> CampaignSchedule:
-    """The schedule at `now`; `weight` is a campaign's of priority 0."""
+    """Return the schedule at `now`; `weight` is a campaign's of priority 0."""
     themes = [(style, style.campaign) for style in styles if style.campaign is not None]
     edges = [edge for _, window in themes for edge in (window.starts_at, window.ends_at)]
     ends = [

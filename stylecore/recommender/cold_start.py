@@ -48,7 +48,7 @@ class PhotoEmbeddings:
 def photo_embeddings(
     sources: Sequence[str | None], embedding_of: EmbeddingOf
 ) -> list[PhotoEmbeddings]:
-    """The embeddings of the photos by product row, a Looks for each network: two do not compare."""
+    """Return the embeddings of the photos by product row, one entry for each network."""
     found: dict[tuple[str, int], dict[int, Floats]] = {}
     for row, source in enumerate(sources):
         embedding = None if source is None else embedding_of(source)
@@ -69,7 +69,7 @@ def starts(
     photos: Sequence[PhotoEmbeddings],
     share: float = NEIGHBOURS_SHARE,
 ) -> Floats:
-    """The starting factors of the new products, [N, F]; 0 where nothing is known of their like.
+    """The starting factors of the new products, [N, F]; 0 where there is nothing to start from.
 
     `factors` [K, F] belong to the products with the rows `known` [K]; `share` is the neighbours'.
     """
@@ -153,20 +153,20 @@ def complete(
 
 
 def _well_known(rows: Ints, interactions: ProductInteractions, products: int) -> Bools:
-    """Which of the rows enough shoppers did something with; all where none has that many."""
+    """Return which of the rows enough shoppers did something with; all where none has that many."""
     kept: Bools = np.bincount(interactions.product, minlength=products)[rows] >= LEAST_SHOPPERS
     return kept if kept.any() else np.ones(len(rows), dtype=np.bool_)
 
 
 def _shoppers(factors: Floats, fitted: Factors, own: ProductInteractions) -> Floats:
-    """The shoppers' vectors, [U, F], from what they did with the fitted products."""
+    """Return the shoppers' vectors, [U, F], from what they did with the fitted products."""
     white = whitening(factors, fitted.regularization)
     solved = fold_in(white.whiten(factors), histories(own, fitted.alpha))
     return white.unwhiten(solved.vectors)
 
 
 def _only(interactions: ProductInteractions, rows: Ints) -> ProductInteractions:
-    """The interactions about these products, whose rows become 0, 1, 2, ..."""
+    """Return the interactions about these products, whose rows become 0, 1, 2, ..."""
     place = np.full(
         max(interactions.product.max(initial=0), rows.max(initial=0)) + 1, -1, dtype=np.int64
     )

@@ -46,7 +46,7 @@ class ListEncoder:
         self._reasons = _Kept(partial(_reason, snapshot))
 
     def encode(self, batch: RecommendationBatch) -> list[bytes]:
-        """A JSON array of items for each shopper, [B]."""
+        """Return a JSON array of items for each shopper, [B]."""
         filled = batch.rows != NONE
         items = int(filled.sum())
         if not items:
@@ -78,7 +78,7 @@ class _Kept(dict[int, bytes]):
         return made
 
     def of(self, codes: Ints) -> list[bytes]:
-        """The parts of the codes [N]."""
+        """Return the parts of the codes [N]."""
         if len(self) > MOST_KEPT:
             self.clear()
         return list(map(self.__getitem__, codes.tolist()))
@@ -95,5 +95,5 @@ def _reason(shelf: CatalogSnapshot, code: int) -> bytes:
 
 
 def _numbers(values: Doubles) -> list[bytes]:
-    """Each number as JSON; [N], at least one."""
+    """Return each number as JSON; [N], at least one."""
     return _encode(values.tolist())[1:-1].split(b",")

@@ -159,17 +159,17 @@ def encoded(factors: Factors) -> Encoded:
 
 
 def with_version(factors: Factors, digest: str) -> Factors:
-    """The same factors, named by the sha256 of their bytes."""
+    """Return the same factors, named by the sha256 of their bytes."""
     return replace(factors, version=version_of(digest))
 
 
 def version_of(digest: str) -> str:
-    """The version of the artifact whose bytes have this sha256."""
+    """Return the version of the artifact whose bytes have this sha256."""
     return f"p-{digest[:16]}"
 
 
 def encode(factors: Factors) -> bytes:
-    """The artifact's bytes, the same for the same content."""
+    """Return the artifact's bytes, the same for the same content."""
     priors = factors.priors
     header = _Header(
         format=FORMAT,
@@ -193,7 +193,7 @@ def encode(factors: Factors) -> bytes:
 
 
 def save(factors: Factors, folder: Path) -> tuple[Path, str]:
-    """Writes `<version>.safetensors` into the folder, whole or not at all; its path and sha256."""
+    """Write `<version>.safetensors` into the folder, atomically; return its path and sha256."""
     content = encode(factors)
     path = folder / f"{factors.version}{SUFFIX}"
     folder.mkdir(parents=True, exist_ok=True)

@@ -68,7 +68,7 @@ class Whitening:
 
 
 def whitening(product_factors: Floats, regularization: float) -> Whitening:
-    """The whitening of the factors [P, F]. Raises Permanent where they are not usable."""
+    """Return the whitening of the factors [P, F]. Raises Permanent where they are not usable."""
     if not np.isfinite(product_factors).all() or not regularization > 0:
         raise Permanent("factors must be finite and the regularization above 0")
     factors = product_factors.astype(np.float64)
@@ -77,7 +77,7 @@ def whitening(product_factors: Floats, regularization: float) -> Whitening:
 
 
 def fold_in(whitened: Floats, histories: Histories) -> FoldIn:
-    """The shoppers' vectors. Raises Permanent where a confidence is below 1 or no number."""
+    """Return the shoppers' vectors. Raises Permanent where a confidence is below 1 or no number."""
     if not (np.isfinite(histories.confidences) & (histories.confidences >= 1)).all():
         raise Permanent("confidences must be finite and at least 1")
     users, factors = len(histories.starts) - 1, whitened.shape[1]

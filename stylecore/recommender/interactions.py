@@ -65,7 +65,7 @@ def gather(
     row_of: Mapping[str, int],
     column_of: Mapping[str, int],
 ) -> Interactions:
-    """The histories of the shoppers as arrays, weights decayed to `now`."""
+    """Return the histories of the shoppers as arrays, weights decayed to `now`."""
     counts = [len(state.interactions) for state in states]
     times = list(chain.from_iterable(map(repeat, each(now, len(states)), counts)))
     seen = [interaction for state in states for interaction in state.interactions]
@@ -89,7 +89,7 @@ def gather(
 
 
 def by_product(interactions: Interactions, products: int) -> ProductInteractions:
-    """The interactions summed over styles; `products` is the number of rows."""
+    """Return the interactions summed over styles; `products` is the number of rows."""
     cells = interactions.user * products + interactions.product
     keys, pair = np.unique(cells, return_inverse=True)
     user, product = np.divmod(keys, max(products, 1))
@@ -119,7 +119,7 @@ def _any(cells: Ints, flags: Bools, size: int) -> Bools:
 
 
 def _decays(seen: Sequence[Interaction], times: Sequence[datetime], rules: Rules) -> Doubles:
-    """What is left of each interaction at its shopper's time: 2^(-age / half-life)."""
+    """Return what is left of each interaction at its shopper's time: 2^(-age / half-life)."""
     ages = np.array(
         [(now - item.updated_at).total_seconds() for item, now in zip(seen, times, strict=True)],
         dtype=np.float64,
@@ -132,7 +132,7 @@ def _decays(seen: Sequence[Interaction], times: Sequence[datetime], rules: Rules
 def _in_cool_down(
     since: Sequence[datetime | None], times: Sequence[datetime], rules: Rules
 ) -> Bools:
-    """Whether each dismissal or purchase is in its cool-down at its shopper's time."""
+    """Return whether each dismissal or purchase is in its cool-down at its shopper's time."""
     # As a difference: a time less a cool-down may lie before year 1.
     cool_down = rules.cool_down
     return np.array(

@@ -73,7 +73,7 @@ class Popularity:
     def count_changes(
         self, changes: Iterable[tuple[UserState | None, UserState]], now: datetime
     ) -> None:
-        """Counts states as they are in place of what they were; None was not there."""
+        """Count states as they are in place of what they were; None was not there."""
         self._scale(now)
         gone: list[Interaction] = []
         new: list[Interaction] = []
@@ -87,7 +87,7 @@ class Popularity:
         self._add(new, 1.0)
 
     def _add(self, seen: Sequence[Interaction], sign: float) -> None:
-        """Adds or takes away interactions with known products."""
+        """Add or remove interactions with known products."""
         row_of, column_of = self.catalogue.row_of, self.catalogue.column_of
         seen = [item for item in seen if item.product_id in row_of]
         if not seen:
@@ -107,7 +107,7 @@ class Popularity:
         np.add.at(self._styles, cells, (evidence * scales)[styled])
 
     def priors(self, now: datetime) -> Priors:
-        """The present weights, by id."""
+        """Return the present weights, by id."""
         self._fit_size()
         catalogue = self.catalogue
         products, styles = len(catalogue.product_ids), len(catalogue.column_of)
@@ -121,7 +121,7 @@ class Popularity:
         )
 
     def _scale(self, at: datetime) -> float:
-        """What a weight of `at` is multiplied by to be stored."""
+        """Return what a weight of `at` is multiplied by to be stored."""
         half_lives: float = (at - self.since) / self.rules.half_life
         if half_lives > RESCALE_AFTER:
             left = decay(self.since, at, self.rules.half_life)

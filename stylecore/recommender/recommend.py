@@ -60,7 +60,7 @@ class RecommendationBatch:
     """[B, K], the shoppers' log-odds for each style."""
 
     def of(self, shoppers: Bools) -> RecommendationBatch:
-        """The lists of these shoppers alone, [B]."""
+        """Return the lists of these shoppers alone, [B]."""
         return RecommendationBatch(*(getattr(self, field.name)[shoppers] for field in fields(self)))
 
 
@@ -74,13 +74,13 @@ def empty_batch(shoppers: int, styles: int) -> RecommendationBatch:
 def shown_in(
     batch: RecommendationBatch, snapshot: CatalogSnapshot, product_ids: Collection[str]
 ) -> Bools:
-    """[B], whether a list shows any of these products."""
+    """Return [B], whether a list shows any of these products."""
     rows = [snapshot.row_of[name] for name in product_ids if name in snapshot.row_of]
     return np.asarray(np.isin(batch.rows, rows).any(axis=1), dtype=np.bool_)
 
 
 def items_of(snapshot: CatalogSnapshot, batch: RecommendationBatch) -> list[list[RecommendedItem]]:
-    """The lists as events; places that hold no product are cut off."""
+    """Return the lists as events; places that hold no product are cut off."""
 
     def item(
         row: int, column: int, score: float, propensity: float, reason: int
@@ -116,7 +116,7 @@ def recommend(
     choice_rules: ChoiceRules,
     items: int = 20,
 ) -> list[list[RecommendedItem]]:
-    """A list for each shopper, best first, in the order of the states.
+    """Return a list for each shopper, best first, in the order of the states.
 
     Shorter than `items` where there is less to show. Products in a cool-down are left out.
     """
@@ -213,7 +213,7 @@ def _styled(
     actions: Unsigned,
     rules: ChoiceRules,
 ) -> Choice:
-    """A style for each product of the lists."""
+    """Return a style for each product of the lists."""
     available = snapshot.available[rows]
     available[rows == NONE, ORIGINAL_COLUMN] = True  # some arm, for the place is cut off later
     priors = snapshot.style_priors[snapshot.category_codes[rows]]

@@ -70,7 +70,7 @@ def start_of_held_out(
 
 
 def hold_out(states: Sequence[UserState], since: datetime) -> HeldOut:
-    """The states as they were at `since`, and what came after."""
+    """Return the states as they were at `since`, and what came after."""
     before, shoppers, wanted = [], [], []
     for state in states:
         if all(item.updated_at <= since for item in state.interactions):
@@ -119,7 +119,7 @@ class Comparison:
         return self.refit_recall - self.parent_recall < -ERRORS * self.error
 
     def as_metrics(self) -> dict[str, float]:
-        """The figures by name, for the log and the announcement."""
+        """Return the figures by name, for the log and the announcement."""
         return {
             "held_out_shoppers": float(self.shoppers),
             "held_out_recall_at_10": round(self.refit_recall, 5),
@@ -221,7 +221,7 @@ def overlap(
     rules: Rules,
     now: datetime,
 ) -> float:
-    """The mean share, 0 to 1, of each shopper's ten best products that is the same in both.
+    """Return the mean share, 0 to 1, of each shopper's ten best products that is the same in both.
 
     Over a sample of shoppers with a history; 1 where there are none. Taste alone, without
     popularity's bonus.
@@ -241,7 +241,7 @@ def overlap(
 def _best(
     states: Sequence[UserState], catalogue: Catalogue, factors: Factors, rules: Rules, now: datetime
 ) -> Ints:
-    """The rows of each shopper's best products, [B, PLACES]."""
+    """Return the rows of each shopper's best products, [B, PLACES]."""
     features = features_of(catalogue, factors)
     seen = gather(states, now, rules, catalogue.row_of, catalogue.column_of)
     interactions = by_product(seen, len(catalogue.product_ids))
@@ -274,7 +274,7 @@ class Refit:
         return self.comparison is not None and self.comparison.is_worse
 
     def as_metrics(self) -> dict[str, float]:
-        """The figures by name, for the log and the announcement."""
+        """Return the figures by name, for the log and the announcement."""
         figures = {
             "products": float(len(self.factors.product_ids)),
             "products_fitted": float(self.factors.fitted),
@@ -294,7 +294,7 @@ def refit(
     rules: Rules,
     now: datetime,
 ) -> Refit | None:
-    """The refit of all states; None where there is too little to fit (`FitSettings`).
+    """Return the refit of all states; None where there is too little to fit (`FitSettings`).
 
     The first fit of a shop, without a parent, learns everything and is compared with nothing.
     """

@@ -177,7 +177,7 @@ def _favourites_first(
 def on_offer(
     generator: Mapping[str, Style], catalogue: Iterable[Style], now: datetime, lead: timedelta
 ) -> dict[str, Style]:
-    """The shop's styles at `now`, by id; one of the generator's gives way to its namesake.
+    """Return the shop's styles at `now`, by id; one of the generator's gives way to its namesake.
 
     A style made for a campaign is on offer from `lead` before its start until its end.
     """
@@ -186,7 +186,7 @@ def on_offer(
 
 
 def is_offered(style: Style, category: str) -> bool:
-    """Whether products of this category are shown in the style."""
+    """Return whether products of this category are shown in the style."""
     return not style.categories or category in style.categories
 
 
@@ -211,7 +211,7 @@ def jobs_of(
     at: datetime,
     photo: str = "",
 ) -> list[StylizeJob]:
-    """The orders for a product in these styles, as many in a job as it may have."""
+    """Return the orders for a product in these styles, as many in a job as it may have."""
     return [
         _job(product, styles[first : first + MAX_STYLES], model, reason, at, photo)
         for first in range(0, len(styles), MAX_STYLES)

@@ -36,7 +36,7 @@ class Bucket:
         self._filled_at = now
 
     def whole(self, now: datetime) -> int:
-        """How many renders may be ordered at `now`."""
+        """Return how many renders may be ordered at `now`."""
         passed = max((now - self._filled_at).total_seconds(), 0.0)
         self._level = min(self._level + passed * self._a_second, self._most)
         self._filled_at = max(now, self._filled_at)
@@ -116,7 +116,7 @@ class Queue:
             del self._wishes[next(iter(self._wishes))]
 
     def best(self, count: int, now: datetime) -> list[Waiting]:
-        """The pictures to order next, at most so many, the best first."""
+        """Return the pictures to order next, at most so many, the best first."""
         by_priors = list(self._lowest(count))
         for waiting in by_priors:
             heapq.heappush(self._heap, waiting)
@@ -125,7 +125,7 @@ class Queue:
         return sorted([*wished, *(w for w in by_priors if w.pair not in pairs)])[:count]
 
     def _lowest(self, count: int) -> Iterator[Waiting]:
-        """Takes the best from the heap, and drops what is not missing, or not so, any more."""
+        """Take the best from the heap, and drop entries that are out of date."""
         seen: set[Pair] = set()
         while self._heap and len(seen) < count:
             waiting = heapq.heappop(self._heap)

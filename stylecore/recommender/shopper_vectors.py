@@ -32,7 +32,7 @@ class ShopperVectors:
 
 
 def shopper_vectors(snapshot: CatalogSnapshot, interactions: ProductInteractions) -> ShopperVectors:
-    """The shoppers' vectors against the snapshot's features."""
+    """Return the shoppers' vectors against the snapshot's features."""
     if snapshot.factors is None:
         return _category_shares(snapshot.features, interactions)
     solved = fold_in(snapshot.features, histories(interactions, snapshot.factors.alpha))
@@ -54,7 +54,7 @@ def histories(interactions: ProductInteractions, alpha: float) -> Histories:
 def strongest_reasons(
     snapshot: CatalogSnapshot, interactions: ProductInteractions, folded: ShopperVectors, rows: Ints
 ) -> tuple[Ints, Floats]:
-    """The past product with the largest part in each score, [B, k], and that part.
+    """Return the past product with the largest part in each score, [B, k], and that part.
 
     The first is a position in the interactions; it has no meaning where the part is not above 0.
     """

@@ -51,7 +51,7 @@ class Action(NamedTuple):
 def shopper(
     user_id: str, styles: Sequence[str], categories: Sequence[str], random: np.random.Generator
 ) -> Shopper:
-    """A shopper with a favourite among the styles and up to two liked categories."""
+    """Return a shopper with a favourite among the styles and up to two liked categories."""
     liked = random.choice(len(categories), size=min(2, len(categories)), replace=False)
     return Shopper(
         user_id=user_id,
@@ -81,7 +81,7 @@ def act(
 
 
 def click_chance(style_matches: bool, category_matches: bool, interest: float = INTEREST) -> float:
-    """The chance that an item is clicked once it is seen."""
+    """Return the chance that an item is clicked once it is seen."""
     chance = interest
     chance *= STYLE_FACTOR if style_matches else 1.0
     chance *= CATEGORY_FACTOR if category_matches else 1.0
@@ -118,7 +118,7 @@ def hit_rates(favourites: Sequence[Sequence[bool]]) -> tuple[float, float]:
 
 
 def hit_curve(favourites: Sequence[Sequence[bool]], parts: int = 10) -> list[float]:
-    """The same over each of `parts` equal stretches of every shopper's lists, in order.
+    """Return the same over each of `parts` equal stretches of every shopper's lists, in order.
 
     Shoppers with fewer lists than stretches are left out; empty where none are left.
     """

@@ -32,13 +32,13 @@ from stylecore.recommender.style_policy import ChoiceRules, style_priors
 
 
 def features_of(catalogue: Catalogue, factors: Factors) -> Floats:
-    """The whitened factors [P, F] in the catalogue's rows."""
+    """Return the whitened factors [P, F] in the catalogue's rows."""
     white = whitening(factors.fitted_factors, factors.regularization)
     return white.whiten(with_category_means(catalogue, factors))
 
 
 def with_category_means(catalogue: Catalogue, factors: Factors) -> Floats:
-    """The factors [P, F] in the catalogue's rows; new products at their category's mean."""
+    """Return the factors [P, F] in the catalogue's rows; new products at their category's mean."""
     rows = _positions(factors.product_ids, catalogue.row_of)
     known = rows >= 0
     aligned = np.zeros((len(catalogue.product_ids), factors.product_factors.shape[1]), np.float32)
@@ -54,7 +54,7 @@ def with_category_means(catalogue: Catalogue, factors: Factors) -> Floats:
 
 
 def weights_by_row(ids: tuple[str, ...], weights: Floats, row_of: dict[str, int]) -> Floats:
-    """The weights by row, at least 0; 0 where there is none."""
+    """Return the weights by row, at least 0; 0 where there is none."""
     rows = _positions(ids, row_of)
     weight_of = np.zeros(len(row_of), dtype=np.float32)
     weight_of[rows[rows >= 0]] = np.maximum(weights[rows >= 0], 0.0)
@@ -62,7 +62,7 @@ def weights_by_row(ids: tuple[str, ...], weights: Floats, row_of: dict[str, int]
 
 
 def category_style(catalogue: Catalogue, priors: Priors) -> Floats:
-    """The priors [C, K] in the catalogue's codes and columns; 0 where there is none."""
+    """Return the priors [C, K] in the catalogue's codes and columns; 0 where there is none."""
     codes = _positions(priors.categories, catalogue.category_code_of)
     columns = _positions(priors.style_ids, catalogue.column_of)
     shape = (len(catalogue.category_code_of) + 1, len(catalogue.column_of) + 1)
@@ -72,7 +72,7 @@ def category_style(catalogue: Catalogue, priors: Priors) -> Floats:
 
 
 def _positions(names: Sequence[str], position_of: Mapping[str, int]) -> Ints:
-    """The position of each name; -1 where it has none."""
+    """Return the position of each name; -1 where it has none."""
     return np.array([position_of.get(name, -1) for name in names], dtype=np.int64)
 
 
@@ -141,7 +141,7 @@ def arrange(
     now: datetime,
     previous: CatalogSnapshot | None = None,
 ) -> CatalogSnapshot:
-    """The snapshot at `now`; what `previous` has aligned already is taken over."""
+    """Return the snapshot at `now`; what `previous` has aligned already is taken over."""
     popularity = weights_by_row(priors.product_ids, priors.product_weights, catalogue.row_of)
     most = popularity.max(initial=0.0)
     schedule = schedule_at(catalogue.styles.values(), now, rules.campaign_weight)
@@ -174,7 +174,7 @@ def arrange(
 
 
 def _ranked(features: Floats, popularity: Floats, previous: CatalogSnapshot | None) -> Floats:
-    """The vectors to rank; a picture that comes or goes changes none of them."""
+    """Return the vectors to rank; a picture that comes or goes changes none of them."""
     if (
         previous is not None
         and previous.features is features

@@ -38,12 +38,12 @@ UNKNOWN_PROPENSITY = 0.5
 
 
 def empty(user_id: str) -> UserState:
-    """The state of a shopper of whom nothing is known."""
+    """Return the state of a shopper of whom nothing is known."""
     return UserState(user_id=user_id)
 
 
 def apply(state: UserState, event: Feedback, now: datetime, rules: Rules) -> UserState:
-    """The state after the event; the same object where the event changes nothing.
+    """Return the state after the event; the same object where the event changes nothing.
 
     Repetitions change nothing, and impressions only the counts of styles, of a shopper who has
     acted before: of passers-by no state is kept. An event that comes late counts as if it had come
@@ -79,7 +79,7 @@ def counts_of(state: UserState, now: datetime, rules: Rules) -> StyleCounts:
 
 
 def is_repeated(state: UserState, event_id: str, now: datetime, rules: Rules) -> bool:
-    """Whether the id is among the state's recent ones."""
+    """Return whether the id is among the state's recent ones."""
     for seen in state.recent_events:
         if seen.event_id == event_id and now - seen.at < rules.repeat_window:
             return True
@@ -87,14 +87,14 @@ def is_repeated(state: UserState, event_id: str, now: datetime, rules: Rules) ->
 
 
 def in_cool_down(since: datetime | None, now: datetime, rules: Rules) -> bool:
-    """Whether a dismissal or purchase at `since` still keeps its product off the list."""
+    """Return whether a dismissal or purchase at `since` still keeps its product off the list."""
     return since is not None and now - since < rules.cool_down
 
 
 def product_weights(
     state: UserState, now: datetime, rules: Rules, alpha: float = 1.0
 ) -> tuple[list[str], list[float], list[float]]:
-    """What the shopper thinks of products: ids, confidences c and preferences p.
+    """Return what the shopper thinks of products: ids, confidences c and preferences p.
 
     c = 1 + alpha * weight and p = 1, over all styles of a product; c = 5 and p = -1 while it is
     dismissed. Hu, Koren, Volinsky 2008, equations 1 and 2. The readable form of
@@ -125,7 +125,7 @@ def style_evidence(propensity: float | None, rules: Rules) -> float:
 
 
 def _evidence_by_style(state: UserState, now: datetime, rules: Rules) -> dict[str, float]:
-    """The decayed log-odds of interactions by style, dismissed products left out."""
+    """Return the decayed log-odds of interactions by style, dismissed products left out."""
     dismissed = dismissed_products(state, now, rules)
     weights: dict[str, float] = {}
     for seen in state.interactions:
@@ -136,7 +136,7 @@ def _evidence_by_style(state: UserState, now: datetime, rules: Rules) -> dict[st
 
 
 def dismissed_products(state: UserState, now: datetime, rules: Rules) -> set[str]:
-    """The products that the shopper does not want to see for now."""
+    """Return the products that the shopper does not want to see for now."""
     return {
         seen.product_id
         for seen in state.interactions
@@ -215,7 +215,7 @@ def _later(known: datetime | None, at: datetime) -> datetime:
 
 
 def _acted_since(seen: Interaction, at: datetime) -> bool:
-    """Whether a click, cart or purchase of the product happened after that time."""
+    """Return whether a click, cart or purchase of the product happened after that time."""
     acted, purchased = seen.acted_at, seen.purchased_at
     return (acted is not None and acted > at) or (purchased is not None and purchased > at)
 
@@ -232,7 +232,7 @@ def _forgiven(seen: Interaction, kind: FeedbackKind, occurred: datetime) -> Inte
 def _strongest(
     interactions: Iterable[Interaction], now: datetime, rules: Rules
 ) -> list[Interaction]:
-    """The history with room for new ones: the weakest eighth goes, and the older of equals.
+    """Return the history with room for new ones: the weakest eighth goes, and the older of equals.
 
     An eighth and not one, so that a shopper with a full history pays for the sorting once in
     many events. A cool-down counts like a click, or a dismissal would be forgotten first.
@@ -266,7 +266,7 @@ class Applied(NamedTuple):
 
 
 def apply_all(state: UserState, steps: Steps, rules: Rules) -> Applied:
-    """The state after all steps; the same object where they change nothing."""
+    """Return the state after all steps; the same object where they change nothing."""
     changed, acted, first = None, None, 0
     while first < len(steps):
         event, now = steps[first]

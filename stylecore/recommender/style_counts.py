@@ -27,7 +27,7 @@ Impression = tuple[Feedback, datetime]
 
 
 def first_counts(log_odds: Mapping[str, float], now: datetime) -> StyleCounts:
-    """Counts that begin with these log-odds."""
+    """Return counts that begin with these log-odds."""
     styles = tuple(StyleCount(style, 0.0, 0.0, odds) for style, odds in log_odds.items())
     return StyleCounts(at=now, styles=styles[-MOST_STYLES:])
 
@@ -35,7 +35,7 @@ def first_counts(log_odds: Mapping[str, float], now: datetime) -> StyleCounts:
 def with_impression(
     counts: StyleCounts, event: Feedback, now: datetime, half_life: timedelta
 ) -> StyleCounts:
-    """The counts after an impression; the same object where it does not count."""
+    """Return the counts after an impression; the same object where it does not count."""
     bit = _bit(event)
     if bit is None or event.style_id is None or event.recommendation_id is None:
         return counts
@@ -94,7 +94,7 @@ def _seen(
     before: Mapping[str, float],
     bitmap: ImpressionBitmap,
 ) -> StyleCounts:
-    """The counts with what was seen by style; the same object where no place was new."""
+    """Return the counts with what was seen by style; the same object where no place was new."""
     if bitmap is counts.look or not bitmap.seen:
         return counts
     styles = [
@@ -158,7 +158,7 @@ def _aged(counts: StyleCounts, now: datetime, half_life: timedelta) -> StyleCoun
 
 
 def _added(counts: StyleCounts, added: StyleCount, bitmap: ImpressionBitmap | None) -> StyleCounts:
-    """The sum; of too many styles the one that says least goes, and the older of equals."""
+    """Return the sum; of too many styles the one that says least goes, and the older of equals."""
     styles = list(counts.styles)
     for place, one in enumerate(styles):
         if one.style_id == added.style_id:

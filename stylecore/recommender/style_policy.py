@@ -47,7 +47,7 @@ USUAL_ACTIONS = 3.0
 def by_style(
     states: Sequence[UserState], now: Moment, rules: Rules, column_of: Mapping[str, int]
 ) -> Doubles:
-    """The log-odds of each shopper for each style, [B, K]; 0 where nothing is known."""
+    """Return the log-odds of each shopper for each style, [B, K]; 0 where nothing is known."""
     times = each(now, len(states))
     all_counts = [counts_of(state, at, rules) for state, at in zip(states, times, strict=True)]
     lengths = [len(counts.styles) for counts in all_counts]
@@ -72,7 +72,7 @@ def by_style(
 
 
 def log_odds(seen: Doubles, acted: Doubles, other: Doubles, rules: Rules) -> Doubles:
-    """The formula above on decayed counts [B, K], plus the other log-odds [B, K]."""
+    """Return the formula above on decayed counts [B, K], plus the other log-odds [B, K]."""
     impressions = seen.sum(axis=1, keepdims=True) + USUAL_ACTIONS / rules.usual_rate
     actions = acted.sum(axis=1, keepdims=True) + USUAL_ACTIONS
     against = actions * np.log1p((rules.style_odds - 1.0) * seen / impressions)
@@ -81,7 +81,7 @@ def log_odds(seen: Doubles, acted: Doubles, other: Doubles, rules: Rules) -> Dou
 
 
 def style_weights(state: UserState, now: datetime, rules: Rules) -> dict[str, float]:
-    """The log-odds of one shopper by style: the readable form of `by_style`."""
+    """Return the log-odds of one shopper by style: the readable form of `by_style`."""
     counts = counts_of(state, now, rules)
     left = decay(counts.at, now, rules.half_life)
     rows = [(left * one.seen, left * one.acted, left * one.log_odds) for one in counts.styles]
@@ -140,7 +140,7 @@ def style_priors(category_style: Floats, rules: ChoiceRules) -> Doubles:
 def propensities(
     affinities: Doubles, priors: Doubles, available: Bools, rules: ChoiceRules
 ) -> Doubles:
-    """The probability of each style, [B, k, K]; 0 where there is no picture.
+    """Return the probability of each style, [B, k, K]; 0 where there is no picture.
 
     `affinities` [B, K] are the shoppers' log-odds, `priors` [B, k, K] the shares in the products'
     categories, brought to sum 1 here, `available` [B, k, K] the pictures that may be shown, at
@@ -216,7 +216,7 @@ def explore(
     new_products: Ints,
     excluded: Ints,
 ) -> tuple[Ints, Bools]:
-    """The lists [B, k] with their last places redrawn, and which places those are.
+    """Return the lists [B, k] with their last places redrawn, and which places those are.
 
     `new_products` are the rows of new products on sale. `excluded` holds position * P + row for
     each product that a shopper must not get. A place keeps what it has where no draw can be used or
@@ -269,13 +269,13 @@ def _half(places: int) -> int:
 
 
 def _contains(rows: Ints, drawn: Ints) -> Bools:
-    """Which of the drawn [B, d] stand in the rows [B, j] of the same shopper."""
+    """Return which of the drawn [B, d] stand in the rows [B, j] of the same shopper."""
     found: Bools = (drawn[:, :, None] == rows[:, None, :]).any(axis=2)
     return found
 
 
 def _repeats(drawn: Ints) -> Bools:
-    """Which of the drawn [B, d] stand further left already."""
+    """Return which of the drawn [B, d] stand further left already."""
     same = drawn[:, :, None] == drawn[:, None, :]
     repeated: Bools = np.tril(same, k=-1).any(axis=2)
     return repeated

@@ -86,7 +86,7 @@ class Task:
 
 
 def source_of(photo: Photo) -> Source:
-    """The photo with its product mask: its own alpha, or what stands on plain ground."""
+    """Return the photo with its product mask: its own alpha, or what stands on plain ground."""
     floats = to_floats(photo.pixels)
     mask = matte_of(floats, None if photo.alpha is None else to_floats(photo.alpha))
     return Source(
@@ -116,7 +116,7 @@ def task_of(
     manifest: GeneratorManifest,
     reference: Reference | None = None,
 ) -> Task:
-    """The picture of a source in a style, given the reference picture that it names, if any.
+    """Return the picture of a source in a style, given the reference picture that it names, if any.
 
     Raises UnknownStyle.
     """
@@ -158,7 +158,7 @@ def draw(engine: Engine, tasks: Iterable[Task], batch_images: int) -> Iterator[t
 
 
 def batches_by_shape(tasks: Iterable[Task], size: int) -> Iterator[list[Task]]:
-    """The tasks in lists of at most `size` pictures of one shape."""
+    """Yield the tasks in lists of at most `size` pictures of one shape."""
     shapes: dict[tuple[int, ...], list[Task]] = defaultdict(list)
     for task in tasks:
         shapes[task.source.pixels.shape].append(task)
@@ -168,7 +168,7 @@ def batches_by_shape(tasks: Iterable[Task], size: int) -> Iterator[list[Task]]:
 
 
 def compose(task: Task, render: Floats, manifest: GeneratorManifest) -> Pixels:
-    """The finished picture: the render, on even ground where the photo's is plain.
+    """Return the finished picture: the render, on even ground where the photo's is plain.
 
     It has the size of the large photo where there is one. A product that was cut out keeps a
     contour where it is like its ground. Strength 0 gives the photo back.
@@ -192,13 +192,13 @@ def compose(task: Task, render: Floats, manifest: GeneratorManifest) -> Pixels:
 
 
 def meant_ground(task: Task, manifest: GeneratorManifest) -> Floats:
-    """[H, W, 3] at the working size: what plain ground becomes in the finished picture."""
+    """Return [H, W, 3] at the working size: what plain ground becomes in the finished picture."""
     photo = task.source.pixels
     return photo + np.float32(task.strength) * (_ground(photo, task, manifest) - photo)
 
 
 def at_working_size(pixels: Pixels, source: Source) -> Pixels:
-    """A finished picture as small as the network's, for figures and contact sheets."""
+    """Return a finished picture as small as the network's, for figures and contact sheets."""
     if source.large is None:
         return pixels
     height, width = source.pixels.shape[:2]

@@ -25,7 +25,7 @@ BYTE_DOT_PRODUCTS = {"avx512_vnni", "avx_vnni", "asimddp"}
 
 
 def has_byte_dot_products(cpuinfo: Path = CPUINFO) -> bool:
-    """Whether every product of two bytes is summed in 32 bits."""
+    """Return whether every product of two bytes is summed in 32 bits."""
     try:
         text = cpuinfo.read_text(encoding="utf-8", errors="replace")
     except OSError:
@@ -114,7 +114,7 @@ class Engine:
         return planes
 
     def _planes(self, pictures: Floats) -> Floats:
-        """[B, H, W, 3] to [B, 3, H', W'] with H' and W' multiples of the network's own."""
+        """Convert [B, H, W, 3] to [B, 3, H', W'] with H' and W' multiples of the network's own."""
         multiple = self.manifest.size_multiple
         down, right = (-side % multiple for side in pictures.shape[1:3])
         padded = np.pad(pictures, ((0, 0), (0, down), (0, right), (0, 0)), mode="edge")

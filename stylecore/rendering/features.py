@@ -88,7 +88,7 @@ class FeaturesManifest(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def load_features_manifest(folder: Path) -> FeaturesManifest:
-    """The checked manifest of a feature network's folder.
+    """Return the checked manifest of a feature network's folder.
 
     Raises Permanent when there is none, it is malformed, a class comes twice, the last style is
     not PHOTO, or a file that it names lacks or has another sha256.

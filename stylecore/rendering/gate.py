@@ -79,19 +79,19 @@ class GateTarget:
 
 
 def load_quality_model(folder: Path) -> QualityModel:
-    """The feature network of a folder with its gallery. Raises Permanent."""
+    """Return the feature network of a folder with its gallery. Raises Permanent."""
     net = FeatureNet(folder)
     return QualityModel(net, load_gallery(folder, net.manifest))
 
 
 def describe(quality_model: QualityModel, sources: Sequence[Source]) -> Floats:
-    """[B, E], the embeddings of photos."""
+    """Return [B, E], the embeddings of photos."""
     squashed = [to_pixels(source.pixels) for source in sources]
     return quality_model.net.describe_all(squashed).embedding
 
 
 def gate_target(task: Task, embedding: Floats, manifest: GeneratorManifest) -> GateTarget:
-    """What the render of a task is held against; `embedding` [E] is its photo's."""
+    """Return what the render of a task is held against; `embedding` [E] is its photo's."""
     plain = plain_ground(task.source)
     meant = to_pixels(meant_ground(task, manifest))
     shares = zip(task.weights.tolist(), manifest.styles, strict=True)
@@ -129,7 +129,7 @@ def bounds_of(task: Task, manifest: GeneratorManifest, overrides: Bounds) -> Bou
 def measure(
     quality_model: QualityModel, targets: Sequence[GateTarget], renders: Sequence[Pixels]
 ) -> list[Quality]:
-    """The figures of B renders, each [H, W, 3] as its photo is, in their order."""
+    """Return the figures of B renders, each [H, W, 3] as its photo is, in their order."""
     found = quality_model.net.describe_all(renders)
     return [
         Quality(
@@ -153,7 +153,7 @@ def verdict(
     task: Task,
     render: Pixels,
 ) -> list[RejectionReason]:
-    """Why a render at the working size is rejected; measures it first."""
+    """Return why a render at the working size is rejected, measuring it first."""
     (embedding,) = describe(quality_model, [task.source])
     (quality,) = measure(quality_model, [gate_target(task, embedding, manifest)], [render])
     return judge(quality, bounds_of(task, manifest, overrides))
@@ -188,7 +188,7 @@ def structure(before: Floats, after: Floats) -> float:
 
 
 def style(probabilities: Floats, names: Sequence[str], wanted: Mapping[str, float]) -> float | None:
-    """The probability 0..1 of the wanted styles together; None where one is not known."""
+    """Return the probability 0..1 of the wanted styles together; None where one is not known."""
     if not wanted or not wanted.keys() <= set(names):
         return None
     return float(sum(probabilities[names.index(name)] for name in wanted))
@@ -214,7 +214,7 @@ def blurred(plane: Floats) -> Floats:
 
 
 def similarity(before: Floats, after: Floats, variances: Floats, covariance: Floats) -> Floats:
-    """[H, W], SSIM of windows with these means, summed variances and covariance."""
+    """Return [H, W], SSIM of windows with these means, summed variances and covariance."""
     c1, c2 = 0.01**2, 0.03**2
     numerator = (2 * before * after + c1) * (2 * covariance + c2)
     denominator = (before**2 + after**2 + c1) * (variances + c2)

@@ -78,7 +78,7 @@ class Bounds(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 def judge(quality: Quality, bounds: Bounds) -> list[RejectionReason]:
-    """The figures that miss their bound; none when the render may be published."""
+    """Return the figures that miss their bound; none when the render may be published."""
     found = ((name, getattr(quality, name), getattr(bounds, name)) for name in FIGURES)
     return [
         RejectionReason(figure=name, value=value, bound=bound)
@@ -88,7 +88,7 @@ def judge(quality: Quality, bounds: Bounds) -> list[RejectionReason]:
 
 
 def misses(figure: str, value: float, bound: float) -> bool:
-    """Whether the value is on the wrong side of the bound."""
+    """Return whether the value is on the wrong side of the bound."""
     return value > bound if figure in SMALLER_IS_BETTER else value < bound
 
 
@@ -112,7 +112,7 @@ def loosest(parts: Iterable[Bounds]) -> Bounds:
 
 
 def overridden(bounds: Bounds, by: Bounds) -> Bounds:
-    """The bounds, but those of `by` where it has any."""
+    """Return the bounds, but those of `by` where it has any."""
     own = {name: getattr(by, name) for name in FIGURES if getattr(by, name) is not None}
     return msgspec.structs.replace(bounds, **own)
 
@@ -216,7 +216,7 @@ class GeneratorManifest(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def load_manifest(folder: Path) -> GeneratorManifest:
-    """The checked manifest of a generator's folder.
+    """Return the checked manifest of a generator's folder.
 
     Raises Permanent when there is none, it is malformed, a style comes twice, or a file that it
     names lacks or has another sha256.

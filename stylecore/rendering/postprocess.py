@@ -83,7 +83,7 @@ def ground_of(photo: Floats, ground: Floats, colouring: Colouring) -> Floats:
 def recoloured(
     render: Floats, photo: Floats, mask: Floats, ground: Floats, colouring: Colouring
 ) -> Floats:
-    """The render [H, W, 3] in its final colours; `mask` [H, W] says where the product is.
+    """Return the render [H, W, 3] in its final colours; `mask` [H, W] says where the product is.
 
     `ground` is the drawn styles' own. Where it shows through the product (soft shadows, pale
     washes) the new ground does too, so that no rim appears; not where the product keeps its own
@@ -101,7 +101,7 @@ def recoloured(
 
 
 def _level(ground: Floats, mask: Floats) -> Floats:
-    """The mean colour of the plain ground, OKLab [3]."""
+    """Return the mean colour of the plain ground, OKLab [3]."""
     shares = np.broadcast_to((1 - mask)[..., None], ground.shape)
     return to_oklab(np.average(ground, axis=(0, 1), weights=shares).astype(np.float32))
 
@@ -128,7 +128,7 @@ _RADIUS = 1.4
 
 
 def postprocessed(render: Floats, photo: Floats, params: PostprocessParams) -> Floats:
-    """The render [H, W, 3] crisper or softer, muted or vivid, with the photo's share.
+    """Return the render [H, W, 3] crisper or softer, muted or vivid, with the photo's share.
 
     Detail comes later. Colour keeps its luminance, and paper of the tint keeps its colour.
     """
@@ -154,7 +154,7 @@ _STEEPEST = 1.2
 
 
 def with_fine_luminance(render: Floats, photo: Floats, share: float) -> Floats:
-    """The render [H, W, 3] with a share, 0-1, of the photo's fine luminance added."""
+    """Return the render [H, W, 3] with a share, 0-1, of the photo's fine luminance added."""
     if share == 0:
         return render
     luma = photo @ LUMA
@@ -184,7 +184,7 @@ def enlarged_mask(mask: Floats, large: Pixels) -> Floats:
 
 
 def _finer(photo: Floats, large: Pixels) -> Floats:
-    """[H, W], luminance of the large photo less that of the working photo enlarged."""
+    """Return [H, W], luminance of the large photo less that of the working photo enlarged."""
     small = Image.fromarray(to_pixels(photo)).convert("L")
     sharp = Image.fromarray(large).convert("L")
     smooth = small.resize(sharp.size, Image.Resampling.BICUBIC)
@@ -236,7 +236,7 @@ def visibility(picture: Pixels, ground: Pixels, mask: Floats) -> float | None:
 
 
 def with_contour(picture: Floats, ground: Floats, mask: Floats) -> Floats:
-    """The picture [H, W, 3] with a soft contour where its product is like the ground."""
+    """Return the picture [H, W, 3] with a soft contour where its product is like the ground."""
     outline = outline_of(mask)
     if not outline.any():
         return picture
@@ -254,18 +254,18 @@ def with_contour(picture: Floats, ground: Floats, mask: Floats) -> Floats:
 
 
 def outline_of(mask: Floats) -> Bools:
-    """[H, W]: the product's own pixels beside the ground."""
+    """Return [H, W]: the product's own pixels beside the ground."""
     product = mask >= 0.5
     return np.asarray(product & ~ndimage.binary_erosion(product, border_value=1))
 
 
 def _beside(apart: Floats, outline: Bools, width: int) -> Floats:
-    """[H, W], the greatest mean of 3 x 3 pixels within `width` of the outline."""
+    """Return [H, W], the greatest mean of 3 x 3 pixels within `width` of the outline."""
     band = ndimage.binary_dilation(outline, iterations=width)
     even = np.where(band, ndimage.uniform_filter(apart, 3), 0)
     return np.asarray(ndimage.maximum_filter(even, 2 * width + 1), np.float32)
 
 
 def _peak(sigma: float) -> float:
-    """What a gaussian of a line one pixel wide has at its middle."""
+    """Return what a gaussian of a line one pixel wide has at its middle."""
     return float(1 / (sigma * np.sqrt(2 * np.pi)))

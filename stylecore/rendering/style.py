@@ -31,7 +31,7 @@ class UnknownStyle(Permanent):
 
 
 def style_weights(definition: StyleDefinition, manifest: GeneratorManifest) -> Floats:
-    """[S], the shares of the manifest's styles, their sum 1. Raises UnknownStyle."""
+    """Return [S], the shares of the manifest's styles, their sum 1. Raises UnknownStyle."""
     if definition.weights is None:
         raise UnknownStyle(NO_REFERENCES)
     rows = {style.style_id: row for row, style in enumerate(manifest.styles)}
@@ -45,7 +45,7 @@ def style_weights(definition: StyleDefinition, manifest: GeneratorManifest) -> F
 
 
 def ground_colour(photo: Floats, weights: Floats, manifest: GeneratorManifest) -> Floats:
-    """[H, W, 3], what plain ground becomes: the style's paper, or the photo's own ground."""
+    """Return [H, W, 3], what plain ground becomes: the style's paper, or the photo's own ground."""
     ground = np.zeros_like(photo)
     for share, style in zip(weights, manifest.styles, strict=True):
         if style.paper is None:
@@ -131,7 +131,7 @@ class ReferenceEncoder:
 def load_encoder(
     folder: Path, manifest: GeneratorManifest, *, threads: int = 1
 ) -> ReferenceEncoder | None:
-    """The encoder that the manifest names, None where the generator has none."""
+    """Return the encoder that the manifest names, None where the generator has none."""
     if manifest.reference is None:
         return None
     return ReferenceEncoder(folder, manifest.reference.file, threads=threads)
@@ -158,7 +158,7 @@ def reference_of(photo: Photo, encoder: ReferenceEncoder | None) -> Reference:
 
 
 def paper_of(picture: Floats) -> Floats | None:
-    """The colour [3] of an even border, RGB in 0-1; None where there is none."""
+    """Return the colour [3] of an even border, RGB in 0-1; None where there is none."""
     height, width = picture.shape[:2]
     inner = max(1, round(RING * min(height, width)))
     ring = np.ones((height, width), bool)
@@ -179,6 +179,6 @@ def trimmed(picture: Floats, inked: Bools) -> Floats:
 
 
 def middle(picture: Floats) -> Floats:
-    """At most LONGEST pixels of each side, from the middle."""
+    """Return at most LONGEST pixels of each side, from the middle."""
     top, left = (max(0, (side - LONGEST) // 2) for side in picture.shape[:2])
     return picture[top : top + LONGEST, left : left + LONGEST]

@@ -55,7 +55,7 @@ FETCHING_THREADS = 32
 
 
 def no_references(uri: str) -> Reference:
-    """Where there is no encoder: raises UnknownStyle."""
+    """Raise UnknownStyle: the generator has no encoder."""
     raise UnknownStyle(f"{uri}: {NO_REFERENCES}")
 
 
@@ -101,7 +101,7 @@ def stylize(
 
 
 def _pictures(jobs: Sequence[StylizeJob], context: RenderContext) -> tuple[Photos, References]:
-    """Every photo and reference picture of the jobs by address, or why it cannot be had."""
+    """Return every photo and reference picture of the jobs by address, or why it cannot be had."""
     photos = {job.image_uri for job in jobs}
     references = {
         uri
@@ -146,7 +146,7 @@ def _task(
 
 
 def _tasks(plans: Iterable[Plan]) -> list[Task]:
-    """What is to be drawn, each render once."""
+    """Return what is to be drawn, each render once."""
     tasks = {
         task.key: task
         for plan in plans
@@ -158,7 +158,7 @@ def _tasks(plans: Iterable[Plan]) -> list[Task]:
 
 
 def _draw_missing(tasks: Sequence[Task], context: RenderContext) -> dict[str, Sidecar]:
-    """The sidecar of every task, by key."""
+    """Return the sidecar of every task, by key."""
     found = context.executor.map(lambda task: read_sidecar(context.store, task.key), tasks)
     sidecars = {task.key: sidecar for task, sidecar in zip(tasks, found, strict=True) if sidecar}
     missing = [task for task in tasks if task.key not in sidecars]

@@ -52,7 +52,7 @@ def fetch(
     seconds: float = SECONDS,
     networks: Sequence[Network] = (),
 ) -> bytes:
-    """The bytes at `uri`.
+    """Return the bytes at `uri`.
 
     A local address is resolved first, so that neither `..` nor a symbolic link leads out of an
     allowed folder. A web address is connected only at the open internet or in `networks`. Raises
@@ -198,7 +198,7 @@ def _bucket_version(uri: str) -> object:
 
 @contextmanager
 def _bucket_errors(uri: str) -> Iterator[None]:
-    """Turns what the clients of buckets raise into NotFetchable and Transient."""
+    """Turn what the clients of buckets raise into NotFetchable and Transient."""
     try:
         yield
     except (FileNotFoundError, IsADirectoryError, PermissionError) as problem:
@@ -214,7 +214,7 @@ def _bucket_errors(uri: str) -> Iterator[None]:
 def _is_allowed(
     uri: str, allowed_prefixes: Sequence[str], schemes: Sequence[str] = WEB + BUCKETS
 ) -> bool:
-    """Whether a remote address is plain, of a known scheme, and under a prefix."""
+    """Return whether a remote address is plain, of a known scheme, and under a prefix."""
     scheme, separator, rest = uri.partition("://")
     prefixes = _remote(allowed_prefixes)
     if scheme in WEB:  # a bucket's key is not decoded: spaces and % are part of it
@@ -233,7 +233,7 @@ def _is_allowed(
 
 
 def _climbs(path: str) -> bool:
-    """Whether a `..` is in it, escaped or not."""
+    """Return whether a `..` is in it, escaped or not."""
     for _ in range(_DECODED):
         path = unquote(path)
     return ".." in re.split(r"[/\\?#]", path)

@@ -76,7 +76,7 @@ def is_global(address: Address) -> bool:
 def connected(
     host: str, port: int, *, seconds: float, networks: Sequence[Network], resolve: Resolve
 ) -> socket.socket:
-    """A connection to a host; the address that is connected is one that was checked.
+    """Return a connection to a host; the address that is connected is one that was checked.
 
     The host's addresses share the seconds: each is given an equal part of what is left. Raises
     Unreachable, and OSError or Transient where trying again may help.
@@ -144,7 +144,7 @@ Reader = Callable[[str, HTTPResponse, Bounds], T | _Moved]
 
 
 def get(url: str, bounds: Bounds) -> bytes:
-    """The bytes at an address. Raises NotServed, Unreachable, or Transient."""
+    """Return the bytes at an address. Raises NotServed, Unreachable, or Transient."""
     return _followed("GET", url, bounds, _read)
 
 
@@ -172,7 +172,7 @@ def _followed(method: str, url: str, bounds: Bounds, read: Reader[T]) -> T:
 
 
 def _ask(method: str, url: str, bounds: Bounds, deadline: float, read: Reader[T]) -> T | _Moved:
-    """What `read` makes of the answer, or where the server points."""
+    """Return what `read` makes of the answer, or where the server points."""
     parts = urlsplit(url)
     target = quote(parts.path or "/", safe="/%:@!$&'()*+,;=~")
     if parts.query:

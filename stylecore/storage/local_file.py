@@ -16,7 +16,7 @@ _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
 def local_path(uri: str) -> Path | None:
-    """The path that a local address names; None for other schemes, hosts and chains of them.
+    """Return the path that a local address names; None for other schemes, hosts and chains of them.
 
     A file URI is percent-decoded, its host empty or localhost (RFC 8089); a plain path is taken as
     it is.
@@ -31,7 +31,7 @@ def local_path(uri: str) -> Path | None:
 
 
 def is_beneath(path: Path, folder: Path) -> bool:
-    """Whether the path, its links followed, lies in the folder."""
+    """Return whether the path, its links followed, lies in the folder."""
     try:
         return path.resolve().is_relative_to(folder.resolve())
     except (OSError, ValueError, RuntimeError):  # a loop of links, or a NUL in the name
@@ -39,7 +39,7 @@ def is_beneath(path: Path, folder: Path) -> bool:
 
 
 def read_beneath(path: Path, folder: Path, most: int) -> bytes:
-    """At most `most` bytes of the file. Raises OSError."""
+    """Return at most `most` bytes of the file. Raises OSError."""
     with open_beneath(path, folder) as opened:
         return opened.read(most)
 

@@ -103,7 +103,7 @@ def _ours(store: Store, folder: str) -> list[StoredFile]:
 
 
 def _image_of(store: Store, file: StoredFile) -> bytes | None:
-    """The digest of a sidecar's image; None where it cannot be read, or went meanwhile."""
+    """Return the digest of a sidecar's image; None where it cannot be read, or went meanwhile."""
     try:
         return bytes.fromhex(decode(Sidecar, store.content(file)).sha256)
     except (NotInStore, InvalidEvent):

@@ -52,7 +52,7 @@ def render_key(*, source: str, style: str, model: str, size: int, seed: int) -> 
 
 
 def read_sidecar(store: Store, key: str) -> Sidecar | None:
-    """What was drawn under this key before, or None. Raises Transient.
+    """Return what was drawn under this key before, or None. Raises Transient.
 
     A sidecar that cannot be read, or whose image is gone or empty, is logged and counts as absent.
     """
@@ -88,7 +88,7 @@ class Embedding(msgspec.Struct, frozen=True, kw_only=True):
     vector: Annotated[list[Component], msgspec.Meta(min_length=1, max_length=10_000)]
 
     def as_array(self) -> Floats:
-        """The vector as [E] float32, the very numbers that were written."""
+        """Return the vector as [E] float32, the very numbers that were written."""
         return np.asarray(self.vector, np.float32)
 
 
@@ -101,7 +101,7 @@ def write_embedding(store: Store, source_sha256: str, embedding: Floats, model: 
 
 
 def read_embedding(store: Store, source_sha256: str) -> Embedding | None:
-    """The embedding of the photo with that sha256, or None. Raises Transient.
+    """Return the embedding of the photo with that sha256, or None. Raises Transient.
 
     One that cannot be read is logged and counts as absent.
     """

@@ -112,14 +112,14 @@ class Store:
         self._replace(self._sidecar_path(folder, key), data, durable=False)
 
     def get_sidecar(self, folder: str, key: str) -> bytes | None:
-        """What lies under `key`, or None. Raises Transient where the store is away."""
+        """Return what lies under `key`, or None. Raises Transient where the store is away."""
         try:
             return self._read(self._sidecar_path(folder, key))
         except NotInStore:
             return None
 
     def get_json(self, folder: str, key: str, kind: type[Kept]) -> Kept | None:
-        """The struct that lies under `key` as JSON, or None. Raises Transient.
+        """Return the struct that lies under `key` as JSON, or None. Raises Transient.
 
         What cannot be read as one is logged and counts as absent.
         """
@@ -142,11 +142,11 @@ class Store:
             return False
 
     def get(self, uri: str) -> bytes:
-        """The bytes at an address of this store. Raises NotInStore or Transient."""
+        """Return the bytes at an address of this store. Raises NotInStore or Transient."""
         return self._read(self._own_path(uri))
 
     def local_file(self, uri: str, cache: Path) -> Path:
-        """A file on this machine with the blob at an address of this store.
+        """Return a file on this machine with the blob at an address of this store.
 
         The blob itself where the store is a local folder; else a copy in `cache`, fetched unless
         one with the sha256 in its name is there. Raises NotInStore or Transient.
@@ -201,7 +201,7 @@ class Store:
         return self._address(file.path)
 
     def content(self, file: StoredFile) -> bytes:
-        """A file's bytes. Raises NotInStore or Transient."""
+        """Return a file's bytes. Raises NotInStore or Transient."""
         return self._read(file.path)
 
     def remove(self, file: StoredFile) -> None:
@@ -242,7 +242,7 @@ class Store:
         return data
 
     def _create(self, path: str, data: bytes) -> bool:
-        """Whether this call created the file; atomic, so that no reader meets half of it."""
+        """Return whether this call created the file; atomic, so that no reader meets half of it."""
         with self._trouble("write", path):
             if self._is_local:
                 return _write_local(Path(path), data, replace=False, durable=True)
@@ -283,7 +283,7 @@ class Store:
 
     @contextmanager
     def _trouble(self, what: str, path: str) -> Iterator[None]:
-        """Turns what a file system raises into NotInStore or Transient.
+        """Turn what a file system raises into NotInStore or Transient.
 
         Clients of remote stores raise more than OSError where the store is away.
         """

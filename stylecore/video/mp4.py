@@ -40,7 +40,7 @@ def is_video(path: Path) -> bool:
 
 
 def read_video(path: Path, bounds: Bounds) -> Clip:
-    """The first video stream of a file.
+    """Return the first video stream of a file.
 
     Raises NotAClip, and SettingsError where PyAV is not installed.
     """
@@ -85,7 +85,7 @@ class VideoWriter:
         self._mux(frame)
 
     def close(self) -> None:
-        """Writes the frames that the encoder holds back, and the index."""
+        """Write the frames that the encoder holds back, and the index."""
         if self._stream is not None:
             self._mux(None)
         self._container.close()

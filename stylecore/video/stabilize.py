@@ -86,7 +86,7 @@ def at_exposure_of(frame: Floats, shown: Floats) -> tuple[Floats, Floats]:
 
 
 def is_cut(before: Floats, after: Floats) -> bool:
-    """Whether a new scene begins between two frames [H, W, 3].
+    """Return whether a new scene begins between two frames [H, W, 3].
 
     From one mug to another like it is none: what differs has moved, and is redrawn as well.
     """
@@ -163,7 +163,7 @@ def first_source(frame: Floats) -> SteadySource:
 
 
 def next_source(before: SteadySource, frame: Floats) -> SteadySource:
-    """The steady source of the next frame [H, W, 3]."""
+    """Return the steady source of the next frame [H, W, 3]."""
     gain, offset = at_exposure_of(frame, before.pixels)
     moved = motion(gain * before.pixels + offset, frame)
     step = SteadySource(frame, moved, gain, offset, moved)
@@ -172,13 +172,13 @@ def next_source(before: SteadySource, frame: Floats) -> SteadySource:
 
 
 def settled(source: SteadySource, before: Floats, render: Floats) -> Floats:
-    """The render [H', W', 3] of a source, of any size, as the one before it lets it be."""
+    """Return the render [H', W', 3] of a source, of any size, limited by the one before it."""
     share = resized(_pace(source, before, render), render.shape[:2])[..., None]
     return np.asarray(before + share * (render - before), np.float32)
 
 
 def resized(plane: Floats, size: tuple[int, int]) -> Floats:
-    """A plane at another (height, width)."""
+    """Return a plane at another (height, width)."""
     if plane.shape == size:
         return plane
     return np.asarray(Image.fromarray(plane).resize(size[::-1], Image.Resampling.BILINEAR))
@@ -221,7 +221,7 @@ class SceneFrame:
 
 
 def scene_frames(photos: Iterable[Photo]) -> Iterator[SceneFrame]:
-    """What is drawn for each frame, in order; all photos have one size."""
+    """Yield what is drawn for each frame, in order; all photos have one size."""
     before: SceneFrame | None = None
     for photo in photos:
         frame = to_floats(photo.pixels)
@@ -276,7 +276,7 @@ class DrawnFrame:
 def draw_clip(
     engine: Engine, photos: Iterable[Photo], tasks_of: TasksOf, batch_images: int
 ) -> Iterator[DrawnFrame]:
-    """The frames of a clip, drawn; as many as there are photos, and in their order."""
+    """Yield the frames of a clip, drawn; as many as there are photos, and in their order."""
     shown: dict[str, Floats] = {}
     for scene in scene_frames(photos):
         tasks = tasks_of(scene.source)

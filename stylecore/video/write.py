@@ -55,7 +55,7 @@ class GifWriter:
         )
 
     def close(self) -> None:
-        """Ends the file."""
+        """End the file."""
         self._file.write(b";")
 
     def _in_palette(self, pixels: Pixels) -> Image.Image:
@@ -111,7 +111,7 @@ class WebpWriter:
         self._shown = pixels
 
     def close(self) -> None:
-        """Writes the length of the whole file into its head."""
+        """Write the length of the whole file into its head."""
         length = self._file.tell()
         self._file.seek(4)
         self._file.write((length - 8).to_bytes(4, "little"))
@@ -131,7 +131,7 @@ def _changed(before: Pixels | None, after: Pixels) -> tuple[int, int, int, int]:
 
 
 def _coded(pixels: Pixels) -> bytes:
-    """The chunk of one picture, without the file around it."""
+    """Return the chunk of one picture, without the file around it."""
     buffer = io.BytesIO()
     Image.fromarray(np.ascontiguousarray(pixels)).save(
         buffer, "WEBP", quality=_QUALITY, method=_METHOD
@@ -191,13 +191,13 @@ class ClipFile:
         self._writer.write(pixels, ticks)
 
     def keep(self) -> None:
-        """Puts the whole clip in its place."""
+        """Put the whole clip in its place."""
         self._writer.close()
         self._file.close()
         self._part.replace(self._path)
 
     def discard(self) -> None:
-        """Leaves nothing of what was not kept."""
+        """Leave nothing of what was not kept."""
         self._file.close()
         self._part.unlink(missing_ok=True)
 
