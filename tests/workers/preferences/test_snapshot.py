@@ -1,4 +1,4 @@
-"""The assortment is rebuilt when a campaign begins or ends, and not in between."""
+"""The snapshot is rebuilt when a campaign begins or ends, and not in between."""
 
 from __future__ import annotations
 
