@@ -1,5 +1,4 @@
 """The contracts between teams: events, their encoding, and the topics that carry them.
 
-Imports msgspec only, so that any service can depend on it. What a contract means for a worker
-(dead letters, transactions) is not known here.
+Imports msgspec only, so that any service can depend on it.
 """

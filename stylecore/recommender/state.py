@@ -117,8 +117,8 @@ def style_evidence(propensity: float | None, rules: Rules) -> float:
     """The log-odds for a style that an action in it gives, when it was shown with this probability.
 
     With odds r, someone whose favourite it is acts in it with the probability p r / (p r + 1 - p),
-    anyone else with about p: the logarithm of the ratio. A style that is shown all the time
-    proves nothing by being clicked, and so cannot talk itself into staying.
+    anyone else with about p: the logarithm of the ratio. A click on a
+    style that is always shown is no evidence for it.
     """
     shown = UNKNOWN_PROPENSITY if propensity is None else propensity
     return log(rules.style_odds / (shown * rules.style_odds + 1.0 - shown))

@@ -9,7 +9,7 @@ Five figures, each by a way of its own:
 - background: how far plain ground is from what was meant, the photo's own or the style's paper.
 - visibility: how far what lies along the product's outline is from the ground that was meant.
 
-A figure that has nothing to say is None and rejects nothing: style under a reference picture, a
+A figure that does not apply is None and rejects nothing: style under a reference picture, a
 palette or the product's own colour; style and visibility below STYLE_FROM of strength; background
 and visibility without plain ground; identity without a gallery. The gate does not judge beauty,
 nor goods and styles on which the feature network was not trained.

@@ -178,7 +178,7 @@ def _look(collector: OverviewCollector, once: bool) -> Overview | Transient:
 def _screen(
     console: Console, once: bool, as_json: bool
 ) -> Iterator[Callable[[Overview | Transient], None]]:
-    """What shows a look: a line of JSON, or the whole terminal anew."""
+    """Yield what prints an overview: a line of JSON, or the redrawn terminal."""
     if as_json:
         yield _print_line
         return

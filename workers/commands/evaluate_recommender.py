@@ -146,7 +146,7 @@ def _event(path: Path, number: int, line: str) -> Feedback:
 
 
 def _topic(reward: Reward, policy: str | None) -> Source:
-    """The topic as far as it is kept. A record that cannot be read is told and passed over."""
+    """Read the retained part of the topic. An unreadable record is reported and skipped."""
     from workers.kafka.table import TableReader, partitions_of
     from workers.settings import load_settings
 

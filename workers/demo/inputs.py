@@ -57,8 +57,7 @@ def folder_products(
 ) -> list[Product]:
     """At most `limit` photos of a folder, spread over its sub-folders, which are the categories.
 
-    Each file that would be one and cannot be read is told of. Raises Permanent where there is no
-    photo.
+    A file that cannot be read is reported by `tell`. Raises Permanent where there is no photo.
     """
     by_category: dict[str, list[Path]] = defaultdict(list)
     for path in files_below(folder):

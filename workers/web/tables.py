@@ -178,9 +178,9 @@ class Tables:
     lists: Lists = field(default_factory=Lists)
 
     def apply(self, changes: Iterable[Change]) -> list[str]:
-        """Take the changes; the shoppers whose list is another now.
+        """Apply changes; return the shoppers whose list has changed.
 
-        A record that cannot be read is told and passed over: its own worker keeps it.
+        An unreadable record is logged and skipped: the worker that reads its topic keeps it.
         """
         return [change.key for change in changes if self._try(change)]
 
