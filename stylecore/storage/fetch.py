@@ -58,24 +58,16 @@ def fetch(
     allowed folder. A web address is connected only at the open internet or in `networks`. Raises
     NotFetchable, or Transient where trying again may help.
     """
-    local = local_path(uri)
-    if local is not None:
-        data = _read_local(uri, local, allowed_prefixes, max_bytes + 1)
-    elif not _is_allowed(uri, allowed_prefixes):
-        raise _refusal(uri, allowed_prefixes)
-    elif urlsplit(uri).scheme in WEB:
-        bounds = Bounds(
-            max_bytes=max_bytes,
-            seconds=seconds,
-            networks=networks,
-            may_go=lambda other: _is_allowed(other, allowed_prefixes, WEB),
-        )
-        try:
-            return _within(seconds + GRACE_SECONDS, uri, partial(get, uri, bounds))
-        except (NotServed, Unreachable) as problem:
-            raise NotFetchable(str(problem)) from problem
-    else:
-        data = _within(seconds, uri, partial(_read_bucket, uri, max_bytes + 1))
+    data = _by_kind(
+        uri,
+        allowed_prefixes,
+        max_bytes,
+        seconds,
+        networks,
+        local=lambda path: _read_local(uri, path, allowed_prefixes, max_bytes + 1),
+        web=partial(get, uri),
+        bucket=partial(_read_bucket, uri, max_bytes + 1),
+    )
     if len(data) > max_bytes:
         raise NotFetchable(f"the photo at {uri} is over the limit of {max_bytes} bytes")
     return data
@@ -95,25 +87,48 @@ def version(
     gives neither of the first two, of a file's size, time and inode, or of a bucket's checksum.
     Raises as `fetch` does.
     """
-    local = local_path(uri)
-    if local is not None:
-        parts = _local_version(uri, local, allowed_prefixes)
-    elif not _is_allowed(uri, allowed_prefixes):
-        raise _refusal(uri, allowed_prefixes)
-    elif urlsplit(uri).scheme in WEB:
-        bounds = Bounds(
-            max_bytes=max_bytes,
-            seconds=seconds,
-            networks=networks,
-            may_go=lambda other: _is_allowed(other, allowed_prefixes, WEB),
-        )
-        try:
-            parts = _within(seconds + GRACE_SECONDS, uri, partial(_web_version, uri, bounds))
-        except (NotServed, Unreachable) as problem:
-            raise NotFetchable(str(problem)) from problem
-    else:
-        parts = _within(seconds, uri, partial(_bucket_version, uri))
+    parts = _by_kind(
+        uri,
+        allowed_prefixes,
+        max_bytes,
+        seconds,
+        networks,
+        local=lambda path: _local_version(uri, path, allowed_prefixes),
+        web=partial(_web_version, uri),
+        bucket=partial(_bucket_version, uri),
+    )
     return sha256(repr(parts).encode()).hexdigest()[:32]
+
+
+def _by_kind(
+    uri: str,
+    allowed_prefixes: Sequence[str],
+    max_bytes: int,
+    seconds: float,
+    networks: Sequence[Network],
+    *,
+    local: Callable[[Path], T],
+    web: Callable[[Bounds], T],
+    bucket: Callable[[], T],
+) -> T:
+    """Return what the function for the kind of address gives, where the address is allowed."""
+    path = local_path(uri)
+    if path is not None:
+        return local(path)
+    if not _is_allowed(uri, allowed_prefixes):
+        raise _refusal(uri, allowed_prefixes)
+    if urlsplit(uri).scheme not in WEB:
+        return _within(seconds, uri, bucket)
+    bounds = Bounds(
+        max_bytes=max_bytes,
+        seconds=seconds,
+        networks=networks,
+        may_go=lambda other: _is_allowed(other, allowed_prefixes, WEB),
+    )
+    try:
+        return _within(seconds + GRACE_SECONDS, uri, partial(web, bounds))
+    except (NotServed, Unreachable) as problem:
+        raise NotFetchable(str(problem)) from problem
 
 
 def _web_version(uri: str, bounds: Bounds) -> object:
