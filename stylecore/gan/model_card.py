@@ -104,7 +104,7 @@ def _style_figures(figures: Mapping[str, Mapping[str, float]]) -> str:
     return f"""
 ## Figures
 
-`stylecast evaluate generator` on photos that nobody trained on, as served.
+`stylecast evaluate generator` on photos that were not trained on, as served.
 
 {markdown_table(("style", *SHOWN), rows)}
 """

@@ -45,14 +45,15 @@ REPORT, GATE_SHEETS = "report.md", "sheets"
 
 def evaluate_gate(
     photos: Annotated[
-        list[Path], typer.Option(help="Photos nobody trained on; repeatable, in equal parts.")
+        list[Path],
+        typer.Option(help="Photos that were not trained on; repeatable, in equal parts."),
     ],
     output: Annotated[Path, typer.Option(help="Folder for report.md and sheets to look at.")],
     generator: Annotated[Path | None, typer.Option(help="Default: the one in use.")] = None,
     features: Annotated[Path, typer.Option(help="Folder of the feature network.")] = FEATURES,
     gallery: Annotated[
         list[Path] | None,
-        typer.Option(help="Make the network's gallery anew from these photos first; repeatable."),
+        typer.Option(help="Rebuild the network's gallery from these photos first; repeatable."),
     ] = None,
     limit: Annotated[int, typer.Option(min=3, help="Photos.")] = 64,
     seed: Annotated[int, typer.Option(min=0, help="Of the noise.")] = 1,
@@ -120,7 +121,9 @@ WIDTH = 200
 
 
 def evaluate_generator(
-    photos: Annotated[list[Path], typer.Option(help="Photos nobody trained on; repeatable.")],
+    photos: Annotated[
+        list[Path], typer.Option(help="Photos that were not trained on; repeatable.")
+    ],
     styles: Annotated[Path, typer.Option(help="Reference pictures, one folder a style.")],
     output: Annotated[Path, typer.Option(help="Folder for pictures, figures and sheets.")],
     generator: Annotated[Path | None, typer.Option(help="Default: the one in use.")] = None,
