@@ -21,8 +21,8 @@ from typing import Protocol
 import numpy as np
 
 from stylecore.arrays import Doubles
+from stylecore.recommender.engagement_prior import NO_PRIORS, EngagementPrior
 from stylecore.recommender.popularity import Priors
-from stylecore.recommender.render_plan import NO_PRIORS, EngagementPrior
 from stylecore.recommender.render_queue import Bucket, Missing, Pair, Queue
 from stylecore.recommender.rules import Rules
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from schemas.events import Campaign, Feedback, Product, Quality, Style, StylizedImage, UserState
 from stylecore.recommender.catalog import Catalogue
-from stylecore.recommender.factors import Factors, versioned
+from stylecore.recommender.factors import Factors, encoded
 from stylecore.recommender.popularity import Priors
 from stylecore.recommender.rules import Rules
 from stylecore.recommender.state import apply, empty
@@ -138,7 +138,8 @@ def factors(products: int, width: int, random: np.random.Generator) -> Factors:
     ids = tuple(f"product-{number}" for number in range(products))
     categories = tuple(f"category-{number}" for number in range(6))
     style_ids = ("original", *STYLES)
-    return versioned(
+    made = Factors(
+        version="",
         parent=None,
         product_ids=ids,
         product_factors=(random.normal(size=(products, width)) / np.sqrt(width)).astype(np.float32),
@@ -151,4 +152,6 @@ def factors(products: int, width: int, random: np.random.Generator) -> Factors:
         ),
         regularization=0.05,
         alpha=1.0,
+        fitted=products,
     )
+    return encoded(made).factors

@@ -16,7 +16,6 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from stylecore.arrays import Doubles, Floats
-from stylecore.evaluation.image_metrics import correlation, fine_band
 from stylecore.imaging.photo import Pixels, luma_of
 
 SIDE = 1024
@@ -153,10 +152,3 @@ def _templates(size: int) -> Floats:
 def _box(glyph: Glyph, plane: Floats) -> Floats:
     width, height = glyph_cell(glyph)
     return plane[glyph.top : glyph.top + height, glyph.left : glyph.left + width]
-
-
-def lettering_correlation(typeset: Typeset, photo: Pixels, render: Pixels) -> float:
-    """Absolute correlation of the fine luminance at the characters, 0..1."""
-    bands = [fine_band(luma_of(pixels)) for pixels in (photo, render)]
-    places = [np.concatenate([_box(g, band).ravel() for g in typeset.glyphs]) for band in bands]
-    return abs(correlation(*places))

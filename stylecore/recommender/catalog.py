@@ -144,11 +144,6 @@ class Catalogue:
         row = self.row_of.get(product_id)
         return row is not None and bool(self._present[row])
 
-    def has_render(self, product_id: str, style_id: str) -> bool:
-        """Return whether the product, on sale or not, has a picture in the style."""
-        row, column = self.row_of.get(product_id), self.column_of.get(style_id)
-        return row is not None and column is not None and bool(self._available[row, column])
-
     @property
     def style_ids(self) -> list[str]:
         """By column; `original` first."""

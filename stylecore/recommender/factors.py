@@ -108,35 +108,6 @@ class _Header(msgspec.Struct, frozen=True):
     learned_until: Time | None = None
 
 
-def versioned(
-    *,
-    parent: str | None,
-    product_ids: tuple[str, ...],
-    product_factors: Floats,
-    priors: Priors,
-    regularization: float,
-    alpha: float,
-    fitted: int | None = None,
-    learned_until: datetime | None = None,
-) -> Factors:
-    """The factors under the version that their content has: the same content, the same version.
-
-    Without `fitted`, all rows are. Raises Permanent where shapes or values cannot be factors.
-    """
-    unnamed = Factors(
-        version="",
-        parent=parent,
-        product_ids=product_ids,
-        product_factors=np.ascontiguousarray(product_factors, dtype=np.float32),
-        priors=priors,
-        regularization=regularization,
-        alpha=alpha,
-        fitted=len(product_ids) if fitted is None else fitted,
-        learned_until=learned_until,
-    )
-    return encoded(unnamed).factors
-
-
 @dataclass(frozen=True)
 class Encoded:
     """Factors under the version of their bytes, and these."""

@@ -93,23 +93,6 @@ def fold_in(whitened: Floats, histories: Histories) -> FoldIn:
     return FoldIn(vectors=vectors, shares=shares)
 
 
-def fold_in_one(
-    product_factors: Floats,
-    regularization: float,
-    products: Ints,
-    confidences: Floats,
-    preferences: Floats,
-) -> Doubles:
-    """x of one shopper straight from the equation in double precision: the oracle, and slow."""
-    factors = product_factors.astype(np.float64)
-    own = factors[products]
-    extra = confidences.astype(np.float64) - 1.0
-    left = factors.T @ factors + (own.T * extra) @ own
-    right = own.T @ (confidences.astype(np.float64) * preferences)
-    left += regularization * np.eye(factors.shape[1])
-    return np.asarray(np.linalg.solve(left, right), dtype=np.float64)
-
-
 def _by_length(starts: Ints) -> Iterator[tuple[Ints, Ints]]:
     """Shoppers with equally many products: their positions [g] and their entries [g, n]."""
     lengths = np.diff(starts)

@@ -15,7 +15,19 @@ import numpy as np
 
 from schemas.events import Interaction, UserState
 from stylecore.arrays import Bools, Doubles, Ints
-from stylecore.recommender.rules import Moment, Rules, each
+from stylecore.recommender.rules import Rules, in_cool_down
+
+Moment = datetime | Sequence[datetime]
+"""The present of a batch: one time for all of its shoppers, or one for each."""
+
+
+def each(now: Moment, count: int) -> Sequence[datetime]:
+    """Return the time of each of `count` shoppers. Raises ValueError for another number."""
+    if isinstance(now, datetime):
+        return [now] * count
+    if len(now) != count:
+        raise ValueError(f"{count} shoppers have {len(now)} times")
+    return now
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +85,7 @@ def gather(
     style = np.array([column_of.get(item.style_id or "", -1) for item in seen], dtype=np.int64)
     known = product >= 0
     shares = _decays(seen, times, rules)
-    dismissed = _in_cool_down([item.dismissed_at for item in seen], times, rules)
+    dismissed = _cooling([item.dismissed_at for item in seen], times, rules)
     purchases = [item.purchased_at for item in seen]
     return Interactions(
         users=len(states),
@@ -83,7 +95,7 @@ def gather(
         weight=(shares * np.array([item.weight for item in seen]))[known],
         style_evidence=(shares * np.array([item.style_evidence for item in seen]))[known],
         dismissed=dismissed[known],
-        excluded=(dismissed | _in_cool_down(purchases, times, rules))[known],
+        excluded=(dismissed | _cooling(purchases, times, rules))[known],
         bought=np.array([at is not None for at in purchases], dtype=np.bool_)[known],
     )
 
@@ -129,13 +141,12 @@ def _decays(seen: Sequence[Interaction], times: Sequence[datetime], rules: Rules
     return left
 
 
-def _in_cool_down(
-    since: Sequence[datetime | None], times: Sequence[datetime], rules: Rules
-) -> Bools:
+def _cooling(since: Sequence[datetime | None], times: Sequence[datetime], rules: Rules) -> Bools:
     """Return whether each dismissal or purchase is in its cool-down at its shopper's time."""
-    # As a difference: a time less a cool-down may lie before year 1.
-    cool_down = rules.cool_down
     return np.array(
-        [at is not None and now - at < cool_down for at, now in zip(since, times, strict=True)],
+        [
+            at is not None and in_cool_down(at, now, rules)
+            for at, now in zip(since, times, strict=True)
+        ],
         dtype=np.bool_,
     )

@@ -4,7 +4,7 @@ interactions -> shopper vectors -> top-k scores -> explored places -> style draw
 
 `rank` returns arrays (`RecommendationBatch`); `items_of` makes events of them, `encode` JSON.
 Pure: the same states, snapshot and time give the same lists. A share of each list, two products of
-twenty, is drawn at random, one of them from the new products while there are any (`style_policy`).
+twenty, is drawn at random, one of them from the new products while there are any (`exploration`).
 An item's propensity is that of its style; the product's chance of its place is not part of it.
 """
 
@@ -21,8 +21,9 @@ from schemas.events import RecommendedItem, UserState
 from stylecore.arrays import Bools, Doubles, Floats, Ints, Unsigned
 from stylecore.recommender.catalog import ORIGINAL_COLUMN
 from stylecore.recommender.explanations import codes_of, kinds_of, reason_of
-from stylecore.recommender.interactions import ProductInteractions, by_product, gather
-from stylecore.recommender.rules import Moment, Rules
+from stylecore.recommender.exploration import explore
+from stylecore.recommender.interactions import Moment, ProductInteractions, by_product, gather
+from stylecore.recommender.rules import Rules
 from stylecore.recommender.shopper_vectors import shopper_vectors, strongest_reasons
 from stylecore.recommender.snapshot import CatalogSnapshot
 from stylecore.recommender.state import empty
@@ -31,7 +32,6 @@ from stylecore.recommender.style_policy import (
     ChoiceRules,
     by_style,
     draw,
-    explore,
     propensities,
     shopper_keys,
     uniform_noise,

@@ -4,9 +4,6 @@
 variant, a hash of photo, style definition and model, and of the versions of photo and reference
 picture where they are known; each variant is ordered once. The same input gives the same jobs with
 the same ids, so that an order sent twice is one order.
-
-`EngagementPrior` estimates clicks from one version of the priors: those of a product from its
-weight, and their split over styles from its category.
 """
 
 from __future__ import annotations
@@ -14,75 +11,15 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from hashlib import sha256
-from math import log
 from typing import Any
 
 import msgspec
-import numpy as np
 
 from schemas.events import Product, Style, StyleRequest, StylizeJob
 from schemas.images import Reason
 from stylecore.errors import Permanent
 from stylecore.recommender.catalog import in_window, is_standing
-from stylecore.recommender.popularity import Priors
-from stylecore.recommender.rules import Rules
-from stylecore.recommender.style_policy import ChoiceRules, style_priors
-
-NO_PRIORS = Priors(
-    product_ids=(),
-    product_weights=np.zeros(0, dtype=np.float32),
-    categories=(),
-    style_ids=(),
-    category_style=np.zeros((0, 0), dtype=np.float32),
-)
-FIRST = 3
-"""Styles in which a new product is drawn before the others."""
-
-
-class EngagementPrior:
-    """The expected clicks of products, and the shares of styles in categories."""
-
-    def __init__(self, priors: Priors = NO_PRIORS, rules: Rules | None = None) -> None:
-        rules = rules or Rules()
-        weights = np.maximum(priors.product_weights.astype(np.float64), 0.0)
-        a_day = log(2) / (rules.half_life.total_seconds() / 86_400)
-        touched = weights[weights > 0]
-        self._usual_clicks = float(touched.mean() * a_day) if len(touched) else 1.0
-        self._clicks = dict(zip(priors.product_ids, (weights * a_day).tolist(), strict=True))
-        self._row_of = {category: row for row, category in enumerate(priors.categories)}
-        self._column_of = {style_id: column for column, style_id in enumerate(priors.style_ids)}
-        self._shares = _shares(priors).tolist()
-        self.is_known = bool((priors.category_style > 0).any())
-        """Whether any style has been clicked yet."""
-
-    def clicks_a_day(self, product_id: str) -> float:
-        """Return the clicks that its decayed weight implies; the mean for products without any."""
-        return self._clicks.get(product_id) or self._usual_clicks
-
-    def share(self, category: str, style_id: str) -> float:
-        """Of a category's clicks, 0 to 1: the whole shop's for a category that is not known, an
-        equal one for a style that is not.
-        """
-        column = self._column_of.get(style_id)
-        if column is None:
-            return 1.0 / (len(self._column_of) + 1)
-        share: float = self._shares[self._row_of.get(category, -1)][column]
-        return share
-
-    def favourites(self, category: str, style_ids: Iterable[str], most: int = FIRST) -> list[str]:
-        """The few of these styles that a category likes most; none while nothing is known."""
-        if not self.is_known:
-            return []
-        return sorted(style_ids, key=lambda style_id: (-self.share(category, style_id), style_id))[
-            :most
-        ]
-
-
-def _shares(priors: Priors) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
-    if not priors.style_ids:
-        return np.zeros((1, 0))
-    return style_priors(priors.category_style, ChoiceRules())
-
+from stylecore.recommender.engagement_prior import EngagementPrior
 
 MAX_STYLES = 64
 """Styles of one job, by its contract."""

@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from math import inf
 from typing import NamedTuple
 
-from stylecore.recommender.render_plan import EngagementPrior
+from stylecore.recommender.engagement_prior import EngagementPrior
 from stylecore.recommender.rules import Rules, decay
 
 Pair = tuple[str, str]

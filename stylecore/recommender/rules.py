@@ -1,8 +1,8 @@
-"""Rules of the preferences: weights of feedback, half-life and cool-down, and the decay."""
+"""Rules of the preferences: weights of feedback, half-life and cool-down."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from types import MappingProxyType
@@ -46,21 +46,14 @@ class Rules:
             raise SettingsError(f"repeat_events must be 1 to 256, not {self.repeat_events}")
 
 
-Moment = datetime | Sequence[datetime]
-"""The present of a batch: one time for all of its shoppers, or one for each."""
-
-
-def each(now: Moment, count: int) -> Sequence[datetime]:
-    """The time of each of `count` shoppers. Raises ValueError where there are fewer or more."""
-    if isinstance(now, datetime):
-        return [now] * count
-    if len(now) != count:
-        raise ValueError(f"{count} shoppers have {len(now)} times")
-    return now
-
-
 def decay(since: datetime, now: datetime, half_life: timedelta) -> float:
-    """2^(-age / half-life), and 1 where `since` is in the future."""
+    """Return 2^(-age / half-life), and 1 where `since` is in the future."""
     age: float = (now - since).total_seconds()
     share: float = 2.0 ** (-age / half_life.total_seconds()) if age > 0 else 1.0
     return share
+
+
+def in_cool_down(since: datetime | None, now: datetime, rules: Rules) -> bool:
+    """Return whether a dismissal or purchase at `since` still keeps its product off the list."""
+    # As a difference: a time less a cool-down may lie before year 1.
+    return since is not None and now - since < rules.cool_down

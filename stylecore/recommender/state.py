@@ -23,7 +23,7 @@ from schemas.events import (
     StyleCounts,
     UserState,
 )
-from stylecore.recommender.rules import Rules, decay
+from stylecore.recommender.rules import Rules, decay, in_cool_down
 from stylecore.recommender.style_counts import (
     first_counts,
     with_action,
@@ -84,33 +84,6 @@ def is_repeated(state: UserState, event_id: str, now: datetime, rules: Rules) ->
         if seen.event_id == event_id and now - seen.at < rules.repeat_window:
             return True
     return False
-
-
-def in_cool_down(since: datetime | None, now: datetime, rules: Rules) -> bool:
-    """Return whether a dismissal or purchase at `since` still keeps its product off the list."""
-    return since is not None and now - since < rules.cool_down
-
-
-def product_weights(
-    state: UserState, now: datetime, rules: Rules, alpha: float = 1.0
-) -> tuple[list[str], list[float], list[float]]:
-    """Return what the shopper thinks of products: ids, confidences c and preferences p.
-
-    c = 1 + alpha * weight and p = 1, over all styles of a product; c = 5 and p = -1 while it is
-    dismissed. Hu, Koren, Volinsky 2008, equations 1 and 2. The readable form of
-    `interactions.gather`, which does the same for a batch.
-    """
-    weights: dict[str, float] = {}
-    for seen in state.interactions:
-        weight = seen.weight * decay(seen.updated_at, now, rules.half_life)
-        weights[seen.product_id] = weights.get(seen.product_id, 0.0) + weight
-    dismissed = dismissed_products(state, now, rules)
-    confidences = [
-        DISMISSED_CONFIDENCE if product in dismissed else 1.0 + alpha * weight
-        for product, weight in weights.items()
-    ]
-    preferences = [-1.0 if product in dismissed else 1.0 for product in weights]
-    return list(weights), confidences, preferences
 
 
 def style_evidence(propensity: float | None, rules: Rules) -> float:

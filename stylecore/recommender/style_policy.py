@@ -1,4 +1,4 @@
-"""Choose styles and explored products: affinities, propensities and deterministic random draws.
+"""Choose styles: affinities, propensities and deterministic random draws.
 
 Affinity (`by_style`): the posterior log-odds of a style being the shopper's favourite. If f is the
 favourite, actions on what is seen come at the rate r q in f and q in every other style (Poisson,
@@ -16,18 +16,13 @@ share in the product's category, smoothed by its share in the shop (Dirichlet pr
 its campaign runs, of the campaign's weight. The policy is the softmax over the pictures that may be
 shown, mixed with a uniform floor. The draw is Gumbel-max with noise hashed from shopper, product,
 style, day and factor version, so that a click changes probabilities without reshuffling the list.
-
-Exploration (`explore`): the last places of a list go to products drawn at random, half of them,
-rounded up, from the new products while there are any, the others from all. The draw is a hash of
-shopper, day and factor version, so it does not change with each click. A drawn product that is
-masked or already in the list leaves its place to the next draw.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date
 from math import inf
 
 import numpy as np
@@ -36,9 +31,9 @@ from schemas.events import UserState
 from stylecore.arrays import Bools, Doubles, Floats, Ints, Unsigned
 from stylecore.errors import SettingsError
 from stylecore.recommender.catalog import key_of
-from stylecore.recommender.rules import Moment, Rules, decay, each
+from stylecore.recommender.interactions import Moment, each
+from stylecore.recommender.rules import Rules, decay
 from stylecore.recommender.state import counts_of
-from stylecore.recommender.top_k import NONE
 
 USUAL_ACTIONS = 3.0
 """The weight of the prior, a0; n0 is this over the shop's usual rate of actions."""
@@ -78,16 +73,6 @@ def log_odds(seen: Doubles, acted: Doubles, other: Doubles, rules: Rules) -> Dou
     against = actions * np.log1p((rules.style_odds - 1.0) * seen / impressions)
     found: Doubles = acted * np.log(rules.style_odds) - against + other
     return found
-
-
-def style_weights(state: UserState, now: datetime, rules: Rules) -> dict[str, float]:
-    """Return the log-odds of one shopper by style: the readable form of `by_style`."""
-    counts = counts_of(state, now, rules)
-    left = decay(counts.at, now, rules.half_life)
-    rows = [(left * one.seen, left * one.acted, left * one.log_odds) for one in counts.styles]
-    seen, acted, other = np.array(rows).reshape(-1, 3).T[:, None]
-    (found,) = log_odds(seen, acted, other, rules).tolist()
-    return {one.style_id: odds for one, odds in zip(counts.styles, found, strict=True)}
 
 
 POLICY = "posterior-softmax-2"
@@ -202,80 +187,3 @@ def mixed_bits(keys: Unsigned) -> Unsigned:
     bits = (bits ^ (bits >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     bits = (bits ^ (bits >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return bits ^ (bits >> np.uint64(31))
-
-
-TRIES = 4
-"""Products drawn for each place, and for each place of a new product."""
-
-
-def explore(
-    rows: Ints,
-    places: int,
-    shoppers: Unsigned,
-    present: Bools,
-    new_products: Ints,
-    excluded: Ints,
-) -> tuple[Ints, Bools]:
-    """Return the lists [B, k] with their last places redrawn, and which places those are.
-
-    `new_products` are the rows of new products on sale. `excluded` holds position * P + row for
-    each product that a shopper must not get. A place keeps what it has where no draw can be used or
-    where the list is shorter.
-    """
-    kept = rows.shape[1] - min(places, rows.shape[1])
-    tail = rows[:, kept:]
-    if not tail.size:
-        return rows, np.zeros(rows.shape, dtype=np.bool_)
-    drawn, of_new = _drawn(shoppers, tail.shape[1], len(present), new_products)
-    usable = present[drawn] & ~_contains(rows, drawn)
-    usable &= ~np.isin(np.arange(len(rows))[:, None] * len(present) + drawn, excluded)
-    drawn = _without_surplus(drawn, usable, of_new, _half(tail.shape[1]))
-    usable &= (drawn != NONE) & ~_repeats(drawn)
-    first = np.argsort(~usable, axis=1, kind="stable")[:, : tail.shape[1]]
-    taken = np.take_along_axis(usable, first, axis=1) & (tail != NONE).all(axis=1, keepdims=True)
-    tail = np.where(taken, np.take_along_axis(drawn, first, axis=1), tail)
-    explored = np.zeros(rows.shape, dtype=np.bool_)
-    explored[:, kept:] = taken
-    return np.hstack([rows[:, :kept], tail]), explored
-
-
-def _drawn(shoppers: Unsigned, places: int, products: int, new_products: Ints) -> tuple[Ints, int]:
-    """Return draws [B, d], first from the new products, then from all, and how many are new."""
-    of_all = TRIES * places
-    of_new = TRIES * _half(places) if len(new_products) else 0
-    counters = np.arange(1, of_all + of_new + 1, dtype=np.uint64)
-    bits = mixed_bits(mixed_bits(shoppers)[:, None] + counters)
-    drawn = (bits[:, :of_all] % np.uint64(products)).astype(np.int64)
-    if not of_new:
-        return drawn, 0
-    young = new_products[(bits[:, of_all:] % np.uint64(len(new_products))).astype(np.int64)]
-    return np.hstack([young, drawn]), of_new
-
-
-def _without_surplus(drawn: Ints, usable: Bools, of_new: int, most: int) -> Ints:
-    """The draws, NONE for those of new products after so many usable ones: what is not taken as new
-    must not count as a repeat among the draws from all.
-    """
-    if not of_new:
-        return drawn
-    fresh = usable[:, :of_new] & ~_repeats(drawn[:, :of_new])
-    young = np.where(fresh.cumsum(axis=1) > most, NONE, drawn[:, :of_new])
-    return np.hstack([young, drawn[:, of_new:]])
-
-
-def _half(places: int) -> int:
-    """Rounded up."""
-    return (places + 1) // 2
-
-
-def _contains(rows: Ints, drawn: Ints) -> Bools:
-    """Return which of the drawn [B, d] stand in the rows [B, j] of the same shopper."""
-    found: Bools = (drawn[:, :, None] == rows[:, None, :]).any(axis=2)
-    return found
-
-
-def _repeats(drawn: Ints) -> Bools:
-    """Return which of the drawn [B, d] stand further left already."""
-    same = drawn[:, :, None] == drawn[:, None, :]
-    repeated: Bools = np.tril(same, k=-1).any(axis=2)
-    return repeated

@@ -38,12 +38,6 @@ def is_beneath(path: Path, folder: Path) -> bool:
         return False
 
 
-def read_beneath(path: Path, folder: Path, most: int) -> bytes:
-    """Return at most `most` bytes of the file. Raises OSError."""
-    with open_beneath(path, folder) as opened:
-        return opened.read(most)
-
-
 @contextmanager
 def open_beneath(path: Path, folder: Path) -> Iterator[BinaryIO]:
     """The file, opened for reading.

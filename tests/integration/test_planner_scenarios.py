@@ -16,7 +16,7 @@ from planner_driver import OWN_STYLES, product, styles_of
 
 from schemas.events import Campaign, Style, StyleDemand
 from schemas.topics import DEMAND, PRODUCTS, STYLES, STYLIZED
-from stylecore.recommender.factors import versioned
+from stylecore.recommender.factors import encoded
 from stylecore.recommender.popularity import Priors
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
@@ -106,14 +106,7 @@ def factors_that_like(*style_ids: str):
         category_style=likes.astype(np.float32),
     )
     some = replace(worlds.factors(4, 2, np.random.default_rng(0)), priors=priors)
-    return versioned(
-        parent=None,
-        product_ids=some.product_ids,
-        product_factors=some.product_factors,
-        priors=priors,
-        regularization=some.regularization,
-        alpha=some.alpha,
-    )
+    return encoded(some).factors
 
 
 def restart(planner, **environment: str) -> None:

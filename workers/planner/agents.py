@@ -25,7 +25,7 @@ from aiokafka.errors import KafkaError, MessageSizeTooLargeError
 
 from schemas.codec import InvalidEvent
 from stylecore.errors import Permanent, Transient
-from stylecore.recommender.render_plan import EngagementPrior
+from stylecore.recommender.engagement_prior import EngagementPrior
 from workers.kafka.crash_guard import count_crash
 from workers.kafka.dead_letters import DeadLetterOutputs, crash_dead_letter, dead_letter
 from workers.kafka.records import Output, Record, timestamp_problem

@@ -18,8 +18,8 @@ from schemas.images import Reason
 from schemas.topics import PREFERENCE_MODELS
 from stylecore.errors import Transient
 from stylecore.recommender.catalog import in_window
+from stylecore.recommender.engagement_prior import EngagementPrior
 from stylecore.recommender.factors import Factors
-from stylecore.recommender.render_plan import EngagementPrior
 from stylecore.recommender.render_queue import Bucket, Missing, Queue, Waiting
 from stylecore.recommender.rules import Rules
 from workers.factors import factors_loader

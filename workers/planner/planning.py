@@ -32,8 +32,8 @@ from schemas.codec import decode, decode_id, require_key
 from schemas.events import Product, Style, StyleDemand, StylizeJob
 from schemas.images import Reason
 from schemas.topics import JOBS, REJECTED, STYLIZED
+from stylecore.recommender.engagement_prior import EngagementPrior
 from stylecore.recommender.render_plan import (
-    EngagementPrior,
     OfferedStyle,
     jobs_of,
     on_offer,

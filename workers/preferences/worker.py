@@ -28,6 +28,7 @@ from schemas.topics import DEMAND, FEEDBACK, RECOMMENDATIONS, USER_STATES
 from stylecore.errors import Permanent
 from stylecore.recommender.demand import Demand
 from stylecore.recommender.encode import ListEncoder
+from stylecore.recommender.interactions import Moment
 from stylecore.recommender.popularity import Popularity
 from stylecore.recommender.recommend import (
     EVERYONE,
@@ -36,7 +37,7 @@ from stylecore.recommender.recommend import (
     rank,
     shown_in,
 )
-from stylecore.recommender.rules import Moment, Rules
+from stylecore.recommender.rules import Rules
 from stylecore.recommender.snapshot import CatalogSnapshot
 from stylecore.recommender.style_policy import ChoiceRules
 from stylecore.times import TimeOutOfRange, check_times

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from preference_oracles import fold_in_one
 
 from stylecore.recommender.cold_start import NEIGHBOURS, photo_embeddings, starts
-from stylecore.recommender.foldin import Histories, fold_in_items, fold_in_one
+from stylecore.recommender.foldin import Histories, fold_in_items
 from stylecore.storage.render_cache import Embedding
 
 FACTORS = np.array([[1, 0], [3, 0], [0, 5]], dtype=np.float32)

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from stylecore.recommender.render_plan import NO_PRIORS, EngagementPrior
+from stylecore.recommender.engagement_prior import NO_PRIORS, EngagementPrior
 
 PRIORS = replace(
     NO_PRIORS,

@@ -9,11 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from worlds import NOW
 
+from stylecore.recommender.exploration import explore
 from stylecore.recommender.recommend import items_of, rank
 from stylecore.recommender.rules import Rules
 from stylecore.recommender.snapshot import arrange
 from stylecore.recommender.state import empty
-from stylecore.recommender.style_policy import ChoiceRules, explore, propensities, shopper_keys
+from stylecore.recommender.style_policy import ChoiceRules, propensities, shopper_keys
 from stylecore.recommender.top_k import NONE
 
 NOBODY = np.zeros(0, dtype=np.int64)

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from implicit.cpu.als import AlternatingLeastSquares
+from preference_oracles import fold_in_one
 from scipy.sparse import csr_matrix
 from threadpoolctl import threadpool_limits
 
@@ -16,7 +17,6 @@ from stylecore.recommender.foldin import (
     Histories,
     Whitening,
     fold_in,
-    fold_in_one,
     whitening,
 )
 

@@ -10,6 +10,7 @@ import pytest
 import worlds
 from hypothesis import given
 from hypothesis import strategies as st
+from preference_oracles import product_weights, style_weights
 from worlds import NOW, feedback
 
 from schemas.codec import decode, encode
@@ -27,8 +28,8 @@ from stylecore.recommender.recommend import (
 )
 from stylecore.recommender.rules import Rules
 from stylecore.recommender.snapshot import NO_FACTORS, CatalogSnapshot, arrange
-from stylecore.recommender.state import apply, empty, product_weights
-from stylecore.recommender.style_policy import ChoiceRules, by_style, style_weights
+from stylecore.recommender.state import apply, empty
+from stylecore.recommender.style_policy import ChoiceRules, by_style
 
 RULES, CHOICE = Rules(), ChoiceRules()
 

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import worlds
 from msgspec import structs
+from preference_oracles import fold_in_one
 from worlds import NOW, feedback
 
 from schemas.events import UserState
@@ -17,7 +18,6 @@ from stylecore.recommender import factors as artifact
 from stylecore.recommender.als import FitSettings
 from stylecore.recommender.catalog import Catalogue
 from stylecore.recommender.factors import Factors
-from stylecore.recommender.foldin import fold_in_one
 from stylecore.recommender.refit import Refit, compare, hold_out, overlap, refit, start_of_held_out
 from stylecore.recommender.rules import Rules
 from stylecore.recommender.state import apply

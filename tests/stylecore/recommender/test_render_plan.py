@@ -11,9 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.events import Campaign, Product, Style
+from stylecore.recommender.engagement_prior import NO_PRIORS, EngagementPrior
 from stylecore.recommender.render_plan import (
-    NO_PRIORS,
-    EngagementPrior,
     generator_styles,
     on_offer,
     plan,

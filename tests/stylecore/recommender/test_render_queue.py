@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from render_queue_trial import ORDERS, Shop, clicks, scene_of
 
-from stylecore.recommender.render_plan import NO_PRIORS, EngagementPrior
+from stylecore.recommender.engagement_prior import NO_PRIORS, EngagementPrior
 from stylecore.recommender.render_queue import WISHES_KEPT, Bucket, Missing, Queue
 from stylecore.recommender.rules import Rules
 

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
+from preference_oracles import product_weights, style_weights
 from worlds import NOW, feedback
 
 from schemas.codec import decode, encode
@@ -20,10 +21,8 @@ from stylecore.recommender.state import (
     apply,
     dismissed_products,
     empty,
-    product_weights,
     style_evidence,
 )
-from stylecore.recommender.style_policy import style_weights
 
 RULES = Rules()
 KINDS = ("impression", "click", "cart", "purchase", "dismiss")

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from preference_oracles import style_weights
 from worlds import NOW, feedback
 
 from schemas.codec import decode, encode
@@ -16,7 +17,7 @@ from schemas.events import Feedback, StyleCount, UserState
 from stylecore.recommender.rules import Rules
 from stylecore.recommender.state import apply, empty, style_evidence
 from stylecore.recommender.style_counts import MOST_STYLES, PLACES
-from stylecore.recommender.style_policy import USUAL_ACTIONS, by_style, log_odds, style_weights
+from stylecore.recommender.style_policy import USUAL_ACTIONS, by_style, log_odds
 
 RULES = Rules()
 FIRST = feedback("ada", "mug", "neon", propensity=0.1)

@@ -13,9 +13,8 @@ import pytest
 from schemas.codec import decode, encode
 from schemas.events import Campaign, Product, Style, StyleDemand, StylizeJob
 from schemas.topics import JOBS, PRODUCTS, STYLIZED
+from stylecore.recommender.engagement_prior import NO_PRIORS, EngagementPrior
 from stylecore.recommender.render_plan import (
-    NO_PRIORS,
-    EngagementPrior,
     UnknownStyle,
     generator_styles,
 )

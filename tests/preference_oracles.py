@@ -1,0 +1,62 @@
+"""Oracles of the recommender: one shopper at a time, readable and slow."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import numpy as np
+
+from schemas.events import UserState
+from stylecore.arrays import Doubles, Floats, Ints
+from stylecore.recommender.rules import Rules, decay
+from stylecore.recommender.state import DISMISSED_CONFIDENCE, counts_of, dismissed_products
+from stylecore.recommender.style_policy import log_odds
+
+
+def product_weights(
+    state: UserState, now: datetime, rules: Rules, alpha: float = 1.0
+) -> tuple[list[str], list[float], list[float]]:
+    """Return what the shopper thinks of products: ids, confidences c and preferences p.
+
+    c = 1 + alpha * weight and p = 1, over all styles of a product; c = 5 and p = -1 while it is
+    dismissed. Hu, Koren, Volinsky 2008, equations 1 and 2. `interactions.gather` does the same for
+    a batch.
+    """
+    weights: dict[str, float] = {}
+    for seen in state.interactions:
+        weight = seen.weight * decay(seen.updated_at, now, rules.half_life)
+        weights[seen.product_id] = weights.get(seen.product_id, 0.0) + weight
+    dismissed = dismissed_products(state, now, rules)
+    confidences = [
+        DISMISSED_CONFIDENCE if product in dismissed else 1.0 + alpha * weight
+        for product, weight in weights.items()
+    ]
+    preferences = [-1.0 if product in dismissed else 1.0 for product in weights]
+    return list(weights), confidences, preferences
+
+
+def style_weights(state: UserState, now: datetime, rules: Rules) -> dict[str, float]:
+    """Return the log-odds of one shopper by style, as `by_style` does for a batch."""
+    counts = counts_of(state, now, rules)
+    left = decay(counts.at, now, rules.half_life)
+    rows = [(left * one.seen, left * one.acted, left * one.log_odds) for one in counts.styles]
+    seen, acted, other = np.array(rows).reshape(-1, 3).T[:, None]
+    (found,) = log_odds(seen, acted, other, rules).tolist()
+    return {one.style_id: odds for one, odds in zip(counts.styles, found, strict=True)}
+
+
+def fold_in_one(
+    product_factors: Floats,
+    regularization: float,
+    products: Ints,
+    confidences: Floats,
+    preferences: Floats,
+) -> Doubles:
+    """Return x of one shopper straight from the equation, in double precision."""
+    factors = product_factors.astype(np.float64)
+    own = factors[products]
+    extra = confidences.astype(np.float64) - 1.0
+    left = factors.T @ factors + (own.T * extra) @ own
+    right = own.T @ (confidences.astype(np.float64) * preferences)
+    left += regularization * np.eye(factors.shape[1])
+    return np.asarray(np.linalg.solve(left, right), dtype=np.float64)
