@@ -10,19 +10,21 @@ from importlib.resources import files
 from typing import Annotated, Any
 
 import msgspec
+import yaml
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from schemas.codec import encode
 from schemas.events import Recommendations
-from schemas.types import ID_PATTERN, Id
+from schemas.types import Id
 from workers.web.site import site_of
 from workers.web.templates import page
 
 LIST_PATH = "/v1/shoppers/{user}/recommendations"
 MOST_ITEMS = 200
 Limit = Annotated[int, msgspec.Meta(ge=1, le=MOST_ITEMS)]
+PARAMETERS = {"user": Id, "limit": Limit, "If-None-Match": str}
 
 
 class Problem(msgspec.Struct, frozen=True):
@@ -32,7 +34,7 @@ class Problem(msgspec.Struct, frozen=True):
 
 
 async def recommendations(request: Request) -> Response:
-    """The shopper's list as its topic has it, or that for everyone; 304 where it is the same."""
+    """Return the shopper's list as its topic has it, or that for everyone; 304 for the same."""
     try:
         user_id = msgspec.convert(request.path_params["user"], Id)
         limit = msgspec.convert(
@@ -52,79 +54,21 @@ async def recommendations(request: Request) -> Response:
 
 
 async def document(_request: Request) -> Response:
-    """The OpenAPI document."""
+    """Return the OpenAPI document."""
     return JSONResponse(openapi())
 
 
 def openapi() -> dict[str, Any]:
-    """OpenAPI 3.1, its schemas from the contracts themselves."""
-    (listed, wrong), components = msgspec.json.schema_components(
+    """Read openapi.yaml, and add the schemas from the contracts themselves."""
+    _, schemas = msgspec.json.schema_components(
         [Recommendations, Problem], ref_template="#/components/schemas/{name}"
     )
-
-    def answer(text: str, schema: dict[str, Any]) -> dict[str, Any]:
-        return {"description": text, "content": {"application/json": {"schema": schema}}}
-
-    return {
-        "openapi": "3.1.0",
-        "info": {
-            "title": "Stylecast recommendations",
-            "version": "1.0.0",
-            "description": "A view of the topic recommendations.users.v1.",
-            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
-        },
-        "servers": [{"url": "/"}],
-        "security": [{}, {"token": []}],
-        "paths": {
-            LIST_PATH: {
-                "get": {
-                    "operationId": "recommendations",
-                    "summary": "A shopper's list, best first; that for everyone (user_id *) "
-                    "where nobody knows the shopper, or the list is valid no longer",
-                    "parameters": [
-                        {
-                            "name": "user",
-                            "in": "path",
-                            "required": True,
-                            "schema": {
-                                "type": "string",
-                                "minLength": 1,
-                                "maxLength": 200,
-                                "pattern": ID_PATTERN,
-                            },
-                        },
-                        {
-                            "name": "limit",
-                            "in": "query",
-                            "description": "Items at most.",
-                            "schema": {"type": "integer", "minimum": 1, "maximum": MOST_ITEMS},
-                        },
-                        {
-                            "name": "If-None-Match",
-                            "in": "header",
-                            "description": "The ETag of the list that the caller has.",
-                            "schema": {"type": "string"},
-                        },
-                    ],
-                    "responses": {
-                        "200": {
-                            **answer("The list.", listed),
-                            "headers": {"ETag": {"schema": {"type": "string"}}},
-                        },
-                        "304": {"description": "The caller has this list."},
-                        "401": {"description": "A token is needed, as `Authorization: Bearer`."},
-                        "404": answer("There is no list yet, not even for everyone.", wrong),
-                        "422": answer("The user or the limit is none.", wrong),
-                        "503": {"description": "The topics have not been read yet: again later."},
-                    },
-                }
-            }
-        },
-        "components": {
-            "schemas": components,
-            "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
-        },
-    }
+    text = (files("workers.web") / "openapi.yaml").read_text(encoding="utf-8")
+    found: dict[str, Any] = yaml.safe_load(text)
+    found["components"]["schemas"] = schemas
+    for parameter in found["paths"][LIST_PATH]["get"]["parameters"]:
+        parameter["schema"] = msgspec.json.schema(PARAMETERS[parameter["name"]])
+    return found
 
 
 def _problem(text: str, status: int) -> Response:
@@ -136,7 +80,7 @@ FEEDBACK = "feedback.py"
 
 
 async def developers(request: Request) -> Response:
-    """The page."""
+    """Show the developers' page."""
     view = {
         "consumers": {language: snippet(name) for language, name in CONSUMERS.items()},
         "feedback": snippet(FEEDBACK),
@@ -148,7 +92,7 @@ async def developers(request: Request) -> Response:
 
 @cache
 def snippet(name: str) -> str:
-    """The text of a snippet."""
+    """Read a snippet."""
     return (files("workers.web") / "snippets" / name).read_text(encoding="utf-8")
 
 

@@ -14,6 +14,8 @@ import msgspec
 from starlette.datastructures import FormData, UploadFile
 
 from schemas.codec import InvalidEvent, decode
+from stylecore.errors import SettingsError
+from stylecore.imaging.palette import parse_palette
 from stylecore.imaging.photo import NotAPhoto
 from stylecore.poster.canvas import Unsettable
 from stylecore.storage.store import Store
@@ -29,24 +31,25 @@ BEGINNINGS = {
     b"RIFF": ".webp",
     b"BM": ".bmp",
 }
+"""Suffixes by the first bytes; for people alone, readers look at the bytes themselves."""
 
 Event = TypeVar("Event", bound=msgspec.Struct)
 
 
 def texts(form: FormData) -> dict[str, str]:
-    """The fields that are no files."""
+    """Return the fields that are no files."""
     return {name: value for name, value in form.items() if isinstance(value, str)}
 
 
-def marked(form: Mapping[str, str], prefix: str) -> dict[str, str]:
-    """The fields of a prefix, without it."""
+def with_prefix(form: Mapping[str, str], prefix: str) -> dict[str, str]:
+    """Return the fields whose names begin with a prefix, by the rest of their names."""
     return {
         name.removeprefix(prefix): value for name, value in form.items() if name.startswith(prefix)
     }
 
 
 def checked(fields: dict[str, Any], event: type[Event]) -> Event:
-    """The event of these fields. Raises WrongInput with what is wrong."""
+    """Return the event of these fields. Raises WrongInput with what is wrong."""
     try:
         found = decode(event, msgspec.json.encode(fields))
         check_times(found, datetime.now(UTC))
@@ -55,15 +58,25 @@ def checked(fields: dict[str, Any], event: type[Event]) -> Event:
     return found
 
 
+def palette_of(form: Mapping[str, str]) -> list[str] | None:
+    """Return the colours of the field `palette`, None without any. Raises WrongInput."""
+    if not (text := form.get("palette", "").strip()):
+        return None
+    try:
+        return parse_palette(text)
+    except SettingsError as problem:
+        raise WrongInput("wrong.detail", detail=problem) from problem
+
+
 def uploads(site: Site) -> str:
-    """What every uploaded picture's address begins with."""
+    """Return what every uploaded picture's address begins with."""
     return f"{Store(site.settings.store.uri).uri}/{FOLDER}/"
 
 
 async def stored(
-    site: Site, form: FormData, field: str, look: Callable[[bytes], object]
+    site: Site, form: FormData, field: str, read: Callable[[bytes], object]
 ) -> str | None:
-    """The address of a field's picture once `look` takes it; None where none came along.
+    """Store a field's picture if `read` can read it; return its address, None without a file.
 
     Raises WrongInput, Transient.
     """
@@ -75,14 +88,10 @@ async def stored(
     if len(data) > limit:
         raise WrongInput("wrong.large", limit=limit)
     try:
-        await asyncio.to_thread(look, data)
+        await asyncio.to_thread(read, data)
     except (NotAPhoto, Unsettable) as problem:
         raise WrongInput("wrong.detail", detail=problem) from problem
+    suffix = next((end for start, end in BEGINNINGS.items() if data.startswith(start)), ".tiff")
     store = Store(site.settings.store.uri)
-    uri, _ = await asyncio.to_thread(store.put_blob, FOLDER, data, _suffix(data))
+    uri, _ = await asyncio.to_thread(store.put_blob, FOLDER, data, suffix)
     return uri
-
-
-def _suffix(data: bytes) -> str:
-    """By the first bytes; for people alone, readers look at the bytes themselves."""
-    return next((end for start, end in BEGINNINGS.items() if data.startswith(start)), ".tiff")

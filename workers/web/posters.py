@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Literal
 
@@ -13,18 +12,15 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from schemas.events import ORIGINAL, PosterRendered, PosterRequest
+from schemas.events import ORIGINAL, PosterRequest
 from schemas.topics import POSTER_REQUESTS
-from stylecore.errors import SettingsError
-from stylecore.imaging.palette import parse_palette
 from stylecore.poster.logo import decode_logo
 from workers.web import urls
 from workers.web.console import style_ids
 from workers.web.counts import EventCounters
-from workers.web.forms import checked, marked, stored, texts
-from workers.web.images import answer_with
+from workers.web.forms import checked, palette_of, stored, texts, with_prefix
 from workers.web.pictures import version_of
-from workers.web.shop import style_label
+from workers.web.shop import answer_with, style_label
 from workers.web.site import id_of, site_of
 from workers.web.tables import Tables
 from workers.web.templates import NotFound, Words, WrongInput, detail_in, page, words_for
@@ -37,95 +33,68 @@ SIZE = "size."
 State = Literal["rendered", "refused", "waiting"]
 
 
-@dataclass(frozen=True)
-class Sheet:
-    """One size of a poster."""
-
-    size: str
-    width: int
-    height: int
-    picture: str
-    """Address of a small picture."""
-    file: str
-    """Address of the file as it was composed."""
-
-
-@dataclass(frozen=True)
-class PosterRow:
-    """A request and what came of it."""
-
-    request: PosterRequest
-    title: str
-    label: str
-    state: State
-    why: str
-    """Of a refusal."""
-    sheets: list[Sheet]
-
-
 def request_of(form: Mapping[str, str], poster_id: str, logo_uri: str | None) -> PosterRequest:
-    """The form's request. Raises WrongInput with what is wrong."""
+    """Return the form's request. Raises WrongInput with what is wrong."""
     fields: dict[str, Any] = {
         "poster_id": poster_id,
         "product_id": form.get("product_id", ""),
         "style_id": form.get("style_id", ""),
         "headline": form.get("headline", "").strip(),
-        "sizes": [size for size in SIZES if size in marked(form, SIZE)],
+        "sizes": [size for size in SIZES if size in with_prefix(form, SIZE)],
         "logo_uri": logo_uri,
         "price": form.get("price", "").strip() or None,
+        "palette": palette_of(form),
     }
     if not fields["headline"]:
         raise WrongInput("wrong.headline")
     if not fields["sizes"]:
         raise WrongInput("wrong.sizes")
-    if palette := form.get("palette", "").strip():
-        try:
-            fields["palette"] = parse_palette(palette)
-        except SettingsError as problem:
-            raise WrongInput("wrong.detail", detail=problem) from problem
     return checked(fields, PosterRequest)
 
 
 def poster_rows(
     tables: Tables, counters: EventCounters, words: Words, most: int
-) -> list[PosterRow]:
-    """The latest requests, the newest first."""
-    latest = islice(reversed(tables.requests.values()), most)
-    return [_row(request, tables, counters, words) for request in latest]
+) -> list[dict[str, Any]]:
+    """Return the latest requests, the newest first; `why` is the reason of a refusal.
 
-
-def _row(
-    request: PosterRequest, tables: Tables, counters: EventCounters, words: Words
-) -> PosterRow:
-    product = tables.products.get(request.product_id)
-    poster = tables.posters.get(request.poster_id)
-    state, why = state_of(request, tables, counters)
-    return PosterRow(
-        request=request,
-        title=product.title if product else request.product_id,
-        label=style_label(tables, words, request.style_id),
-        state=state,
-        why=detail_in(words, why),
-        sheets=_sheets(poster) if poster else [],
-    )
+    Of each size: pixels, the address of a small picture, and that of the file as it was composed.
+    """
+    rows = []
+    for request in islice(reversed(tables.requests.values()), most):
+        product = tables.products.get(request.product_id)
+        poster = tables.posters.get(request.poster_id)
+        state, why = state_of(request, tables, counters)
+        sheets = []
+        for size, uri in (poster.images if poster else {}).items():
+            width, height = map(int, size.split("x"))
+            sheets.append(
+                {
+                    "size": size,
+                    "width": width,
+                    "height": height,
+                    "picture": urls.poster(request.poster_id, size, version_of(uri)),
+                    "file": urls.poster_file(request.poster_id, size),
+                }
+            )
+        rows.append(
+            {
+                "request": request,
+                "title": product.title if product else request.product_id,
+                "label": style_label(tables, words, request.style_id),
+                "state": state,
+                "why": detail_in(words, why),
+                "sheets": sheets,
+            }
+        )
+    return rows
 
 
 def state_of(request: PosterRequest, tables: Tables, counters: EventCounters) -> tuple[State, str]:
-    """Where a request is, and why where it was refused."""
+    """Return the state of a request, and the reason of a refusal."""
     if request.poster_id in tables.posters:
         return "rendered", ""
     letter = counters.letter_of(POSTER_REQUESTS.name, request.poster_id)
     return ("refused", letter.message) if letter else ("waiting", "")
-
-
-def _sheets(poster: PosterRendered) -> list[Sheet]:
-    sheets = []
-    for size, uri in poster.images.items():
-        width, height = map(int, size.split("x"))
-        picture = urls.poster(poster.poster_id, size, version_of(uri))
-        file = urls.poster_file(poster.poster_id, size)
-        sheets.append(Sheet(size, width, height, picture, file))
-    return sheets
 
 
 SHOWN = 30
@@ -135,7 +104,7 @@ MEDIA_TYPES = {"image/png": "png", "image/jpeg": "jpg", "image/webp": "webp"}
 
 
 async def posters(request: Request) -> Response:
-    """The form, which the query may fill in, and what was ordered lately."""
+    """Show the form, which the query may fill in, and the latest requests."""
     site, words = site_of(request), words_for(request)
     names = [ORIGINAL, *style_ids(site.tables, site.generators)]
     rows = poster_rows(site.tables, site.counters, words, SHOWN)
@@ -145,7 +114,7 @@ async def posters(request: Request) -> Response:
         "styles": {name: style_label(site.tables, words, name) for name in names},
         "sizes": SIZES,
         "rows": rows,
-        "waiting": sum(row.state == "waiting" for row in rows),
+        "waiting": sum(row["state"] == "waiting" for row in rows),
         "is_sent": "sent" in request.query_params,
     }
     return page(request, "console_posters.html", view)
@@ -165,12 +134,12 @@ async def order(request: Request) -> Response:
 
 
 async def picture(request: Request) -> Response:
-    """A poster, small."""
+    """Return a poster, small."""
     return await answer_with(request, _uri(request))
 
 
 async def file(request: Request) -> Response:
-    """A poster as it was composed, to be kept."""
+    """Return a poster as it was composed, to be saved."""
     site = site_of(request)
     uri, poster = _uri(request), site.tables.posters.get(request.path_params["poster"])
     media_type = poster.media_type if poster else None

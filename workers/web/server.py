@@ -12,7 +12,8 @@ import asyncio
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 from contextlib import closing
 from datetime import UTC, datetime
 from functools import partial
@@ -52,8 +53,8 @@ def follow(
 ) -> None:
     """Read topics (by their names on the cluster) from the start, until `stop` is set.
 
-    `take` hears of all records in order, `caught_up` that the present end has been reached. Raises
-    Permanent where a topic is missing.
+    `take` gets all records in order; `caught_up` is called at the present end. Raises Permanent
+    where a topic is missing.
     """
     backoff = Backoff(stop)
     while not stop.is_set():
@@ -64,42 +65,31 @@ def follow(
                     take(chunk)
                 caught_up()
                 while not stop.is_set():
-                    _take_some(reader.wait(WAIT_SECONDS), take)
+                    if chunk := list(reader.wait(WAIT_SECONDS)):
+                        take(chunk)
         except Transient as problem:
             backoff.after(problem)
 
 
-def _take_some(records: Iterable[Record], take: Callable[[list[Record]], None]) -> None:
-    if chunk := list(records):
-        take(chunk)
+def in_background(name: str, work: Callable[[], None], stop: threading.Event) -> Future[None]:
+    """Start a thread; its error sets `stop`, which ends the worker, and is raised by `result`."""
+    done: Future[None] = Future()
 
-
-class Background:
-    """A thread whose end by an error ends the worker, with that error."""
-
-    def __init__(self, name: str, work: Callable[[], None], stop: threading.Event) -> None:
-        self._work = work
-        self._stop = stop
-        self._problem: BaseException | None = None
-        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
-        self._thread.start()
-
-    def join(self) -> None:
-        """Wait for its end. Raises what ended it, if anything did."""
-        self._thread.join()
-        if self._problem is not None:
-            raise self._problem
-
-    def _run(self) -> None:
+    def run() -> None:
         try:
-            self._work()
-        except BaseException as problem:  # noqa: BLE001 (join raises it in the thread that asks)
-            self._problem = problem
-            self._stop.set()
+            work()
+        except BaseException as problem:  # noqa: BLE001 (raised in the thread that asks)
+            done.set_exception(problem)
+            stop.set()
+        else:
+            done.set_result(None)
+
+    threading.Thread(target=run, name=name, daemon=True).start()
+    return done
 
 
-def reading_tables(site: Site, stop: threading.Event) -> Callable[[], None]:
-    """Reads the tables' topics; the loop of this call takes what was read."""
+def table_reader(site: Site, stop: threading.Event) -> Callable[[], None]:
+    """Return a function that reads the tables' topics and passes records to the present loop."""
     loop = asyncio.get_running_loop()
     contract = {topic_name(site.settings, topic): topic.name for topic in TABLES}
     newest = newest_by_key(site.settings)
@@ -120,8 +110,8 @@ def reading_tables(site: Site, stop: threading.Event) -> Callable[[], None]:
     return lambda: follow(site.settings, [*contract], take, caught_up, stop)
 
 
-def reading_counted_topics(site: Site, stop: threading.Event) -> Callable[[], None]:
-    """Reads what the console counts, likewise."""
+def counter_reader(site: Site, stop: threading.Event) -> Callable[[], None]:
+    """Return a function that reads what the console counts, likewise."""
     loop = asyncio.get_running_loop()
     contract = {topic_name(site.settings, name): name for name in COUNTED_TOPICS}
 
@@ -146,11 +136,11 @@ def run_web(settings: Settings, health: Health, stop: threading.Event) -> None:
     if stop.is_set():
         return
     with _listen(settings.web) as listening:
-        serving = Background(
+        serving = in_background(
             "pages", lambda: asyncio.run(_serve(settings, health, stop, listening)), stop
         )
         stop.wait()
-        serving.join()
+        serving.result()
 
 
 async def _serve(
@@ -159,9 +149,9 @@ async def _serve(
     decoder = decoder_of(settings)
     site = make_site(settings, health, decoder)
     threads = [
-        Background("tables", reading_tables(site, stop), stop),
-        Background("counters", reading_counted_topics(site, stop), stop),
-        Background("outbox", lambda: site.outbox.poll_until(stop), stop),
+        in_background("tables", table_reader(site, stop), stop),
+        in_background("counters", counter_reader(site, stop), stop),
+        in_background("outbox", lambda: site.outbox.poll_until(stop), stop),
     ]
     server = uvicorn.Server(
         uvicorn.Config(
@@ -180,12 +170,12 @@ async def _serve(
     stop.set()
     await closing
     for thread in threads:
-        await asyncio.to_thread(thread.join)
+        await asyncio.wrap_future(thread)
     decoder.close()
 
 
 def decoder_of(settings: Settings) -> Decoder:
-    """Processes that decode the pictures of the pages, within the bounds of the settings."""
+    """Start the processes that decode the pictures of the pages, with the settings' limits."""
     limits = Limits(
         max_pixels=settings.photos.max_pixels,
         seconds=settings.photos.decode_seconds,
@@ -196,7 +186,7 @@ def decoder_of(settings: Settings) -> Decoder:
 
 
 def make_site(settings: Settings, health: Health, decoder: Decoder) -> Site:
-    """A site that has read nothing yet."""
+    """Return a site that has read nothing yet."""
     pictures = Pictures(settings, decoder)
     manifest, tables = load_manifest(settings.stylize.generator), Tables()
     generators = {style.style_id for style in manifest.styles}
@@ -224,7 +214,7 @@ async def _close_after(stop: threading.Event, site: Site, server: uvicorn.Server
 
 
 def _listen(settings: WebSettings) -> socket.socket:
-    """A socket at the address of the settings. Raises SettingsError where it is not to be had."""
+    """Listen at the address of the settings. Raises SettingsError where it cannot be bound."""
     try:
         return socket.create_server((settings.host, settings.port), backlog=128)
     except OSError as problem:

@@ -1,10 +1,11 @@
-"""The shop: a shopper's list, a product in all of its styles, two shoppers side by side.
+"""The shop: a shopper's list, a product in all of its styles, two shoppers, and their pictures.
 
 What a page shows is a pure function of the tables; the pages follow.
 """
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 from collections import defaultdict
 from dataclasses import dataclass
@@ -16,15 +17,17 @@ from starlette.routing import Route
 
 from schemas.events import ORIGINAL, Product
 from workers.web import urls
-from workers.web.pictures import version_of
-from workers.web.site import Site, id_of, require_id, site_of
+from workers.web.pictures import media_type_for, version_of, width_for
+from workers.web.site import id_of, require_id, site_of
 from workers.web.tables import ShownItem, ShownList, Tables
 from workers.web.templates import NotFound, Words, page, words_for
-from workers.web.urls import picture
 
 WIDTHS_OFFERED = (160, 320, 480, 640)
 WHOLE_CURRENCIES = {"JPY", "KRW", "VND", "CLP", "ISK", "XAF", "XOF"}
 """Without a minor unit (ISO 4217), as far as shops have them."""
+FOR_GOOD_SECONDS = 365 * 24 * 3600
+AT_ONCE = asyncio.Semaphore(4)
+"""Pictures in the making: more would only wait for the processor."""
 
 
 @dataclass(frozen=True)
@@ -44,35 +47,24 @@ class Look:
     picture: Picture
 
 
-@dataclass(frozen=True)
-class Item:
-    """A place of the shelf, with what feedback about it copies from the list."""
+def items_of(found: ShownList | None, tables: Tables, words: Words) -> list[dict[str, Any]]:
+    """Return the list's items whose product and picture exist, best first.
 
-    product: Product
-    look: Look
-    why: str
-    price: str
-    position: int
-    propensity: float
-    recommendation_id: str
-    policy: str
-
-
-def items_of(found: ShownList | None, tables: Tables, words: Words) -> list[Item]:
-    """The list's items whose product and picture are there, best first."""
+    Each has what feedback about it copies from the list.
+    """
     if found is None:
         return []
     return [
-        Item(
-            product=product,
-            look=look,
-            why=why(item, tables, words),
-            price=price(product),
-            position=position,
-            propensity=item.propensity,
-            recommendation_id=found.recommendation_id,
-            policy=found.policy,
-        )
+        {
+            "product": product,
+            "look": look,
+            "why": why(item, tables, words),
+            "price": price(product),
+            "position": position,
+            "propensity": item.propensity,
+            "recommendation_id": found.recommendation_id,
+            "policy": found.policy,
+        }
         for position, item in enumerate(found.items)
         if (product := tables.products.get(item.product_id)) is not None
         and (look := look_of(tables, words, item.product_id, item.style_id)) is not None
@@ -80,7 +72,7 @@ def items_of(found: ShownList | None, tables: Tables, words: Words) -> list[Item
 
 
 def look_of(tables: Tables, words: Words, product_id: str, style_id: str) -> Look | None:
-    """The product in a style, None where there is no such picture."""
+    """Return the product in a style, None where there is no such picture."""
     uri = picture_uri(tables, product_id, style_id)
     if uri is None:
         return None
@@ -92,7 +84,7 @@ def look_of(tables: Tables, words: Words, product_id: str, style_id: str) -> Loo
 
 
 def looks_of(tables: Tables, words: Words, product_id: str, order: list[str]) -> list[Look]:
-    """The product in every style that there is: those of `order` first, the photo at the end."""
+    """Return the product in each of its styles: those of `order` first, the photo last."""
     rendered = tables.renders.get(product_id, {})
     rest = sorted(style for style in rendered if style not in order)
     styles = list(dict.fromkeys([*order, *rest, ORIGINAL]))
@@ -101,7 +93,7 @@ def looks_of(tables: Tables, words: Words, product_id: str, order: list[str]) ->
 
 
 def style_order(found: ShownList | None) -> list[str]:
-    """The styles of a list, the likeliest for this shopper first."""
+    """Return the styles of a list, the likeliest for this shopper first."""
     chances: dict[str, float] = defaultdict(float)
     for item in found.items if found else ():
         chances[item.style_id] += item.propensity
@@ -109,7 +101,7 @@ def style_order(found: ShownList | None) -> list[str]:
 
 
 def picture_uri(tables: Tables, product_id: str, style_id: str) -> str | None:
-    """Where a product's picture in a style lies; None where there is none on sale."""
+    """Return the address of a product's picture in a style, None where none is on sale."""
     product = tables.products.get(product_id)
     if product is None:
         return None
@@ -120,8 +112,9 @@ def picture_uri(tables: Tables, product_id: str, style_id: str) -> str | None:
 
 
 def picture_version(tables: Tables, product_id: str, style_id: str, uri: str) -> str:
-    """Changes with the picture: a photo may be replaced under its address, and then it is rendered
-    again.
+    """Return a version that changes with the picture.
+
+    A photo may be replaced under its address, and is then rendered again.
     """
     renders = tables.renders.get(product_id, {}).values()
     if style_id != ORIGINAL or not renders:
@@ -130,20 +123,20 @@ def picture_version(tables: Tables, product_id: str, style_id: str, uri: str) ->
 
 
 def picture_of(tables: Tables, product_id: str, style_id: str, uri: str) -> Picture:
-    """The addresses of a picture in the sizes that are offered."""
+    """Return the addresses of a picture in the sizes that are offered."""
     version = picture_version(tables, product_id, style_id, uri)
-    sizes = [f"{picture(product_id, style_id, version, w)} {w}w" for w in WIDTHS_OFFERED]
-    return Picture(picture(product_id, style_id, version, 320), ", ".join(sizes))
+    sizes = [f"{urls.picture(product_id, style_id, version, w)} {w}w" for w in WIDTHS_OFFERED]
+    return Picture(urls.picture(product_id, style_id, version, 320), ", ".join(sizes))
 
 
 def style_label(tables: Tables, words: Words, style_id: str) -> str:
-    """What the style is called: in the language's words, by its merchandiser, or by its id."""
+    """Return a style's name: in the language, else its merchandiser's label, else its id."""
     own = tables.styles.get(style_id)
     return words.style(style_id) or (own.label if own else style_id)
 
 
 def why(item: ShownItem, tables: Tables, words: Words) -> str:
-    """The reason in the reader's language; English is the topic's own text."""
+    """Return the reason in the reader's language; English is the topic's own text."""
     if words.language == "en":
         return item.reason.text
     key = f"why.{item.reason.kind}"
@@ -155,7 +148,7 @@ def why(item: ShownItem, tables: Tables, words: Words) -> str:
 
 
 def price(product: Product) -> str:
-    """The price with its currency's code; '' where it has none."""
+    """Return the price with its currency's code, '' without a price."""
     if product.price_minor is None or product.currency is None:
         return ""
     if product.currency in WHOLE_CURRENCIES:
@@ -170,33 +163,33 @@ OFFERED = {str(ITEMS), str(TOGETHER_ITEMS)}
 
 
 async def home(request: Request) -> Response:
-    """Whose shop it is to be: somebody known, somebody new, or two at once."""
+    """Show the doors to a shop: of a known shopper, a new one, or two at once."""
     shoppers = site_of(request).tables.lists.latest_shoppers(SHOPPERS_SHOWN)
     return page(request, "home.html", {"shoppers": shoppers})
 
 
 async def enter_shop(request: Request) -> Response:
-    """From the form on the first page to a shopper's shop; a new one where no name is given."""
+    """Redirect to the shop of the shopper named in the form; to a new one without a name."""
     user_id = request.query_params.get("user", "").strip() or f"guest-{secrets.token_hex(4)}"
     return RedirectResponse(urls.shop(require_id(user_id)), 303)
 
 
 async def shop(request: Request) -> Response:
-    """A shopper's shop."""
+    """Show a shopper's shop."""
     return page(request, "shop.html", {"shelf": shelf_view(request, id_of(request, "user"))})
 
 
 async def shelf(request: Request) -> Response:
-    """The shelf alone, for a page that is already open."""
+    """Return the shelf alone, for a page that is already open."""
     asked = request.query_params.get("most", "")
     most = int(asked) if asked in OFFERED else ITEMS
     return page(request, "shelf.html", {"shelf": shelf_view(request, id_of(request, "user"), most)})
 
 
 async def together(request: Request) -> Response:
-    """Two shoppers side by side; those who looked last where none are named.
+    """Show two shoppers side by side; the latest ones where none are named.
 
-    Raises WrongInput for a name that can be none.
+    Raises WrongInput for an invalid name.
     """
     tables = site_of(request).tables
     names = [request.query_params.get(side, "").strip() for side in ("left", "right")]
@@ -210,16 +203,67 @@ async def together(request: Request) -> Response:
 
 
 async def product(request: Request) -> Response:
-    """A product in all of its styles, the shopper's own first; or its panel alone."""
-    site, user_id = site_of(request), id_of(request, "user")
-    words = words_for(request)
-    view = product_view(site, words, user_id, id_of(request, "product"), request)
+    """Show a product in all of its styles, the shopper's own first; or its panel alone.
+
+    Raises NotFound.
+    """
+    site, words = site_of(request), words_for(request)
+    tables, user_id, product_id = site.tables, id_of(request, "user"), id_of(request, "product")
+    found = tables.products.get(product_id)
+    if found is None:
+        raise NotFound("missing.product", product=product_id)
+    looks = looks_of(tables, words, product_id, style_order(site.list_for(user_id)))
+    asked = request.query_params.get("style")
+    view = {
+        "user_id": user_id,
+        "product": found,
+        "price": price(found),
+        "looks": looks,
+        "chosen": next((look for look in looks if look.style_id == asked), looks[0]),
+        "original": look_of(tables, words, product_id, ORIGINAL),
+    }
     alone = "panel" in request.query_params
     return page(request, "panel.html" if alone else "product.html", view)
 
 
+async def picture(request: Request) -> Response:
+    """Return the picture of a product in a style."""
+    tables = site_of(request).tables
+    product_id, style_id = id_of(request, "product"), id_of(request, "style")
+    uri = picture_uri(tables, product_id, style_id)
+    version = picture_version(tables, product_id, style_id, uri) if uri else None
+    return await answer_with(request, uri, version)
+
+
+async def rejected(request: Request) -> Response:
+    """Return a render that was not published."""
+    pair = (id_of(request, "product"), id_of(request, "style"))
+    found = site_of(request).tables.rejected.get(pair)
+    return await answer_with(request, found.image_uri if found else None)
+
+
+async def answer_with(request: Request, uri: str | None, version: str | None = None) -> Response:
+    """Return the picture at an address, which browsers keep for good where the version is right.
+
+    Raises NotFound, Permanent, Transient.
+    """
+    if uri is None:
+        raise NotFound("missing.picture")
+    version = version or version_of(uri)
+    media_type = media_type_for(request.headers.get("accept", ""))
+    width = width_for(request.query_params.get("w", ""))
+    site = site_of(request)
+    async with AT_ONCE:
+        data = await asyncio.to_thread(site.pictures.small, uri, width, media_type, version)
+    # The second stands in pages that were opened before the photo was rendered.
+    is_lasting = request.query_params.get("v") in (version, version_of(uri))
+    keep = f"{site.kept(FOR_GOOD_SECONDS)}, immutable" if is_lasting else "private, no-cache"
+    headers = {"Cache-Control": keep, "Vary": "Accept"}
+    return Response(data, media_type=media_type, headers=headers)
+
+
 def shelf_view(request: Request, user_id: str, most: int = ITEMS) -> dict[str, Any]:
-    """What a shelf's template needs."""
+    """Return what a shelf's template needs."""
     site = site_of(request)
     found = site.list_for(user_id)
     return {
@@ -233,27 +277,6 @@ def shelf_view(request: Request, user_id: str, most: int = ITEMS) -> dict[str, A
     }
 
 
-def product_view(
-    site: Site, words: Words, user_id: str, product_id: str, request: Request
-) -> dict[str, Any]:
-    """What a product's template needs. Raises NotFound."""
-    tables = site.tables
-    wanted = tables.products.get(product_id)
-    if wanted is None:
-        raise NotFound("missing.product", product=product_id)
-    looks = looks_of(tables, words, product_id, style_order(site.list_for(user_id)))
-    asked = request.query_params.get("style")
-    chosen = next((look for look in looks if look.style_id == asked), looks[0])
-    return {
-        "user_id": user_id,
-        "product": wanted,
-        "price": price(wanted),
-        "looks": looks,
-        "chosen": chosen,
-        "original": look_of(tables, words, product_id, ORIGINAL),
-    }
-
-
 ROUTES = [
     Route("/", home),
     Route("/shop", enter_shop),
@@ -261,4 +284,6 @@ ROUTES = [
     Route("/shop/{user}", shop),
     Route("/shop/{user}/shelf", shelf),
     Route("/shop/{user}/products/{product}", product),
+    Route("/pictures/{product}/{style}", picture),
+    Route("/rejected/{product}/{style}", rejected),
 ]

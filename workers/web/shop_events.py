@@ -36,46 +36,36 @@ FIELDS = set(Feedback.__struct_fields__) - {"user_id", "occurred_at"}
 
 
 async def feedback(request: Request) -> Response:
-    """Publish what the shopper did; from a page with JavaScript, or from a form."""
-    if request.headers.get("content-type", "").startswith("application/json"):
-        return await _from_script(request)
-    return await _from_form(request)
+    """Publish what the shopper did.
 
-
-async def _from_script(request: Request) -> Response:
-    """202 with how many were taken and which were refused; 422 where none was taken."""
+    A page's script gets 202 with how many were taken and which were refused, or 422 where none was
+    taken; a form gets 303 back to the shop.
+    """
     site, user_id = site_of(request), id_of(request, "user")
-    events, refused, now = [], [], site.clock()
-    for fields in _sent(await request.body()):
+    now = site.clock()
+    if not request.headers.get("content-type", "").startswith("application/json"):
+        async with request.form() as form:
+            fields: Fields = {name: text for name, text in form.items() if text}
+        fields.setdefault("event_id", f"form-{secrets.token_hex(12)}")
+        await site.outbox.publish(FEEDBACK, [_event(site, user_id, fields, now)], now)
+        return RedirectResponse(urls.shop(user_id), 303)
+    try:
+        sent = msgspec.json.decode(await request.body(), type=Sent)
+    except msgspec.DecodeError as problem:
+        raise WrongInput("wrong.events", detail=problem) from problem
+    events, refused = [], []
+    for fields in sent:
         try:
             events.append(_event(site, user_id, fields, now))
         except WrongInput as problem:
-            why = problem.told(words_for(request))
+            why = problem.in_words(words_for(request))
             refused.append({"event_id": fields.get("event_id"), "why": why})
     await site.outbox.publish(FEEDBACK, events, now)
     return JSONResponse({"taken": len(events), "refused": refused}, 202 if events else 422)
 
 
-async def _from_form(request: Request) -> Response:
-    """303 back to the shop."""
-    site, user_id = site_of(request), id_of(request, "user")
-    async with request.form() as form:
-        fields: Fields = {name: text for name, text in form.items() if text}
-    fields.setdefault("event_id", f"form-{secrets.token_hex(12)}")
-    now = site.clock()
-    await site.outbox.publish(FEEDBACK, [_event(site, user_id, fields, now)], now)
-    return RedirectResponse(urls.shop(user_id), 303)
-
-
-def _sent(body: bytes) -> list[Fields]:
-    try:
-        return msgspec.json.decode(body, type=Sent)
-    except msgspec.DecodeError as problem:
-        raise WrongInput("wrong.events", detail=problem) from problem
-
-
 def _event(site: Site, user_id: str, fields: Fields, now: datetime) -> Feedback:
-    """The event, at the server's time. Raises WrongInput."""
+    """Return the event, at the server's time. Raises WrongInput."""
     given = {name: value for name, value in fields.items() if name in FIELDS}
     try:
         event = msgspec.convert(
@@ -91,35 +81,35 @@ def _event(site: Site, user_id: str, fields: Fields, now: datetime) -> Feedback:
     return event
 
 
-STILL_HERE_SECONDS = 15.0
-"""Between two signs of life, so that proxies keep the stream and its end is noticed."""
+KEEP_ALIVE_SECONDS = 15.0
+"""Between two comments in a stream, so that proxies keep it and its end is noticed."""
 
 
 async def changes(request: Request) -> Response:
-    """The ids of the shopper's lists, each as soon as it comes."""
+    """Stream the ids of the shopper's lists, each as soon as it comes."""
     stream = ids_of_lists(site_of(request), id_of(request, "user"))
     headers = {"X-Accel-Buffering": "no"}
     return StreamingResponse(stream, media_type="text/event-stream", headers=headers)
 
 
 async def ids_of_lists(site: Site, user_id: str) -> AsyncIterator[str]:
-    """The stream's text, until the server stops."""
-    told = None
+    """Yield the stream's text, until the server stops."""
+    sent = None
     yield "retry: 500\n\n"
     with site.watchers.watch(user_id, EVERYONE) as changed:
         while not site.watchers.closed:
             changed.clear()
             found = site.list_for(user_id)
-            if found is not None and found.recommendation_id != told:
-                told = found.recommendation_id
+            if found is not None and found.recommendation_id != sent:
+                sent = found.recommendation_id
                 place = {
-                    "list": told,
+                    "list": sent,
                     "of": found.user_id,
                     "at": site.tables.lists.offset_of(found),
                 }
                 yield f"event: shelf\ndata: {json.dumps(place)}\n\n"
             try:
-                await asyncio.wait_for(changed.wait(), STILL_HERE_SECONDS)
+                await asyncio.wait_for(changed.wait(), KEEP_ALIVE_SECONDS)
             except TimeoutError:
                 yield ": still here\n\n"
 

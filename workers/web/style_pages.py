@@ -19,11 +19,9 @@ from starlette.routing import Route
 
 from schemas.events import Style, StyleDefinition
 from schemas.topics import STYLES
-from stylecore.errors import SettingsError
-from stylecore.imaging.palette import parse_palette
-from workers.web.forms import checked, marked, stored, texts, uploads
+from workers.web.forms import checked, palette_of, stored, texts, uploads, with_prefix
 from workers.web.pictures import media_type_for
-from workers.web.site import Site, site_of
+from workers.web.site import site_of
 from workers.web.templates import WrongInput, page
 
 SHARE = "share."
@@ -31,15 +29,16 @@ FULL = 100
 
 
 def definition_of(form: Mapping[str, str], uploads: str) -> StyleDefinition:
-    """How the style is drawn; a reference must lie under `uploads`. Raises WrongInput."""
+    """Return how the style is drawn; a reference must be under `uploads`. Raises WrongInput."""
     return checked(_drawn(form, uploads), StyleDefinition)
 
 
 def style_of(form: Mapping[str, str], uploads: str) -> Style:
-    """The whole style. Raises WrongInput with what is wrong."""
+    """Return the whole style. Raises WrongInput with what is wrong."""
     fields = _drawn(form, uploads)
     fields["style_id"], fields["label"] = form.get("style_id", ""), form.get("label", "")
-    fields["categories"] = _parts(form.get("categories", ""))
+    parts = [part.strip() for part in form.get("categories", "").split(",")]
+    fields["categories"] = [part for part in parts if part]
     if form.get("starts_at") or form.get("ends_at"):
         fields["campaign"] = {
             "starts_at": _time(form.get("starts_at", "")),
@@ -55,28 +54,18 @@ def _drawn(form: Mapping[str, str], uploads: str) -> dict[str, Any]:
         "seed": int(_number(form.get("seed") or 0)),
         "keep_product_colour": bool(form.get("keep_product_colour")),
     }
-    if palette := form.get("palette", "").strip():
-        try:
-            fields["palette"] = parse_palette(palette)
-        except SettingsError as problem:
-            raise WrongInput("wrong.detail", detail=problem) from problem
-    reference = form.get("reference_uri", "")
-    if reference:
+    if palette := palette_of(form):
+        fields["palette"] = palette
+    if reference := form.get("reference_uri", ""):
         if not reference.startswith(uploads):
             raise WrongInput("wrong.reference")
-        fields["reference_uri"] = reference
-    else:
-        fields["weights"] = _shares(form)
-    return fields
-
-
-def _shares(form: Mapping[str, str]) -> dict[str, float]:
-    given = {name: _number(share) for name, share in marked(form, SHARE).items()}
+        return {**fields, "reference_uri": reference}
+    given = {name: _number(share) for name, share in with_prefix(form, SHARE).items()}
     shares = {name: share for name, share in given.items() if share > 0}
     if not shares:
         raise WrongInput("wrong.shares")
     total = sum(shares.values())
-    return {name: round(share / total, 4) for name, share in shares.items()}
+    return {**fields, "weights": {name: round(it / total, 4) for name, it in shares.items()}}
 
 
 def _number(text: str | float) -> float:
@@ -90,7 +79,7 @@ def _number(text: str | float) -> float:
 
 
 def _time(text: str) -> datetime:
-    """A form's `2026-12-01T09:00`, which is in UTC unless it names its own offset."""
+    """Parse a form's `2026-12-01T09:00`, which is in UTC unless it names its own offset."""
     try:
         time = datetime.fromisoformat(text)
         return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
@@ -98,16 +87,12 @@ def _time(text: str) -> datetime:
         raise WrongInput("wrong.times") from problem
 
 
-def _parts(text: str) -> list[str]:
-    return [part.strip() for part in text.split(",") if part.strip()]
-
-
 PRODUCTS_OFFERED = 60
 FIRST_BLEND = {"watercolour": "60", "ink-line": "40"}
 
 
 async def mixer(request: Request) -> Response:
-    """The form, with a live preview; the query may fill it in."""
+    """Show the form, which the query may fill in, with a live preview."""
     site = site_of(request)
     preset = dict(request.query_params)
     if not any(name.startswith(SHARE) for name in preset):
@@ -122,7 +107,7 @@ async def mixer(request: Request) -> Response:
 
 
 async def preview(request: Request) -> Response:
-    """A product as the form's style draws it; 429 where too many are asked for."""
+    """Return a product as the form's style draws it; 429 for too many requests."""
     site = site_of(request)
     async with request.form() as form:
         fields = texts(form)
@@ -139,7 +124,7 @@ async def preview(request: Request) -> Response:
 
 
 async def upload(request: Request) -> Response:
-    """A reference picture into the store; answers with its address."""
+    """Store a reference picture; return its address."""
     site = site_of(request)
     async with request.form(max_files=1) as form:
         uri = await stored(site, form, "reference", site.pictures.decoded)
@@ -155,13 +140,14 @@ async def publish(request: Request) -> Response:
         fields = texts(form)
         uri = await stored(site, form, "reference", site.pictures.decoded)
     style = style_of(fields | ({"reference_uri": uri} if uri else {}), uploads(site))
-    _require_own_name(site, style)
+    if style.style_id in site.generators:
+        raise WrongInput("wrong.generators", style=style.style_id)
     await site.outbox.publish(STYLES, [style], site.clock())
     return RedirectResponse(f"/console?published={quote(style.style_id, safe='')}", 303)
 
 
 async def withdraw(request: Request) -> Response:
-    """Take a merchandiser's style back: the planner takes its pictures back then."""
+    """Withdraw a merchandiser's style; the planner then withdraws its pictures."""
     site = site_of(request)
     async with request.form() as form:
         style_id = texts(form).get("style_id", "")
@@ -169,11 +155,6 @@ async def withdraw(request: Request) -> Response:
         raise WrongInput("missing.style", style=style_id)
     await site.outbox.withdraw(STYLES, style_id)
     return RedirectResponse(f"/console?withdrawn={quote(style_id, safe='')}", 303)
-
-
-def _require_own_name(site: Site, style: Style) -> None:
-    if style.style_id in site.generators:
-        raise WrongInput("wrong.generators", style=style.style_id)
 
 
 ROUTES = [

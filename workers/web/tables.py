@@ -182,7 +182,17 @@ class Tables:
 
         An unreadable record is logged and skipped: the worker that reads its topic keeps it.
         """
-        return [change.key for change in changes if self._try(change)]
+        shoppers = []
+        for change in changes:
+            if change.topic == RECOMMENDATIONS.name:
+                self.lists.put(change.key, change.value, change.offset)
+                shoppers.append(change.key)
+                continue
+            try:
+                self._apply(change)
+            except InvalidEvent as problem:
+                log.warning("record_skipped", topic=change.topic, key=change.key, why=str(problem))
+        return shoppers
 
     def has_style(self, product_id: str, style_id: str, generators: Collection[str]) -> bool:
         """Whether the shop has such a style, or a render of the product in it."""
@@ -198,37 +208,21 @@ class Tables:
         """Of the products on sale."""
         return sorted({product.category for product in self.products.values()})
 
-    def _try(self, change: Change) -> bool:
-        try:
-            return self._apply(change)
-        except InvalidEvent as problem:
-            log.warning("record_skipped", topic=change.topic, key=change.key, why=str(problem))
-            return False
-
-    def _apply(self, change: Change) -> bool:
+    def _apply(self, change: Change) -> None:
         key, value = change.key, change.value
-        if change.topic == RECOMMENDATIONS.name:
-            self.lists.put(key, value, change.offset)
-            return True
+        product_id, _, style_id = key.partition("/")
         if change.topic == PRODUCTS.name:
             _put(self.products, key, Product, value, "product_id")
         elif change.topic == STYLES.name:
             _put(self.styles, key, Style, value, "style_id")
+        elif change.topic == STYLIZED.name:
+            _put(self.renders.setdefault(product_id, {}), style_id, StylizedImage, value)
+        elif change.topic == REJECTED.name:
+            _put(self.rejected, (product_id, style_id), RejectedImage, value)
         elif change.topic == POSTER_REQUESTS.name:
             _put(self.requests, key, PosterRequest, value)
-        elif change.topic == POSTERS.name:
+        else:
             _put(self.posters, key, PosterRendered, value)
-        else:
-            self._apply_picture(change)
-        return False
-
-    def _apply_picture(self, change: Change) -> None:
-        product_id, _, style_id = change.key.partition("/")
-        if change.topic == STYLIZED.name:
-            looks = self.renders.setdefault(product_id, {})
-            _put(looks, style_id, StylizedImage, change.value)
-        else:
-            _put(self.rejected, (product_id, style_id), RejectedImage, change.value)
 
 
 def _put(

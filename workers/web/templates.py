@@ -1,4 +1,4 @@
-"""Answers in the reader's language: word files, Jinja templates, and errors told as sentences.
+"""Answers in the reader's language: word files, Jinja templates, and errors as sentences.
 
 Everything is escaped. Texts that msgspec and other packages give in English are translated where
 they are usual ones (`details`), else shown as they are. The errors:
@@ -31,34 +31,34 @@ DEFAULT = "en"
 
 
 class Words:
-    """The words of one language; call it with a key and what the sentence is to hold."""
+    """The words of one language; a call formats the sentence of a key."""
 
     def __init__(self, language: str, entries: dict[str, str]) -> None:
         self.language = language
         self._entries = entries
 
     def __call__(self, key: str, **values: object) -> str:
-        """The sentence. Raises KeyError for a key that the language lacks."""
+        """Return the sentence. Raises KeyError for a key that the language lacks."""
         return self._entries[key].format(**values)
 
     def __contains__(self, key: str) -> bool:
-        """Whether the language has the key."""
+        """Return whether the language has the key."""
         return key in self._entries
 
     def style(self, style_id: str) -> str | None:
-        """What the language calls a generator's style; None where it has no word."""
+        """Return the language's name of a generator's style, None where it has none."""
         return self._entries.get(f"style.{style_id}")
 
 
 @cache
 def words_of(language: str) -> Words:
-    """The words of one of LANGUAGES."""
+    """Read the words of one of LANGUAGES."""
     text = (files("workers.web") / "words" / f"{language}.json").read_text(encoding="utf-8")
     return Words(language, json.loads(text))
 
 
 def language_for(chosen: str | None, accept: str) -> str:
-    """The language that was chosen, else the first of an Accept-Language header that there is."""
+    """Return the chosen language, else the first of an Accept-Language header that there is."""
     if chosen in LANGUAGES:
         return str(chosen)
     wanted = sorted(map(_weighed, accept.split(",")), key=lambda pair: -pair[0])
@@ -67,7 +67,7 @@ def language_for(chosen: str | None, accept: str) -> str:
 
 
 def _weighed(part: str) -> tuple[float, str]:
-    """`zh-CN;q=0.8` as (0.8, 'zh-CN'); a weight that is no number counts as none."""
+    """Split `zh-CN;q=0.8` into (0.8, 'zh-CN'); a weight that is no number counts as 0."""
     tag, _, weight = part.strip().partition(";q=")
     try:
         return (float(weight) if weight else 1.0), tag
@@ -90,7 +90,7 @@ _templates.filters["utc"] = lambda at: at.astimezone(UTC).strftime("%Y-%m-%d %H:
 
 
 def words_for(request: Request) -> Words:
-    """The words in the language that was chosen on the pages, or that the browser asks for."""
+    """Return the words in the language chosen on the pages, or requested by the browser."""
     chosen = request.query_params.get("lang") or request.cookies.get(COOKIE)
     return words_of(language_for(chosen, request.headers.get("accept-language", "")))
 
@@ -98,12 +98,14 @@ def words_for(request: Request) -> Words:
 def page(
     request: Request, template: str, context: dict[str, Any], *, status: int = 200
 ) -> HTMLResponse:
-    """The template with the context; `t` are the words. A chosen language is kept by a cookie."""
+    """Render a template with the context; `t` are the words. A cookie keeps a chosen language."""
     words = words_for(request)
+    # A query alone, since a path of `//name` would name a host.
+    switches = {code: f"?{request.url.include_query_params(lang=code).query}" for code in LANGUAGES}
     text = _templates.get_template(template).render(
         t=words,
         languages=LANGUAGES,
-        switches={code: _in(request, code) for code in LANGUAGES},
+        switches=switches,
         path=request.url.path,
         **context,
     )
@@ -111,11 +113,6 @@ def page(
     if request.query_params.get("lang") in LANGUAGES:
         answer.set_cookie(COOKIE, words.language, max_age=YEAR_SECONDS, samesite="lax")
     return answer
-
-
-def _in(request: Request, language: str) -> str:
-    """The same page in another language: a query alone, for a path of `//name` names a host."""
-    return f"?{request.url.include_query_params(lang=language).query}"
 
 
 _PLACE = re.compile(
@@ -154,7 +151,7 @@ _USUAL = {
 
 
 def detail_in(words: Words, text: str) -> str:
-    """The detail in the language, with the field that it is about."""
+    """Translate a detail, with the field that it is about."""
     if words.language == DEFAULT:
         return text
     place = _PLACE.fullmatch(text)
@@ -163,28 +160,28 @@ def detail_in(words: Words, text: str) -> str:
     for name, pattern in _USUAL.items():
         found = re.fullmatch(pattern, what, re.DOTALL)
         if found:
-            told = words(f"detail.{name}", **found.groupdict())
-            return words("detail.at", field=field, told=told) if field else told
+            detail = words(f"detail.{name}", **found.groupdict())
+            return words("detail.at", field=field, told=detail) if field else detail
     return text
 
 
-class _Told(Permanent):
+class _InWords(Permanent):
     def __init__(self, key: str, **values: object) -> None:
         self.key = key
         self.values = values
         super().__init__(words_of(DEFAULT)(key, **values))
 
-    def told(self, words: Words) -> str:
-        """The sentence in a language."""
+    def in_words(self, words: Words) -> str:
+        """Return the sentence in a language."""
         values = dict(self.values)
         if "detail" in values:
             values["detail"] = detail_in(words, str(values["detail"]))
         return words(self.key, **values)
 
 
-class NotFound(_Told):
+class NotFound(_InWords):
     """There is no such thing: 404."""
 
 
-class WrongInput(_Told):
+class WrongInput(_InWords):
     """What was sent is not as it should be; the message says what: 422."""
