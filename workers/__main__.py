@@ -32,7 +32,7 @@ COMMANDS = {
     "factors": ("store", "factors_app"),
     "styles": ("render", "styles"),
     "lag": ("cluster", "lag"),
-    "top": ("cluster", "top"),
+    "top": ("top", "top"),
     "train": ("train", "train_app"),
     "evaluate": ("evaluate_models", "evaluate_app"),
     "export": ("train", "export"),

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import TypeVar
 
 from stylecore.errors import Permanent, Transient
+from stylecore.imaging.decoder import Decoder
+from stylecore.imaging.decoder_process import Limits
 from stylecore.imaging.file_kinds import PICTURE_SUFFIXES, is_video, kind_of
 from stylecore.imaging.photo import KINDS_READ
 from stylecore.rendering.engine import Engine
@@ -101,6 +103,22 @@ def loader(
                 pause = min(2 * pause, 10.0)
 
     return load
+
+
+def make_decoder(
+    settings: Settings, processes: int, short_side: int, output_side: int | None = None
+) -> Decoder:
+    """Start processes that decode photos within the settings' limits; sides are pixels.
+
+    `output_side` is that of finished pictures unless given.
+    """
+    limits = Limits(
+        max_pixels=settings.photos.max_pixels,
+        seconds=settings.photos.decode_seconds,
+        short_side=short_side,
+        output_side=output_side or settings.stylize.output_side,
+    )
+    return Decoder(limits, processes)
 
 
 def load_engine(settings: StylizeSettings) -> Engine:

@@ -22,8 +22,6 @@ from schemas.codec import InvalidEvent, decode_id
 from schemas.events import PosterRequest
 from schemas.topics import POSTER_REQUESTS, POSTERS, PRODUCTS, STYLIZED
 from stylecore.errors import Permanent
-from stylecore.imaging.decoder import Decoder
-from stylecore.imaging.decoder_process import Limits
 from stylecore.poster.logo import decode_logo
 from stylecore.poster.order import PosterContext, pictures_of
 from stylecore.storage.store import Store
@@ -34,7 +32,7 @@ from workers.kafka.loop import run_worker
 from workers.kafka.records import Output, Record, output_of, tombstone
 from workers.kafka.retry import require_going, until_topics
 from workers.kafka.topics import topic_name
-from workers.pictures import FetchBudget, loader
+from workers.pictures import FetchBudget, loader, make_decoder
 from workers.settings import Settings
 from workers.telemetry import Health
 
@@ -69,13 +67,7 @@ def posters_handlers(
     settings: Settings, stop: threading.Event
 ) -> Iterator[Callable[[], PostersHandler]]:
     """Yield a function that makes handlers, which share a decoder."""
-    limits = Limits(
-        max_pixels=settings.photos.max_pixels,
-        seconds=settings.photos.decode_seconds,
-        short_side=PHOTO_SIDE,
-        output_side=LARGEST_SIDE,
-    )
-    with closing(Decoder(limits, 1)) as decoder:
+    with closing(make_decoder(settings, 1, PHOTO_SIDE, LARGEST_SIDE)) as decoder:
         store = Store(settings.store.uri)
         budget = FetchBudget(settings.photos.patience_seconds)
         context = PosterContext(

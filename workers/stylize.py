@@ -30,7 +30,6 @@ from schemas.events import ModelAnnouncement, RejectedImage, StylizeJob
 from schemas.topics import GENERATOR_MODELS, JOBS, REJECTED, STYLIZED
 from stylecore.errors import Permanent, Transient
 from stylecore.imaging.decoder import Decoder
-from stylecore.imaging.decoder_process import Limits
 from stylecore.imaging.photo import Photo
 from stylecore.models import FEATURES
 from stylecore.rendering.engine import Engine
@@ -46,7 +45,7 @@ from workers.kafka.loop import run_worker
 from workers.kafka.records import Output, Record, output_of, tombstone
 from workers.kafka.retry import Backoff, require_going, until_topics
 from workers.kafka.topics import topic_name
-from workers.pictures import FetchBudget, load_engine, loader
+from workers.pictures import FetchBudget, load_engine, loader, make_decoder
 from workers.settings import Settings
 from workers.telemetry import PHOTO_NOTES, RENDERS, Health, log, timed
 
@@ -100,8 +99,9 @@ def stylize_handlers(
     settings: Settings, stop: threading.Event
 ) -> Iterator[Callable[[], StylizeHandler]]:
     """Yield a function that makes handlers, which share a generator and a decoder."""
+    side = load_manifest(settings.stylize.generator).working_size
     with (
-        closing(make_decoder(settings)) as decoder,
+        closing(make_decoder(settings, DECODERS, side)) as decoder,
         ThreadPoolExecutor(LOADING_THREADS, "stylize") as executor,
     ):
         budget = FetchBudget(settings.photos.patience_seconds)
@@ -138,17 +138,6 @@ def make_studio(
         load_reference=lambda uri: reference_of(load_photo(uri), encoder),
         timed=lambda drawn: until_stopped(timed(WORKER, "draw", drawn), stop),
     )
-
-
-def make_decoder(settings: Settings) -> Decoder:
-    """Start the processes that decode photos, with the limits of the settings."""
-    limits = Limits(
-        max_pixels=settings.photos.max_pixels,
-        seconds=settings.photos.decode_seconds,
-        short_side=load_manifest(settings.stylize.generator).working_size,
-        output_side=settings.stylize.output_side,
-    )
-    return Decoder(limits, DECODERS)
 
 
 def photo_loader(

@@ -3,31 +3,25 @@
 - `stylecast broker`: the local Kafka in the foreground
 - `stylecast topics apply / check / show / copy / acls`: the table of topics and the cluster
 - `stylecast lag`: the lag of every group, once
-- `stylecast top`: groups, lag, rates, status, dead letters and models, live in a terminal
 - `stylecast settings`: the settings in force
 """
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
 import msgspec
 import typer
-from rich.console import Console, Group, RenderableType
-from rich.live import Live
-from rich.table import Table
-from rich.text import Text
 
 from schemas.topics import TOPICS, USER_PARTITIONS
-from stylecore.errors import Permanent, Transient
-from workers.commands.printing import JsonFlag, print_json, print_table
-from workers.lag.overview import Overview, OverviewCollector
-from workers.lag.status import GroupLag, Status
+from stylecore.errors import Permanent
+from workers.broker import run_broker_in_foreground
+from workers.commands.printing import JsonFlag, print_json, print_rows, print_table
+from workers.kafka.acls import apply_acls, grants, read_acls
+from workers.kafka.table import copy_tables
+from workers.kafka.topics import apply_topics, check_topics, show_topics
+from workers.lag import collect_lag
 from workers.settings import load_settings, public_settings
 
 
@@ -38,8 +32,6 @@ def broker(
     port: Annotated[int | None, typer.Option(help="A free port by default.")] = None,
 ) -> None:
     """Run a local Kafka until Ctrl-C; the first line is its bootstrap address."""
-    from workers.broker import run_broker_in_foreground
-
     run_broker_in_foreground(folder, port)
 
 
@@ -51,8 +43,6 @@ UserPartitions = Annotated[int, typer.Option(min=1, help="Partitions of the topi
 @topics_app.command()
 def apply(user_partitions: UserPartitions = USER_PARTITIONS, as_json: JsonFlag = False) -> None:
     """Create what is missing and set what differs; never deletes."""
-    from workers.kafka.topics import apply_topics
-
     touched = apply_topics(load_settings(), user_partitions)
     if as_json:
         print_json(touched)
@@ -63,8 +53,6 @@ def apply(user_partitions: UserPartitions = USER_PARTITIONS, as_json: JsonFlag =
 @topics_app.command()
 def check(user_partitions: UserPartitions = USER_PARTITIONS, as_json: JsonFlag = False) -> None:
     """Say how the cluster differs; exit 1 where that is an error and not only a note."""
-    from workers.kafka.topics import check_topics
-
     differences = check_topics(load_settings(), user_partitions)
     if as_json:
         print_json(msgspec.to_builtins(differences))
@@ -77,13 +65,7 @@ def check(user_partitions: UserPartitions = USER_PARTITIONS, as_json: JsonFlag =
 @topics_app.command()
 def show(as_json: JsonFlag = False) -> None:
     """List the topics that the cluster has."""
-    from workers.kafka.topics import show_topics
-
-    found = [msgspec.to_builtins(topic) for topic in show_topics(load_settings())]
-    if as_json:
-        print_json(found)
-    else:
-        print_table("Topics", found)
+    print_rows("Topics", msgspec.to_builtins(show_topics(load_settings())), as_json=as_json)
 
 
 @topics_app.command()
@@ -93,8 +75,6 @@ def copy(
     as_json: JsonFlag = False,
 ) -> None:
     """Copy the compacted topics to those of another prefix, whatever partitions those have."""
-    from workers.kafka.table import copy_tables
-
     wanted = [topic for topic in TOPICS if topic.cleanup == "compact"]
     if topics:
         wanted = [topic for topic in TOPICS if topic.name in topics]
@@ -114,8 +94,6 @@ def acls(
     as_json: JsonFlag = False,
 ) -> None:
     """Print the access rights as lines of kafka-acls.sh, or grant them."""
-    from workers.kafka.acls import apply_acls, grants, read_acls
-
     settings = load_settings()
     wanted = list(grants(settings, read_acls(file)))
     if apply:
@@ -128,126 +106,12 @@ def acls(
 
 def lag(as_json: JsonFlag = False) -> None:
     """Print how far each group is behind, by partition."""
-    from workers.lag import collect_lag
-
     groups = msgspec.to_builtins(collect_lag(load_settings()))
     if as_json:
         print_json(groups)
         return
     for group in groups:
         print_table(f"{group['group']}", group["partitions"])
-
-
-COLOURS = {
-    Status.OK: "green",
-    Status.WARN: "yellow",
-    Status.STALL: "bold red",
-    Status.REWIND: "bold red",
-    Status.STOP: "bold red",
-}
-
-
-def top(
-    once: Annotated[bool, typer.Option(help="Print one picture and end.")] = False,
-    as_json: JsonFlag = False,
-) -> None:
-    """Watch every group: lag, age, rates, status, time until caught up. Ctrl-C ends it.
-
-    --json prints a document a look, each on a line.
-    """
-    settings = load_settings()
-    console = Console()
-    with closing(OverviewCollector(settings)) as collector, _screen(console, once, as_json) as show:
-        while True:
-            show(_look(collector, once))
-            if once:
-                return
-            time.sleep(settings.lag.interval_seconds)
-
-
-def _look(collector: OverviewCollector, once: bool) -> Overview | Transient:
-    try:
-        return collector.collect(time.time())
-    except Transient as problem:
-        if once:
-            raise
-        return problem
-
-
-@contextmanager
-def _screen(
-    console: Console, once: bool, as_json: bool
-) -> Iterator[Callable[[Overview | Transient], None]]:
-    """Yield what prints an overview: a line of JSON, or the redrawn terminal."""
-    if as_json:
-        yield _print_line
-        return
-    with Live(console=console, auto_refresh=False, screen=console.is_terminal and not once) as live:
-        yield lambda seen: live.update(picture(seen, datetime.now(UTC)), refresh=True)
-
-
-def _print_line(seen: Overview | Transient) -> None:
-    document = {"away": str(seen)} if isinstance(seen, Transient) else seen
-    typer.echo(msgspec.json.encode(document).decode())
-
-
-def picture(overview: Overview | Transient, now: datetime) -> RenderableType:
-    """What the terminal shows; Kafka was away where there is no overview."""
-    if isinstance(overview, Transient):
-        return Text(f"Kafka does not answer: {overview}", "bold red")
-    return Group(
-        Text(f"Stylecast, {now:%Y-%m-%d %H:%M:%S} UTC", "bold"),
-        _groups(overview.groups),
-        _dead_letters(overview.dead_letters),
-        *(
-            Text(f"{name} {model.version}, made {_age((now - model.made_at).total_seconds())} ago")
-            for name, model in sorted(overview.models.items())
-        ),
-    )
-
-
-def _groups(groups: list[GroupLag]) -> Table:
-    table = Table(box=None, padding=(0, 2, 0, 0))
-    table.add_column("group")
-    for name in ("lag", "oldest", "read/s", "written/s", "caught up in", "members"):
-        table.add_column(name, justify="right")
-    table.add_column("status")
-    for group in groups:
-        status = group.status
-        table.add_row(
-            group.group,
-            f"{group.lag:,}",
-            _age(group.time_lag),
-            _rate(group.read_rate),
-            _rate(group.write_rate),
-            _age(group.drain_seconds),
-            str(group.members),
-            Text(status, COLOURS[status]) if status else Text("looking", "dim"),
-        )
-    return table
-
-
-def _dead_letters(counts: dict[str, int]) -> Text:
-    waiting = [f"{topic} {count:,}" for topic, count in counts.items() if count]
-    if not waiting:
-        return Text("No dead letters.")
-    return Text(f"Dead letters that wait: {', '.join(waiting)}", "yellow")
-
-
-def _rate(value: float | None) -> str:
-    return "" if value is None else f"{value:,.1f}"
-
-
-def _age(seconds: float | None) -> str:
-    """'0.4 s', '3 min', '5 h', '2 days'; '-' where it is not known."""
-    if seconds is None:
-        return "-"
-    if seconds < 10:
-        return f"{seconds:.1f} s"
-    for unit, size, most in (("s", 1, 120), ("min", 60, 7200), ("h", 3600, 172_800)):
-        if seconds < most:
-            return f"{seconds / size:.0f} {unit}"
-    return f"{seconds / 86_400:.0f} days"
 
 
 def settings(as_json: JsonFlag = False) -> None:

@@ -11,8 +11,9 @@ import typer
 from schemas.topics import TOPICS
 from stylecore.errors import Permanent
 from stylecore.storage.store import Store
-from workers.commands.printing import JsonFlag, print_json, print_table
-from workers.kafka.records import Record
+from workers.commands.events import print_readable, readable
+from workers.commands.printing import JsonFlag, print_json, print_line, print_rows
+from workers.kafka import replay as replaying
 from workers.kafka.replay import DeadLetter, Selection, contract_name, original, read_dead_letters
 from workers.settings import load_settings
 
@@ -40,7 +41,7 @@ def list_letters(
     names = [contract_name(topic)] if topic else [t.name for t in TOPICS if t.dead_letters_of]
     letters = [letter for name in names for letter in read_dead_letters(settings, name)]
     rows = [_row(letter) for letter in letters if wanted.has(letter)]
-    print_json(rows) if as_json else print_table("Dead letters", rows)
+    print_rows("Dead letters", rows, as_json=as_json)
 
 
 @dead_letters_app.command()
@@ -53,15 +54,19 @@ def show(
     as_json: JsonFlag = False,
 ) -> None:
     """Show letters whole: key, value and every header, also of records kept in the store."""
-    from workers.commands.events import print_readable, readable
-
     settings, wanted = load_settings(), _selection(reason, since, until, at)
     store = Store(settings.store.uri)
     letters = [it for it in read_dead_letters(settings, contract_name(topic)) if wanted.has(it)]
     missing = sorted({*wanted.places} - {letter.place for letter in letters})
     if missing:
         raise Permanent(f"no letter of {topic} at {', '.join(missing)}: see `dead-letters list`")
-    records = [_shown(letter, store) for letter in letters]
+    records = []
+    for letter in letters:
+        try:
+            records.append(original(letter, store))
+        except Permanent as problem:  # the store has it no more: the letter itself is shown
+            print_line(f"{letter.place}: {problem}")
+            records.append(letter.record)
     if as_json:
         print_json([readable(record) for record in records])
         return
@@ -83,9 +88,7 @@ def replay(
     as_json: JsonFlag = False,
 ) -> None:
     """Give records back to their topic; exit 1 where one of them is refused."""
-    from workers.kafka.replay import replay as replay_letters
-
-    verdicts = replay_letters(
+    verdicts = replaying.replay(
         load_settings(),
         contract_name(topic),
         _selection(reason, since, until, at),
@@ -97,18 +100,9 @@ def replay(
         {**_row(it.letter), "done": f"refused: {it.refused}" if it.refused else done}
         for it in verdicts
     ]
-    print_json(rows) if as_json else print_table("Replay", rows)
+    print_rows("Replay", rows, as_json=as_json)
     if any(it.refused for it in verdicts):
         raise typer.Exit(1)
-
-
-def _shown(letter: DeadLetter, store: Store) -> Record:
-    """The record that failed; the letter itself where the store has it no more."""
-    try:
-        return original(letter, store)
-    except Permanent as problem:
-        typer.echo(f"{letter.place}: {problem}", err=True)
-        return letter.record
 
 
 def _selection(
@@ -117,13 +111,8 @@ def _selection(
     for place in at or ():
         if not re.fullmatch(r"\d+/\d+", place):
             raise typer.BadParameter(f"--at wants PARTITION/OFFSET, such as 3/120, not {place!r}")
-    return Selection(
-        reason=reason, since=_in_utc(since), until=_in_utc(until), places=tuple(at or ())
-    )
-
-
-def _in_utc(time: datetime | None) -> datetime | None:
-    return None if time is None else time.replace(tzinfo=UTC)
+    since, until = (time and time.replace(tzinfo=UTC) for time in (since, until))
+    return Selection(reason=reason, since=since, until=until, places=tuple(at or ()))
 
 
 def _row(letter: DeadLetter) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import msgspec
 import typer
@@ -15,6 +15,10 @@ from stylecore.rendering.engine import has_cuda_device
 from stylecore.rendering.gate import load_quality_model
 from stylecore.storage.store import Store
 from workers.commands.printing import JsonFlag, print_json
+from workers.kafka.acls import silenced_workers
+from workers.kafka.admin import admin_client, cluster
+from workers.kafka.topics import check_topics, largest_records
+from workers.lag import collect_lag
 from workers.lag.status import GroupLag, PartitionLag, Place
 from workers.pictures import load_engine
 from workers.settings import Settings, load_settings
@@ -24,14 +28,12 @@ SECONDS = {"stylecast-stylize": 90.0, "stylecast-posters": 30.0}
 SECONDS_OF_OTHERS = 15.0
 LOOK_SECONDS = 1.0
 NEVER_RAN = "NEVER_RAN"
-
-
 Standing = dict[Place, PartitionLag]
 """Partitions with lag."""
 
 
 class Finding(msgspec.Struct, frozen=True):
-    """What was looked at, whether it is well, what was found, and the remedy."""
+    """A part that was checked, whether it is well, what was found, and the remedy."""
 
     part: str
     ok: bool
@@ -45,18 +47,20 @@ def doctor(as_json: JsonFlag = False) -> None:
     A worker that seems to stand is watched for as long as one of its batches may take.
     """
     settings = load_settings()
+    broker = _look(
+        "broker",
+        _broker,
+        settings,
+        "start one with `stylecast broker`, or set STYLECAST_KAFKA__BOOTSTRAP_SERVERS",
+    )
+    device = "a CUDA device is there" if has_cuda_device() else "no CUDA device: the CPU draws"
     findings = [
-        _device(),
+        Finding("device", True, device),
         _look("generator", _generator, settings, "reinstall, or check STYLECAST_STYLIZE__MODEL"),
         _look("features", _features, settings, "reinstall"),
-        _look(
-            "broker",
-            _broker,
-            settings,
-            "start one with `stylecast broker`, or set STYLECAST_KAFKA__BOOTSTRAP_SERVERS",
-        ),
+        broker,
         _look("topics", _topics, settings, "run `stylecast topics apply`"),
-        *_flow(settings),
+        *(_flow(settings) if broker.ok else ()),
         _look("store", _store, settings, "check STYLECAST_STORE__URI and its permissions"),
     ]
     if as_json:
@@ -77,25 +81,19 @@ def _look(part: str, look: Callable[[Settings], str], settings: Settings, remedy
         return Finding(part, False, str(problem), remedy)
 
 
-def _flow(settings: Settings) -> list[Finding]:
-    """What can be looked at where the broker answers."""
-    if not _look("broker", _broker, settings, "").ok:
-        return []
-    remedy = (
-        "set max.message.bytes of the dead-letter topic to that of its input, and grant the right "
-        "with `stylecast topics acls deploy/acls.yaml --apply`"
-    )
+def _flow(settings: Settings) -> Iterator[Finding]:
+    """Yield the findings about groups and dead letters, which need a broker that answers."""
     try:
-        workers = _workers(settings)
+        yield from _workers(settings)
     except StylecastError as problem:
-        workers = [Finding("workers", False, str(problem), "check the broker and the rights")]
-    return [*workers, _look("dead letters", _dead_letters, settings, remedy)]
-
-
-def _device() -> Finding:
-    if has_cuda_device():
-        return Finding("device", True, "a CUDA device is there")
-    return Finding("device", True, "no CUDA device: the CPU draws")
+        yield Finding("workers", False, str(problem), "check the broker and the rights")
+    yield _look(
+        "dead letters",
+        _dead_letters,
+        settings,
+        "set max.message.bytes of the dead-letter topic to that of its input, and grant the right "
+        "with `stylecast topics acls deploy/acls.yaml --apply`",
+    )
 
 
 def _generator(settings: Settings) -> str:
@@ -117,16 +115,12 @@ def _features(_: Settings) -> str:
 
 
 def _broker(settings: Settings) -> str:
-    from workers.kafka.admin import admin_client, cluster
-
     admin = admin_client(settings)
     brokers = len(cluster(admin).brokers)
     return f"{settings.kafka.bootstrap_servers} answers, {brokers} of the cluster"
 
 
 def _topics(settings: Settings) -> str:
-    from workers.kafka.topics import check_topics
-
     differences = check_topics(settings)
     serious = [difference for difference in differences if difference.is_error]
     if serious:
@@ -143,33 +137,52 @@ def _store(settings: Settings) -> str:
 
 
 def _workers(settings: Settings) -> list[Finding]:
-    """A finding for each group that nobody works in, or that does not go on; else one for all."""
-    from workers.lag import collect_lag
-
+    """Return a finding for each group without members or progress; else one for all."""
     groups, prefix = collect_lag(settings), settings.kafka.topic_prefix
-    ill = [
-        _stopped(group, prefix)
-        for group in groups
-        if not group.members and (group.state != NEVER_RAN or group.lag)
-    ]
+    ill = []
+    for group in groups:
+        if not group.members and (group.state != NEVER_RAN or group.lag):
+            worker = group.group.removeprefix(f"{prefix}stylecast-")
+            found = f"nobody works in the group {group.group}, {group.lag} records wait"
+            remedy = (
+                f"start it with `stylecast run {worker}`; if it runs, its log says why it does not "
+                "join"
+            )
+            ill.append(Finding("workers", False, found, remedy))
     running = [group for group in groups if group.members]
-    for group, parts in _standing(settings, running).items():
-        ill += [_poisoned(group, part, prefix) for part in parts.values()]
+    for name, parts in _standing(settings, running).items():
+        worker = name.removeprefix(f"{prefix}stylecast-")
+        for part in parts.values():
+            found = (
+                f"{name} stands at offset {part.position} of {part.topic}, "
+                f"partition {part.partition}, with {part.lag} records to come"
+            )
+            remedy = (
+                f"what the log of {worker} and its /ready say: the store may be away, or the "
+                "record there may be one that it cannot get past"
+            )
+            ill.append(Finding("workers", False, found, remedy))
     return ill or [Finding("workers", True, f"{len(running)} groups have workers, and all go on")]
 
 
 def _standing(settings: Settings, running: list[GroupLag]) -> dict[str, Standing]:
-    """The partitions with lag in which a group does not go on for as long as a batch may take."""
-    from workers.lag import collect_lag
+    """Return the partitions with lag in which a group makes no progress.
 
+    A group is watched for as long as one of its batches may take.
+    """
     started, prefix = time.monotonic(), settings.kafka.topic_prefix
-    stands = {group.group: _waiting(group) for group in running}
-    while any(
-        parts and time.monotonic() - started < _patience(group, prefix)
-        for group, parts in stands.items()
-    ):
+
+    def is_watched(group: str) -> bool:
+        seconds = SECONDS.get(group.removeprefix(prefix), SECONDS_OF_OTHERS)
+        return time.monotonic() - started < seconds
+
+    def with_lag(group: GroupLag) -> Standing:
+        return {part.place: part for part in group.partitions if part.lag}
+
+    stands = {group.group: with_lag(group) for group in running}
+    while any(parts and is_watched(group) for group, parts in stands.items()):
         time.sleep(LOOK_SECONDS)
-        now = {group.group: _waiting(group) for group in collect_lag(settings)}
+        now = {group.group: with_lag(group) for group in collect_lag(settings)}
         for group, parts in stands.items():
             stands[group] = {
                 place: part
@@ -179,40 +192,7 @@ def _standing(settings: Settings, running: list[GroupLag]) -> dict[str, Standing
     return stands
 
 
-def _waiting(group: GroupLag) -> Standing:
-    return {part.place: part for part in group.partitions if part.lag}
-
-
-def _patience(group: str, prefix: str) -> float:
-    return SECONDS.get(group.removeprefix(prefix), SECONDS_OF_OTHERS)
-
-
-def _stopped(group: GroupLag, prefix: str) -> Finding:
-    worker = group.group.removeprefix(f"{prefix}stylecast-")
-    return Finding(
-        "workers",
-        False,
-        f"nobody works in the group {group.group}, {group.lag} records wait",
-        f"start it with `stylecast run {worker}`; if it runs, its log says why it does not join",
-    )
-
-
-def _poisoned(group: str, part: PartitionLag, prefix: str) -> Finding:
-    worker = group.removeprefix(f"{prefix}stylecast-")
-    return Finding(
-        "workers",
-        False,
-        f"{group} stands at offset {part.position} of {part.topic}, partition {part.partition}, "
-        f"with {part.lag} records to come",
-        f"what the log of {worker} and its /ready say: the store may be away, or the record there "
-        f"may be one that it cannot get past",
-    )
-
-
 def _dead_letters(settings: Settings) -> str:
-    from workers.kafka.acls import silenced_workers
-    from workers.kafka.topics import largest_records
-
     limits = largest_records(settings)
     smaller = [
         f"{letters} takes {limits[letters]} bytes, {topic} {limits[topic]}"

@@ -6,7 +6,7 @@ with its baselines, in figures and contact sheets.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -16,11 +16,8 @@ import typer
 from rich.console import Console
 
 from stylecore.evaluation import table as generator_table
-from stylecore.evaluation.features import HEADLINE, FeaturesReport, evaluate_features
+from stylecore.evaluation.features import HEADLINE, evaluate_features
 from stylecore.evaluation.gate import (
-    Drawn,
-    Specimen,
-    Table,
     bounds_of_tables,
     draw_all,
     photos_of,
@@ -37,7 +34,7 @@ from stylecore.rendering.features import GALLERY_PHOTOS, FeatureNet, write_galle
 from stylecore.rendering.gate import load_quality_model
 from stylecore.rendering.manifest import MANIFEST, Bounds, encode_manifest, load_manifest
 from workers.commands.evaluate_recommender import evaluate_policy, evaluate_preferences
-from workers.commands.printing import JsonFlag, print_json, print_table
+from workers.commands.printing import JsonFlag, print_json, print_line, print_table
 from workers.settings import load_settings
 
 REPORT, GATE_SHEETS = "report.md", "sheets"
@@ -70,15 +67,20 @@ def evaluate_gate(
     if gallery:
         chosen = photos_of(gallery, GALLERY_PHOTOS * len(gallery))
         write_gallery(features, list(chosen.values()))
-        _line(f"a gallery of {len(chosen)} photos in {features}")
+        print_line(f"a gallery of {len(chosen)} photos in {features}")
     engine = Engine(folder, provider="cpu", threads=threads)
     styles = only or [style.style_id for style in engine.manifest.styles]
-    drawn = draw_all(engine, photos_of(photos, limit), styles, seed, _line)
-    found = specimens(drawn, load_quality_model(features), engine.manifest, threads, _line)
+    drawn = draw_all(engine, photos_of(photos, limit), styles, seed, print_line)
+    found = specimens(drawn, load_quality_model(features), engine.manifest, threads, print_line)
     tables = {style: tables_of(found, style) for style in drawn.styles}
     bounds = {style: bounds_of_tables(mine) for style, mine in tables.items()}
     heading = f"{engine.manifest.version} on {len(drawn.stems)} photos."
-    _write_report(output, report(heading, found, tables, bounds), found, tables, drawn)
+    for style, mine in tables.items():
+        for table in mine:
+            sheet = bound_sheet(table, found, drawn)
+            write(np.asarray(sheet), output / GATE_SHEETS / f"{style}-{table.figure}.png")
+    (output / REPORT).write_text(report(heading, found, tables, bounds), encoding="utf-8")
+    (output / "specimens.json").write_bytes(msgspec.json.encode(found))
     if write_bounds:
         write_to_manifest(folder, bounds)
     where = f", bounds in {folder / MANIFEST}" if write_bounds else ""
@@ -94,25 +96,6 @@ def write_to_manifest(folder: Path, bounds: Mapping[str, Bounds]) -> None:
     )
     bounded = msgspec.structs.replace(manifest, styles=styles)
     (folder / MANIFEST).write_bytes(encode_manifest(bounded))
-
-
-def _write_report(
-    output: Path,
-    text: str,
-    found: Sequence[Specimen],
-    tables: Mapping[str, Sequence[Table]],
-    drawn: Drawn,
-) -> None:
-    for style, mine in tables.items():
-        for table in mine:
-            sheet = bound_sheet(table, found, drawn)
-            write(np.asarray(sheet), output / GATE_SHEETS / f"{style}-{table.figure}.png")
-    (output / REPORT).write_text(text, encoding="utf-8")
-    (output / "specimens.json").write_bytes(msgspec.json.encode(found))
-
-
-def _line(line: str) -> None:
-    typer.echo(line, err=True)
 
 
 GENERATOR_SHEETS = "sheets"
@@ -160,7 +143,7 @@ def evaluate_generator(
         teachers=teachers,
         only=tuple(only or ()),
     )
-    found = evaluate(wanted, engine, report=lambda line: typer.echo(line, err=True))
+    found = evaluate(wanted, engine, report=print_line)
     figures = msgspec.json.format(msgspec.json.encode(found), indent=2).decode()
     write_report(found, figures, output)
     if json:
@@ -174,7 +157,7 @@ def evaluate_generator(
 
 
 def write_report(found: Evaluation, figures: str, output: Path) -> None:
-    """figures.json, table.txt and a sheet a style, beside the pictures."""
+    """Write figures.json, table.txt and a sheet a style, beside the pictures."""
     (output / "figures.json").write_text(figures + "\n", encoding="utf-8")
     with (output / "table.txt").open("w", encoding="utf-8") as file:
         print_evaluation(found, Console(file=file, width=WIDTH))
@@ -185,7 +168,7 @@ def write_report(found: Evaluation, figures: str, output: Path) -> None:
 
 
 def print_evaluation(found: Evaluation, console: Console) -> None:
-    """The table of styles with their mean, what it was measured with, and the footnotes."""
+    """Print the table of styles with their mean, how it was measured, and the footnotes."""
     times = found.times
     console.print(
         f"{found.generator} on {len(found.photos)} photos: {times.generator_ms:.0f} ms a picture "
@@ -217,22 +200,18 @@ def evaluate_features_command(
     threads: Annotated[int, typer.Option(min=1)] = 2,
     json: JsonFlag = False,
 ) -> None:
-    """Categories, calibration, styles and retrieval of the feature network."""
+    """Measure categories, calibration, styles and retrieval of the feature network."""
     report = evaluate_features(
         FeatureNet(model, threads=threads),
         Engine(generator, provider="cpu", threads=threads),
         labelled_photos(photos),
         drawn=drawn,
         gradients=gradients,
-        progress=lambda line: typer.echo(line, err=True),
+        progress=print_line,
     )
     if json:
         print_json(report)
-    else:
-        _print_features(report)
-
-
-def _print_features(report: FeaturesReport) -> None:
+        return
     print_table(
         f"{report.photos} photos, {report.drawn} of them drawn",
         [{"figure": name, "value": float(getattr(report, name))} for name in HEADLINE],

@@ -8,11 +8,9 @@ event of a stream in time order before learning from it.
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
-from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import numpy as np
 import typer
@@ -37,21 +35,18 @@ from stylecore.evaluation.off_policy_report import (
     even,
     own_value,
 )
-from stylecore.evaluation.prequential import Prequential, Protocol
-from stylecore.evaluation.prequential_data import Ratings, Row, read, stream
+from stylecore.evaluation.prequential import Protocol, run
+from stylecore.evaluation.prequential_data import Ratings, read, stream
+from stylecore.recommender.als import FitSettings
 from stylecore.recommender.rules import Rules
-from workers.commands.printing import JsonFlag, print_json, print_table
+from workers.commands.printing import JsonFlag, print_json, print_line, print_table
+from workers.kafka.table import partitions_of, read_partitions
+from workers.settings import load_settings
 
 EVEN = "even"
 Named = tuple[str, Doubles]
-
-
-class Reward(StrEnum):
-    """What an impression is rewarded by."""
-
-    click = "click"
-    cart = "cart"
-    purchase = "purchase"
+Reward = Literal["click", "cart", "purchase"]
+"""What an impression is rewarded by."""
 
 
 class PolicyReport(Struct, frozen=True, kw_only=True):
@@ -85,7 +80,7 @@ def evaluate_policy(
     target_log: Annotated[
         Path | None, typer.Option(help="A log of the policy that is asked about.")
     ] = None,
-    reward: Annotated[Reward, typer.Option(help="What counts as success.")] = Reward.click,
+    reward: Annotated[Reward, typer.Option(help="What counts as success.")] = "click",
     policy: Annotated[str | None, typer.Option(help="Only impressions of this policy.")] = None,
     smallest_sample: Annotated[
         float, typer.Option(min=1, help="Effective sample under which no figure is given.")
@@ -93,7 +88,7 @@ def evaluate_policy(
     seed: Annotated[int, typer.Option(min=0, help="Of replay and of the bootstrap.")] = 0,
     as_json: JsonFlag = False,
 ) -> None:
-    """Replay, IPS, SNIPS and doubly robust estimates, or why there are none."""
+    """Print replay, IPS, SNIPS and doubly robust estimates, or why there are none."""
     source = _topic(reward, policy) if file is None else _file(file, reward, policy)
     other = None if target_log is None else _file(target_log, reward, None).log
     random = np.random.default_rng(seed)
@@ -115,7 +110,7 @@ def evaluate_policy(
 
 
 def _targets(log: Log, names: list[str] | None, other: Log | None) -> Iterator[Named]:
-    """The targets asked for; without any, even chances and each style always."""
+    """Yield the targets asked for; without any, even chances and each style always."""
     if other is not None:
         yield "the other, by propensity", averaged(log, other)
         yield "the other, by counts", counted(log, other)
@@ -131,43 +126,32 @@ def _file(path: Path, reward: Reward, policy: str | None) -> Source:
         lines = path.read_text(encoding="utf-8").split("\n")
     except (OSError, UnicodeDecodeError) as problem:
         raise Permanent(f"cannot read {path}: {problem}") from problem
-    return _joined(
-        [_event(path, number, line) for number, line in enumerate(lines, 1) if line.strip()],
-        reward,
-        policy,
-    )
-
-
-def _event(path: Path, number: int, line: str) -> Feedback:
-    try:
-        return decode(Feedback, line)
-    except InvalidEvent as problem:
-        raise Permanent(f"{path}, line {number}: {problem}") from problem
+    events = []
+    for number, line in enumerate(lines, 1):
+        try:
+            if line.strip():
+                events.append(decode(Feedback, line))
+        except InvalidEvent as problem:
+            raise Permanent(f"{path}, line {number}: {problem}") from problem
+    return _joined(events, reward, policy)
 
 
 def _topic(reward: Reward, policy: str | None) -> Source:
     """Read the retained part of the topic. An unreadable record is reported and skipped."""
-    from workers.kafka.table import TableReader, partitions_of
-    from workers.settings import load_settings
-
     settings = load_settings()
-    reader = TableReader(settings, partitions_of(settings, [FEEDBACK]))
     events: list[Feedback] = []
-    try:
-        for record in reader.read_to_end(threading.Event()):
-            if record.value is None:  # a shopper was forgotten
-                continue
-            try:
-                events.append(decode(Feedback, record.value))
-            except InvalidEvent as problem:
-                typer.echo(f"{record.partition}/{record.offset} passed over: {problem}", err=True)
-    finally:
-        reader.close()
+    for record in read_partitions(settings, partitions_of(settings, [FEEDBACK])):
+        if record.value is None:  # a shopper was forgotten
+            continue
+        try:
+            events.append(decode(Feedback, record.value))
+        except InvalidEvent as problem:
+            print_line(f"{record.partition}/{record.offset} passed over: {problem}")
     return _joined(events, reward, policy)
 
 
 def _joined(events: list[Feedback], reward: Reward, policy: str | None) -> Source:
-    joined = join(events, reward.value, policy)
+    joined = join(events, reward, policy)
     return Source(joined.log, joined.impressions_left_out, joined.actions_left_out)
 
 
@@ -229,7 +213,7 @@ def evaluate_preferences(
     seed: Annotated[int, typer.Option(min=0)] = 0,
     as_json: JsonFlag = False,
 ) -> None:
-    """Recall, nDCG, coverage and novelty of popularity, static factors, fold-in and refits."""
+    """Print recall, nDCG, coverage and novelty of popularity, factors, fold-in and refits."""
     columns = {
         "user": user_column,
         "item": item_column,
@@ -242,7 +226,10 @@ def evaluate_preferences(
     protocol = Protocol(
         warm_up=warm_up, refit_events=refit_events, every=every, repeats=repeats, seed=seed
     )
-    found = _run(rows, protocol, seed)
+    err = typer.get_text_stream("stderr")
+    with typer.progressbar(length=len(rows), label="events", file=err) as bar:
+        bar.update(round(len(rows) * protocol.warm_up))
+        found = run(rows, protocol, Rules(), FitSettings(seed=seed), bar.update)
     if as_json:
         print_json(found)
         return
@@ -261,13 +248,3 @@ def evaluate_preferences(
             for row in found.rows
         ],
     )
-
-
-def _run(rows: list[Row], protocol: Protocol, seed: int) -> Prequential:
-    from stylecore.evaluation.prequential import run
-    from stylecore.recommender.als import FitSettings
-
-    err = typer.get_text_stream("stderr")
-    with typer.progressbar(length=len(rows), label="events", file=err) as bar:
-        bar.update(round(len(rows) * protocol.warm_up))
-        return run(rows, protocol, Rules(), FitSettings(seed=seed), bar.update)

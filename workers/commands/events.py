@@ -12,6 +12,7 @@ from __future__ import annotations
 import sys
 import threading
 from collections.abc import Iterable
+from contextlib import closing, suppress
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -19,7 +20,6 @@ from typing import Annotated, Any
 
 import msgspec
 import typer
-from confluent_kafka import TopicPartition
 
 from schemas.codec import InvalidEvent, decode, decode_id
 from schemas.events import Recommendations, Style
@@ -35,12 +35,19 @@ from schemas.topics import (
     Topic,
 )
 from stylecore.errors import Permanent
+from stylecore.recommender.recommend import EVERYONE
 from stylecore.recommender.render_plan import UnknownStyle, require_known
 from stylecore.rendering.manifest import load_manifest
 from stylecore.times import check_times
 from workers.commands.printing import JsonFlag, print_json, print_table
-from workers.kafka.records import Record, partition_of
-from workers.kafka.table import TableReader, partitions_of, partitions_of_names
+from workers.kafka.producer import Publisher
+from workers.kafka.records import Record, partition_of, tombstone
+from workers.kafka.table import (
+    TableReader,
+    partitions_of,
+    partitions_of_names,
+    read_partitions,
+)
 from workers.kafka.topics import topic_name
 from workers.settings import Settings, load_settings
 
@@ -96,7 +103,7 @@ def publish_lines(topic: Topic, file: Path | None) -> None:
 
 
 def checked(topic: Topic, lines: Iterable[str]) -> tuple[list[msgspec.Struct], list[str]]:
-    """The events of the lines, empty ones left out, and what is wrong by line number."""
+    """Return the events of the lines, without empty ones, and what is wrong by line number."""
     events, errors, now = [], [], datetime.now(UTC)
     for number, line in enumerate(lines, start=1):
         if not line.strip():
@@ -120,8 +127,6 @@ def _generator_styles() -> frozenset[str]:
 
 def send(topic: Topic, events: list[msgspec.Struct]) -> None:
     """Publish events to a topic and wait until the broker has them. Raises Transient."""
-    from workers.kafka.producer import Publisher
-
     with Publisher(load_settings(), source="/stylecast/cli") as publisher:
         now = datetime.now(UTC)
         for event in events:
@@ -129,7 +134,7 @@ def send(topic: Topic, events: list[msgspec.Struct]) -> None:
 
 
 def _lines(file: Path | None) -> list[str]:
-    """Not by splitlines(): JSON strings may hold U+2028 and U+0085 as they are."""
+    # Not by splitlines(): JSON strings may hold U+2028 and U+0085 as they are.
     try:
         if file is None or str(file) == "-":
             return sys.stdin.buffer.read().decode().split("\n")
@@ -152,47 +157,48 @@ def tail(
 ) -> None:
     """Print the records of a topic, oldest first; aborted ones never show."""
     settings = load_settings()
-    reader = TableReader(settings, partitions_of_names(settings, [cluster_name(settings, topic)]))
-    show = print_line if as_json else print_readable
-    try:
+    names = [entry.name for entry in TOPICS]
+    if topic.removesuffix(DEAD_LETTER_SUFFIX) not in names:
+        raise Permanent(f"no topic {topic}; there are: {', '.join(names)} (and their .dlq)")
+    places = partitions_of_names(settings, [topic_name(settings, topic)])
+    show = print_document if as_json else print_readable
+    with closing(TableReader(settings, places)) as reader:
         records = sorted(reader.read_to_end(threading.Event()), key=lambda r: r.timestamp_ms)
         for record in records[-last:] if last else records:
             show(record)
         while follow:
             for record in reader.wait(0.5):
                 show(record)
-    finally:
-        reader.close()
-
-
-def cluster_name(settings: Settings, topic: str) -> str:
-    """The name on the cluster. Raises Permanent with the names that there are."""
-    names = [entry.name for entry in TOPICS]
-    if topic.removesuffix(DEAD_LETTER_SUFFIX) not in names:
-        raise Permanent(f"no topic {topic}; there are: {', '.join(names)} (and their .dlq)")
-    return topic_name(settings, topic)
 
 
 def readable(record: Record) -> dict[str, Any]:
-    """The record with its value decoded where it is JSON."""
+    """Return the record with its value decoded where it is JSON."""
+
+    def text(data: bytes | None) -> str | None:
+        return None if data is None else data.decode("utf-8", "backslashreplace")
+
+    value: Any = text(record.value)
+    if record.value is not None:
+        with suppress(msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            value = msgspec.json.decode(record.value)
     return {
         "topic": record.topic,
         "partition": record.partition,
         "offset": record.offset,
         "at": record.at,
-        "key": _text(record.key),
-        "headers": {name: _text(value) for name, value in record.headers},
-        "value": _value(record.value),
+        "key": text(record.key),
+        "headers": {name: text(header) for name, header in record.headers},
+        "value": value,
     }
 
 
-def print_line(record: Record) -> None:
-    """One JSON document a line."""
+def print_document(record: Record) -> None:
+    """Print a record as one JSON document on a line."""
     typer.echo(msgspec.json.encode(readable(record)).decode())
 
 
 def print_readable(record: Record) -> None:
-    """Where, key and value on one line; the reasons of a dead letter on further lines."""
+    """Print place, key and value on a line; the reasons of a dead letter on further lines."""
     fields = readable(record)
     value = msgspec.json.encode(fields["value"]).decode()
     if len(value) > SHOWN:
@@ -201,22 +207,6 @@ def print_readable(record: Record) -> None:
     for name, text in fields["headers"].items():
         if name.startswith("__connect.errors."):
             typer.echo(f"    {name.removeprefix('__connect.errors.')}: {text}")
-
-
-def _text(data: bytes | None) -> str | None:
-    return None if data is None else data.decode("utf-8", "backslashreplace")
-
-
-def _value(data: bytes | None) -> Any:
-    if data is None:
-        return None
-    try:
-        return msgspec.json.decode(data)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return _text(data)
-
-
-EVERYONE = "*"
 
 
 def recommend(
@@ -243,25 +233,14 @@ def recommend(
 
 
 def read_recommendations(settings: Settings, user: str) -> Recommendations:
-    """The latest list of the user, or of everyone. Raises Permanent where there is neither."""
+    """Return the latest list of the user, or of everyone. Raises Permanent without either."""
     places = partitions_of(settings, [RECOMMENDATIONS])
     for key in dict.fromkeys((user.encode(), EVERYONE.encode())):
-        value = _latest(settings, places[partition_of(key, len(places))], key)
-        if value is not None:
-            return decode(Recommendations, value)
+        records = read_partitions(settings, [places[partition_of(key, len(places))]])
+        values = [record.value for record in records if record.key == key]
+        if values and values[-1] is not None:
+            return decode(Recommendations, values[-1])
     raise Permanent(f"there are no recommendations for {user} yet, nor for everyone")
-
-
-def _latest(settings: Settings, place: TopicPartition, key: bytes) -> bytes | None:
-    reader = TableReader(settings, [place])
-    latest = None
-    try:
-        for record in reader.read_to_end(threading.Event()):
-            if record.key == key:
-                latest = record.value
-    finally:
-        reader.close()
-    return latest
 
 
 def forget(
@@ -269,9 +248,6 @@ def forget(
     as_json: JsonFlag = False,
 ) -> None:
     """Ask the workers to forget a shopper. Past feedback itself ages out after 7 days."""
-    from workers.kafka.producer import Publisher
-    from workers.kafka.records import tombstone
-
     key = user.encode()
     try:
         decode_id(key)

@@ -65,7 +65,7 @@ def poster(
 
 
 def _picture(path: Path, style: str, settings: Settings) -> tuple[Photo, Pixels]:
-    """The photo, and its picture in the style at the largest size that there is."""
+    """Return the photo, and its picture in the style at the largest size that there is."""
     if style == ORIGINAL:
         photo = _decoded(path, 256, settings)
         return photo, photo.pixels if photo.large is None else photo.large

@@ -15,19 +15,30 @@ from stylecore.rendering.manifest import SMALLER_IS_BETTER, rounded_apart
 from workers.telemetry import escaped
 
 JsonFlag = Annotated[bool, typer.Option("--json", help="JSON for programs.")]
-
-
 FOLDED = 24
 """Characters of a folded cell's line."""
 
 
 def print_json(value: Any) -> None:
-    """One JSON document on standard output."""
+    """Print one JSON document on standard output."""
     typer.echo(msgspec.json.format(msgspec.json.encode(value), indent=2).decode())
 
 
+def print_line(line: str) -> None:
+    """Print a line of progress or of trouble on standard error."""
+    typer.echo(line, err=True)
+
+
+def print_rows(title: str, rows: Sequence[Mapping[str, Any]], *, as_json: bool) -> None:
+    """Print rows as one JSON document or as a table."""
+    if as_json:
+        print_json(rows)
+    else:
+        print_table(title, rows)
+
+
 def print_table(title: str, rows: Sequence[Mapping[str, Any]]) -> None:
-    """A table with the keys of the first row as its columns; a block a row where it is too wide."""
+    """Print a table with the first row's keys as columns; a block a row where it is too wide."""
     console = Console()
     if not rows:
         console.print(f"{title}: none")
@@ -61,7 +72,7 @@ def _print_blocks(
 
 
 def reasons_in_words(reasons: Sequence[RejectionReason]) -> str:
-    """Why the gate rejects a picture: 'structure 0.12 below 0.20'."""
+    """Return why the gate rejects a picture, as 'structure 0.12 below 0.20'."""
     return ", ".join(_in_words(reason) for reason in reasons)
 
 

@@ -17,7 +17,6 @@ from typing import Annotated, Any
 
 import msgspec
 import typer
-from PIL import Image
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
@@ -26,20 +25,26 @@ from schemas.catalog import StyleDefinition
 from stylecore.errors import Permanent, SettingsError, StylecastError
 from stylecore.imaging.contact_sheet import contact_sheets
 from stylecore.imaging.decoder import Decoder
-from stylecore.imaging.decoder_process import Limits
 from stylecore.imaging.palette import parse_palette
 from stylecore.imaging.photo import Photo, Pixels, encode, to_pixels
 from stylecore.models import FEATURES
 from stylecore.rendering.draw import Source, Task, at_working_size, compose, draw, source_of
 from stylecore.rendering.engine import Engine
 from stylecore.rendering.gate import Verdict, load_quality_model, verdict
-from stylecore.rendering.manifest import ManifestStyle, load_manifest
+from stylecore.rendering.manifest import load_manifest
 from stylecore.rendering.style import Reference, load_encoder, parse_style, reference_of
 from stylecore.video.read import NotAClip
 from stylecore.video.write import is_clip
 from workers.commands.clips import render_clip, style_tasks
 from workers.commands.printing import JsonFlag, print_json, reasons_in_words
-from workers.pictures import PHOTO_KINDS, NotTaken, check_kind, files_below, load_engine
+from workers.pictures import (
+    PHOTO_KINDS,
+    NotTaken,
+    check_kind,
+    files_below,
+    load_engine,
+    make_decoder,
+)
 from workers.settings import Settings, load_settings
 
 PALETTE = "palette"
@@ -99,7 +104,7 @@ class Count:
 
 
 @dataclass(frozen=True)
-class Order:
+class Drawing:
     """What is drawn of every photo, and where to."""
 
     settings: Settings
@@ -149,20 +154,32 @@ def render(
     )
     wanted = wanted_styles(style or (), reference, names, common)
     count = Count()
-    with closing(_decoder(settings, engine)) as decoder, ThreadPoolExecutor(DECODERS) as executor:
-        pictured = None if reference is None else _reference(reference, decoder, settings, engine)
+    with (
+        closing(make_decoder(settings, DECODERS, engine.manifest.working_size)) as decoder,
+        ThreadPoolExecutor(DECODERS) as executor,
+    ):
+        pictured = judged = None
+        if reference is not None:
+            photo = _read(decoder, reference)
+            if isinstance(photo, Unread):
+                raise photo
+            encoder = load_encoder(settings.stylize.generator, engine.manifest)
+            pictured = reference_of(photo, encoder)
         paths = _distinct(_files(photos, output, count))
         _make_folder(output)
-        judged = _verdict(settings, engine) if gate else None
-        order = Order(settings, engine, wanted, pictured, judged, output, count)
+        if gate:
+            bounds = settings.stylize.bounds
+            judged = partial(verdict, load_quality_model(FEATURES), engine.manifest, bounds)
+        drawing = Drawing(settings, engine, wanted, pictured, judged, output, count)
         moving = {path: is_clip(path) for path in paths}
         stills, clips = ([path for path in paths if moving[path] is kind] for kind in (False, True))
         read = partial(_read, decoder)
-        rows = chain(_drawn(stills, order, read, executor), _clips(clips, order))
-        pages = [
-            _saved(output, number, page)
-            for number, page in enumerate(contact_sheets(rows, ["original", *wanted]), start=1)
-        ]
+        rows = chain(_drawn(stills, drawing, read, executor), _clips(clips, drawing))
+        pages = []
+        for number, page in enumerate(contact_sheets(rows, ["original", *wanted]), start=1):
+            name = "contact-sheet.jpg" if number == 1 else f"contact-sheet-{number}.jpg"
+            page.save(output / name, quality=90)
+            pages.append(output / name)
     typer.echo(_summary(count, output, pages))
     if count.rejected or count.unread:
         raise typer.Exit(1)
@@ -170,63 +187,66 @@ def render(
 
 def _drawn(
     paths: list[Path],
-    order: Order,
+    drawing: Drawing,
     read: Callable[[Path], Photo | Unread],
     executor: Executor,
 ) -> Iterator[dict[str, Pixels]]:
-    """Photos drawn and written, and of each its row of the contact sheet."""
+    """Draw and write photos; yield each one's row of the contact sheet."""
     groups = [paths[start : start + TOGETHER] for start in range(0, len(paths), TOGETHER)]
     for group in track(groups, "Drawing", transient=True):
         sources: dict[Path, Source] = {}
         for path, photo in zip(group, executor.map(read, group), strict=True):
             if isinstance(photo, Unread):
-                order.count.unreadable(photo)
+                drawing.count.unreadable(photo)
             else:
                 sources[path] = source_of(photo)
-        yield from _group(sources, order)
+        yield from _group(sources, drawing)
 
 
-def _group(sources: Mapping[Path, Source], order: Order) -> Iterator[dict[str, Pixels]]:
+def _group(sources: Mapping[Path, Source], drawing: Drawing) -> Iterator[dict[str, Pixels]]:
     tasks: list[Task] = []
     places: dict[int, tuple[Path, str]] = {}
     rows = {path: {"original": to_pixels(source.pixels)} for path, source in sources.items()}
     for path, source in sources.items():
         for note in source.notes:
             typer.echo(f"note: {path.name}: {note}", err=True)
-        for name, task in style_tasks(source, order.wanted, order.engine, order.pictured).items():
+        for name, task in style_tasks(
+            source, drawing.wanted, drawing.engine, drawing.pictured
+        ).items():
             tasks.append(task)
             places[id(task)] = path, name
-    for task, planes in draw(order.engine, tasks, order.settings.stylize.batch_images):
+    for task, planes in draw(drawing.engine, tasks, drawing.settings.stylize.batch_images):
         path, name = places[id(task)]
-        pixels = compose(task, planes, order.engine.manifest)
+        pixels = compose(task, planes, drawing.engine.manifest)
         small = at_working_size(pixels, task.source)
-        if reasons := order.judged(task, small) if order.judged else []:
-            order.count.rejected += 1
+        if reasons := drawing.judged(task, small) if drawing.judged else []:
+            drawing.count.rejected += 1
             typer.echo(f"rejected: {path.name} in {name}: {reasons_in_words(reasons)}", err=True)
             continue
-        order.count.written += 1
+        drawing.count.written += 1
         rows[path][name] = small
-        _write(order.output / name / f"{path.stem}.webp", pixels)
+        _make_folder(drawing.output / name)
+        (drawing.output / name / f"{path.stem}.webp").write_bytes(encode(pixels)[0])
     yield from rows.values()
 
 
-def _clips(paths: Iterable[Path], order: Order) -> Iterator[dict[str, Pixels]]:
+def _clips(paths: Iterable[Path], drawing: Drawing) -> Iterator[dict[str, Pixels]]:
     for path in paths:
         try:
             clip = render_clip(
                 path,
-                order.output,
-                order.wanted,
-                order.pictured,
-                order.engine,
-                order.settings,
-                order.judged,
+                drawing.output,
+                drawing.wanted,
+                drawing.pictured,
+                drawing.engine,
+                drawing.settings,
+                drawing.judged,
             )
         except (NotAClip, SettingsError) as problem:
-            order.count.unreadable(problem)
+            drawing.count.unreadable(problem)
             continue
-        order.count.written += len(clip.left)
-        order.count.rejected += len(order.wanted) - len(clip.left)
+        drawing.count.written += len(clip.left)
+        drawing.count.rejected += len(drawing.wanted) - len(clip.left)
         yield clip.first
 
 
@@ -241,18 +261,8 @@ def _summary(count: Count, output: Path, pages: list[Path]) -> str:
     return ", ".join(parts)
 
 
-def _saved(output: Path, number: int, page: Image.Image) -> Path:
-    path = output / ("contact-sheet.jpg" if number == 1 else f"contact-sheet-{number}.jpg")
-    page.save(path, quality=90)
-    return path
-
-
-def _verdict(settings: Settings, engine: Engine) -> Verdict:
-    return partial(verdict, load_quality_model(FEATURES), engine.manifest, settings.stylize.bounds)
-
-
 def _files(paths: Iterable[Path], output: Path, count: Count) -> Iterator[Path]:
-    """The files that were named, and those below the folders that begin like a photo or clip."""
+    """Yield the named files, and those below the folders that begin like a photo or clip."""
     for path in paths:
         if not path.is_dir():
             yield path
@@ -269,7 +279,7 @@ def _files(paths: Iterable[Path], output: Path, count: Count) -> Iterator[Path]:
 
 
 def _distinct(paths: Iterable[Path]) -> list[Path]:
-    """The photos, if each has a name of its own: a picture is named by its photo's stem."""
+    """Return the photos, whose stems must differ: a picture is named by its photo's stem."""
     by_stem: dict[str, Path] = {}
     for path in paths:
         if by_stem.setdefault(path.stem, path) != path:
@@ -289,26 +299,8 @@ def _make_folder(folder: Path) -> None:
         raise Permanent(f"cannot write to {folder}: {problem.strerror}") from problem
 
 
-def _decoder(settings: Settings, engine: Engine) -> Decoder:
-    limits = Limits(
-        max_pixels=settings.photos.max_pixels,
-        seconds=settings.photos.decode_seconds,
-        short_side=engine.manifest.working_size,
-        output_side=settings.stylize.output_side,
-    )
-    return Decoder(limits, DECODERS)
-
-
-def _reference(path: Path, decoder: Decoder, settings: Settings, engine: Engine) -> Reference:
-    encoder = load_encoder(settings.stylize.generator, engine.manifest)
-    photo = _read(decoder, path)
-    if isinstance(photo, Unread):
-        raise photo
-    return reference_of(photo, encoder)
-
-
 def _read(decoder: Decoder, path: Path) -> Photo | Unread:
-    """The decoded photo, or why it cannot be had."""
+    """Decode a photo, or return why it cannot be read."""
     try:
         check_kind(path)
         return decoder.decode(path.read_bytes())
@@ -318,11 +310,6 @@ def _read(decoder: Decoder, path: Path) -> Photo | Unread:
         return Unread(str(problem))
     except StylecastError as problem:
         return Unread(f"{path}: {problem}")
-
-
-def _write(path: Path, pixels: Pixels) -> None:
-    _make_folder(path.parent)
-    path.write_bytes(encode(pixels)[0])
 
 
 def styles(as_json: JsonFlag = False) -> None:
@@ -340,16 +327,12 @@ def styles(as_json: JsonFlag = False) -> None:
     for name in ("style", "label", "kind", "paper", "colour only", "description"):
         table.add_column(name, overflow="fold")
     for style in manifest.styles:
-        colour_only = "yes" if style.colour_only else "no"
+        colour_only, paper = "yes" if style.colour_only else "no", "white stays"
+        if style.paper is not None:
+            colour = "#{:02x}{:02x}{:02x}".format(*style.paper)
+            paper = f"[on {colour}]    [/] {colour}"
         table.add_row(
-            style.style_id, style.label, style.kind, _paper(style), colour_only, style.description
+            style.style_id, style.label, style.kind, paper, colour_only, style.description
         )
     Console().print(table)
     typer.echo(f"swatches: {folder / 'swatches'}")
-
-
-def _paper(style: ManifestStyle) -> str:
-    if style.paper is None:
-        return "white stays"
-    colour = "#{:02x}{:02x}{:02x}".format(*style.paper)
-    return f"[on {colour}]    [/] {colour}"

@@ -8,7 +8,9 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from enum import StrEnum
+from importlib import import_module
 from typing import Annotated
 
 import typer
@@ -29,6 +31,18 @@ class Worker(StrEnum):
     posters = "posters"
     lag = "lag"
     web = "web"
+
+
+MODULES = {
+    Worker.stylize: "workers.stylize",
+    Worker.preferences: "workers.preferences.worker",
+    Worker.planner: "workers.planner",
+    Worker.trainer: "workers.trainer",
+    Worker.posters: "workers.posters",
+    Worker.lag: "workers.lag",
+    Worker.web: "workers.web",
+}
+"""Worker to the module of its function `run_<worker>`, which is imported when it is to run."""
 
 
 def run(
@@ -56,43 +70,19 @@ def run(
 
 def run_one(worker: Worker, settings: Settings) -> None:
     """Run a worker in this process. Raises StylecastError where it cannot start."""
+    function: Callable[..., None] = getattr(import_module(MODULES[worker]), f"run_{worker.value}")
     if worker is Worker.planner:  # Faust has its own event loop, signals and pages
-        from workers.planner import run_planner
-
-        run_planner(settings)
+        function(settings)
         return
     health = Health()
     with stop_on_signals() as stop, probes(settings.worker, health):
         log.info("worker_started", worker=worker.value, instance=settings.worker.instance)
-        if worker is Worker.stylize:
-            from workers.stylize import run_stylize
-
-            run_stylize(settings, health, stop)
-        elif worker is Worker.preferences:
-            from workers.preferences.worker import run_preferences
-
-            run_preferences(settings, health, stop)
-        elif worker is Worker.trainer:
-            from workers.trainer import run_trainer
-
-            run_trainer(settings, health, stop)
-        elif worker is Worker.posters:
-            from workers.posters import run_posters
-
-            run_posters(settings, health, stop)
-        elif worker is Worker.web:
-            from workers.web import run_web
-
-            run_web(settings, health, stop)
-        else:
-            from workers.lag import run_lag
-
-            run_lag(settings, health, stop)
+        function(settings, health, stop)
     log.info("worker_stopped", worker=worker.value)
 
 
 def run_children(workers: list[Worker], instance: str | None) -> None:
-    """A process a worker, until SIGTERM or Ctrl-C; one that ends by itself is started again."""
+    """Run each worker in a process until SIGTERM or Ctrl-C; restart those that end."""
     flags = ["--parent", str(os.getpid()), *(["--instance", instance] if instance else [])]
     children: dict[str, subprocess.Popen[bytes]] = {}
     restarts, stop = Restarts(), threading.Event()

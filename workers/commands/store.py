@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from stylecore.storage.prune import Unneeded
 from stylecore.storage.render_cache import SIDECAR_FOLDER as SIDECARS
-from workers.commands.printing import JsonFlag, print_json, print_table
+from stylecore.storage.store import Store
+from workers import prune as pruning
+from workers.commands.printing import JsonFlag, print_json, print_rows, print_table
+from workers.factors import announce, factor_versions, latest_version, version_in_use
 from workers.settings import load_settings
 
 store_app = typer.Typer(help="Look after the store of pictures and factors.", no_args_is_help=True)
@@ -35,45 +37,37 @@ def prune(
 
     Workers may go on meanwhile. Reads the topics whole, the lists of all shoppers included.
     """
-    from stylecore.storage.store import Store
-    from workers.prune import Limits, prune
-
     settings = load_settings()
-    limits = Limits(timedelta(hours=age_hours), keep_factors, wait_seconds)
-    pruned = prune(
+    pruned = pruning.prune(
         settings,
         Store(settings.store.uri),
-        limits,
+        pruning.Limits(timedelta(hours=age_hours), keep_factors, wait_seconds),
         apply=apply,
         now=datetime.now(UTC),
         wait=time.sleep,
     )
-    rows = _rows(pruned.found)
-    if as_json:
-        done = {"removed": pruned.removed, "removed_bytes": pruned.removed_bytes}
-        done["unreadable_sidecars"] = pruned.found.unreadable
-        print_json({"folders": rows, "applied": apply, **done})
-        return
-    print_table("Store", rows)
-    if pruned.found.unreadable:
-        typer.echo(f"{pruned.found.unreadable} sidecars cannot be read and were passed over")
-    if apply:
-        typer.echo(f"{pruned.removed} files removed, {pruned.removed_bytes / 1e6:.1f} MB")
-    else:
-        typer.echo("nothing was removed: --apply does it")
-
-
-def _rows(found: Unneeded) -> list[dict[str, Any]]:
-    unneeded = {SIDECARS: found.sidecars, **found.blobs}
-    return [
+    found = pruned.found
+    rows = [
         {
             "folder": folder,
             "needed": found.kept[folder],
             "unneeded": len(files),
             "megabytes": sum(file.size for file in files) / 1e6,
         }
-        for folder, files in unneeded.items()
+        for folder, files in {SIDECARS: found.sidecars, **found.blobs}.items()
     ]
+    if as_json:
+        done = {"removed": pruned.removed, "removed_bytes": pruned.removed_bytes}
+        done["unreadable_sidecars"] = found.unreadable
+        print_json({"folders": rows, "applied": apply, **done})
+        return
+    print_table("Store", rows)
+    if found.unreadable:
+        typer.echo(f"{found.unreadable} sidecars cannot be read and were passed over")
+    if apply:
+        typer.echo(f"{pruned.removed} files removed, {pruned.removed_bytes / 1e6:.1f} MB")
+    else:
+        typer.echo("nothing was removed: --apply does it")
 
 
 LATEST = "latest"
@@ -86,10 +80,7 @@ factors_app = typer.Typer(
 @factors_app.command(name="list")
 def list_factors(as_json: JsonFlag = False) -> None:
     """List the artifacts in the store, the newest first."""
-    from workers.factors import factor_versions
-
-    rows = factor_versions(load_settings())
-    print_json(rows) if as_json else print_table("Factors", rows)
+    print_rows("Factors", factor_versions(load_settings()), as_json=as_json)
 
 
 @factors_app.command()
@@ -100,8 +91,6 @@ def use(
 
     While a version is pinned the trainer announces no other.
     """
-    from workers.factors import announce, latest_version
-
     settings = load_settings()
     if version == LATEST:
         version = latest_version(settings)
@@ -115,8 +104,6 @@ def use(
 @factors_app.command()
 def unpin() -> None:
     """Let refits go on, from the version in use."""
-    from workers.factors import announce, version_in_use
-
     settings = load_settings()
     version = version_in_use(settings)
     announce(settings, version, datetime.now(UTC), pinned=False)

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
@@ -22,6 +22,7 @@ from stylecore.models import GENERATOR
 from stylecore.rendering.engine import Engine
 from stylecore.rendering.features import GALLERY_PHOTOS, write_gallery
 from workers.commands.evaluate_models import evaluate_gate
+from workers.commands.printing import print_line
 
 train_app = typer.Typer(help="Train; needs the extra 'train'.", no_args_is_help=True)
 
@@ -96,7 +97,7 @@ def train_generator(
 def _measured(
     test: list[Path], styles: Path, perceptual: Path, run: Path, generator: Path
 ) -> dict[str, dict[str, float]]:
-    """Style to figure to value of the generator, beside nothing but the copy of the photo."""
+    """Measure the generator beside the copy of the photo alone; return style, figure, value."""
     engine = Engine(generator, provider="cpu")
     wanted = EvaluationSettings(
         photos=tuple(test),
@@ -175,17 +176,12 @@ def train_features_command(
 
 
 def print_figures(figures: dict[str, float]) -> None:
-    """One plain line."""
+    """Print figures on a line of progress."""
     print_line(" ".join(f"{name} {value:.4g}" for name, value in figures.items()))
 
 
-def print_line(line: str) -> None:
-    """A line of progress."""
-    typer.echo(line, err=True)
-
-
 def version_of(now: datetime) -> str:
-    """The version of a model that was made now, unless another is given."""
+    """Return the default version of a model that is made `now`."""
     return f"{now:%Y.%m.%d}-1"
 
 
@@ -207,16 +203,14 @@ class Smaller(StrEnum):
     INT8 = "int8"
 
 
-_NAMES: dict[Smaller, Literal["fp16", "int8"]] = {Smaller.FP16: "fp16", Smaller.INT8: "int8"}
-
-
 def export(
     output: Output,
     run: Annotated[
         Path | None, typer.Option(help="Folder of the run; without it OUTPUT holds a generator.")
     ] = None,
     precision: Annotated[
-        list[Smaller] | None, typer.Option(help="Files besides the FP32 one; repeatable.")
+        list[Smaller] | None,
+        typer.Option(help="Files besides the FP32 one; repeatable."),
     ] = None,
     calibration: Annotated[
         Path | None, typer.Option(help="Real photos, for the ranges of INT8 and for the loss.")
@@ -232,27 +226,19 @@ def export(
     if precision and calibration is None:
         raise SettingsError("calibration: a folder of real photos is needed with --precision")
     if run is not None:
-        _export_run(run, output, version)
+        with torch_needed():
+            from stylecore.gan.checkpoint import CHECKPOINT
+            from stylecore.gan.export import export as export_checkpoint
+        now = datetime.now(UTC)
+        manifest = export_checkpoint(
+            run / CHECKPOINT, output, version=version or version_of(now), now=now
+        )
+        typer.echo(f"{manifest.version} with {len(manifest.styles)} styles in {output}")
     if precision and calibration is not None:
-        _add_precisions(output, calibration, precision)
-
-
-def _export_run(run: Path, output: Path, version: str | None) -> None:
-    with torch_needed():
-        from stylecore.gan.checkpoint import CHECKPOINT
-        from stylecore.gan.export import export as export_checkpoint
-    now = datetime.now(UTC)
-    manifest = export_checkpoint(
-        run / CHECKPOINT, output, version=version or version_of(now), now=now
-    )
-    typer.echo(f"{manifest.version} with {len(manifest.styles)} styles in {output}")
-
-
-def _add_precisions(output: Path, calibration: Path, precisions: list[Smaller]) -> None:
-    with torch_needed():
-        from stylecore.gan.quantize.variants import add_variants
-    manifest = add_variants(output, calibration, [_NAMES[one] for one in precisions])
-    for name, variant in manifest.variants.items():
-        figures = ", ".join(f"{figure} {value}" for figure, value in variant.figures.items())
-        typer.echo(f"{name}: {variant.file}, {figures}")
-    typer.echo(f"served: {', '.join(f'{d} {p}' for d, p in manifest.served.items())}")
+        with torch_needed():
+            from stylecore.gan.quantize.variants import add_variants
+        manifest = add_variants(output, calibration, [one.value for one in precision])
+        for name, variant in manifest.variants.items():
+            figures = ", ".join(f"{figure} {value}" for figure, value in variant.figures.items())
+            typer.echo(f"{name}: {variant.file}, {figures}")
+        typer.echo(f"served: {', '.join(f'{d} {p}' for d, p in manifest.served.items())}")

@@ -14,8 +14,7 @@ aside again counts on. A record that is kept in the store is read from there.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
-from contextlib import closing
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from hashlib import sha256
 
@@ -31,7 +30,7 @@ from workers.kafka.clients import transactional_producer
 from workers.kafka.dead_letters import LONGEST_COUNT, POINTER, PREFIX, TIMESTAMP, Pointer, Rest
 from workers.kafka.records import Output, Record, timestamp_problem
 from workers.kafka.retry import until_answered
-from workers.kafka.table import TableReader, partitions_of_names
+from workers.kafka.table import partitions_of_names, read_partitions
 from workers.kafka.topics import topic_name
 from workers.kafka.transaction import Aborted, Fenced, commit_batch
 from workers.settings import Settings
@@ -103,16 +102,13 @@ def read_dead_letters(settings: Settings, topic: str) -> list[DeadLetter]:
     Raises Permanent or Transient.
     """
     name = topic_name(settings, topic + DEAD_LETTER_SUFFIX)
-    with closing(TableReader(settings, partitions_of_names(settings, [name]))) as reader:
-        records = list(reader.read_to_end(threading.Event()))
-    return sorted(_letters(records), key=lambda it: (it.record.partition, it.record.offset))
-
-
-def _letters(records: list[Record]) -> Iterator[DeadLetter]:
+    records = list(read_partitions(settings, partitions_of_names(settings, [name])))
     marked = {(record.partition, _text(record, f"{REPLAYED}offset")) for record in records}
-    for record in records:
-        if not is_marker(record):
-            yield dead_letter_of(record, replayed=(record.partition, str(record.offset)) in marked)
+    return [
+        dead_letter_of(record, replayed=(record.partition, str(record.offset)) in marked)
+        for record in sorted(records, key=lambda it: (it.partition, it.offset))
+        if not is_marker(record)
+    ]
 
 
 def is_marker(record: Record) -> bool:
@@ -162,17 +158,15 @@ def original(letter: DeadLetter, store: Store) -> Record:
         raise Permanent(f"what is stored at {pointer.value_uri} is not the record that failed")
     key, headers = record.key, record.headers
     if pointer.rest_uri is not None:
-        rest = _rest(store.get(pointer.rest_uri), pointer.rest_uri)
+        try:
+            rest = msgspec.json.decode(store.get(pointer.rest_uri), type=Rest)
+        except msgspec.DecodeError as problem:
+            raise Permanent(
+                f"what is stored at {pointer.rest_uri} is not a record's key and headers"
+            ) from problem
         key, headers = rest.key, [*rest.headers, *headers]
     own = [pair for pair in headers if pair[0] != POINTER]
     return msgspec.structs.replace(record, key=key, value=value, raw_headers=own)
-
-
-def _rest(data: bytes, uri: str) -> Rest:
-    try:
-        return msgspec.json.decode(data, type=Rest)
-    except msgspec.DecodeError as problem:
-        raise Permanent(f"what is stored at {uri} is not a record's key and headers") from problem
 
 
 def marker(letter: DeadLetter, at: datetime) -> Output:
@@ -299,13 +293,12 @@ def _newest(settings: Settings, topic: str, keys: set[bytes | None]) -> dict[byt
         return {}
     name = topic_name(settings, topic)
     newest: dict[bytes | None, Record] = {}
-    with closing(TableReader(settings, partitions_of_names(settings, [name]))) as reader:
-        for record in reader.read_to_end(threading.Event()):
-            if record.key not in keys:
-                continue
-            last = newest.get(record.key)
-            if last is None or _is_newer(record, last.partition, last.offset, last.timestamp_ms):
-                newest[record.key] = record
+    for record in read_partitions(settings, partitions_of_names(settings, [name])):
+        if record.key not in keys:
+            continue
+        last = newest.get(record.key)
+        if last is None or _is_newer(record, last.partition, last.offset, last.timestamp_ms):
+            newest[record.key] = record
     return newest
 
 

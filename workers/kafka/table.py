@@ -114,6 +114,12 @@ class TableReader:
         }
 
 
+def read_partitions(settings: Settings, partitions: Sequence[TopicPartition]) -> Iterator[Record]:
+    """Yield the records of partitions up to their present end. Raises Transient."""
+    with closing(TableReader(settings, partitions)) as reader:
+        yield from reader.read_to_end(threading.Event())
+
+
 class TableFollower:
     """Follows compacted topics: each record is given to the function of its topic.
 
@@ -266,16 +272,15 @@ def _copy(settings: Settings, there: Settings, topic: Topic) -> int:
 def _latest(settings: Settings, place: TopicPartition, to_topic: str) -> list[Output]:
     """Return the last record of each key of a partition, without removed keys."""
     found: dict[bytes | None, Output] = {}
-    with closing(TableReader(settings, [place])) as reader:
-        for record in reader.read_to_end(threading.Event()):
-            if record.value is None:
-                found.pop(record.key, None)
-                continue
-            found[record.key] = Output(
-                topic=to_topic,
-                key=record.key,
-                value=record.value,
-                headers=record.headers,
-                timestamp_ms=record.timestamp_ms,
-            )
+    for record in read_partitions(settings, [place]):
+        if record.value is None:
+            found.pop(record.key, None)
+            continue
+        found[record.key] = Output(
+            topic=to_topic,
+            key=record.key,
+            value=record.value,
+            headers=record.headers,
+            timestamp_ms=record.timestamp_ms,
+        )
     return list(found.values())

@@ -20,7 +20,7 @@ from __future__ import annotations
 import gc
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 
 from confluent_kafka import TopicPartition
 from msgspec.structs import replace
@@ -175,14 +175,12 @@ def read_states(
     The last record of each partition is entered in `last`.
     """
     states: dict[int, dict[str, UserState]] = {number: {} for number in numbers}
-    reader = TableReader(settings, [TopicPartition(topic, number) for number in numbers])
-    try:
+    places = [TopicPartition(topic, number) for number in numbers]
+    with closing(TableReader(settings, places)) as reader:
         for record in reader.read_to_end(stop):
             take_state(record, states[record.partition])
             if last is not None:
                 last[record.partition] = record
-    finally:
-        reader.close()
     return states
 
 

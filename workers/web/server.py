@@ -23,12 +23,12 @@ import uvicorn
 
 from stylecore.errors import SettingsError, Transient
 from stylecore.imaging.decoder import Decoder
-from stylecore.imaging.decoder_process import Limits
 from stylecore.rendering.manifest import load_manifest
 from workers.kafka.records import Record
 from workers.kafka.retry import Backoff, until_topics
 from workers.kafka.table import TableReader, newest_by_key, partitions_of_names
 from workers.kafka.topics import topic_name
+from workers.pictures import make_decoder
 from workers.settings import Settings, WebSettings
 from workers.telemetry import Health, log
 from workers.web.app import make_app
@@ -176,13 +176,8 @@ async def _serve(
 
 def decoder_of(settings: Settings) -> Decoder:
     """Start the processes that decode the pictures of the pages, with the settings' limits."""
-    limits = Limits(
-        max_pixels=settings.photos.max_pixels,
-        seconds=settings.photos.decode_seconds,
-        short_side=load_manifest(settings.stylize.generator).working_size,
-        output_side=WIDTHS[-1],
-    )
-    return Decoder(limits, DECODERS)
+    side = load_manifest(settings.stylize.generator).working_size
+    return make_decoder(settings, DECODERS, side, WIDTHS[-1])
 
 
 def make_site(settings: Settings, health: Health, decoder: Decoder) -> Site:

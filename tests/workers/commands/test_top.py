@@ -7,8 +7,7 @@ from rich.console import Console
 
 from schemas.events import ModelAnnouncement
 from stylecore.errors import Transient
-from workers.commands.cluster import picture
-from workers.lag.overview import Overview
+from workers.commands.top import Overview, picture
 from workers.lag.status import GroupLag, Status
 
 NOW = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)
