@@ -8,7 +8,7 @@ import subprocess
 import jgo
 
 from workers.broker.java import java_runtime
-from workers.lag.status import Place
+from workers.kafka.records import Place
 
 COORDINATES = "org.apache.kafka:kafka-tools:4.1.1+org.slf4j:slf4j-simple:1.7.36"
 MAIN = "org.apache.kafka.tools.consumer.group.ConsumerGroupCommand"

@@ -1,4 +1,4 @@
-"""Factors and embeddings in the store: loading, listing and announcing.
+"""Factors and embeddings in the store: loading, following, listing and announcing.
 
 A version is the beginning of its file's sha256, so that the store alone tells which versions exist.
 A version that is announced by hand is pinned: the trainer announces no other until it is unpinned.
@@ -12,9 +12,10 @@ from contextlib import closing
 from datetime import datetime
 from typing import Any
 
+from schemas.codec import decode
 from schemas.events import ModelAnnouncement
 from schemas.topics import PREFERENCE_MODELS
-from stylecore.errors import Permanent
+from stylecore.errors import Permanent, Transient
 from stylecore.recommender import factors
 from stylecore.recommender.cold_start import EmbeddingOf
 from stylecore.recommender.factors import Factors, version_of
@@ -23,8 +24,10 @@ from stylecore.storage.render_cache import Embedding, read_embedding
 from stylecore.storage.store import Store
 from workers.catalog import CatalogueFollower
 from workers.kafka.producer import Publisher
+from workers.kafka.records import Record
+from workers.kafka.table import TableFollower
 from workers.settings import Settings
-from workers.telemetry import FACTORS_REJECTED, log
+from workers.telemetry import FACTORS_REJECTED, OncePerMinute, log
 
 LoadFactors = Callable[[ModelAnnouncement], Factors | None]
 SOURCE = "/stylecast/factors"
@@ -51,6 +54,50 @@ def factors_loader(settings: Settings, worker: str) -> LoadFactors:
             return None
 
     return load
+
+
+class FactorsFollower:
+    """Follows the announced factors, whole and without a group: the last announcement counts.
+
+    Its calls block, so that an event loop makes them from a thread.
+    """
+
+    def __init__(self, settings: Settings, worker: str) -> None:
+        self._settings = settings
+        self._worker = worker
+        self._follower: TableFollower | None = None
+        self._load_factors = factors_loader(settings, worker)
+        self._announced: ModelAnnouncement | None = None
+        """Announced and not loaded yet."""
+        self._once_a_minute = OncePerMinute()
+
+    def load(self) -> Factors | None:
+        """Return factors announced since the last call, None where there are none.
+
+        Factors that cannot be loaded are logged, and the ones in use stay.
+        """
+        try:
+            if self._follower is None:
+                tables = {PREFERENCE_MODELS.name: self._put_model}
+                self._follower = TableFollower(self._settings, self._worker, tables)
+            self._follower.catch_up(threading.Event())
+            announced = self._announced
+            factors = None if announced is None else self._load_factors(announced)
+        except Transient as problem:
+            if self._once_a_minute("away"):
+                log.warning("factors_delayed", why=str(problem))
+            return None
+        self._announced = None
+        return factors
+
+    def close(self) -> None:
+        """Close the connection, if there is one."""
+        if self._follower is not None:
+            self._follower.close()
+
+    def _put_model(self, record: Record) -> None:
+        if record.value is not None:
+            self._announced = decode(ModelAnnouncement, record.value)
 
 
 def factor_versions(settings: Settings) -> list[dict[str, Any]]:

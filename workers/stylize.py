@@ -42,7 +42,7 @@ from workers.kafka.assignment import Handler
 from workers.kafka.crash_guard import CrashGuard
 from workers.kafka.dead_letters import dead_letter, decode_records
 from workers.kafka.loop import run_worker
-from workers.kafka.records import Output, Record, output_of, tombstone
+from workers.kafka.records import Output, Record, output_of, places_of, tombstone
 from workers.kafka.retry import Backoff, require_going, until_topics
 from workers.kafka.topics import topic_name
 from workers.pictures import FetchBudget, load_engine, loader, make_decoder
@@ -191,7 +191,7 @@ class StylizeHandler(Handler):
 
     def assigned(self, partitions: Sequence[TopicPartition]) -> None:
         """Load the crash guard's notes of these partitions."""
-        self._crash_guard.load((place.topic, place.partition) for place in partitions)
+        self._crash_guard.load(places_of(partitions))
 
     def process(self, records: Sequence[Record]) -> list[Output]:
         """Return the renders of a batch of jobs, and its dead letters. Raises Transient."""

@@ -22,15 +22,15 @@ from confluent_kafka import KafkaException
 
 from schemas.events import ModelAnnouncement, UserState
 from schemas.topics import PREFERENCE_MODELS, USER_STATES
-from stylecore.errors import Permanent, StylecastError, Transient
+from stylecore.errors import StylecastError
 from stylecore.recommender.als import FitSettings
 from stylecore.recommender.factors import SUFFIX, Encoded, Factors
 from stylecore.recommender.refit import Refit, refit
 from stylecore.storage.store import Store
 from workers.catalog import CatalogueFollower
 from workers.factors import embedding_reader, factors_loader
-from workers.kafka.admin import Refused
 from workers.kafka.crash_guard import count_crash
+from workers.kafka.loop import keep_running
 from workers.kafka.producer import Publisher
 from workers.kafka.retry import Backoff
 from workers.kafka.table import TableReader, partitions_of
@@ -50,24 +50,16 @@ FIRST_RETRY_SECONDS = 10.0
 
 def run_trainer(settings: Settings, health: Health, stop: threading.Event) -> None:
     """Run the worker until `stop` is set. Raises Permanent where a topic is missing."""
-    backoff = Backoff(stop)
-    while not stop.is_set():
-        try:
-            with closing(Trainer(settings, stop)) as trainer:
-                trainer.restore()
-                health.ready = True
-                while not stop.is_set():
-                    trainer.step()
-                    backoff.reset()
-        except (Transient, Refused) as problem:
-            backoff.after(problem)
-        except Permanent:
-            raise
-        except Exception as problem:  # noqa: BLE001 (counted; a new trainer starts)
-            count_crash(WORKER, "", problem)
-            backoff.after(problem)
-        finally:
-            health.ready = False
+
+    def run(backoff: Backoff) -> None:
+        with closing(Trainer(settings, stop)) as trainer:
+            trainer.restore()
+            health.ready = True
+            while not stop.is_set():
+                trainer.step()
+                backoff.reset()
+
+    keep_running(run, WORKER, health, stop)
 
 
 class Trainer:

@@ -23,7 +23,7 @@ from workers.kafka.admin import Refused
 from workers.kafka.crash_guard import DEATHS, Crashed, CrashGuard, bisect
 from workers.kafka.dead_letters import PREFIX
 from workers.kafka.producer import Publisher
-from workers.kafka.records import Output, Record
+from workers.kafka.records import Output, Place, Record
 from workers.kafka.table import apply_each
 from workers.kafka.transaction import Aborted, Fenced
 
@@ -62,7 +62,7 @@ def lives(store: Store, records, work) -> list[list[Output] | None]:
     found = []
     while not found or found[-1] is None:
         guard = CrashGuard(store, process=f"process {len(found)}")
-        guard.load({(it.topic, it.partition) for it in records})
+        guard.load({it.place for it in records})
         try:
             found.append(guard.run(records, work))
         except Died:
@@ -114,7 +114,7 @@ def test_a_batch_that_comes_again_in_the_same_process_is_worked_on_together(stor
 
     guard = CrashGuard(store, process="one")
     for _ in range(3):
-        guard.load([("jobs", 0)])
+        guard.load([Place("jobs", 0)])
         guard.run(batch, work)
     assert seen == [3, 3, 3]
 
@@ -128,12 +128,12 @@ def test_a_batch_that_was_dropped_leaves_no_suspects(store):
 
     for number in range(1 + DEATHS):
         guard = CrashGuard(store, process=f"stopped {number}")
-        guard.load([("jobs", 0)])
+        guard.load([Place("jobs", 0)])
         with pytest.raises(Transient):
             guard.run(batch[:1] if number else batch, away)
     seen = []
     guard = CrashGuard(store, process="next")
-    guard.load([("jobs", 0)])
+    guard.load([Place("jobs", 0)])
     guard.run(batch, lambda records: seen.append(len(records)) or [])
     assert seen == [3]
 

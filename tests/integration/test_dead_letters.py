@@ -41,11 +41,10 @@ from workers.demo.inputs import sample_products
 from workers.kafka.admin import admin_client
 from workers.kafka.dead_letters import DeadLetterOutputs, dead_letter
 from workers.kafka.producer import Publisher
-from workers.kafka.records import Output, Record, partition_of
+from workers.kafka.records import Output, Place, Record, partition_of
 from workers.kafka.topics import group_id, topic_name
 from workers.lag import collect_lag
 from workers.lag.offsets import CommitReader
-from workers.lag.status import Place
 
 pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("topics")]
 

@@ -20,8 +20,9 @@ from schemas.topics import JOBS
 from stylecore.errors import Transient
 from workers.kafka.admin import admin_client
 from workers.kafka.clients import producer, transactional_producer
+from workers.kafka.records import Place
 from workers.kafka.topics import group_id, topic_name
-from workers.lag.status import History, Place, Status
+from workers.lag.status import History, Status
 from workers.lag.worker import LagCollector
 
 pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("topics")]

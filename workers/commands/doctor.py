@@ -17,9 +17,10 @@ from stylecore.storage.store import Store
 from workers.commands.printing import JsonFlag, print_json
 from workers.kafka.acls import silenced_workers
 from workers.kafka.admin import admin_client, cluster
+from workers.kafka.records import Place
 from workers.kafka.topics import check_topics, largest_records
 from workers.lag import collect_lag
-from workers.lag.status import GroupLag, PartitionLag, Place
+from workers.lag.status import GroupLag, PartitionLag
 from workers.pictures import load_engine
 from workers.settings import Settings, load_settings
 

@@ -20,7 +20,7 @@ from typing import TypeVar
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, Message, TopicPartition
 
 from stylecore.errors import Transient
-from workers.kafka.records import Output, Place, Record, record_of
+from workers.kafka.records import Output, Place, Record, place_of, places_of, record_of
 from workers.kafka.retry import require_brokers, until_answered
 from workers.kafka.transaction import REQUEST_SECONDS, Aborted, is_event
 from workers.shutdown import HANDLER_THREAD
@@ -223,13 +223,3 @@ class Ownership:
         with stage(self._worker, "restore"):
             self.poll_while(partial(self._handler.assigned, places))
         self._resume()
-
-
-def place_of(partition: TopicPartition) -> Place:
-    """Return topic and number of a partition."""
-    return partition.topic, partition.partition
-
-
-def places_of(partitions: Iterable[TopicPartition]) -> set[Place]:
-    """Return topic and number of partitions."""
-    return {place_of(partition) for partition in partitions}

@@ -38,9 +38,7 @@ def producer_config(settings: Settings, message_bytes: int = MAX_RECORD_BYTES) -
         "compression.type": "none",
         "linger.ms": 5,
         "message.max.bytes": message_bytes,
-        "error_cb": on_error,
-        "logger": _silent,
-        **settings.kafka.librdkafka(),
+        **_client_config(settings),
     }
 
 
@@ -102,9 +100,7 @@ def _member_config(settings: Settings, worker: str) -> dict[str, Any]:
         "isolation.level": "read_committed",
         "enable.auto.commit": False,
         "auto.offset.reset": "earliest",
-        "error_cb": on_error,
-        "logger": _silent,
-        **settings.kafka.librdkafka(),
+        **_client_config(settings),
     }
 
 
@@ -119,24 +115,18 @@ def table_consumer(settings: Settings) -> Consumer:
             "enable.partition.eof": True,
             "auto.offset.reset": "earliest",
             "fetch.wait.max.ms": 100,
-            "error_cb": on_error,
-            "logger": _silent,
-            **settings.kafka.librdkafka(),
+            **_client_config(settings),
         }
     )
 
 
 def commit_consumer(settings: Settings, group: str) -> Consumer:
     """Return a consumer that reads a group's commits and never joins it."""
-    return Consumer(
-        {
-            "group.id": group,
-            "enable.auto.commit": False,
-            "error_cb": on_error,
-            "logger": _silent,
-            **settings.kafka.librdkafka(),
-        }
-    )
+    return Consumer({"group.id": group, "enable.auto.commit": False, **_client_config(settings)})
+
+
+def _client_config(settings: Settings) -> dict[str, Any]:
+    return {"error_cb": on_error, "logger": _silent, **settings.kafka.librdkafka()}
 
 
 class _Silent:

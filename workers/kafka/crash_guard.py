@@ -113,12 +113,20 @@ class CrashGuard:
         down, and whatever `work` raises.
         """
         outputs: list[Output] = []
-        suspects = [record for record in records if self._is_suspect(record)]
+        suspects = [
+            record
+            for record in records
+            if (left := self._left.get(record.place)) and record.offset in left.offsets
+        ]
         for record in suspects:
             outputs += self._alone(record, work)
         others = [record for record in records if record not in suspects]
         if others:
-            self._note(others)
+            in_hand: dict[Place, list[int]] = {}
+            for record in others:
+                in_hand.setdefault(record.place, []).append(record.offset)
+            for place, offsets in in_hand.items():
+                self._write(place, offsets, {offsets[0]: 1} if len(offsets) == 1 else {})
             with self._note_withdrawn(others):
                 outputs += work(others)
         return outputs
@@ -129,20 +137,24 @@ class CrashGuard:
         try:
             yield
         except Transient:
-            for place in {(record.topic, record.partition) for record in records}:
+            for place in {record.place for record in records}:
                 left = self._left.get(place)
                 offsets, deaths = ([], {}) if left is None else (left.offsets, left.deaths)
                 self._write(place, offsets, deaths)
             raise
 
     def _alone(self, record: Record, work: Work) -> list[Output]:
-        place = (record.topic, record.partition)
+        place = record.place
         left = self._left[place]
         deaths = left.deaths.get(record.offset, 0)
         if deaths >= DEATHS:
             return [dead_letter(record, "work", Crashed(f"{deaths} workers died over it alone"))]
         log.warning(
-            "record_isolated", topic=place[0], partition=place[1], offset=record.offset, died=deaths
+            "record_isolated",
+            topic=place.topic,
+            partition=place.partition,
+            offset=record.offset,
+            died=deaths,
         )
         self._write(place, left.offsets, {**left.deaths, record.offset: deaths + 1})
         with self._note_withdrawn([record]):
@@ -152,18 +164,6 @@ class CrashGuard:
         self._write(place, offsets, left.deaths)
         return outputs
 
-    def _is_suspect(self, record: Record) -> bool:
-        left = self._left.get((record.topic, record.partition))
-        return left is not None and record.offset in left.offsets
-
-    def _note(self, records: Iterable[Record]) -> None:
-        offsets: dict[Place, list[int]] = {}
-        for record in records:
-            offsets.setdefault((record.topic, record.partition), []).append(record.offset)
-        for place, in_hand in offsets.items():
-            alone = {in_hand[0]: 1} if len(in_hand) == 1 else {}
-            self._write(place, in_hand, alone)
-
     def _read(self, place: Place) -> Note:
         data = self._store.get_sidecar(FOLDER, _key(place))
         known = self._left.get(place, Note(process=self._process, offsets=[]))
@@ -172,7 +172,7 @@ class CrashGuard:
         try:
             note = decode(Note, data)
         except InvalidEvent as problem:
-            log.warning("crash_note_ignored", partition=place[1], why=str(problem))
+            log.warning("crash_note_ignored", partition=place.partition, why=str(problem))
             return known
         return known if note.process == self._process else note
 
@@ -182,4 +182,4 @@ class CrashGuard:
 
 
 def _key(place: Place) -> str:
-    return f"{place[0]}-{place[1]}"
+    return f"{place.topic}-{place.partition}"

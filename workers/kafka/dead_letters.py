@@ -124,7 +124,12 @@ def place_in_our_code(error: Exception) -> str:
 
 def is_dead_letter(output: Output) -> bool:
     """Return whether an output goes to a dead-letter topic."""
-    return output.topic.endswith(DEAD_LETTER_SUFFIX)
+    return is_dead_letter_topic(output.topic)
+
+
+def is_dead_letter_topic(name: str) -> bool:
+    """Return whether a topic, by its name on the cluster, has dead letters."""
+    return name.endswith(DEAD_LETTER_SUFFIX)
 
 
 class DeadLetterOutputs:
@@ -151,7 +156,7 @@ class DeadLetterOutputs:
         """
         sizes = [_size(output) for output in outputs if output.topic == topic]
         largest = max(sizes, default=0)
-        if not topic.endswith(DEAD_LETTER_SUFFIX) or largest <= SMALL_BYTES:
+        if not is_dead_letter_topic(topic) or largest <= SMALL_BYTES:
             return False
         self._most[topic] = max(largest // 2, SMALL_BYTES)
         return True

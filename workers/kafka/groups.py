@@ -52,27 +52,24 @@ class Group(Struct, frozen=True, kw_only=True):
 
 def find_group(admin: AdminClient, name: str) -> Group | None:
     """Return the group of this name, if the brokers know it. Raises Transient."""
-    return next((group for group in _listed(admin, name) if group.name == name), None)
+    return all_groups(admin, name).get(name)
 
 
-def all_groups(admin: AdminClient) -> dict[str, Group]:
-    """Return every group by its name. Raises Transient."""
-    return {group.name: group for group in _listed(admin, None)}
-
-
-def _listed(admin: AdminClient, name: str | None) -> Iterator[Group]:
-    asked = () if name is None else (name,)
+def all_groups(admin: AdminClient, *only: str) -> dict[str, Group]:
+    """Return every group, or `only` one, by its name. Raises Transient."""
     listed: list[Any] = answer(
-        "cannot list the groups", lambda: admin.list_groups(*asked, timeout=TIMEOUT_SECONDS)
+        "cannot list the groups", lambda: admin.list_groups(*only, timeout=TIMEOUT_SECONDS)
     )
-    for found in listed:
-        yield Group(
+    return {
+        found.id: Group(
             name=found.id,
             state=found.state.upper(),
             members={
                 member.id: frozenset(places_in(member.assignment)) for member in found.members
             },
         )
+        for found in listed
+    }
 
 
 def places_in(assignment: bytes) -> Iterator[Place]:
@@ -87,7 +84,7 @@ def places_in(assignment: bytes) -> Iterator[Place]:
         at += 2 + length
         (count,) = struct.unpack_from(">i", assignment, at)
         for number in struct.unpack_from(f">{count}i", assignment, at + 4):
-            yield topic, number
+            yield Place(topic, number)
         at += 4 + 4 * count
 
 
@@ -156,7 +153,7 @@ def _places(admin: AdminClient, settings: Settings, worker: str) -> frozenset[Pl
     missing = [name for name in names if name not in there]
     if missing:
         raise Transient(f"not created yet: topic {', '.join(missing)}")
-    return frozenset((name, number) for name in names for number in there[name].partitions)
+    return frozenset(Place(name, number) for name in names for number in there[name].partitions)
 
 
 def _join_and_leave(

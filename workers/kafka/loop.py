@@ -33,16 +33,20 @@ from typing import Any
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 
-from schemas.topics import DEAD_LETTER_SUFFIX
 from stylecore.errors import Permanent, Transient
 from stylecore.storage.store import Store
 from workers.kafka.admin import Refused, admin_client
-from workers.kafka.assignment import Handler, Ownership, places_of
+from workers.kafka.assignment import Handler, Ownership
 from workers.kafka.clients import group_consumer, on_error, transactional_producer
 from workers.kafka.crash_guard import bisect, count_crash
-from workers.kafka.dead_letters import DeadLetterOutputs, crash_dead_letter, dead_letter
+from workers.kafka.dead_letters import (
+    DeadLetterOutputs,
+    crash_dead_letter,
+    dead_letter,
+    is_dead_letter_topic,
+)
 from workers.kafka.groups import watch_unowned_partitions
-from workers.kafka.records import Output, Place, Record, record_of, timestamp_problem
+from workers.kafka.records import Output, Place, Record, places_of, record_of, timestamp_problem
 from workers.kafka.retry import (
     LOST,
     Backoff,
@@ -53,7 +57,7 @@ from workers.kafka.retry import (
     until_answered,
 )
 from workers.kafka.topics import principal, topic_ids
-from workers.kafka.tracing import traced
+from workers.kafka.tracing import Spans, spans
 from workers.kafka.transaction import (
     REQUEST_SECONDS,
     RETRY_SECONDS,
@@ -105,36 +109,40 @@ def run_worker(
 ) -> None:
     """Run a worker until `stop` is set; the batch in hand is finished first."""
     with (
-        traced(settings, worker, make_handler) as make_traced,
+        spans(settings, worker) as exported,
         watch_unowned_partitions(settings, worker, stop),
     ):
-        _run_sessions(settings, worker, make_traced, batch_records, health, stop)
 
-
-def _run_sessions(
-    settings: Settings,
-    worker: str,
-    make_handler: Callable[[], Handler],
-    batch_records: int,
-    health: Health,
-    stop: threading.Event,
-) -> None:
-    backoff = Backoff(stop)
-    while not stop.is_set():
-        try:
+        def run_session(backoff: Backoff) -> None:
+            handler = make_handler()
             with closing(
-                Session(settings, worker, make_handler(), batch_records, health, stop)
+                Session(settings, worker, handler, batch_records, health, stop, exported)
             ) as session:
                 session.start()
                 while not stop.is_set():
                     session.step()
                     health.ready = session.is_settled and not session.is_stuck
                     backoff.reset()
+
+        keep_running(run_session, worker, health, stop)
+
+
+def keep_running(
+    run: Callable[[Backoff], None], worker: str, health: Health, stop: threading.Event
+) -> None:
+    """Call `run` until `stop` is set, again with back-off when it fails. Raises Permanent.
+
+    `run` sets `health.ready` and resets the back-off once it works.
+    """
+    backoff = Backoff(stop)
+    while not stop.is_set():
+        try:
+            run(backoff)
         except (Fenced, Transient, Refused, KafkaException) as problem:
             backoff.after(problem)
         except Permanent:
             raise
-        except Exception as problem:  # noqa: BLE001 (counted, and the session starts again)
+        except Exception as problem:  # noqa: BLE001 (counted, and tried again)
             count_crash(worker, "", problem)
             backoff.after(problem)
         finally:
@@ -156,9 +164,11 @@ class Session:
         batch_records: int,
         health: Health,
         stop: threading.Event,
+        exported: Spans | None = None,
     ) -> None:
         self._settings = settings
         self._worker = worker
+        self._spans = exported
         self._health = health
         self._handler = handler
         self._batch_records = batch_records
@@ -233,13 +243,13 @@ class Session:
                 self._idle(metadata)
         except (Transient, Aborted) as problem:
             self.is_stuck, self._failed_at = True, time.monotonic()
-            self._failing |= {(record.topic, record.partition) for record in records}
+            self._failing |= {record.place for record in records}
             self._handler.aborted()
             self._ownership.rewind()
             self._backoff.after(problem)
         else:
             # Only the same partitions' success ends the trouble, not that of others.
-            self._failing -= {(record.topic, record.partition) for record in records}
+            self._failing -= {record.place for record in records}
             if self._failing:
                 self._failing &= places_of(self._consumer.assignment())
             if not self._failing or time.monotonic() - self._failed_at > GONE_SECONDS:
@@ -289,6 +299,8 @@ class Session:
         require_going(self._stop)
         self._ownership.require_unchanged()
         timely, letters = checked_times(records, time.time() * 1000)
+        if self._spans is not None:
+            self._spans.start(timely)
         try:
             with stage(self._worker, "process"), self._health.within(PROCESS_SECONDS):
                 work = partial(self._handler.process, timely)
@@ -301,10 +313,12 @@ class Session:
             with stage(self._worker, "commit"):
                 self._commit(letters + outputs, _next_offsets(records), metadata)
         except Aborted as problem:
-            if problem.too_large is None or problem.too_large.endswith(DEAD_LETTER_SUFFIX):
+            if problem.too_large is None or is_dead_letter_topic(problem.too_large):
                 raise
             self._handler.aborted()
             raise TooLarge(f"a result is over the limit of its topic: {problem}") from problem
+        if self._spans is not None:
+            self._spans.end()
 
     def _set_aside(self, record: Record, problem: Exception, metadata: Any) -> None:
         """Commit the record as a dead letter, unless the handler fails on an empty batch too."""
@@ -394,7 +408,5 @@ def _never_free(producer: Producer) -> None:
 
 def _next_offsets(records: Sequence[Record]) -> list[TopicPartition]:
     """Return the offset after the last record of each partition."""
-    after: dict[tuple[str, int], int] = {}
-    for record in records:
-        after[record.topic, record.partition] = record.offset + 1
-    return [TopicPartition(topic, number, offset) for (topic, number), offset in after.items()]
+    after = {record.place: record.offset + 1 for record in records}
+    return [TopicPartition(*place, offset) for place, offset in after.items()]

@@ -7,13 +7,14 @@ owners: `check_partition` forwards it.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import uuid4
 
 import msgspec
-from confluent_kafka import Message
+from confluent_kafka import Message, TopicPartition
 
 from schemas.cloudevents import TRACE_HEADER, Headers, header, headers_of
 from schemas.codec import encode
@@ -31,10 +32,15 @@ OLDEST_MS = 946_684_800_000
 AHEAD_MS = 86_400_000
 """How far ahead of the clock a record timestamp may be: a day."""
 
-Place = tuple[str, int]
-"""Topic and partition."""
 FORWARDED_FROM = "stylecast.forwarded.from"
 """Header of a forwarded record: topic/partition/offset where it was read."""
+
+
+class Place(NamedTuple):
+    """A partition of a topic, by the topic's name on the cluster."""
+
+    topic: str
+    partition: int
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -48,6 +54,11 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     raw_headers: Headers | Message
     """The message instead of its headers where they were not needed: decoding them is expensive."""
     timestamp_ms: int
+
+    @property
+    def place(self) -> Place:
+        """Topic and partition."""
+        return Place(self.topic, self.partition)
 
     @property
     def headers(self) -> Headers:
@@ -83,6 +94,16 @@ def timestamp_problem(record: Record, now_ms: float) -> WrongTimestamp | None:
         f"the record's timestamp {found} is not within 2000 and a day from now "
         f"in milliseconds since 1970{guess}"
     )
+
+
+def place_of(at: TopicPartition) -> Place:
+    """Return topic and number of a partition."""
+    return Place(at.topic, at.partition)
+
+
+def places_of(partitions: Iterable[TopicPartition]) -> set[Place]:
+    """Return topic and number of partitions."""
+    return {place_of(at) for at in partitions}
 
 
 def record_of(message: Message) -> Record:

@@ -26,7 +26,7 @@ from workers.kafka.admin import admin_client, answer, cluster, retry_transient
 from workers.kafka.clients import table_consumer
 from workers.kafka.crash_guard import count_crash
 from workers.kafka.producer import Publisher
-from workers.kafka.records import Output, Record, record_of, timestamp_problem
+from workers.kafka.records import Output, Place, Record, place_of, record_of, timestamp_problem
 from workers.kafka.retry import ConnectionWatchdog
 from workers.kafka.topics import require_topics, topic_name
 from workers.settings import Settings
@@ -45,7 +45,7 @@ class TableReader:
 
     def __init__(self, settings: Settings, partitions: Sequence[TopicPartition]) -> None:
         self._settings = settings
-        self._position = {(place.topic, place.partition): 0 for place in partitions}
+        self._position: dict[tuple[str, int], int] = {place_of(at): 0 for at in partitions}
         self._connect()
 
     def _connect(self) -> None:
@@ -95,7 +95,7 @@ class TableReader:
             else:
                 log.warning("table_read_failed", error=raw.error().name(), what=raw.error().str())
 
-    def _ends(self) -> dict[tuple[str, int], int]:
+    def _ends(self) -> dict[Place, int]:
         """Return the offset after the last record of each partition, open transactions included."""
         try:
             return retry_transient(self._ask_ends)
@@ -103,14 +103,12 @@ class TableReader:
             self._admin = admin_client(self._settings)  # the old one may have lost its brokers
             raise
 
-    def _ask_ends(self) -> dict[tuple[str, int], int]:
+    def _ask_ends(self) -> dict[Place, int]:
         places = {TopicPartition(*place): OffsetSpec.latest() for place in self._position}
         futures = self._admin.list_offsets(places, request_timeout=REQUEST_SECONDS)
         return {
-            (place.topic, place.partition): answer(
-                f"cannot read the end of {place.topic}", future.result
-            ).offset
-            for place, future in futures.items()
+            place_of(at): answer(f"cannot read the end of {at.topic}", future.result).offset
+            for at, future in futures.items()
         }
 
 

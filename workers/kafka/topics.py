@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import Future
 
 from confluent_kafka import KafkaError, KafkaException, TopicCollection
 from confluent_kafka.admin import (
@@ -293,38 +292,36 @@ def _create_missing(admin: AdminClient, wanted: list[WantedTopic], replicas: int
     ]
     if not new:
         return []
-    futures = admin.create_topics(new)
-    created = [name for name, future in futures.items() if _created(name, future)]
-    _wait_until_visible(admin, set(futures))
-    return created
-
-
-def _wait_until_visible(admin: AdminClient, names: set[str]) -> None:
-    """Wait until the brokers list the topics: the controller answers before."""
+    futures, created = admin.create_topics(new), []
+    for name, future in futures.items():
+        try:
+            future.result(TIMEOUT_SECONDS)
+            created.append(name)
+        except KafkaException as problem:
+            if problem.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:  # by another process
+                raise in_words(f"cannot create topic {name}", problem) from problem
+    # The controller answers before all brokers list the topics.
     deadline = time.monotonic() + TIMEOUT_SECONDS
-    while names - cluster(admin).topics.keys():
+    while futures.keys() - cluster(admin).topics.keys():
         if time.monotonic() > deadline:
             raise Transient("the brokers do not list the topics that were just created")
         time.sleep(0.05)
-
-
-def _created(name: str, future: Future[None]) -> bool:
-    try:
-        future.result(TIMEOUT_SECONDS)
-    except KafkaException as problem:
-        if problem.args[0].code() == KafkaError.TOPIC_ALREADY_EXISTS:
-            return False  # by another process at the same time
-        raise in_words(f"cannot create topic {name}", problem) from problem
-    return True
+    return created
 
 
 def _set_configs(admin: AdminClient, wanted: list[WantedTopic], settings: Settings) -> list[str]:
-    found = {topic.name: topic for topic in show_topics(settings)}
-    changes = [
-        ConfigResource(ResourceType.TOPIC, topic.name, incremental_configs=entries)
-        for topic in wanted
-        if topic.name in found and (entries := _changes(topic, found[topic.name]))
-    ]
+    found = {topic.name: topic.config for topic in show_topics(settings)}
+    changes = []
+    for topic in wanted:
+        entries = [
+            ConfigEntry(name, value, incremental_operation=AlterConfigOpType.SET)
+            for name, value in topic.config.items()
+            if topic.name in found and found[topic.name].get(name) != value
+        ]
+        if entries:
+            changes.append(
+                ConfigResource(ResourceType.TOPIC, topic.name, incremental_configs=entries)
+            )
     if changes:
         futures = admin.incremental_alter_configs(changes, request_timeout=TIMEOUT_SECONDS)
         for resource, future in futures.items():
@@ -332,24 +329,14 @@ def _set_configs(admin: AdminClient, wanted: list[WantedTopic], settings: Settin
     return [resource.name for resource in changes]
 
 
-def _changes(wanted: WantedTopic, found: FoundTopic) -> list[ConfigEntry]:
-    return [
-        ConfigEntry(name, value, incremental_operation=AlterConfigOpType.SET)
-        for name, value in wanted.config.items()
-        if found.config.get(name) != value
-    ]
-
-
 def _configs(admin: AdminClient, names: list[str]) -> dict[str, dict[str, str]]:
     if not names:
         return {}
     resources = [ConfigResource(ResourceType.TOPIC, name) for name in names]
     futures = admin.describe_configs(resources, request_timeout=TIMEOUT_SECONDS)
-    answers = {
-        resource.name: answer(f"cannot read the configuration of {resource.name}", future.result)
-        for resource, future in futures.items()
-    }
-    return {
-        topic: {name: str(entry.value) for name, entry in entries.items()}
-        for topic, entries in answers.items()
-    }
+    found = {}
+    for resource, future in futures.items():
+        doing = f"cannot read the configuration of {resource.name}"
+        entries = answer(doing, future.result)
+        found[resource.name] = {name: str(entry.value) for name, entry in entries.items()}
+    return found

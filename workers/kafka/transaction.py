@@ -79,7 +79,10 @@ def commit_batch(
         error: KafkaError = problem.args[0]
         if error.fatal():
             raise Fenced(f"{error.name()}: {error.str()}") from problem
-        _abort(producer)  # delivers the last refusals
+        try:
+            _retry(lambda: producer.abort_transaction(REQUEST_SECONDS))  # delivers last refusals
+        except KafkaException as failed:
+            raise Fenced(f"abort failed: {failed.args[0].str()}") from failed
         if not refusals:
             raise Aborted(f"{error.name()}: {error.str()}") from problem
         refusal, topic = refusals[0]
@@ -111,13 +114,6 @@ def hand_over(producer: Producer, output: Output, on_delivery: OnDelivery | None
         timestamp=output.timestamp_ms,
         on_delivery=on_delivery,
     )
-
-
-def _abort(producer: Producer) -> None:
-    try:
-        _retry(lambda: producer.abort_transaction(REQUEST_SECONDS))
-    except KafkaException as problem:
-        raise Fenced(f"abort failed: {problem.args[0].str()}") from problem
 
 
 def _retry(action: Callable[[], None]) -> None:

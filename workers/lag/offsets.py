@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Iterable, Sequence
+from itertools import chain
 from typing import Any
 
 from confluent_kafka import (
@@ -27,9 +28,10 @@ from schemas.topics import TOPICS
 from stylecore.errors import Transient
 from workers.kafka.admin import TIMEOUT_SECONDS, answer
 from workers.kafka.clients import commit_consumer
-from workers.kafka.groups import Group, all_groups
+from workers.kafka.groups import all_groups
+from workers.kafka.records import Place, place_of
 from workers.kafka.topics import topic_name
-from workers.lag.status import FirstRecord, Offsets, Place, position_of
+from workers.lag.status import FirstRecord, Offsets, position_of
 from workers.settings import Settings
 
 PROBE_LIMIT = 1000
@@ -65,12 +67,12 @@ class CommitReader:
         """Return the group's commits in these partitions. Raises Transient."""
         if group not in self._consumers:
             self._consumers[group] = commit_consumer(self._settings, group)
-        asked = [TopicPartition(place.topic, place.partition) for place in places]
+        asked = [TopicPartition(*place) for place in places]
         answered = answer(
             f"cannot read the offsets of group {group}",
             lambda: self._consumers[group].committed(asked, timeout=TIMEOUT_SECONDS),
         )
-        return {Place(at.topic, at.partition): at.offset for at in answered if at.offset >= 0}
+        return {place_of(at): at.offset for at in answered if at.offset >= 0}
 
     def close(self) -> None:
         """Close the connections."""
@@ -85,13 +87,31 @@ def find_groups(
 
     `places` are the partitions whose commits are read.
     """
-    there = all_groups(admin)
-    owned = _owned_topics(settings)
-    names = sorted(name for name in there.keys() | owned.keys() if _is_watched(name, settings))
-    return [
-        _found(name, there.get(name), commits.committed(name, places), owned.get(name, set()))
-        for name in names
-    ]
+    there, prefix = all_groups(admin), settings.kafka.topic_prefix
+    owned: dict[str, set[str]] = {}
+    for topic in TOPICS:
+        if topic.dead_letters_of:
+            owned.setdefault(prefix + topic.dead_letters_of, set()).add(topic_name(settings, topic))
+    groups = []
+    for name in sorted(there.keys() | owned.keys()):
+        watched = re.fullmatch(settings.lag.groups, name.removeprefix(prefix))
+        if not name.startswith(prefix) or not watched:
+            continue
+        group, committed = there.get(name), commits.committed(name, places)
+        members = {} if group is None else group.members
+        topics = {place.topic for place in (*committed, *chain(*members.values()))}
+        topics |= owned.get(name, set())
+        groups.append(
+            FoundGroup(
+                name=name,
+                state="NEVER_RAN" if group is None else group.state,
+                members=len(members),
+                committed=committed,
+                topics={topic for topic in topics if not topic.startswith(f"{name}-")},
+                starts_at_first=name in owned,
+            )
+        )
+    return groups
 
 
 def find_offsets(admin: AdminClient, places: Iterable[Place]) -> dict[Place, Offsets]:
@@ -109,7 +129,7 @@ def find_first_records(
 
     Partitions without an answer in PROBE_SECONDS are left out.
     """
-    consumer.assign([TopicPartition(p.topic, p.partition, at.start) for p, at in positions.items()])
+    consumer.assign([TopicPartition(*place, at.start) for place, at in positions.items()])
     found: dict[Place, FirstRecord] = {}
     deadline = time.monotonic() + PROBE_SECONDS
     while len(found) < len(positions) and time.monotonic() < deadline:
@@ -119,8 +139,10 @@ def find_first_records(
             if place in found:
                 continue
             if message.error() is None:
-                found[place] = _first_record(message)
-                consumer.incremental_unassign([TopicPartition(place.topic, place.partition)])
+                kind, milliseconds = message.timestamp()
+                known = kind != TIMESTAMP_NOT_AVAILABLE
+                found[place] = FirstRecord(message.offset(), milliseconds / 1000 if known else None)
+                consumer.incremental_unassign([TopicPartition(*place)])
             elif message.error().code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 (its name)
                 found[place] = FirstRecord(positions[place].end)
     consumer.unassign()
@@ -139,49 +161,16 @@ def spans_to_probe(
     return {place: at for place, at in spans.items() if 0 < at.end - at.start <= most}
 
 
-def _first_record(message: Any) -> FirstRecord:
-    kind, milliseconds = message.timestamp()
-    known = kind != TIMESTAMP_NOT_AVAILABLE
-    return FirstRecord(message.offset(), milliseconds / 1000 if known else None)
-
-
-def _is_watched(name: str, settings: Settings) -> bool:
-    prefix = settings.kafka.topic_prefix
-    return name.startswith(prefix) and bool(
-        re.fullmatch(settings.lag.groups, name.removeprefix(prefix))
-    )
-
-
-def _owned_topics(settings: Settings) -> dict[str, set[str]]:
-    owned: dict[str, set[str]] = {}
-    for topic in TOPICS:
-        if topic.dead_letters_of:
-            group = settings.kafka.topic_prefix + topic.dead_letters_of
-            owned.setdefault(group, set()).add(topic_name(settings, topic))
-    return owned
-
-
-def _found(
-    name: str, described: Group | None, committed: dict[Place, int], owned: set[str]
-) -> FoundGroup:
-    members = {} if described is None else described.members
-    assigned = {topic for places in members.values() for topic, _ in places}
-    state = "NEVER_RAN" if described is None else described.state
-    topics = assigned | owned | {place.topic for place in committed}
-    inputs = {topic for topic in topics if not topic.startswith(f"{name}-")}
-    return FoundGroup(name, state, len(members), committed, inputs, starts_at_first=bool(owned))
-
-
 def _list_offsets(admin: AdminClient, places: list[Place], spec: OffsetSpec) -> dict[Place, int]:
     if not places:
         return {}
     futures = admin.list_offsets(
-        {TopicPartition(place.topic, place.partition): spec for place in places},
+        {TopicPartition(*place): spec for place in places},
         isolation_level=IsolationLevel.READ_COMMITTED,
         request_timeout=TIMEOUT_SECONDS,
     )
     found = {
-        Place(at.topic, at.partition): answer(f"cannot read the end of {at.topic}", future.result)
+        place_of(at): answer(f"cannot read the end of {at.topic}", future.result)
         for at, future in futures.items()
     }
     if len(found) < len(places):

@@ -24,6 +24,8 @@ from itertools import pairwise
 
 from msgspec import Struct, structs
 
+from workers.kafka.records import Place
+
 TURN_SECONDS = 300.0
 """How long a partition may stand still while others of its topic move."""
 ENDS = 60
@@ -65,7 +67,9 @@ def status_of(
     """
     if not commits or lag <= allowed_lag:
         return Status.OK
-    if _has_stopped(commits, now) and not _was_at_the_end(commits, ends):
+    first, last = commits[0], commits[-1]
+    was_at_end = any(end <= last.offset for end in ends)  # with nothing to commit
+    if now - last.time > last.time - first.time and not was_at_end:
         return Status.STOP
     if _has_rewound(commits):
         return Status.REWIND
@@ -73,9 +77,9 @@ def status_of(
         return Status.OK
     if all(before.offset == after.offset for before, after in pairwise(commits)):
         return Status.STALL
-    if _lag_never_falls(commits):
-        return Status.WARN
-    return Status.OK
+    known = [commit.lag for commit in commits if commit.lag is not None]
+    never_falls = all(before <= after for before, after in pairwise(known))
+    return Status.WARN if never_falls else Status.OK
 
 
 def worst(statuses: Iterable[Status | None]) -> Status | None:
@@ -86,34 +90,12 @@ def worst(statuses: Iterable[Status | None]) -> Status | None:
     return None if None in found and known in {None, Status.OK} else known or Status.OK
 
 
-def _has_stopped(commits: Sequence[Commit], now: float) -> bool:
-    """Return whether the last commit is longer ago than the span of all commits."""
-    return now - commits[-1].time > commits[-1].time - commits[0].time
-
-
-def _was_at_the_end(commits: Sequence[Commit], ends: Sequence[int]) -> bool:
-    """Return whether the group was at a recent end, with nothing to commit."""
-    return any(end <= commits[-1].offset for end in ends)
-
-
 def _has_rewound(commits: Sequence[Commit]) -> bool:
     """Return whether the group has not caught up since its first step back."""
     for number, (before, after) in enumerate(pairwise(commits), start=1):
         if after.offset < before.offset:
             return all(commit.offset < before.offset for commit in commits[number:])
     return False
-
-
-def _lag_never_falls(commits: Sequence[Commit]) -> bool:
-    known = [commit.lag for commit in commits if commit.lag is not None]
-    return all(before <= after for before, after in pairwise(known))
-
-
-class Place(Struct, frozen=True, order=True):
-    """A partition of a topic, by the topic's name on the cluster."""
-
-    topic: str
-    partition: int
 
 
 class Offsets(Struct, frozen=True):
@@ -244,20 +226,17 @@ class History:
         Groups and partitions that are gone are dropped from the history.
         """
         groups = list(groups)
-        self._forget_others(groups)
+        there = {(group.group, part.place) for group in groups for part in group.partitions}
+        places = {place for _, place in there}
+        self._commits = {key: seen for key, seen in self._commits.items() if key in there}
+        self._moved_at = {key: at for key, at in self._moved_at.items() if key in there}
+        self._ends = {place: seen for place, seen in self._ends.items() if place in places}
         for place, end in {part.place: part.end for g in groups for part in g.partitions}.items():
             self._ends.setdefault(place, deque(maxlen=ENDS)).append(End(now, end))
         for group in groups:
             for part in group.partitions:
                 self._note(group, part, now)
         return [self._judged(group, now) for group in groups]
-
-    def _forget_others(self, groups: Sequence[GroupLag]) -> None:
-        there = {(group.group, part.place) for group in groups for part in group.partitions}
-        places = {place for _, place in there}
-        self._commits = {key: seen for key, seen in self._commits.items() if key in there}
-        self._moved_at = {key: at for key, at in self._moved_at.items() if key in there}
-        self._ends = {place: seen for place, seen in self._ends.items() if place in places}
 
     def _note(self, group: GroupLag, part: PartitionLag, now: float) -> None:
         key = group.group, part.place
@@ -282,14 +261,11 @@ class History:
         if not waiting:
             return judged
         statuses = [Status.OK if part.place in waiting else part.status for part in parts]
-        drain = self._drain_of_all(group, judged.lag, now)
-        return structs.replace(judged, status=worst(statuses), drain_seconds=drain)
-
-    def _drain_of_all(self, group: GroupLag, lag: int, now: float) -> float | None:
-        """Return the drain time of all partitions of a group together."""
+        # The partitions take turns, so that only their sum drains at a rate.
         firsts = [self._commits[group.group, part.place][0] for part in group.partitions]
-        before = sum(commit.lag or 0 for commit in firsts)
-        return drain_seconds([Commit(firsts[0].time, 0, before)], lag, now)
+        together = Commit(firsts[0].time, 0, sum(commit.lag or 0 for commit in firsts))
+        drain = drain_seconds([together], judged.lag, now)
+        return structs.replace(judged, status=worst(statuses), drain_seconds=drain)
 
     def _judged_part(self, group: GroupLag, part: PartitionLag, now: float) -> PartitionLag:
         commits = list(self._commits[group.group, part.place])

@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 
 from prometheus_client import REGISTRY
@@ -21,6 +22,7 @@ from schemas.topics import TOPICS
 from stylecore.errors import Transient
 from workers.kafka.admin import admin_client, cluster
 from workers.kafka.clients import table_consumer
+from workers.kafka.records import Place
 from workers.kafka.topics import topic_name
 from workers.lag.offsets import (
     PROBE_LIMIT,
@@ -32,12 +34,10 @@ from workers.lag.offsets import (
     spans_to_probe,
 )
 from workers.lag.status import (
-    FirstRecord,
     GroupLag,
     History,
     Offsets,
     PartitionLag,
-    Place,
     Status,
     group_lag,
     lag_of,
@@ -47,7 +47,6 @@ from workers.telemetry import Health, OncePerMinute, log
 
 RETRY_SECONDS = 10.0
 PARTITION = ["topic", "partition"]
-Part = tuple[GroupLag, PartitionLag]
 Values = Iterable[tuple[tuple[str, ...], float | None]]
 
 
@@ -135,26 +134,21 @@ class LagCollector:
         is_exact = self._settings.lag.time_lag == "exact"
         spans = spans_to_probe(committed, offsets, limit=None if is_exact else PROBE_LIMIT)
         first = find_first_records(self._consumer, spans) if spans else {}
-        parts = _partitions(committed, offsets, first)
+        parts = []
+        for place, commit in committed.items():
+            record, span = first.get(place), offsets[place]
+            parts.append(
+                PartitionLag(
+                    topic=place.topic,
+                    partition=place.partition,
+                    committed=commit,
+                    start=span.start,
+                    end=span.end,
+                    lag=lag_of(commit, span, record.offset if record else None),
+                    oldest=record.timestamp if record else None,
+                )
+            )
         return group_lag(group.name, group.state, group.members, parts)
-
-
-def _partitions(
-    committed: dict[Place, int | None],
-    offsets: dict[Place, Offsets],
-    first: dict[Place, FirstRecord],
-) -> Iterator[PartitionLag]:
-    for place, commit in committed.items():
-        record = first.get(place)
-        yield PartitionLag(
-            topic=place.topic,
-            partition=place.partition,
-            committed=commit,
-            start=offsets[place].start,
-            end=offsets[place].end,
-            lag=lag_of(commit, offsets[place], record.offset if record else None),
-            oldest=record.timestamp if record else None,
-        )
 
 
 class LagMetrics:
@@ -168,17 +162,21 @@ class LagMetrics:
         """Yield the metrics of one scrape."""
         is_up = self.groups is not None
         yield _family("stylecast_broker_up", "1 while the broker answers", [], [((), is_up)])
-        yield from offset_metrics(self.groups or [])
-        yield from seconds_metrics(self.groups or [], self._cluster)
-        yield from status_metrics(self.groups or [])
+        yield from metrics_of(self.groups or [], self._cluster)
 
 
-def offset_metrics(groups: Iterable[GroupLag]) -> Iterator[GaugeMetricFamily]:
-    """Yield kafka_exporter's metrics."""
-    groups = list(groups)
-    parts = _parts(groups)
-    ends = {(part.topic, str(part.partition)): part for _, part in parts}
-    by_group = ["consumergroup", *PARTITION]
+def metrics_of(groups: Sequence[GroupLag], cluster: str) -> Iterator[GaugeMetricFamily]:
+    """Yield kafka_exporter's metrics, kafka-lag-exporter's, and those that neither has."""
+    parts = [
+        ((group.group, part.topic, str(part.partition)), part)
+        for group in groups
+        for part in group.partitions
+    ]
+    ends = {labels[1:]: part for labels, part in parts}
+    sums: Counter[tuple[str, ...]] = Counter()
+    for labels, part in parts:
+        sums[labels[:2]] += part.lag
+    by_partition = ["consumergroup", *PARTITION]
     yield _family(
         "kafka_topic_partition_current_offset",
         "End of the partition for readers of committed records",
@@ -194,20 +192,20 @@ def offset_metrics(groups: Iterable[GroupLag]) -> Iterator[GaugeMetricFamily]:
     yield _family(
         "kafka_consumergroup_current_offset",
         "Committed offset of the group",
-        by_group,
-        ((_labels(group, part), part.committed) for group, part in parts),
+        by_partition,
+        ((labels, part.committed) for labels, part in parts),
     )
     yield _family(
         "kafka_consumergroup_lag",
         "Offsets that the group is behind, transaction markers at the end not counted",
-        by_group,
-        ((_labels(group, part), part.lag) for group, part in parts),
+        by_partition,
+        ((labels, part.lag) for labels, part in parts),
     )
     yield _family(
         "kafka_consumergroup_lag_sum",
         "Lag of the group over the partitions of a topic",
         ["consumergroup", "topic"],
-        _sums(parts),
+        sums.items(),
     )
     yield _family(
         "kafka_consumergroup_members",
@@ -215,16 +213,11 @@ def offset_metrics(groups: Iterable[GroupLag]) -> Iterator[GaugeMetricFamily]:
         ["consumergroup"],
         (((group.group,), group.members) for group in groups),
     )
-
-
-def seconds_metrics(groups: Iterable[GroupLag], cluster: str) -> Iterator[GaugeMetricFamily]:
-    """Yield kafka-lag-exporter's metrics."""
-    groups = list(groups)
     yield _family(
         "kafka_consumergroup_group_lag_seconds",
         "Age of the oldest record that the group has not processed",
         ["cluster_name", "group", *PARTITION],
-        (((cluster, *_labels(group, part)), part.time_lag) for group, part in _parts(groups)),
+        (((cluster, *labels), part.time_lag) for labels, part in parts),
     )
     yield _family(
         "kafka_consumergroup_group_max_lag_seconds",
@@ -232,11 +225,6 @@ def seconds_metrics(groups: Iterable[GroupLag], cluster: str) -> Iterator[GaugeM
         ["cluster_name", "group"],
         (((cluster, group.group), group.time_lag) for group in groups),
     )
-
-
-def status_metrics(groups: Iterable[GroupLag]) -> Iterator[GaugeMetricFamily]:
-    """Yield the metrics that neither exporter has."""
-    groups = list(groups)
     yield _family(
         "stylecast_group_status",
         "1 for the group's status in force by Burrow's rules, 0 for the others",
@@ -254,22 +242,6 @@ def status_metrics(groups: Iterable[GroupLag]) -> Iterator[GaugeMetricFamily]:
         ["consumergroup"],
         (((group.group,), group.drain_seconds) for group in groups),
     )
-
-
-def _parts(groups: Iterable[GroupLag]) -> list[Part]:
-    return [(group, part) for group in groups for part in group.partitions]
-
-
-def _labels(group: GroupLag, part: PartitionLag) -> tuple[str, str, str]:
-    return group.group, part.topic, str(part.partition)
-
-
-def _sums(parts: Iterable[Part]) -> Values:
-    sums: dict[tuple[str, ...], float] = {}
-    for group, part in parts:
-        key = (group.group, part.topic)
-        sums[key] = sums.get(key, 0) + part.lag
-    return sums.items()
 
 
 def _family(name: str, words: str, labels: list[str], values: Values) -> GaugeMetricFamily:

@@ -26,10 +26,11 @@ from aiokafka.errors import KafkaError, MessageSizeTooLargeError
 from schemas.codec import InvalidEvent
 from stylecore.errors import Permanent, Transient
 from stylecore.recommender.engagement_prior import EngagementPrior
+from workers.factors import FactorsFollower
 from workers.kafka.crash_guard import count_crash
 from workers.kafka.dead_letters import DeadLetterOutputs, crash_dead_letter, dead_letter
 from workers.kafka.records import Output, Record, timestamp_problem
-from workers.planner.budget import WORKER, FactorsFollower
+from workers.planner.budget import WORKER
 from workers.planner.faust_app import KeptTable, raw_topic, record_of
 from workers.planner.planning import Planning, Send
 from workers.telemetry import RECORDS_CONSUMED, RECORDS_PRODUCED, OncePerMinute, log

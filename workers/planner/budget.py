@@ -1,32 +1,20 @@
-"""The budget of renders: what waits, how many may be ordered now, and for which reason.
-
-FactorsFollower reads the announced factors, whose priors order what waits by expected clicks.
-"""
+"""The budget of renders: what waits, how many may be ordered now, and for which reason."""
 
 from __future__ import annotations
 
-import threading
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 from math import isfinite
 from typing import NamedTuple, Self
 
-from schemas.codec import decode
-from schemas.events import ModelAnnouncement, Product, Style, StyleDemand
+from schemas.events import Product, Style, StyleDemand
 from schemas.images import Reason
-from schemas.topics import PREFERENCE_MODELS
-from stylecore.errors import Transient
 from stylecore.recommender.catalog import in_window
 from stylecore.recommender.engagement_prior import EngagementPrior
-from stylecore.recommender.factors import Factors
 from stylecore.recommender.render_queue import Bucket, Missing, Queue, Waiting
 from stylecore.recommender.rules import Rules
-from workers.factors import factors_loader
-from workers.kafka.records import Record
-from workers.kafka.table import TableFollower
 from workers.settings import Settings
-from workers.telemetry import OncePerMinute, log
 
 BURST = timedelta(seconds=5)
 """How much budget a late timer may catch up with."""
@@ -98,49 +86,3 @@ def reason_of(waiting: Waiting) -> Reason:
     if isfinite(waiting.campaign):
         return "campaign"
     return "demand" if waiting.wished else "launch"
-
-
-class FactorsFollower:
-    """Follows the announced factors, whole and without a group: the last one counts.
-
-    Its calls block, so they are made from a thread.
-    """
-
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
-        self._follower: TableFollower | None = None
-        self._load_factors = factors_loader(settings, WORKER)
-        self._waiting: ModelAnnouncement | None = None
-        self._once_a_minute = OncePerMinute()
-
-    def load(self) -> Factors | None:
-        """Return factors announced since the last call, None where there are none.
-
-        Factors that cannot be loaded are logged, and the ones in use stay.
-        """
-        try:
-            self._read()
-            announced = self._waiting
-            factors = None if announced is None else self._load_factors(announced)
-        except Transient as problem:
-            if self._once_a_minute("away"):
-                log.warning("factors_delayed", why=str(problem))
-            return None
-        self._waiting = None
-        return factors
-
-    def close(self) -> None:
-        """Close the connection, if there is one."""
-        if self._follower is not None:
-            self._follower.close()
-
-    def _read(self) -> None:
-        """Raises Transient."""
-        if self._follower is None:
-            tables = {PREFERENCE_MODELS.name: self._put_model}
-            self._follower = TableFollower(self._settings, WORKER, tables)
-        self._follower.catch_up(threading.Event())
-
-    def _put_model(self, record: Record) -> None:
-        if record.value is not None:
-            self._waiting = decode(ModelAnnouncement, record.value)

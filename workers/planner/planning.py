@@ -126,8 +126,8 @@ class Shop:
             self.products[key] = msgspec.json.encode(new)
 
 
-class _Decision(NamedTuple):
-    """Records to send for a product, and what is remembered afterwards."""
+class _Update(NamedTuple):
+    """Records to send for a product, and what the table gets once the broker has them."""
 
     outputs: list[Output]
     jobs: Sequence[StylizeJob]
@@ -179,8 +179,8 @@ class Planning:
         else:
             product = decode(Product, record.value)
             require_key(key, product.product_id)
-        decision = self._decide(key, product, self.offered(), "launch", record, version)
-        await self._carry_out([decision], send)
+        update = self._update_of(key, product, self.offered(), "launch", record, version)
+        await self._send_updates([update], send)
 
     async def take_style(self, record: Record, send: Send, version: str = "") -> None:
         """Plan all products for a new, changed, repeated or removed style.
@@ -223,19 +223,19 @@ class Planning:
         """
         styles = self.offered()
         failed: Exception | None = None
-        decided: list[_Decision] = []
+        updates: list[_Update] = []
         for key, known in self.shop.all_products():
             try:
-                decided.append(self._decide(key, known.product, styles, reason, cause))
+                updates.append(self._update_of(key, known.product, styles, reason, cause))
             except Exception as problem:
                 if cause is not None:
                     raise
                 failed = problem
-            if len(decided) == TOGETHER:
-                await self._carry_out(decided, send)
-                decided = []
+            if len(updates) == TOGETHER:
+                await self._send_updates(updates, send)
+                updates = []
             await asyncio.sleep(0)  # yield to other tasks even if there is nothing to send
-        await self._carry_out(decided, send)
+        await self._send_updates(updates, send)
         self._planned_for = styles
         if failed is not None:
             raise failed
@@ -268,14 +268,14 @@ class Planning:
             return
         styles = self.offered()
         for order in self.budget.orders():
-            await self._carry_out_order(order, styles, send)
+            await self._send_order(order, styles, send)
             self.budget.done(order)
 
     def offered(self) -> dict[str, Style]:
         """Return the styles on offer now, by id."""
         return self.shop.offered(self._clock(), self._lead)
 
-    def _decide(
+    def _update_of(
         self,
         key: bytes,
         product: Product | None,
@@ -283,7 +283,7 @@ class Planning:
         reason: Reason,
         cause: Record | None,
         photo: str = "",
-    ) -> _Decision:
+    ) -> _Update:
         """Return what to send for a product and what to remember of it."""
         old = self.shop.product(key)
         before = {} if old is None else old.planned
@@ -307,20 +307,23 @@ class Planning:
             self.budget.enqueue(key.decode(errors="replace"), product, missing, self._lead)
             todo = without_jobs(todo, before)
         outputs = [self._job_record(job, at, cause) for job in todo.jobs]
-        for style_id in todo.withdrawn:
-            outputs += self._tombstones(key, style_id, cause)
-        return _Decision(outputs, todo.jobs, key, product, todo.planned, photo)
+        outputs += [
+            tombstone(self._settings, topic, key + b"/" + style_id.encode(), cause)
+            for style_id in todo.withdrawn
+            for topic in (STYLIZED, REJECTED)
+        ]
+        return _Update(outputs, todo.jobs, key, product, todo.planned, photo)
 
-    async def _carry_out(self, decided: Sequence[_Decision], send: Send) -> None:
-        """Send decisions together, and remember them when the broker has them."""
-        if not decided:
+    async def _send_updates(self, updates: Sequence[_Update], send: Send) -> None:
+        """Send updates together, and enter them into the table when the broker has them."""
+        if not updates:
             return
-        await send([output for decision in decided for output in decision.outputs])
-        for decision in decided:
-            self.jobs.extend(decision.jobs)
-            self.shop.remember(decision.key, decision.product, decision.planned, decision.photo)
+        await send([output for update in updates for output in update.outputs])
+        for update in updates:
+            self.jobs.extend(update.jobs)
+            self.shop.remember(update.key, update.product, update.planned, update.photo)
 
-    async def _carry_out_order(self, order: Order, styles: Mapping[str, Style], send: Send) -> None:
+    async def _send_order(self, order: Order, styles: Mapping[str, Style], send: Send) -> None:
         """Order pictures, without those that are no longer on offer."""
         key = order.product_id.encode()
         known = self.shop.product(key)
@@ -338,10 +341,6 @@ class Planning:
         return output_of(
             self._settings, JOBS, job, source=SOURCE, now=at, cause=cause, event_id=job.job_id
         )
-
-    def _tombstones(self, key: bytes, style_id: str, cause: Record | None) -> list[Output]:
-        place = key + b"/" + style_id.encode()
-        return [tombstone(self._settings, topic, place, cause) for topic in (STYLIZED, REJECTED)]
 
 
 def photo_of(record: Record) -> str | None:

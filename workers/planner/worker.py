@@ -36,13 +36,14 @@ from stylecore.errors import SettingsError, Transient
 from stylecore.recommender.render_plan import generator_styles
 from stylecore.rendering.manifest import GeneratorManifest, load_manifest
 from stylecore.storage.store import Store
+from workers.factors import FactorsFollower
 from workers.kafka.admin import admin_client, cluster
 from workers.kafka.dead_letters import DeadLetterOutputs
 from workers.kafka.retry import Backoff
 from workers.kafka.topics import group_id, require_topics, topic_name
 from workers.pictures import version_reader
 from workers.planner.agents import Agents, UriIn
-from workers.planner.budget import WORKER, FactorsFollower
+from workers.planner.budget import WORKER
 from workers.planner.faust_app import make_app, raw_table, web_port
 from workers.planner.liveness import Progress, watch
 from workers.planner.page import add_pages
@@ -65,7 +66,7 @@ def run_planner(settings: Settings) -> None:
     styles = styles_of(manifest, settings.planner.generator_styles)
     partitions, may_declare = _wait_for_topics(settings)
     port, progress = web_port(settings), Progress()
-    with _data_folder(settings) as folder, closing(FactorsFollower(settings)) as factors:
+    with _data_folder(settings) as folder, closing(FactorsFollower(settings, WORKER)) as factors:
         app = make_app(settings, str(folder), port, may_declare=may_declare)
         products, published = (raw_table(app, name, partitions) for name in PLANNER_TABLES)
         shop = Shop(products, published, styles)

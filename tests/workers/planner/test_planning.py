@@ -406,14 +406,14 @@ def test_a_product_whose_planning_fails_does_not_keep_back_the_others(monkeypatc
     shop = Shopkeeper()
     for number in range(3):
         shop.take(product(f"product-{number}"))
-    decide = Planning._decide
+    decide = Planning._update_of
 
     def faulty(self, key, *given):
         if key == b"product-1":
             raise ZeroDivisionError
         return decide(self, key, *given)
 
-    monkeypatch.setattr(Planning, "_decide", faulty)
+    monkeypatch.setattr(Planning, "_update_of", faulty)
     before = len(shop.sent)
     theme = Style(style_id="theme", label="Theme", weights={"neon": 1.0})
     shop.planning.model = "1" if is_caused else "2"
