@@ -36,12 +36,12 @@ class Fleet:
     logs: Path
     processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
     ports: dict[str, int] = field(default_factory=dict)
-    tell: Callable[[str], None] | None = None
-    """Hears of a worker that has ended and is started again; without it that is an error."""
+    report: Callable[[str], None] | None = None
+    """Called when a worker has ended and is restarted; without it that is an error."""
     _restarts: Restarts = field(default_factory=Restarts)
 
     def start(self, worker: str) -> None:
-        """Start a worker; `wait_ready` tells when it works."""
+        """Start a worker, without waiting until it is ready."""
         self.logs.mkdir(parents=True, exist_ok=True)
         self.ports[worker] = free_port()
         environment = {
@@ -60,30 +60,48 @@ class Fleet:
         self._restarts.note_start(worker)
 
     def restart(self, worker: str, **environment: str) -> None:
-        """The worker again, with these settings changed; an empty one is unset."""
+        """Restart a worker with these settings changed; an empty one is unset."""
         self.environment = {**self.environment, **environment}
         self.processes[worker].terminate()
         self.processes[worker].wait(STOP_SECONDS)
         self.start(worker)
 
     def wait_ready(self, worker: str) -> None:
-        """Wait until the worker says that it works. Raises StylecastError where it does not."""
-        deadline = time.monotonic() + READY_SECONDS
-        while not self._says_yes(worker, "/ready"):
+        """Wait until the worker is ready. Raises StylecastError where it does not become so."""
+        self.wait_until(
+            lambda: self._says_yes(worker, "/ready"), f"{worker} is not ready", READY_SECONDS
+        )
+
+    def wait_until(
+        self,
+        is_true: Callable[[], bool],
+        problem: str,
+        seconds: float,
+        turn: Callable[[], object] = lambda: time.sleep(0.1),
+    ) -> None:
+        """Call `turn` until `is_true`; workers that end are restarted meanwhile.
+
+        Raises StylecastError with the problem after `seconds`.
+        """
+        deadline = time.monotonic() + seconds
+        while not is_true():
             self.require_running()
             if time.monotonic() > deadline:
-                raise StylecastError(
-                    f"{worker} is not ready after {READY_SECONDS} s: {self._log(worker)}"
-                )
-            time.sleep(0.1)
+                raise StylecastError(f"{problem} within {seconds:.0f} s; {self.condition()}")
+            turn()
 
     def require_running(self) -> None:
-        """Restart workers that have ended, with back-off, where a caller takes the report.
+        """Restart workers that have ended, with back-off, and report it.
 
-        Else raises StylecastError, with the end of its log.
+        Without `report`, raises StylecastError with the end of the log.
         """
-        if self.tell is not None:
-            self._restarts.revive(self.processes, self.start, self._tell_end)
+        if (report := self.report) is not None:
+
+            def on_end(worker: str, status: int, seconds: float) -> None:
+                ended = f"{worker} ended with {status} ({self._log(worker)})"
+                report(f"{ended}: it is started again in {seconds:.0f} s")
+
+            self._restarts.revive(self.processes, self.start, on_end)
             return
         for worker, process in self.processes.items():
             if process.poll() is not None:
@@ -93,13 +111,13 @@ class Fleet:
                 )
 
     def page(self, worker: str, path: str) -> bytes:
-        """What the worker serves there. Raises OSError where it does not."""
+        """Return what the worker serves at a path. Raises OSError where it does not."""
         address = f"http://127.0.0.1:{self.ports[worker]}{path}"
         with urllib.request.urlopen(address, timeout=PAGE_SECONDS) as answer:
             return bytes(answer.read())
 
     def condition(self) -> str:
-        """Which workers are not live or not ready, for an error's text."""
+        """Return which workers are not live or not ready, for an error's text."""
         ill = [
             f"{worker} {path} says no ({self._log(worker)})"
             for worker in self.processes
@@ -109,7 +127,7 @@ class Fleet:
         return ", ".join(ill) or "every worker is live and ready"
 
     def stop(self) -> None:
-        """End all workers gracefully; those that will not are killed and named."""
+        """Stop all workers gracefully; kill those that do not stop."""
         for process in self.processes.values():
             process.terminate()
         for process in self.processes.values():
@@ -127,44 +145,39 @@ class Fleet:
             return False
         return True
 
-    def _tell_end(self, worker: str, status: int, seconds: float) -> None:
-        if self.tell is not None:
-            ended = f"{worker} ended with {status} ({self._log(worker)})"
-            self.tell(f"{ended}: it is started again in {seconds:.0f} s")
-
     def _log(self, worker: str) -> Path:
         return self.logs / f"{worker}.log"
 
 
 @contextmanager
 def fleet(
-    environment: Mapping[str, str], logs: Path, tell: Callable[[str], None] | None = None
+    environment: Mapping[str, str], logs: Path, report: Callable[[str], None] | None = None
 ) -> Iterator[Fleet]:
-    """A fleet that is stopped when the block is left."""
-    running = Fleet(environment, logs, tell=tell)
+    """Yield a fleet, and stop it at the end of the block."""
+    running = Fleet(environment, logs, report=report)
     try:
         yield running
     finally:
         running.stop()
 
 
-Told = Callable[[int], None]
+Advance = Callable[[int], None]
 
 
 class Progress:
-    """Tells where the demo is."""
+    """Prints where the demo is."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
         self._started = time.monotonic()
 
     def stage(self, name: str) -> None:
-        """A stage begins."""
+        """Print that a stage begins."""
         self._console.print(f"{time.monotonic() - self._started:6.1f} s  {name}", highlight=False)
 
     @contextmanager
-    def bar(self, name: str, total: int) -> Iterator[Told]:
-        """A stage whose end is known; the block tells each advance."""
+    def bar(self, name: str, total: int) -> Iterator[Advance]:
+        """Begin a stage of known length; yield what advances its bar."""
         self.stage(f"{name} ({total})")
         columns = (
             TextColumn("          {task.description}"),

@@ -35,14 +35,18 @@ MAX_PIXELS = 50_000_000
 
 
 def sample_products(limit: int = DEFAULT_LIMIT) -> list[Product]:
-    """At most `limit` of the products that ship with the project, spread over their categories.
+    """Return at most `limit` of the shipped products, spread over their categories.
 
     Raises Permanent where they do not ship.
     """
     for folder in SAMPLE_FOLDERS:
         catalogue = folder / "products.jsonl"
         if catalogue.exists():
-            found = [_sample(line, folder) for line in catalogue.read_text().splitlines()]
+            found = []
+            for line in catalogue.read_text().splitlines():
+                fields = msgspec.json.decode(line)
+                fields["image_uri"] = str((folder / fields.pop("image")).resolve())
+                found.append(msgspec.convert(fields, Product))
             if limit >= len(found):
                 return found
             by_category: dict[str, list[Product]] = defaultdict(list)
@@ -53,56 +57,48 @@ def sample_products(limit: int = DEFAULT_LIMIT) -> list[Product]:
 
 
 def folder_products(
-    folder: Path, limit: int = DEFAULT_LIMIT, tell: Callable[[str], None] = print
+    folder: Path, limit: int = DEFAULT_LIMIT, report: Callable[[str], None] = print
 ) -> list[Product]:
-    """At most `limit` photos of a folder, spread over its sub-folders, which are the categories.
+    """Return at most `limit` photos of a folder, spread over its sub-folders, the categories.
 
-    A file that cannot be read is reported by `tell`. Raises Permanent where there is no photo.
+    A file that cannot be read is passed to `report`. Raises Permanent where there is no photo.
     """
     by_category: dict[str, list[Path]] = defaultdict(list)
     for path in files_below(folder):
         by_category[_category(path, folder)].append(path)
-    readable = (path for path in _in_turns(by_category.values()) if _is_readable(path, tell))
+    readable = (path for path in _in_turns(by_category.values()) if _is_readable(path, report))
     chosen = list(islice(readable, limit))
     if not chosen:
         raise Permanent(f"no photos ({PHOTO_KINDS}) under {folder}")
-    return [_product(path, folder, number) for number, path in enumerate(chosen, start=1)]
+    return [
+        Product(
+            product_id=f"{category}-{number:03d}".replace("/", "-"),
+            title=f"{category.capitalize()} {path.stem.replace('_', ' ')}"[:200],
+            category=category,
+            image_uri=str(path.resolve()),
+        )
+        for number, path in enumerate(chosen, start=1)
+        for category in [_category(path, folder)]
+    ]
 
 
 def _in_turns(groups: Iterable[Sequence[T]]) -> Iterator[T]:
-    """The first of each group, then the second of each, and so on."""
+    """Yield the first of each group, then the second of each, and so on."""
     turns = chain.from_iterable(zip_longest(*groups))
     return (item for item in turns if item is not None)
 
 
-def _is_readable(path: Path, tell: Callable[[str], None]) -> bool:
+def _is_readable(path: Path, report: Callable[[str], None]) -> bool:
     try:
         check_kind(path)
         read_picture(path.read_bytes(), max_pixels=MAX_PIXELS, short_side=MIN_SIDE)
     except NotTaken as problem:
-        tell(str(problem))
+        report(str(problem))
     except (OSError, NotAPhoto) as problem:
-        tell(f"{path}: {problem}")
+        report(f"{path}: {problem}")
     else:
         return True
     return False
-
-
-def _sample(line: str, folder: Path) -> Product:
-    """A line of the catalogue: a product with `image`, its photo's place in the folder."""
-    fields = msgspec.json.decode(line)
-    fields["image_uri"] = str((folder / fields.pop("image")).resolve())
-    return msgspec.convert(fields, Product)
-
-
-def _product(path: Path, folder: Path, number: int) -> Product:
-    category = _category(path, folder)
-    return Product(
-        product_id=f"{category}-{number:03d}".replace("/", "-"),
-        title=f"{category.capitalize()} {path.stem.replace('_', ' ')}"[:200],
-        category=category,
-        image_uri=str(path.resolve()),
-    )
 
 
 def _category(path: Path, folder: Path) -> str:
@@ -113,7 +109,7 @@ BAD_PRODUCTS = ("no-photo", "text-as-photo")
 
 
 def bad_products(folder: Path) -> list[Product]:
-    """A product whose photo is missing, and one whose photo is a text."""
+    """Return a product whose photo is missing, and one whose photo is a text."""
     text = folder / "text.jpg"
     folder.mkdir(parents=True, exist_ok=True)
     text.write_text("This is a text, whatever its name says.\n")
@@ -129,7 +125,7 @@ def bad_products(folder: Path) -> list[Product]:
 
 
 def bad_records(publisher: Publisher, now: datetime, product_id: str) -> Iterator[Output]:
-    """Records that are no events or about nothing, and one with a wrong key, which is forwarded."""
+    """Yield records that are no events or about nothing, and one with a wrong key."""
     unknown = Feedback(
         event_id="mistake-1",
         user_id="mistaken",
@@ -172,7 +168,7 @@ LINES = (
 
 
 def classic_work() -> bytes:
-    """A composition of lines and fields in primary colours, PNG."""
+    """Draw a composition of lines and fields in primary colours, PNG."""
     picture = Image.new("RGB", (SIDE, SIDE), PAPER)
     canvas = ImageDraw.Draw(picture)
     for box, colour in FIELDS:
@@ -183,7 +179,7 @@ def classic_work() -> bytes:
 
 
 def logo(colours: Sequence[str]) -> bytes:
-    """A disc and two bars in the first colours, on nothing, PNG."""
+    """Draw a disc and two bars in the first colours on a transparent ground, PNG."""
     picture = Image.new("RGBA", (240, 80), (0, 0, 0, 0))
     canvas = ImageDraw.Draw(picture)
     canvas.ellipse((0, 0, 79, 79), colours[-1])

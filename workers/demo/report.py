@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -18,7 +17,7 @@ import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from PIL import ImageOps
 
-from schemas.events import Product, Recommendations, RejectedImage, StylizedImage
+from schemas.events import Product, RejectedImage, StylizedImage
 from stylecore.imaging.photo import on_white, read_picture
 from stylecore.recommender.simulator import hit_curve, hit_rates
 from stylecore.storage.local_file import local_path
@@ -58,7 +57,7 @@ class Outcome:
 
 
 def summary_of(outcome: Outcome) -> dict[str, Any]:
-    """The fields of `summary.json`; milliseconds and seconds as their names say."""
+    """Return the fields of `summary.json`; milliseconds and seconds as their names say."""
     milliseconds = 1000 * np.array(outcome.latencies or [np.nan])
     start, end = hit_rates([visit.hits for visit in outcome.visits])
     return {
@@ -89,7 +88,7 @@ def summary_of(outcome: Outcome) -> dict[str, Any]:
 
 
 def write_renders(outcome: Outcome, folder: Path) -> None:
-    """The published renders as `<style>/<product>.webp`, for people to look at."""
+    """Write the published renders as `<style>/<product>.webp`, for people to look at."""
     for (product_id, style_id), image in outcome.published.items():
         target = folder / style_id / f"{product_id}.webp"
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -108,96 +107,26 @@ def write_report(outcome: Outcome, path: Path) -> None:
     environment = Environment(
         loader=PackageLoader("workers.demo"), autoescape=True, undefined=StrictUndefined
     )
-    template = environment.get_template("report.html")
-    path.write_text(template.render(**_view(outcome)), encoding="utf-8")
-
-
-def _view(outcome: Outcome) -> dict[str, Any]:
-    titles = {product.product_id: product.title for product in outcome.products}
-    return {
-        "summary": summary_of(outcome),
-        "address": outcome.address,
-        "curve": hit_curve([visit.hits for visit in outcome.visits]),
-        "styles": outcome.styles,
-        "scenes": [_scene(scene) for scene in outcome.scenes],
-        "rows": list(_rows(outcome)),
-        "shoppers": [_shopper(visit, titles) for visit in _most_telling(outcome.visits)],
-        "dead_letters": outcome.dead_letters,
-    }
-
-
-def _scene(scene: Scene) -> dict[str, Any]:
-    return {
-        "name": scene.name,
-        "told": scene.told,
-        "pictures": [(caption, thumbnail(address)) for caption, address in scene.pictures],
-    }
-
-
-def _rows(outcome: Outcome) -> Iterable[dict[str, Any]]:
-    """A product, its photo, and a picture or a reason for each style."""
-    for product in outcome.products:
-        yield {
-            "title": product.title,
-            "category": product.category,
-            "photo": thumbnail(product.image_uri),
-            "cells": [_cell(outcome, (product.product_id, style)) for style in outcome.styles],
-        }
-
-
-def _cell(outcome: Outcome, pair: tuple[str, str]) -> dict[str, str]:
-    if pair in outcome.published:
-        return {"picture": thumbnail(outcome.published[pair].image_uri), "reason": ""}
-    rejected = outcome.rejected.get(pair)
-    reasons = rejected.reasons if rejected else ()
-    return {"picture": "", "reason": reasons_in_words(reasons) or "not drawn"}
-
-
-def _most_telling(visits: list[Visit]) -> list[Visit]:
-    """Shoppers of different tastes, those who clicked most first."""
-    chosen: dict[str, Visit] = {}
-    for visit in sorted(visits, key=lambda visit: -len(visit.clicks)):
-        chosen.setdefault(visit.shopper.style_id, visit)
-    return list(chosen.values())[:SHOPPERS]
-
-
-def _shopper(visit: Visit, titles: dict[str, str]) -> dict[str, Any]:
-    last_clicks = visit.clicks[-CLICKS:]
-    return {
-        "name": visit.shopper.user_id,
-        "style": visit.shopper.style_id,
-        "categories": ", ".join(sorted(visit.shopper.categories)),
-        "clicks": [
-            {
-                "picture": thumbnail(action.item.image_uri),
-                "text": f"{action.kind}: {titles[action.item.product_id]}",
-                "style": action.item.style_id,
-            }
-            for action in last_clicks
-        ],
-        "count": len(visit.clicks),
-        "before": _shelf(visit.shown[0], visit, titles),
-        "after": _shelf(visit.shown[-1], visit, titles),
-    }
-
-
-def _shelf(shown: Recommendations, visit: Visit, titles: dict[str, str]) -> list[dict[str, Any]]:
-    return [
-        {
-            "picture": thumbnail(item.image_uri),
-            "title": titles[item.product_id],
-            "style": item.style_id,
-            "is_favourite": item.style_id == visit.shopper.style_id,
-            "why": item.reason.text,
-            "propensity": f"{100 * item.propensity:.0f} %",
-        }
-        for item in shown.items[:ITEMS]
-    ]
+    environment.filters |= {"thumbnail": thumbnail, "in_words": reasons_in_words}
+    by_style: dict[str, Visit] = {}
+    for visit in sorted(outcome.visits, key=lambda visit: -len(visit.clicks)):
+        by_style.setdefault(visit.shopper.style_id, visit)
+    text = environment.get_template("report.html").render(
+        outcome=outcome,
+        summary=summary_of(outcome),
+        curve=hit_curve([visit.hits for visit in outcome.visits]),
+        # Of different tastes, those who clicked most first.
+        visits=list(by_style.values())[:SHOPPERS],
+        titles={product.product_id: product.title for product in outcome.products},
+        items=ITEMS,
+        clicks=CLICKS,
+    )
+    path.write_text(text, encoding="utf-8")
 
 
 @lru_cache(maxsize=4096)
 def thumbnail(uri: str) -> str:
-    """A picture of the store or a photo, small, as a data address."""
+    """Return a photo or a picture of the store, small, as a data address."""
     data = (local_path(uri) or Path(uri)).read_bytes()
     picture, _ = read_picture(data, max_pixels=MAX_PIXELS, short_side=THUMBNAIL)
     small = ImageOps.contain(on_white(picture), (THUMBNAIL, THUMBNAIL))

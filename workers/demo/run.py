@@ -12,8 +12,7 @@ import socket
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -28,7 +27,7 @@ from stylecore.recommender.simulator import shopper
 from stylecore.rendering.manifest import load_manifest
 from workers.broker import local_broker
 from workers.broker.ports import free_port
-from workers.demo.fleet import Fleet, Progress, Told, fleet
+from workers.demo.fleet import Advance, Fleet, Progress, fleet
 from workers.demo.inputs import BAD_PRODUCTS, EXPECTED_DEAD_LETTERS, bad_products, bad_records
 from workers.demo.report import Outcome, summary_of, write_renders, write_report
 from workers.demo.scenes import Gallery, Stage, play, read_dead_letters
@@ -46,7 +45,7 @@ PORT = "STYLECAST_WEB__PORT"
 
 
 def port_for_pages(wanted: int) -> int:
-    """The port of the settings where it is free, else one that is."""
+    """Return the port of the settings where it is free, else one that is."""
     try:
         with socket.create_server(("127.0.0.1", wanted)) as taken:
             return int(taken.getsockname()[1])
@@ -55,7 +54,7 @@ def port_for_pages(wanted: int) -> int:
 
 
 def open_pages(workers: Fleet, progress: Progress) -> str:
-    """Start what people need; the pages' address. Raises StylecastError where it does not start."""
+    """Start what people need; return the pages' address. Raises StylecastError."""
     progress.stage("Opening the shop")
     for worker in WORKERS:
         if worker not in workers.processes:
@@ -66,7 +65,7 @@ def open_pages(workers: Fleet, progress: Progress) -> str:
 
 
 def keep_open(workers: Fleet, progress: Progress, address: str) -> None:
-    """Until Ctrl-C or SIGTERM; a worker that ends by itself is started again."""
+    """Wait for Ctrl-C or SIGTERM; a worker that ends by itself is restarted."""
     stop = threading.Event()
     before = {
         number: signal.signal(number, lambda *_: stop.set())
@@ -128,18 +127,14 @@ def run_demo(script: Script, settings: Settings, progress: Progress) -> Outcome:
         outcome.seconds = time.monotonic() - started
         if script.keep:
             outcome.address = open_pages(workers, progress)
-        _write(script, outcome, progress)
+        progress.stage("Writing the report")
+        write_renders(outcome, script.output / "renders")
+        summary = msgspec.json.format(msgspec.json.encode(summary_of(outcome)), indent=2)
+        (script.output / "summary.json").write_bytes(summary + b"\n")
+        write_report(outcome, script.output / "report.html")
         if script.keep:
             keep_open(workers, progress, outcome.address)
     return outcome
-
-
-def _write(script: Script, outcome: Outcome, progress: Progress) -> None:
-    progress.stage("Writing the report")
-    write_renders(outcome, script.output / "renders")
-    summary = msgspec.json.format(msgspec.json.encode(summary_of(outcome)), indent=2)
-    (script.output / "summary.json").write_bytes(summary + b"\n")
-    write_report(outcome, script.output / "report.html")
 
 
 def _play(
@@ -157,23 +152,29 @@ def _play(
     stack.callback(gallery.close)
 
     _publish(script, publisher, outcome)
-    with progress.bar("Rendering", len(outcome.pairs)) as told:
-        _wait_for_renders(gallery, outcome, workers, told)
+    with progress.bar("Rendering", len(outcome.pairs)) as advance:
+        _wait_for_renders(gallery, outcome, workers, advance)
     outcome.published, outcome.rejected = gallery.published, gallery.rejected
-    _wait_for_dead_letters(settings, outcome, workers)
+    workers.wait_until(
+        lambda: len(read_dead_letters(settings)) >= EXPECTED_DEAD_LETTERS,
+        "the mistakes do not reach the dead letters",
+        60,
+    )
     for product_id in BAD_PRODUCTS:  # the shop learns of its mistakes and takes them back
         publisher.send_raw(tombstone(settings, PRODUCTS, product_id.encode()))
     publisher.flush()
 
     shopping = _shopping(script, settings, outcome, publisher, stack, "shopper", script.shoppers)
     shopping.wait_for_list(len(launched))
-    with progress.bar("Shopping before the fit", script.shoppers * LOOKS) as told:
-        shopping.go_on(LOOKS, told)
+    with progress.bar("Shopping before the fit", script.shoppers * LOOKS) as advance:
+        shopping.go_on(LOOKS, advance)
     progress.stage("Fitting factors")
     workers.start("trainer")
-    _wait_for_factors(settings, workers)
-    with progress.bar("Shopping after the fit", script.shoppers * LOOKS) as told:
-        shopping.go_on(LOOKS, told)
+    with closing(TableReader(settings, partitions_of(settings, [PREFERENCE_MODELS]))) as models:
+        # Preferences loads them while it works.
+        workers.wait_until(lambda: any(models.wait(0.2)), "no factors are announced", 60)
+    with progress.bar("Shopping after the fit", script.shoppers * LOOKS) as advance:
+        shopping.go_on(LOOKS, advance)
     publisher.flush()
 
     guests = _shopping(script, settings, outcome, publisher, stack, "guest", GUESTS)
@@ -191,7 +192,11 @@ def _play(
     outcome.visits = list(shopping.visits.values())
     outcome.latencies = shopping.latencies
     outcome.feedback_events = shopping.feedback_events + guests.feedback_events
-    outcome.lag_at_end = _settled_lag(settings, workers)
+    with suppress(StylecastError):  # what is left of the lag after half a minute is reported
+        workers.wait_until(
+            lambda: not sum(group.lag for group in collect_lag(settings)), "lag stays", 30
+        )
+    outcome.lag_at_end = sum(group.lag for group in collect_lag(settings))
     shopping.read_rest()
     outcome.recommendations = shopping.recommendations
     outcome.dead_letters = read_dead_letters(settings)
@@ -199,7 +204,7 @@ def _play(
 
 
 def _with_newcomer(products: list[Product]) -> tuple[list[Product], Product | None]:
-    """All but one of the largest category, which comes into the running shop; None of one alone."""
+    """Hold back one of the largest category for the running shop; None where it is the only one."""
     newcomer = _largest_category(products)[-1]
     launched = [product for product in products if product is not newcomer]
     return (launched, newcomer) if launched else (products, None)
@@ -211,7 +216,7 @@ def _largest_category(products: list[Product]) -> list[Product]:
 
 
 def _environment(script: Script, bootstrap_servers: str) -> dict[str, str]:
-    """The settings of the demo's workers."""
+    """Return the settings of the demo's workers."""
     folders = {str(Path(product.image_uri).parent) for product in script.products}
     prefixes = sorted(folders | {str(_mistakes(script))})
     return {
@@ -228,7 +233,7 @@ def _environment(script: Script, bootstrap_servers: str) -> dict[str, str]:
 
 
 def _settings(settings: Settings, script: Script, bootstrap_servers: str) -> Settings:
-    """The same for the demo's own process."""
+    """Return the same for the demo's own process."""
     kafka = settings.kafka.model_copy(update={"bootstrap_servers": bootstrap_servers})
     uri = str((script.output / "store").resolve())
     return settings.model_copy(
@@ -241,7 +246,7 @@ def _mistakes(script: Script) -> Path:
 
 
 def _offered_styles(settings: Settings) -> list[str]:
-    """The generator's styles, and the blend where it can be drawn."""
+    """Return the generator's styles, and the blend where it can be drawn."""
     manifest = load_manifest(settings.stylize.generator)
     names = [style.style_id for style in manifest.styles]
     return [*names, BLEND.style_id] if set(BLEND.weights or ()) <= set(names) else names
@@ -259,28 +264,28 @@ def _publish(script: Script, publisher: Publisher, outcome: Outcome) -> None:
     publisher.flush()
 
 
-def _wait_for_renders(gallery: Gallery, outcome: Outcome, workers: Fleet, told: Told) -> None:
-    """Until every pair of product and style is published or rejected.
+def _wait_for_renders(gallery: Gallery, outcome: Outcome, workers: Fleet, advance: Advance) -> None:
+    """Wait until every pair of product and style is published or rejected.
 
     A slow machine is waited for as long as one more comes within PATIENCE_SECONDS.
     """
     wanted, done = outcome.pairs, 0
+
+    def count() -> int:
+        return len(wanted & (gallery.published.keys() | gallery.rejected.keys()))
+
+    def has_advanced() -> bool:
+        return count() > done
+
     while done < len(wanted):
-        before = done
-        for _ in _until(PATIENCE_SECONDS, workers, "the renders do not come"):
-            gallery.wait(0.2)
-            done = len(wanted & (gallery.published.keys() | gallery.rejected.keys()))
-            if done > before:
-                break
-        told(done - before)
-
-
-def _wait_for_dead_letters(settings: Settings, outcome: Outcome, workers: Fleet) -> None:
-    for _ in _until(60, workers, "the mistakes do not reach the dead letters"):
-        outcome.dead_letters = read_dead_letters(settings)
-        if len(outcome.dead_letters) >= EXPECTED_DEAD_LETTERS:
-            return
-        time.sleep(0.2)
+        workers.wait_until(
+            has_advanced,
+            "the renders do not come",
+            PATIENCE_SECONDS,
+            lambda: gallery.wait(0.2),
+        )
+        before, done = done, count()
+        advance(done - before)
 
 
 def _shopping(
@@ -302,36 +307,3 @@ def _shopping(
     stack.callback(reader.close)
     category_of = {product.product_id: product.category for product in script.products}
     return Shopping(visits, category_of, publisher, reader, random)
-
-
-def _wait_for_factors(settings: Settings, workers: Fleet) -> None:
-    """Until the trainer has announced its fit; preferences takes it up while it works."""
-    reader = TableReader(settings, partitions_of(settings, [PREFERENCE_MODELS]))
-    try:
-        for _ in _until(60, workers, "no factors are announced"):
-            if any(reader.wait(0.2)):
-                return
-    finally:
-        reader.close()
-
-
-def _settled_lag(settings: Settings, workers: Fleet) -> int:
-    """The sum of all groups' lag, once it is zero, or after half a minute what is left of it."""
-    deadline = time.monotonic() + 30
-    while True:
-        workers.require_running()
-        lag = sum(group.lag for group in collect_lag(settings))
-        if lag == 0 or time.monotonic() > deadline:
-            return lag
-        time.sleep(0.3)
-
-
-def _until(seconds: float, workers: Fleet, problem: str) -> Iterator[None]:
-    """Turns of a wait, in which workers that end are started again. Raises StylecastError when time
-    is up.
-    """
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        workers.require_running()
-        yield
-    raise StylecastError(f"{problem} within {seconds:.0f} s; see the logs of the workers")

@@ -7,13 +7,16 @@ topics, and reports figures and pictures.
 
 from __future__ import annotations
 
-import threading
-import time
+import math
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import TypeVar
 
 import msgspec
+from msgspec import Struct
 
 from schemas.codec import decode
 from schemas.events import (
@@ -39,9 +42,9 @@ from schemas.topics import (
     STYLES,
     STYLIZED,
     TOPICS,
+    Topic,
     dead_letter_topic,
 )
-from stylecore.errors import StylecastError
 from stylecore.storage.store import Store
 from workers.demo.fleet import Fleet
 from workers.demo.inputs import classic_work, logo
@@ -49,9 +52,17 @@ from workers.demo.shoppers import Shopping
 from workers.kafka.dead_letters import PREFIX
 from workers.kafka.producer import Publisher
 from workers.kafka.records import Record, tombstone
-from workers.kafka.table import TableReader, partitions_of, partitions_of_names
+from workers.kafka.table import (
+    TableFollower,
+    TableReader,
+    partitions_of,
+    partitions_of_names,
+    read_partitions,
+)
 from workers.kafka.topics import topic_name
 from workers.settings import Settings
+
+Event = TypeVar("Event", bound=Struct)
 
 
 class Gallery:
@@ -60,52 +71,41 @@ class Gallery:
     def __init__(self, settings: Settings) -> None:
         self.published: dict[tuple[str, str], StylizedImage] = {}
         self.rejected: dict[tuple[str, str], RejectedImage] = {}
-        self._stylized_topic = topic_name(settings, STYLIZED)
-        self._reader = TableReader(settings, partitions_of(settings, [STYLIZED, REJECTED]))
+        tables = {
+            STYLIZED.name: partial(_put, self.published, StylizedImage),
+            REJECTED.name: partial(_put, self.rejected, RejectedImage),
+        }
+        follower = TableFollower(settings, "demo", tables)
+        self.wait, self.close = follower.wait, follower.close
 
-    def wait(self, seconds: float) -> None:
-        """Take what has come, waiting for a first record."""
-        for record in self._reader.wait(seconds):
-            self._take(record)
 
-    def close(self) -> None:
-        """End the connection."""
-        self._reader.close()
-
-    def _take(self, record: Record) -> None:
-        product_id, _, style_id = (record.key or b"").decode().partition("/")
-        pair = (product_id, style_id)
-        if record.topic == self._stylized_topic:
-            self.published.pop(pair, None)
-            if record.value is not None:
-                self.published[pair] = decode(StylizedImage, record.value)
-        else:
-            self.rejected.pop(pair, None)
-            if record.value is not None:
-                self.rejected[pair] = decode(RejectedImage, record.value)
+def _put(table: dict[tuple[str, str], Event], event: type[Event], record: Record) -> None:
+    product_id, _, style_id = (record.key or b"").decode().partition("/")
+    table.pop((product_id, style_id), None)
+    if record.value is not None:
+        table[product_id, style_id] = decode(event, record.value)
 
 
 def read_dead_letters(settings: Settings) -> list[dict[str, str]]:
-    """Topic, stage and reason of every dead letter, oldest first."""
+    """Return topic, key and reasons of every dead letter, oldest first."""
     names = [
         topic_name(settings, dead_letter_topic(topic.name))
         for topic in TOPICS
         if topic.dead_letters_of
     ]
-    reader = TableReader(settings, partitions_of_names(settings, names))
-    try:
-        records = sorted(reader.read_to_end(threading.Event()), key=lambda r: r.timestamp_ms)
-    finally:
-        reader.close()
-    return [dict(_reasons(record)) for record in records]
-
-
-def _reasons(record: Record) -> Iterator[tuple[str, str]]:
-    yield "dead_letter_topic", record.topic
-    yield "key", (record.key or b"").decode(errors="replace")
-    for name, value in record.headers:
-        if name.startswith(PREFIX):
-            yield name.removeprefix(PREFIX), value.decode(errors="replace")
+    records = read_partitions(settings, partitions_of_names(settings, names))
+    return [
+        {
+            "dead_letter_topic": record.topic,
+            "key": (record.key or b"").decode(errors="replace"),
+            **{
+                name.removeprefix(PREFIX): value.decode(errors="replace")
+                for name, value in record.headers
+                if name.startswith(PREFIX)
+            },
+        }
+        for record in sorted(records, key=lambda record: record.timestamp_ms)
+    ]
 
 
 PATIENCE_SECONDS = 240.0
@@ -116,7 +116,7 @@ class Scene:
     """How a scenario went."""
 
     name: str
-    told: str
+    text: str
     figures: dict[str, float]
     pictures: list[tuple[str, str]] = field(default_factory=list)
     """Captions and addresses."""
@@ -141,34 +141,22 @@ class Stage:
         """Of the scenes' products."""
         return self.products[0].category
 
-    def publish_style(self, style: Style) -> None:
-        """Now."""
-        self.publisher.send(STYLES, style, datetime.now(UTC))
+    def publish(self, topic: Topic, event: Struct) -> None:
+        """Publish an event now."""
+        self.publisher.send(topic, event, datetime.now(UTC))
         self.publisher.flush()
 
-    def withdraw_style(self, style_id: str) -> None:
-        """Its pictures go as well."""
-        self.publisher.send_raw(tombstone(self.settings, STYLES, style_id.encode()))
-        self.publisher.flush()
-
-    def wait_until(self, true: Callable[[], bool], problem: str) -> None:
-        """While renders are followed. Raises StylecastError when it does not come."""
-        deadline = time.monotonic() + PATIENCE_SECONDS
-        while not true():
-            self.workers.require_running()
-            if time.monotonic() > deadline:
-                raise StylecastError(
-                    f"{problem} within {PATIENCE_SECONDS:.0f} s; {self.workers.condition()}"
-                )
-            self.gallery.wait(0.1)
+    def wait_until(self, is_true: Callable[[], bool], problem: str) -> None:
+        """Wait, following the renders. Raises StylecastError after PATIENCE_SECONDS."""
+        self.workers.wait_until(is_true, problem, PATIENCE_SECONDS, lambda: self.gallery.wait(0.1))
 
     def is_drawn(self, product: Product, style_id: str) -> bool:
-        """Published, or rejected by the gate."""
+        """Return whether the render was published, or rejected by the gate."""
         pair = (product.product_id, style_id)
         return pair in self.gallery.published or pair in self.gallery.rejected
 
     def wait_for_style(self, style_id: str) -> list[tuple[str, str]]:
-        """Until the scenes' products are drawn; captions and addresses of what was published."""
+        """Wait for the products' renders; return captions and addresses of the published ones."""
         self.wait_until(
             lambda: all(self.is_drawn(product, style_id) for product in self.products),
             f"the pictures in {style_id} do not come",
@@ -181,13 +169,9 @@ class Stage:
         ]
 
     def jobs_of(self, product: Product) -> list[StylizeJob]:
-        """What was ordered of the product, the first order first."""
-        reader = TableReader(self.settings, partitions_of(self.settings, [JOBS]))
-        try:
-            records = list(reader.read_to_end(threading.Event()))
-        finally:
-            reader.close()
+        """Return the jobs of a product, the first one first."""
         key = product.product_id.encode()
+        records = read_partitions(self.settings, partitions_of(self.settings, [JOBS]))
         return [
             decode(StylizeJob, record.value)
             for record in sorted(records, key=lambda record: record.offset)
@@ -195,7 +179,7 @@ class Stage:
         ]
 
     def ordered_at(self, product: Product, style_id: str) -> datetime | None:
-        """When the picture was ordered for the first time, if it was."""
+        """Return when the picture was ordered for the first time, None if it was not."""
         orders = (
             job.requested_at
             for job in self.jobs_of(product)
@@ -204,21 +188,21 @@ class Stage:
         return min(orders, default=None)
 
     def demand(self) -> set[tuple[str, str]]:
-        """What shoppers wait for, by product and style, as far as the planner knows."""
+        """Return what shoppers wait for, by product and style, as far as the planner knows."""
         plan = msgspec.json.decode(self.workers.page("planner", "/plan.json"))
         return {(wanted["product_id"], wanted["style_id"]) for wanted in plan["demand"]}
 
     def lists(self, looks: int) -> Iterator[Recommendations]:
-        """What the guests see who look so many times now."""
+        """Yield what the guests see in as many looks now."""
         before = {user_id: len(visit.shown) for user_id, visit in self.guests.visits.items()}
         self.guests.go_on(looks, lambda _: None)
         for user_id, visit in self.guests.visits.items():
             yield from visit.shown[before[user_id] :]
 
     def share_of(self, style_id: str, looks: int, since: datetime) -> float:
-        """The style's share of the scenes' products in what guests see now, 0 to 1.
+        """Return the style's share of the scenes' products in what guests see now, 0 to 1.
 
-        Of lists made at `since` or later: who looks first may see one that was made before.
+        Only lists made at `since` or later count: the first look may see an older one.
         """
         ours = {product.product_id for product in self.products}
         styles = [
@@ -231,24 +215,21 @@ class Stage:
         return styles.count(style_id) / len(styles) if styles else 0.0
 
     def sleep_until(self, moment: datetime) -> None:
-        """Wait; workers that end are started again."""
-        while datetime.now(UTC) < moment:
-            self.workers.require_running()
-            time.sleep(0.1)
+        """Wait; workers that end are restarted."""
+        self.workers.wait_until(lambda: datetime.now(UTC) >= moment, "", math.inf)
 
     def poster(self, poster_id: str) -> PosterRendered:
-        """The poster, as soon as it is there. Raises StylecastError when it does not come."""
-        reader = TableReader(self.settings, partitions_of(self.settings, [POSTERS]))
-        try:
-            deadline = time.monotonic() + PATIENCE_SECONDS
-            while time.monotonic() < deadline:
-                self.workers.require_running()
-                for record in reader.wait(0.2):
-                    if record.key == poster_id.encode() and record.value is not None:
-                        return decode(PosterRendered, record.value)
-        finally:
-            reader.close()
-        raise StylecastError(f"the poster does not come within {PATIENCE_SECONDS:.0f} s")
+        """Wait for a poster. Raises StylecastError where it does not come."""
+        key, found = poster_id.encode(), list[bytes]()
+        places = partitions_of(self.settings, [POSTERS])
+        with closing(TableReader(self.settings, places)) as reader:
+            self.workers.wait_until(
+                lambda: bool(found),
+                "the poster does not come",
+                PATIENCE_SECONDS,
+                lambda: found.extend(r.value for r in reader.wait(0.2) if r.key == key and r.value),
+            )
+        return decode(PosterRendered, found[0])
 
 
 LEAD_SECONDS, WINDOW_SECONDS = 6.0, 10.0
@@ -256,13 +237,13 @@ LEAD_SECONDS, WINDOW_SECONDS = 6.0, 10.0
 BRAND = ["#0a3d62", "#f8efba", "#e55039"]
 SIZES = ["1080x1080", "1080x1920", "1200x628"]
 RENDERS_A_MINUTE = 30
-WISHES = 2
-WISHED_BY = 25
+DEMANDED = 2
+DEMANDED_BY = 25
 """Distinct shoppers, as preferences would count them."""
 
 
 def play(stage: Stage, newcomer: Product | None) -> Iterator[Scene]:
-    """All scenes, one after the other."""
+    """Play all scenes, one after the other."""
     if newcomer is not None:
         yield new_product(stage, newcomer)
     for scene in (campaign, classic_style, brand, poster, demand):
@@ -270,9 +251,8 @@ def play(stage: Stage, newcomer: Product | None) -> Iterator[Scene]:
 
 
 def new_product(stage: Stage, newcomer: Product) -> Scene:
-    """It is drawn in the styles that its category likes first, and shown while it is new."""
-    stage.publisher.send(PRODUCTS, newcomer, datetime.now(UTC))
-    stage.publisher.flush()
+    """Add a product: it is drawn in the styles that its category likes first, and shown."""
+    stage.publish(PRODUCTS, newcomer)
     stage.wait_until(
         lambda: all(stage.is_drawn(newcomer, style) for style in stage.styles),
         "the new product's pictures do not come",
@@ -287,7 +267,7 @@ def new_product(stage: Stage, newcomer: Product) -> Scene:
     published = stage.gallery.published
     return Scene(
         name="new product",
-        told=f"{newcomer.title} came into a running shop. It was ordered in "
+        text=f"{newcomer.title} came into a running shop. It was ordered in "
         f"{', '.join(request.style_id for request in first.styles)} first, which shoppers of "
         f"{newcomer.category} like most, and stood in {len(showing)} of the next {len(lists)} "
         "lists: places are kept for what is new.",
@@ -301,7 +281,7 @@ def new_product(stage: Stage, newcomer: Product) -> Scene:
 
 
 def campaign(stage: Stage) -> Scene:
-    """Its theme is drawn before it starts, preferred while it lasts, and gone afterwards."""
+    """Run a campaign: its theme is drawn before it starts, preferred while it lasts, then gone."""
     starts = datetime.now(UTC) + timedelta(seconds=LEAD_SECONDS)
     ends = starts + timedelta(seconds=WINDOW_SECONDS)
     first, second = stage.styles[:2]
@@ -312,7 +292,7 @@ def campaign(stage: Stage) -> Scene:
         categories=[stage.category],
         campaign=Campaign(starts_at=starts, ends_at=ends, priority=50),
     )
-    stage.publish_style(theme)
+    stage.publish(STYLES, theme)
     pictures = stage.wait_for_style(theme.style_id)
     drawn_early = (starts - datetime.now(UTC)).total_seconds()
     before = stage.share_of(theme.style_id, looks=1, since=datetime.now(UTC))
@@ -322,7 +302,7 @@ def campaign(stage: Stage) -> Scene:
     after = stage.share_of(theme.style_id, looks=2, since=ends)
     return Scene(
         name="campaign",
-        told=f"A theme for {stage.category}, {WINDOW_SECONDS:.0f} seconds long. Its pictures were "
+        text=f"A theme for {stage.category}, {WINDOW_SECONDS:.0f} seconds long. Its pictures were "
         f"there {drawn_early:.0f} seconds before it began. Of what was shown of {stage.category} "
         f"it had {100 * before:.0f} % before, {100 * within:.0f} % within, and "
         f"{100 * after:.0f} % afterwards.",
@@ -332,7 +312,7 @@ def campaign(stage: Stage) -> Scene:
 
 
 def classic_style(stage: Stage) -> Scene:
-    """A picture's strokes and colours become a style."""
+    """Publish a picture's strokes and colours as a style."""
     address, _ = Store(stage.settings.store.uri).put_blob("uploads", classic_work(), ".png")
     style = Style(
         style_id="composition",
@@ -340,18 +320,18 @@ def classic_style(stage: Stage) -> Scene:
         reference_uri=address,
         categories=[stage.category],
     )
-    stage.publish_style(style)
+    stage.publish(STYLES, style)
     pictures = stage.wait_for_style(style.style_id)
     return Scene(
         name="a classic work as a style",
-        told="A composition in red, yellow and blue was given as a style by its picture alone.",
+        text="A composition in red, yellow and blue was given as a style by its picture alone.",
         figures={"pictures": len(pictures)},
         pictures=[("the work", address), *pictures],
     )
 
 
 def brand(stage: Stage) -> Scene:
-    """A brand's colours over a style; the product keeps its own."""
+    """Lay a brand's colours over a style; the product keeps its own."""
     style = Style(
         style_id="house-colours",
         label="House colours",
@@ -360,18 +340,18 @@ def brand(stage: Stage) -> Scene:
         keep_product_colour=True,
         categories=[stage.category],
     )
-    stage.publish_style(style)
+    stage.publish(STYLES, style)
     pictures = stage.wait_for_style(style.style_id)
     return Scene(
         name="brand",
-        told=f"{', '.join(BRAND)} were laid over {stage.styles[0]}; products keep their colour.",
+        text=f"{', '.join(BRAND)} were laid over {stage.styles[0]}; products keep their colour.",
         figures={"pictures": len(pictures)},
         pictures=pictures,
     )
 
 
 def poster(stage: Stage) -> Scene:
-    """An advertisement in the usual sizes, with the brand's logo and its colours kept exact."""
+    """Order an advertisement in the usual sizes, with the brand's logo and exact colours."""
     product = stage.products[0]
     drawn = [s for s in stage.styles if (product.product_id, s) in stage.gallery.published]
     shown = drawn[0] if drawn else ORIGINAL
@@ -386,19 +366,18 @@ def poster(stage: Stage) -> Scene:
         logo_uri=address,
         palette=BRAND,
     )
-    stage.publisher.send(POSTER_REQUESTS, request, datetime.now(UTC))
-    stage.publisher.flush()
+    stage.publish(POSTER_REQUESTS, request)
     made = stage.poster(request.poster_id)
     return Scene(
         name="ad poster",
-        told=f"{product.title} in {shown}, as an advertisement in {len(made.images)} sizes.",
+        text=f"{product.title} in {shown}, as an advertisement in {len(made.images)} sizes.",
         figures={"pictures": len(made.images)},
         pictures=sorted(made.images.items()),
     )
 
 
 def demand(stage: Stage) -> Scene:
-    """With a budget of renders, what shoppers wait for is drawn first."""
+    """Set a budget of renders: what shoppers wait for is drawn first."""
     stage.workers.restart("planner", STYLECAST_PLANNER__RENDERS_PER_MINUTE=str(RENDERS_A_MINUTE))
     stage.workers.wait_ready("planner")
     style = Style(
@@ -408,39 +387,40 @@ def demand(stage: Stage) -> Scene:
         seed=7,
         categories=[stage.category],
     )
-    wished = stage.products[-WISHES:]
+    demanded = stage.products[-DEMANDED:]
     now = datetime.now(UTC)
-    for product in wished:
+    for product in demanded:
         wanted = StyleDemand(
             product_id=product.product_id,
             style_id=style.style_id,
-            wanted=WISHED_BY,
+            wanted=DEMANDED_BY,
             window_start=now - timedelta(seconds=10),
             window_end=now,
         )
         stage.publisher.send(DEMAND, wanted, now)
     stage.publisher.flush()
     stage.wait_until(
-        lambda: {(p.product_id, style.style_id) for p in wished} <= stage.demand(),
+        lambda: {(p.product_id, style.style_id) for p in demanded} <= stage.demand(),
         "the planner does not hear what shoppers wait for",
     )
-    stage.publish_style(style)
+    stage.publish(STYLES, style)
     stage.wait_until(
-        lambda: all(stage.is_drawn(product, style.style_id) for product in wished),
+        lambda: all(stage.is_drawn(product, style.style_id) for product in demanded),
         "the pictures that shoppers wait for do not come",
     )
-    others = [product for product in stage.products if product not in wished]
-    last = max(filter(None, (stage.ordered_at(product, style.style_id) for product in wished)))
+    others = [product for product in stage.products if product not in demanded]
+    last = max(filter(None, (stage.ordered_at(product, style.style_id) for product in demanded)))
     before = sum(
         at is not None and at < last
         for at in (stage.ordered_at(product, style.style_id) for product in others)
     )
-    stage.withdraw_style(style.style_id)
+    stage.publisher.send_raw(tombstone(stage.settings, STYLES, style.style_id.encode()))
+    stage.publisher.flush()
     stage.workers.restart("planner", STYLECAST_PLANNER__RENDERS_PER_MINUTE="")
     return Scene(
         name="demand",
-        told=f"{len(stage.products)} pictures of a new style were wanted and {RENDERS_A_MINUTE} a "
-        f"minute allowed. The {len(wished)} for which shoppers waited were ordered when {before} "
+        text=f"{len(stage.products)} pictures of a new style were wanted and {RENDERS_A_MINUTE} a "
+        f"minute allowed. The {len(demanded)} for which shoppers waited were ordered when {before} "
         f"of the other {len(others)} had been.",
         figures={"waiting": len(stage.products), "others_before": before},
     )

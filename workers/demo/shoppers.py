@@ -75,26 +75,23 @@ class Shopping:
         Raises StylecastError where it does not come.
         """
         deadline = self._clock() + PATIENCE_SECONDS
-        while not self._is_open(products):
+        while self._clock() < deadline:
             self._read(0.1)
-            if self._clock() > deadline:
-                raise StylecastError(f"no list for everyone after {PATIENCE_SECONDS:.0f} s")
+            items = self._lists[EVERYONE].items if EVERYONE in self._lists else []
+            is_long = len(items) >= min(products, 10)
+            if is_long and all(item.product_id in self._category_of for item in items):
+                return
+        raise StylecastError(f"no list for everyone after {PATIENCE_SECONDS:.0f} s")
 
-    def _is_open(self, products: int) -> bool:
-        everyone = self._lists.get(EVERYONE)
-        if everyone is None or len(everyone.items) < min(products, 10):
-            return False
-        return all(item.product_id in self._category_of for item in everyone.items)
-
-    def go_on(self, looks: int, told: Callable[[int], None]) -> None:
-        """Every shopper looks so many more times; `told` hears how many looks were just taken."""
+    def go_on(self, looks: int, advance: Callable[[int], None]) -> None:
+        """Let every shopper look so many more times; `advance` gets how many looks were taken."""
         left = dict.fromkeys(self.visits, looks)
         while left:
             ready = [user for user in left if self.visits[user].waiting_for is None]
             for user in ready:
                 self._look(self.visits[user])
                 left[user] -= 1
-            told(len(ready))
+            advance(len(ready))
             left = {user: count for user, count in left.items() if count}
             self._publisher.poll()
             self._read(WAIT_SECONDS)

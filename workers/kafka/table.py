@@ -143,6 +143,10 @@ class TableFollower:
         """Apply the records that have come since, without waiting."""
         self._take(self._reader.follow())
 
+    def wait(self, seconds: float) -> None:
+        """Apply the records that have come since, waiting up to `seconds` for a first one."""
+        self._take(self._reader.wait(seconds))
+
     def close(self) -> None:
         """Close the connection."""
         self._reader.close()

@@ -99,7 +99,7 @@ def test_every_file_is_drawn_or_named_and_the_exit_says_so(folder, tmp_path):
 
 def test_the_demo_takes_and_names_the_same_files(folder):
     told = []
-    found = folder_products(folder, tell=told.append)
+    found = folder_products(folder, report=told.append)
     assert {Path(product.image_uri).stem for product in found} == TAKEN
     assert len(told) == len(NAMED)
     for name, why in NAMED.items():
@@ -107,7 +107,7 @@ def test_the_demo_takes_and_names_the_same_files(folder):
 
 
 def test_a_limit_is_met_by_readable_photos(folder):
-    assert len(folder_products(folder, limit=len(TAKEN), tell=lambda _: None)) == len(TAKEN)
+    assert len(folder_products(folder, limit=len(TAKEN), report=lambda _: None)) == len(TAKEN)
 
 
 def test_files_of_systems_are_passed_over(folder):
@@ -142,14 +142,14 @@ def test_a_rejected_picture_is_exit_1_with_digits_that_tell(tmp_path):
 
 
 @pytest.fixture
-def order(tmp_path):
+def drawing(tmp_path):
     settings = load_settings()
     wanted = {"watercolour": StyleDefinition(weights={"watercolour": 1.0})}
     engine = load_engine(settings.stylize)
-    return render.Order(settings, engine, wanted, None, None, tmp_path, render.Count())
+    return render.Drawing(settings, engine, wanted, None, None, tmp_path, render.Count())
 
 
-def test_memory_does_not_grow_with_the_photos(order, tmp_path, monkeypatch):
+def test_memory_does_not_grow_with_the_photos(drawing, tmp_path, monkeypatch):
     monkeypatch.setattr(render, "TOGETHER", 2)
     large = Image.open(PHOTO).convert("RGB").resize((1024, 1024))
     paths = [tmp_path / f"{number}.jpg" for number in range(12)]
@@ -161,7 +161,7 @@ def test_memory_does_not_grow_with_the_photos(order, tmp_path, monkeypatch):
     def peak(some) -> int:
         tracemalloc.start()
         with ThreadPoolExecutor(1) as executor:
-            for row in render._drawn(some, order, partial(render._read, decoder), executor):
+            for row in render._drawn(some, drawing, partial(render._read, decoder), executor):
                 assert set(row) == {"original", "watercolour"}
         _, most = tracemalloc.get_traced_memory()
         tracemalloc.stop()
@@ -172,7 +172,7 @@ def test_memory_does_not_grow_with_the_photos(order, tmp_path, monkeypatch):
         few, many = peak(paths[:4]), peak(paths)
     finally:
         decoder.close()
-    assert order.count.written == 18
+    assert drawing.count.written == 18
     a_photo = 3 * 1024 * 1024
     assert few > a_photo
     assert many < few + a_photo
