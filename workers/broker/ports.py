@@ -22,7 +22,7 @@ _given: set[int] = set()
 
 
 def free_port(host: str = LOOPBACK) -> int:
-    """A port of the host that nobody has now, and that no process here was given."""
+    """Return a port of the host that is free, and that no process here was given."""
     for port in random.sample(PORTS, TRIES):
         if _is_bindable(host, port) and _reserved(port):
             return port
@@ -43,7 +43,7 @@ def _is_bindable(host: str, port: int) -> bool:
 
 
 def _reserved(port: int) -> bool:
-    """Whether the port is this process's from now on: it was nobody's, and not given before."""
+    """Reserve the port for this process; return whether it was free and not given before."""
     if port in _given:
         return False
     try:
@@ -56,6 +56,6 @@ def _reserved(port: int) -> bool:
 
 @cache
 def _reservations(_pid: int) -> int:
-    """A file that is never closed, for with it the locks would go; a forked child has its own."""
+    """Open the file of the locks, which close with it; a forked child has its own."""
     path = Path(tempfile.gettempdir()) / f"stylecast-ports-{os.getuid()}"
     return os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)

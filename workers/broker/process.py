@@ -2,10 +2,15 @@
 
 It counts as started when it has given a producer its transactional id, so that the first
 transaction of a worker finds the coordinator loaded.
+
+Writing two small files replaces Kafka's StorageTool, a second JVM of two seconds:
+meta.properties names the cluster, bootstrap.checkpoint finalises the features of Kafka 4.1
+(metadata 4.1-IV1, group.version 1, transaction.version 2) and fits any node and cluster.
 """
 
 from __future__ import annotations
 
+import base64
 import shutil
 import signal
 import socket
@@ -14,8 +19,10 @@ import sys
 import tempfile
 import threading
 import time
+import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from importlib import resources
 from pathlib import Path
 
 from confluent_kafka import KafkaException, Producer
@@ -24,12 +31,58 @@ from stylecore.errors import Permanent, Transient
 from workers.broker import keeper
 from workers.broker.java import java_command, kafka_jars, keep_archive
 from workers.broker.ports import free_port
-from workers.broker.properties import (
-    HOST,
-    format_data,
-    properties_of,
-    write_properties,
-)
+
+HOST = "127.0.0.1"
+
+SMALL = {
+    "offsets.topic.replication.factor": 1,
+    "offsets.topic.num.partitions": 4,
+    "transaction.state.log.replication.factor": 1,
+    "transaction.state.log.num.partitions": 4,
+    "transaction.state.log.min.isr": 1,
+    "share.coordinator.state.topic.replication.factor": 1,
+    "share.coordinator.state.topic.num.partitions": 1,
+    "share.coordinator.state.topic.min.isr": 1,
+    "transaction.abort.timed.out.transaction.cleanup.interval.ms": 1000,
+    "group.initial.rebalance.delay.ms": 0,
+    "auto.create.topics.enable": "false",
+    "log.cleaner.dedupe.buffer.size": 16 * 2**20,
+    "log.index.size.max.bytes": 2**20,
+    "num.network.threads": 2,
+    "num.io.threads": 4,
+}
+"""One node and few partitions: the internal topics are created when the first client comes."""
+
+
+def properties_of(folder: Path, port: int, controller_port: int) -> dict[str, object]:
+    """Return the broker's properties; its data is in `folder`/data."""
+    return {
+        "process.roles": "broker,controller",
+        "node.id": 1,
+        "controller.quorum.voters": f"1@{HOST}:{controller_port}",
+        "listeners": f"PLAINTEXT://{HOST}:{port},CONTROLLER://{HOST}:{controller_port}",
+        "advertised.listeners": f"PLAINTEXT://{HOST}:{port}",
+        "controller.listener.names": "CONTROLLER",
+        "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
+        "log.dirs": folder / "data",
+        **SMALL,
+    }
+
+
+def format_data(folder: Path) -> None:
+    """Make `folder`/data a formatted log folder, unless it is one."""
+    data = folder / "data"
+    data.mkdir(parents=True, exist_ok=True)
+    meta = data / "meta.properties"
+    if meta.exists():
+        return
+    checkpoint = resources.files(__package__).joinpath("bootstrap.checkpoint").read_bytes()
+    (data / "bootstrap.checkpoint").write_bytes(checkpoint)
+    cluster_id = "-"
+    while cluster_id.startswith("-"):  # as Kafka's Uuid.randomUuid
+        cluster_id = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+    meta.write_text(f"version=1\ncluster.id={cluster_id}\nnode.id=1\n")
+
 
 START_SECONDS = 60.0
 STOP_SECONDS = 20.0
@@ -60,10 +113,12 @@ class Broker:
         self._stopped = True
         self._jars = kafka_jars()
         settled = {**properties_of(folder, port, free_port()), **properties}
-        self._command = java_command(self._jars, write_properties(folder, settled))
+        path = folder / "server.properties"
+        path.write_text("".join(f"{name}={value}\n" for name, value in settled.items()))
+        self._command = java_command(self._jars, path)
 
     def start(self) -> None:
-        """Starts the broker and waits until it answers. Raises Permanent with its log's end."""
+        """Start the broker and wait until it answers. Raises Permanent with its log's end."""
         _require_free(self.port)
         format_data(self.folder)
         remove = str(self.folder) if self._temporary else ""
@@ -80,7 +135,7 @@ class Broker:
             raise
 
     def stop(self) -> None:
-        """Stops the broker in order; its data stays. Stopped already, nothing happens."""
+        """Stop the broker in order, unless it is stopped; its data stays."""
         if not self._stopped:
             self._stopped = True
             self.process.communicate(b"stop\n", timeout=STOP_SECONDS + 5)
@@ -92,7 +147,7 @@ class Broker:
         return int(self._pid.read_text())
 
     def restart(self) -> None:
-        """Stops the broker, or sees that it was killed, and starts it on the same port and data."""
+        """Restart the broker on the same port and data, also after it was killed."""
         self.stop()
         self.start()
 
@@ -140,7 +195,7 @@ def local_broker(
     client: Mapping[str, str] | None = None,
     **properties: object,
 ) -> Iterator[Broker]:
-    """A broker that has started, until the block is left.
+    """Start a broker, and stop it at the end of the block.
 
     Without `folder` its data goes with it; with one, a later broker continues there. Without
     `port` it takes a free one. `properties` are the broker's, `_` standing for `.`; `client` are
@@ -195,7 +250,7 @@ LOOK_SECONDS = 0.5
 
 
 def run_broker_in_foreground(folder: Path | None = None, port: int | None = None) -> None:
-    """Prints the bootstrap address as the first line and blocks until SIGINT, SIGTERM or SIGHUP.
+    """Print the bootstrap address as the first line, and wait for SIGINT, SIGTERM or SIGHUP.
 
     Raises what `local_broker` raises, and Permanent when the broker ends by itself.
     """

@@ -1,17 +1,19 @@
 """`stylecast render PHOTO...`: pictures and clips without Kafka; `stylecast styles` lists styles.
 
 Names, blends, a reference picture or a palette become style definitions, each with a folder for its
-pictures. Photos are decoded, drawn and written in batches, so that a folder may have any number.
+pictures. Photos are decoded, drawn and written in batches, so that a folder may have any number;
+of a clip every frame is drawn.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from functools import partial
-from itertools import chain
+from hashlib import file_digest
+from itertools import chain, islice, tee
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -26,17 +28,34 @@ from stylecore.errors import Permanent, SettingsError, StylecastError
 from stylecore.imaging.contact_sheet import contact_sheets
 from stylecore.imaging.decoder import Decoder
 from stylecore.imaging.palette import parse_palette
-from stylecore.imaging.photo import Photo, Pixels, encode, to_pixels
+from stylecore.imaging.photo import (
+    EARLY_FRAMES,
+    FULL,
+    Photo,
+    Pixels,
+    encode,
+    fullness,
+    photo_of,
+    to_pixels,
+)
 from stylecore.models import FEATURES
-from stylecore.rendering.draw import Source, Task, at_working_size, compose, draw, source_of
+from stylecore.rendering.draw import (
+    Source,
+    Task,
+    at_working_size,
+    compose,
+    draw,
+    source_of,
+    task_of,
+)
 from stylecore.rendering.engine import Engine
 from stylecore.rendering.gate import Verdict, load_quality_model, verdict
 from stylecore.rendering.manifest import load_manifest
 from stylecore.rendering.style import Reference, load_encoder, parse_style, reference_of
-from stylecore.video.read import NotAClip
-from stylecore.video.write import is_clip
-from workers.commands.clips import render_clip, style_tasks
-from workers.commands.printing import JsonFlag, print_json, reasons_in_words
+from stylecore.video.read import Bounds, Clip, Frame, NotAClip
+from stylecore.video.stabilize import DrawnFrame, draw_clip
+from stylecore.video.write import ClipFile, is_clip, open_clip
+from workers.commands.printing import JsonFlag, print_json, print_line, reasons_in_words
 from workers.pictures import (
     PHOTO_KINDS,
     NotTaken,
@@ -57,7 +76,7 @@ def wanted_styles(
     names: Sequence[str],
     common: StyleDefinition,
 ) -> dict[str, StyleDefinition]:
-    """Folder name to definition; `common` gives all but weights and reference.
+    """Return definitions by folder name; `common` gives all but weights and reference.
 
     `names` are the generator's styles. Raises SettingsError where nothing is asked for or two
     styles would go to one folder, UnknownStyle for a style that is none.
@@ -80,6 +99,10 @@ def wanted_styles(
     return wanted
 
 
+JUDGED = 24
+"""Every so many frames of a clip the gate judges one."""
+LEAST_FULLNESS = 0.05
+"""Of 255, the mean difference from the border below which a frame shows nothing."""
 TOGETHER = 16
 """Photos that are decoded and drawn together."""
 DECODERS = 2
@@ -174,7 +197,7 @@ def render(
         moving = {path: is_clip(path) for path in paths}
         stills, clips = ([path for path in paths if moving[path] is kind] for kind in (False, True))
         read = partial(_read, decoder)
-        rows = chain(_drawn(stills, drawing, read, executor), _clips(clips, drawing))
+        rows = chain(_drawn(stills, drawing, read, executor), _drawn_clips(clips, drawing))
         pages = []
         for number, page in enumerate(contact_sheets(rows, ["original", *wanted]), start=1):
             name = "contact-sheet.jpg" if number == 1 else f"contact-sheet-{number}.jpg"
@@ -225,29 +248,130 @@ def _group(sources: Mapping[Path, Source], drawing: Drawing) -> Iterator[dict[st
             continue
         drawing.count.written += 1
         rows[path][name] = small
-        _make_folder(drawing.output / name)
-        (drawing.output / name / f"{path.stem}.webp").write_bytes(encode(pixels)[0])
+        _target(drawing, name, path, "webp").write_bytes(encode(pixels)[0])
     yield from rows.values()
 
 
-def _clips(paths: Iterable[Path], drawing: Drawing) -> Iterator[dict[str, Pixels]]:
+def _drawn_clips(paths: Iterable[Path], drawing: Drawing) -> Iterator[dict[str, Pixels]]:
+    """Draw and write clips; yield each one's row of the contact sheet."""
     for path in paths:
         try:
-            clip = render_clip(
-                path,
-                drawing.output,
-                drawing.wanted,
-                drawing.pictured,
-                drawing.engine,
-                drawing.settings,
-                drawing.judged,
-            )
+            row = _draw_clip(path, drawing)
         except (NotAClip, SettingsError) as problem:
             drawing.count.unreadable(problem)
-            continue
-        drawing.count.written += len(clip.left)
-        drawing.count.rejected += len(drawing.wanted) - len(clip.left)
-        yield clip.first
+        else:
+            yield row
+
+
+def _draw_clip(path: Path, drawing: Drawing) -> dict[str, Pixels]:
+    """Write OUTPUT/<style>/<clip> for each style that the gate lets pass; return the sheet's row.
+
+    The gate judges the first full frame and every JUDGED-th after it; nothing is written of a
+    style that it rejects. Raises NotAClip where the clip is broken or too large, and writes nothing
+    then.
+    """
+    engine, settings = drawing.engine, drawing.settings
+    bounds = Bounds(settings.photos.max_pixels, settings.photos.max_frames)
+    clip = open_clip(path, bounds)
+    if clip.has_sound:
+        print_line(f"{path.name}: its sound is left out")
+    full = _first_full(path, clip.frames)
+    clip = open_clip(path, bounds)
+    left, row = dict(drawing.wanted), dict[str, Pixels]()
+    files: dict[str, ClipFile] = {}
+    tasks_of = partial(style_tasks, wanted=left, engine=engine, pictured=drawing.pictured)
+    frames, timing = tee(clip.frames)
+    photos = _photos_of(path, frames, drawing)
+    drawn = draw_clip(engine, photos, tasks_of, settings.stylize.batch_images)
+    steps = track(drawn, f"Drawing {path.name}", total=clip.count, transient=True)
+    with ExitStack() as stack:
+        for number, (frame, timed) in enumerate(zip(steps, timing, strict=False)):
+            if number == 0:
+                files = _clip_files(path, clip, drawing, stack)
+            if number >= full and (number - full) % JUDGED == 0:
+                for name in _rejected(drawing, path, number, frame, tasks_of(frame.source)):
+                    del left[name]
+            if number == full:
+                row = _row_of(frame, left)
+            for name in left:
+                files[name].write(frame.pictures[name], timed.ticks)
+            if not left:
+                break
+        for name in left:
+            files[name].keep()
+    drawing.count.written += len(left)
+    drawing.count.rejected += len(drawing.wanted) - len(left)
+    return row
+
+
+def _clip_files(path: Path, clip: Clip, drawing: Drawing, stack: ExitStack) -> dict[str, ClipFile]:
+    """Open a file for each style, which the stack discards unless it is kept before."""
+    files = {}
+    for name in drawing.wanted:
+        files[name] = ClipFile(_target(drawing, name, path, clip.kind), clip)
+        stack.callback(files[name].discard)
+    return files
+
+
+def _row_of(frame: DrawnFrame, styles: Iterable[str]) -> dict[str, Pixels]:
+    small = {name: at_working_size(frame.pictures[name], frame.source) for name in styles}
+    return {"original": to_pixels(frame.source.pixels), **small}
+
+
+def _first_full(path: Path, frames: Iterator[Frame]) -> int:
+    """Return which early frame is the first about as full as any: a clip may fade in.
+
+    Raises NotAClip.
+    """
+    found = [fullness(frame.picture) for frame in islice(frames, EARLY_FRAMES)]
+    if not found or max(found) < LEAST_FULLNESS:
+        raise NotAClip(f"{path}: it shows nothing in its first frames")
+    return next(number for number, full in enumerate(found) if full >= FULL * max(found))
+
+
+def _photos_of(path: Path, frames: Iterator[Frame], drawing: Drawing) -> Iterator[Photo]:
+    with path.open("rb") as file:
+        digest = file_digest(file, "sha256").hexdigest()
+    for frame in frames:
+        yield photo_of(
+            frame.picture,
+            digest,
+            short_side=drawing.engine.manifest.working_size,
+            output_side=drawing.settings.stylize.output_side,
+        )
+
+
+def _rejected(
+    drawing: Drawing, path: Path, number: int, frame: DrawnFrame, tasks: Mapping[str, Task]
+) -> Iterator[str]:
+    """Yield the styles whose picture of the frame is no longer the product, and print why."""
+    for name, task in tasks.items():
+        small = at_working_size(frame.pictures[name], frame.source)
+        if reasons := drawing.judged(task, small) if drawing.judged else []:
+            why = f"frame {number + 1}: {reasons_in_words(reasons)}"
+            print_line(f"rejected: {path.name} in {name}: {why}")
+            yield name
+
+
+def _target(drawing: Drawing, style: str, path: Path, suffix: str) -> Path:
+    """Return where a photo's or clip's picture in a style goes, in a folder that exists."""
+    _make_folder(drawing.output / style)
+    return drawing.output / style / f"{path.stem}.{suffix}"
+
+
+def style_tasks(
+    source: Source,
+    wanted: Mapping[str, StyleDefinition],
+    engine: Engine,
+    pictured: Reference | None,
+) -> dict[str, Task]:
+    """Return the tasks of a source by style name; `pictured` is the reference picture."""
+    return {
+        name: task_of(
+            source, definition, engine.manifest, pictured if definition.reference_uri else None
+        )
+        for name, definition in wanted.items()
+    }
 
 
 def _summary(count: Count, output: Path, pages: list[Path]) -> str:
