@@ -23,7 +23,7 @@ import numpy as np
 from stylecore.arrays import Doubles
 from stylecore.recommender.engagement_prior import NO_PRIORS, EngagementPrior
 from stylecore.recommender.popularity import Priors
-from stylecore.recommender.render_queue import Bucket, Missing, Pair, Queue
+from stylecore.recommender.render_queue import Missing, Pair, RenderQueue, TokenBucket
 from stylecore.recommender.rules import Rules
 
 EVIDENCE = 1.8
@@ -139,7 +139,7 @@ class ByValue:
     """The planner's order, with or without the priors and the demand."""
 
     def __init__(self, scene: Scene, priors: bool = True, demand: bool = True) -> None:
-        self._queue = Queue(EngagementPrior(scene.priors if priors else NO_PRIORS), Rules())
+        self._queue = RenderQueue(EngagementPrior(scene.priors if priors else NO_PRIORS), Rules())
         self._demand = demand
         for product_id in dict.fromkeys(product_id for product_id, _ in scene.pairs):
             missing = {s: Missing(category_of(p), None) for p, s in scene.pairs if p == product_id}
@@ -187,7 +187,7 @@ ORDERS: Mapping[str, Callable[[Scene, np.random.Generator], Order]] = {
 def clicks(scene: Scene, order: Order) -> int:
     """How many visitors click when this order is kept."""
     drawn: set[Pair] = set()
-    bucket = Bucket(scene.shop.renders_a_minute, MINUTE, START)
+    bucket = TokenBucket(scene.shop.renders_a_minute, MINUTE, START)
     found = 0
     for minute, visits in enumerate(scene.visits, start=1):
         now = START + minute * MINUTE

@@ -1,4 +1,4 @@
-"""`stylecast`: the command line. Exit 0, 1 for a failure told in one line, 2 for wrong usage.
+"""`stylecast`: the command line. Exit 0; 1 for a failure, which is one line; 2 for wrong usage.
 
 Only the module of the command that was asked for is imported, so that each starts fast; all of
 them where help is wanted.
@@ -54,7 +54,7 @@ def main() -> None:
     import structlog
     from confluent_kafka import KafkaException
 
-    # Standard output is the command's own; `run` sets up a worker's log anew.
+    # Standard output is the command's own; `run` replaces this by a worker's log.
     structlog.configure(
         wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
@@ -74,7 +74,7 @@ def main() -> None:
 
 
 def make_app(arguments: Sequence[str]) -> typer.Typer:
-    """The commands, or only the one that the arguments name."""
+    """Return the commands, or only the one that the arguments name."""
     app = typer.Typer(
         help="Renders product photos in several styles and learns which to show to whom.",
         no_args_is_help=True,
@@ -111,7 +111,7 @@ def _options(
 
 
 def fail(message: str) -> None:
-    """One line on standard error, exit 1."""
+    """Print one line on standard error, and exit 1."""
     print(f"stylecast: {' '.join(message.split())}", file=sys.stderr)
     sys.exit(1)
 

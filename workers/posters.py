@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 
-from schemas.codec import InvalidEvent, decode_id
+from schemas.codec import InvalidEvent, decode, decode_id
 from schemas.events import PosterRequest
 from schemas.topics import POSTER_REQUESTS, POSTERS, PRODUCTS, STYLIZED
 from stylecore.errors import Permanent
@@ -27,7 +27,7 @@ from stylecore.poster.order import PosterContext, pictures_of
 from stylecore.storage.store import Store
 from workers.catalog import PosterTable
 from workers.kafka.assignment import Handler
-from workers.kafka.dead_letters import dead_letter, decode_records
+from workers.kafka.dead_letters import dead_letter
 from workers.kafka.loop import run_worker
 from workers.kafka.records import Output, Record, output_of, tombstone
 from workers.kafka.retry import require_going, until_topics
@@ -97,34 +97,25 @@ class PostersHandler(Handler):
         self.topics = (topic_name(settings, POSTER_REQUESTS),)
 
     def process(self, records: Sequence[Record]) -> list[Output]:
-        """Return the posters of a batch, its dead letters, and tombstones for tombstones.
+        """Return for each record of a batch a poster, a tombstone or a dead letter.
 
         Raises Transient where the store is down, or `stop` is set before the last poster.
         """
         now = datetime.now(UTC)
         self._table.catch_up(self._stop)
         self._budget.renew()
-        wanted = [record for record in records if record.value is not None]
-        decoded, outputs = decode_records(wanted, PosterRequest)
-        withdrawn = []
+        outputs = []
         for record in records:
-            if record.value is None:
-                try:
-                    decode_id(record.key)
-                except InvalidEvent as problem:
-                    outputs.append(dead_letter(record, "decode", problem))
+            try:
+                if record.value is None:
+                    key = decode_id(record.key).encode()
+                    outputs.append(tombstone(self._settings, POSTERS, key, record))
                 else:
-                    withdrawn.append(record)
-        places = {id(record): number for number, record in enumerate(records)}
-        made = [
-            (places[id(record)], self._output_of(request, record, now))
-            for record, request in decoded
-        ]
-        made += [
-            (places[id(record)], tombstone(self._settings, POSTERS, record.key or b"", record))
-            for record in withdrawn
-        ]
-        return outputs + [output for _, output in sorted(made, key=lambda pair: pair[0])]
+                    request = decode(PosterRequest, record.value)
+                    outputs.append(self._output_of(request, record, now))
+            except InvalidEvent as problem:
+                outputs.append(dead_letter(record, "decode", problem))
+        return outputs
 
     def _output_of(self, request: PosterRequest, cause: Record, now: datetime) -> Output:
         require_going(self._stop)

@@ -20,6 +20,7 @@ from stylecore.errors import SettingsError
 from stylecore.models import GENERATOR
 from stylecore.rendering.manifest import Bounds
 
+PREFIX = "STYLECAST_"
 PART = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 OPEN_PART = ConfigDict(extra="allow", frozen=True, use_attribute_docstrings=True)
 
@@ -293,7 +294,7 @@ class Settings(BaseSettings):
     """All settings, by part."""
 
     model_config = SettingsConfigDict(
-        env_prefix="STYLECAST_",
+        env_prefix=PREFIX,
         env_nested_delimiter="__",
         env_file=".env",
         extra="ignore",
@@ -316,23 +317,17 @@ class Settings(BaseSettings):
 
 def load_settings(**overrides: Any) -> Settings:
     """Return the effective settings. Raises SettingsError with one line that names the problem."""
-    _require_known_parts(os.environ)
+    for name in os.environ:  # pydantic would ignore an unknown part
+        part, separator, _ = name.removeprefix(PREFIX).partition("__")
+        if name.startswith(PREFIX) and separator and part.lower() not in Settings.model_fields:
+            parts = ", ".join(Settings.model_fields).upper()
+            raise SettingsError(f"setting {name}: there is no part {part}; there are {parts}")
     try:
         return Settings(**overrides)
     except ValidationError as problem:
         first = problem.errors()[0]
-        name = "STYLECAST_" + "__".join(str(part) for part in first["loc"]).upper()
+        name = PREFIX + "__".join(str(part) for part in first["loc"]).upper()
         raise SettingsError(f"setting {name}: {first['msg']}") from problem
-
-
-def _require_known_parts(environment: Iterable[str]) -> None:
-    """Raises SettingsError for a variable with an unknown part, which would be ignored."""
-    prefix = "STYLECAST_"
-    for name in environment:
-        part, separator, _ = name.removeprefix(prefix).partition("__")
-        if name.startswith(prefix) and separator and part.lower() not in Settings.model_fields:
-            parts = ", ".join(Settings.model_fields).upper()
-            raise SettingsError(f"setting {name}: there is no part {part}; there are {parts}")
 
 
 def public_settings(settings: Settings) -> dict[str, Any]:

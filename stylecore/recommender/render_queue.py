@@ -26,7 +26,7 @@ WISHES_KEPT = 10_000
 """Pairs that shoppers wanted, the latest: also such as are not missing, or not yet."""
 
 
-class Bucket:
+class TokenBucket:
     """A token bucket: `a_minute` renders, and at once one more than fall due in `burst`."""
 
     def __init__(self, a_minute: float, burst: timedelta, now: datetime) -> None:
@@ -68,7 +68,7 @@ class Waiting(NamedTuple):
     """Whether shoppers wanted it lately."""
 
 
-class Queue:
+class RenderQueue:
     """The missing pictures of all products, and what shoppers wanted of late."""
 
     def __init__(self, prior: EngagementPrior, rules: Rules) -> None:

@@ -199,7 +199,7 @@ def local_broker(
 
     Without `folder` its data goes with it; with one, a later broker continues there. Without
     `port` it takes a free one. `properties` are the broker's, `_` standing for `.`; `client` are
-    librdkafka's, for a broker that lets nobody in without them.
+    librdkafka's, for a broker that requires them.
     Raises Permanent (no Java, a changed jar, a port taken, a broken configuration) or Transient.
     """
     dotted = {name.replace("_", "."): value for name, value in properties.items()}

@@ -41,10 +41,10 @@ def demo(
             products, limit, lambda why: typer.echo(f"left out: {why}", err=True)
         )
     script = Script(chosen, output.resolve(), shoppers, seed, keep)
-    outcome = run_demo(script, load_settings(), Progress(console))
+    result = run_demo(script, load_settings(), Progress(console))
     if as_json:
-        print_json(summary_of(outcome))
+        print_json(summary_of(result))
         return
-    for name, value in summary_of(outcome).items():
+    for name, value in summary_of(result).items():
         console.print(f"{name:28}{value}", highlight=False)
     console.print(f"\nLook at {script.output / 'report.html'}", soft_wrap=True)

@@ -61,34 +61,18 @@ File = Annotated[
 ]
 
 
-@publish_app.command()
-def products(file: File = None) -> None:
-    """Send products."""
-    publish_lines(PRODUCTS, file)
+def _add_command(name: str, topic: Topic, text: str) -> None:
+    def publish(file: File = None) -> None:
+        publish_lines(topic, file)
+
+    publish_app.command(name, help=text)(publish)
 
 
-@publish_app.command()
-def styles(file: File = None) -> None:
-    """Send styles."""
-    publish_lines(STYLES, file)
-
-
-@publish_app.command()
-def feedback(file: File = None) -> None:
-    """Send feedback."""
-    publish_lines(FEEDBACK, file)
-
-
-@publish_app.command()
-def jobs(file: File = None) -> None:
-    """Send stylize jobs."""
-    publish_lines(JOBS, file)
-
-
-@publish_app.command()
-def posters(file: File = None) -> None:
-    """Send requests for posters."""
-    publish_lines(POSTER_REQUESTS, file)
+_add_command("products", PRODUCTS, "Send products.")
+_add_command("styles", STYLES, "Send styles.")
+_add_command("feedback", FEEDBACK, "Send feedback.")
+_add_command("jobs", JOBS, "Send stylize jobs.")
+_add_command("posters", POSTER_REQUESTS, "Send requests for posters.")
 
 
 def publish_lines(topic: Topic, file: Path | None) -> None:

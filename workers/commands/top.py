@@ -174,7 +174,7 @@ def _rate(value: float | None) -> str:
 
 
 def _age(seconds: float | None) -> str:
-    """'0.4 s', '3 min', '5 h', '2 days'; '-' where it is not known."""
+    """Return '0.4 s', '3 min', '5 h' or '2 days'; '-' where it is not known."""
     if seconds is None:
         return "-"
     if seconds < 10:

@@ -29,7 +29,7 @@ Pair = tuple[str, str]
 
 
 @dataclass
-class Outcome:
+class DemoResult:
     """Everything that the summary and the report are made of."""
 
     products: list[Product]
@@ -56,20 +56,20 @@ class Outcome:
         }
 
 
-def summary_of(outcome: Outcome) -> dict[str, Any]:
+def summary_of(result: DemoResult) -> dict[str, Any]:
     """Return the fields of `summary.json`; milliseconds and seconds as their names say."""
-    milliseconds = 1000 * np.array(outcome.latencies or [np.nan])
-    start, end = hit_rates([visit.hits for visit in outcome.visits])
+    milliseconds = 1000 * np.array(result.latencies or [np.nan])
+    start, end = hit_rates([visit.hits for visit in result.visits])
     return {
-        "products": len(outcome.products),
-        "styles": len(outcome.styles),
-        "renders_published": len(outcome.published),
-        "renders_rejected": len(outcome.rejected),
-        "feedback_events": outcome.feedback_events,
-        "shoppers": len(outcome.visits),
-        "recommendations": outcome.recommendations,
-        "dead_letters": len(outcome.dead_letters),
-        "lag_at_end": outcome.lag_at_end,
+        "products": len(result.products),
+        "styles": len(result.styles),
+        "renders_published": len(result.published),
+        "renders_rejected": len(result.rejected),
+        "feedback_events": result.feedback_events,
+        "shoppers": len(result.visits),
+        "recommendations": result.recommendations,
+        "dead_letters": len(result.dead_letters),
+        "lag_at_end": result.lag_at_end,
         "click_to_recommendation_ms": {
             "p50": round(float(np.percentile(milliseconds, 50)), 1),
             "p99": round(float(np.percentile(milliseconds, 99)), 1),
@@ -77,19 +77,19 @@ def summary_of(outcome: Outcome) -> dict[str, Any]:
         "taste_hit_rate": {
             "start": round(start, 3),
             "end": round(end, 3),
-            "chance": round(1 / (len(outcome.styles) + 1), 3),
+            "chance": round(1 / (len(result.styles) + 1), 3),
         },
         "scenes": {
             scene.name: {name: round(value, 3) for name, value in scene.figures.items()}
-            for scene in outcome.scenes
+            for scene in result.scenes
         },
-        "seconds": round(outcome.seconds, 1),
+        "seconds": round(result.seconds, 1),
     }
 
 
-def write_renders(outcome: Outcome, folder: Path) -> None:
+def write_renders(result: DemoResult, folder: Path) -> None:
     """Write the published renders as `<style>/<product>.webp`, for people to look at."""
-    for (product_id, style_id), image in outcome.published.items():
+    for (product_id, style_id), image in result.published.items():
         target = folder / style_id / f"{product_id}.webp"
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes((local_path(image.image_uri) or Path(image.image_uri)).read_bytes())
@@ -102,22 +102,22 @@ CLICKS = 8
 MAX_PIXELS = 50_000_000
 
 
-def write_report(outcome: Outcome, path: Path) -> None:
+def write_report(result: DemoResult, path: Path) -> None:
     """Write the report."""
     environment = Environment(
         loader=PackageLoader("workers.demo"), autoescape=True, undefined=StrictUndefined
     )
     environment.filters |= {"thumbnail": thumbnail, "in_words": reasons_in_words}
     by_style: dict[str, Visit] = {}
-    for visit in sorted(outcome.visits, key=lambda visit: -len(visit.clicks)):
+    for visit in sorted(result.visits, key=lambda visit: -len(visit.clicks)):
         by_style.setdefault(visit.shopper.style_id, visit)
     text = environment.get_template("report.html").render(
-        outcome=outcome,
-        summary=summary_of(outcome),
-        curve=hit_curve([visit.hits for visit in outcome.visits]),
+        result=result,
+        summary=summary_of(result),
+        curve=hit_curve([visit.hits for visit in result.visits]),
         # Of different tastes, those who clicked most first.
         visits=list(by_style.values())[:SHOPPERS],
-        titles={product.product_id: product.title for product in outcome.products},
+        titles={product.product_id: product.title for product in result.products},
         items=ITEMS,
         clicks=CLICKS,
     )

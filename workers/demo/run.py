@@ -29,7 +29,7 @@ from workers.broker import local_broker
 from workers.broker.ports import free_port
 from workers.demo.fleet import Advance, Fleet, Progress, fleet
 from workers.demo.inputs import BAD_PRODUCTS, EXPECTED_DEAD_LETTERS, bad_products, bad_records
-from workers.demo.report import Outcome, summary_of, write_renders, write_report
+from workers.demo.report import DemoResult, summary_of, write_renders, write_report
 from workers.demo.scenes import Gallery, Stage, play, read_dead_letters
 from workers.demo.shoppers import Shopping, Visit
 from workers.kafka.producer import Publisher
@@ -111,7 +111,7 @@ class Script:
     """Whether the shop stays open at the end, until Ctrl-C."""
 
 
-def run_demo(script: Script, settings: Settings, progress: Progress) -> Outcome:
+def run_demo(script: Script, settings: Settings, progress: Progress) -> DemoResult:
     """Run the demo and write its output. Raises StylecastError where something does not come."""
     started = time.monotonic()
     script.output.mkdir(parents=True, exist_ok=True)
@@ -123,38 +123,38 @@ def run_demo(script: Script, settings: Settings, progress: Progress) -> Outcome:
         settings = _settings(settings, script, broker.bootstrap_servers)
         apply_topics(settings, USER_PARTITIONS)
         workers = stack.enter_context(fleet(environment, script.output / "logs", progress.stage))
-        outcome = _play(script, settings, workers, progress, stack)
-        outcome.seconds = time.monotonic() - started
+        result = _play(script, settings, workers, progress, stack)
+        result.seconds = time.monotonic() - started
         if script.keep:
-            outcome.address = open_pages(workers, progress)
+            result.address = open_pages(workers, progress)
         progress.stage("Writing the report")
-        write_renders(outcome, script.output / "renders")
-        summary = msgspec.json.format(msgspec.json.encode(summary_of(outcome)), indent=2)
+        write_renders(result, script.output / "renders")
+        summary = msgspec.json.format(msgspec.json.encode(summary_of(result)), indent=2)
         (script.output / "summary.json").write_bytes(summary + b"\n")
-        write_report(outcome, script.output / "report.html")
+        write_report(result, script.output / "report.html")
         if script.keep:
-            keep_open(workers, progress, outcome.address)
-    return outcome
+            keep_open(workers, progress, result.address)
+    return result
 
 
 def _play(
     script: Script, settings: Settings, workers: Fleet, progress: Progress, stack: ExitStack
-) -> Outcome:
+) -> DemoResult:
     progress.stage("Starting the workers")
     for worker in ("stylize", "planner", "preferences", "lag"):
         workers.start(worker)
     for worker in ("stylize", "preferences", "lag"):
         workers.wait_ready(worker)
     launched, newcomer = _with_newcomer(script.products)
-    outcome = Outcome(products=launched, styles=_offered_styles(settings))
+    result = DemoResult(products=launched, styles=_offered_styles(settings))
     publisher = stack.enter_context(Publisher(settings, SOURCE))
     gallery = Gallery(settings)
     stack.callback(gallery.close)
 
-    _publish(script, publisher, outcome)
-    with progress.bar("Rendering", len(outcome.pairs)) as advance:
-        _wait_for_renders(gallery, outcome, workers, advance)
-    outcome.published, outcome.rejected = gallery.published, gallery.rejected
+    _publish(script, publisher, result)
+    with progress.bar("Rendering", len(result.pairs)) as advance:
+        _wait_for_renders(gallery, result, workers, advance)
+    result.published, result.rejected = gallery.published, gallery.rejected
     workers.wait_until(
         lambda: len(read_dead_letters(settings)) >= EXPECTED_DEAD_LETTERS,
         "the mistakes do not reach the dead letters",
@@ -164,7 +164,7 @@ def _play(
         publisher.send_raw(tombstone(settings, PRODUCTS, product_id.encode()))
     publisher.flush()
 
-    shopping = _shopping(script, settings, outcome, publisher, stack, "shopper", script.shoppers)
+    shopping = _shopping(script, settings, result, publisher, stack, "shopper", script.shoppers)
     shopping.wait_for_list(len(launched))
     with progress.bar("Shopping before the fit", script.shoppers * LOOKS) as advance:
         shopping.go_on(LOOKS, advance)
@@ -177,30 +177,30 @@ def _play(
         shopping.go_on(LOOKS, advance)
     publisher.flush()
 
-    guests = _shopping(script, settings, outcome, publisher, stack, "guest", GUESTS)
+    guests = _shopping(script, settings, result, publisher, stack, "guest", GUESTS)
     guests.wait_for_list(len(launched))
     workers.start("posters")
     players = _largest_category(launched)[-SCENE_PRODUCTS:]
-    stage = Stage(settings, workers, publisher, gallery, guests, players, outcome.styles)
+    stage = Stage(settings, workers, publisher, gallery, guests, players, result.styles)
     progress.stage("Playing the scenes of a merchandiser")
     for scene in play(stage, newcomer):
         progress.stage(f"Played: {scene.name}")
-        outcome.scenes.append(scene)
-    outcome.products = script.products
+        result.scenes.append(scene)
+    result.products = script.products
 
     progress.stage("Waiting until all is processed")
-    outcome.visits = list(shopping.visits.values())
-    outcome.latencies = shopping.latencies
-    outcome.feedback_events = shopping.feedback_events + guests.feedback_events
+    result.visits = list(shopping.visits.values())
+    result.latencies = shopping.latencies
+    result.feedback_events = shopping.feedback_events + guests.feedback_events
     with suppress(StylecastError):  # what is left of the lag after half a minute is reported
         workers.wait_until(
             lambda: not sum(group.lag for group in collect_lag(settings)), "lag stays", 30
         )
-    outcome.lag_at_end = sum(group.lag for group in collect_lag(settings))
+    result.lag_at_end = sum(group.lag for group in collect_lag(settings))
     shopping.read_rest()
-    outcome.recommendations = shopping.recommendations
-    outcome.dead_letters = read_dead_letters(settings)
-    return outcome
+    result.recommendations = shopping.recommendations
+    result.dead_letters = read_dead_letters(settings)
+    return result
 
 
 def _with_newcomer(products: list[Product]) -> tuple[list[Product], Product | None]:
@@ -252,24 +252,26 @@ def _offered_styles(settings: Settings) -> list[str]:
     return [*names, BLEND.style_id] if set(BLEND.weights or ()) <= set(names) else names
 
 
-def _publish(script: Script, publisher: Publisher, outcome: Outcome) -> None:
+def _publish(script: Script, publisher: Publisher, result: DemoResult) -> None:
     now = datetime.now(UTC)
-    if BLEND.style_id in outcome.styles:
+    if BLEND.style_id in result.styles:
         publisher.send(STYLES, BLEND, now)
         publisher.flush()
-    for product in [*outcome.products, *bad_products(_mistakes(script))]:
+    for product in [*result.products, *bad_products(_mistakes(script))]:
         publisher.send(PRODUCTS, product, now)
     for record in bad_records(publisher, now, script.products[0].product_id):
         publisher.send_raw(record)
     publisher.flush()
 
 
-def _wait_for_renders(gallery: Gallery, outcome: Outcome, workers: Fleet, advance: Advance) -> None:
+def _wait_for_renders(
+    gallery: Gallery, result: DemoResult, workers: Fleet, advance: Advance
+) -> None:
     """Wait until every pair of product and style is published or rejected.
 
     A slow machine is waited for as long as one more comes within PATIENCE_SECONDS.
     """
-    wanted, done = outcome.pairs, 0
+    wanted, done = result.pairs, 0
 
     def count() -> int:
         return len(wanted & (gallery.published.keys() | gallery.rejected.keys()))
@@ -291,7 +293,7 @@ def _wait_for_renders(gallery: Gallery, outcome: Outcome, workers: Fleet, advanc
 def _shopping(
     script: Script,
     settings: Settings,
-    outcome: Outcome,
+    result: DemoResult,
     publisher: Publisher,
     stack: ExitStack,
     name: str,
@@ -300,7 +302,7 @@ def _shopping(
     random = np.random.default_rng(script.seed)
     categories = sorted({product.category for product in script.products})
     visits = [
-        Visit(shopper(f"{name}-{number:03d}", outcome.styles, categories, random))
+        Visit(shopper(f"{name}-{number:03d}", result.styles, categories, random))
         for number in range(1, shoppers + 1)
     ]
     reader = TableReader(settings, partitions_of(settings, [RECOMMENDATIONS]))

@@ -88,6 +88,8 @@ def dead_letter(record: Record, stage: str, error: Exception, place: str = "") -
     `place` is the line of the code that crashed.
     """
     message = str(error)[:MAX_MESSAGE] + (f" (at {place})" if place else "")
+    # A replayed record has failed before.
+    attempts = 1 + max(0, header_number(record.headers, f"{PREFIX}attempts"))
     reasons: Headers = [
         ("topic", record.topic.encode()),
         ("partition", str(record.partition).encode()),
@@ -95,7 +97,7 @@ def dead_letter(record: Record, stage: str, error: Exception, place: str = "") -
         ("stage", stage.encode()),
         ("exception.class.name", type(error).__name__.encode()),
         ("exception.message", message.encode(errors="backslashreplace")),
-        ("attempts", str(_attempts_before(record) + 1).encode()),
+        ("attempts", str(attempts).encode()),
     ]
     kept = [(name, value) for name, value in record.headers if not name.startswith(PREFIX)]
     return Output(
@@ -164,31 +166,24 @@ class DeadLetterOutputs:
     def committed(self, outputs: Sequence[Output]) -> None:
         """Count and log the dead letters among committed outputs."""
         for letter in filter(is_dead_letter, outputs):
-            self._count(letter)
-
-    def _count(self, letter: Output) -> None:
-        topic = letter.topic.removesuffix(DEAD_LETTER_SUFFIX)
-        found = {
-            name: (header(letter.headers, f"{PREFIX}{name}") or b"").decode(errors="replace")
-            for name in ("partition", "offset", "stage", "exception.class.name")
-        }
-        error = found["exception.class.name"]
-        if not error:
-            return
-        DEAD_LETTERS.labels(topic, error).inc()
-        if found["stage"] == CRASH:
-            CRASHES.labels(self._worker, topic, error).inc()
-        why = (header(letter.headers, f"{PREFIX}exception.message") or b"").decode(errors="replace")
-        log.warning(
-            "dead_letter_written",
-            topic=topic,
-            partition=int(found["partition"]),
-            offset=int(found["offset"]),
-            stage=found["stage"],
-            error=error,
-            why=why[:MAX_LOGGED],
-            trace_id=trace_id(letter.headers),
-        )
+            topic, headers = letter.topic.removesuffix(DEAD_LETTER_SUFFIX), letter.headers
+            error = header_text(headers, f"{PREFIX}exception.class.name")
+            stage = header_text(headers, f"{PREFIX}stage")
+            if not error:
+                continue
+            DEAD_LETTERS.labels(topic, error).inc()
+            if stage == CRASH:
+                CRASHES.labels(self._worker, topic, error).inc()
+            log.warning(
+                "dead_letter_written",
+                topic=topic,
+                partition=header_number(headers, f"{PREFIX}partition"),
+                offset=header_number(headers, f"{PREFIX}offset"),
+                stage=stage,
+                error=error,
+                why=header_text(headers, f"{PREFIX}exception.message")[:MAX_LOGGED],
+                trace_id=trace_id(headers),
+            )
 
     def _fit(self, letter: Output, now_ms: float) -> Output:
         most = self._most.get(letter.topic, TOPIC_BYTES)
@@ -227,7 +222,13 @@ def _size(output: Output) -> int:
     return len(output.key or b"") + len(output.value or b"") + headers + OVERHEAD_BYTES
 
 
-def _attempts_before(record: Record) -> int:
-    """Return how often a replayed record has failed before."""
-    attempts = header(record.headers, f"{PREFIX}attempts") or b""
-    return int(attempts) if attempts.isdigit() and len(attempts) <= LONGEST_COUNT else 0
+def header_text(headers: Headers, name: str) -> str:
+    """Return a header as text, '' where it is missing."""
+    return (header(headers, name) or b"").decode(errors="replace")
+
+
+def header_number(headers: Headers, name: str) -> int:
+    """Return a header as a number, -1 where it is missing or none."""
+    text = header_text(headers, name)
+    digits = text.removeprefix("-")
+    return int(text) if digits.isdecimal() and len(digits) <= LONGEST_COUNT else -1

@@ -27,7 +27,15 @@ from schemas.topics import DEAD_LETTER_SUFFIX, TOPICS, topic_named
 from stylecore.errors import Permanent, Transient
 from stylecore.storage.store import Store
 from workers.kafka.clients import transactional_producer
-from workers.kafka.dead_letters import LONGEST_COUNT, POINTER, PREFIX, TIMESTAMP, Pointer, Rest
+from workers.kafka.dead_letters import (
+    POINTER,
+    PREFIX,
+    TIMESTAMP,
+    Pointer,
+    Rest,
+    header_number,
+    header_text,
+)
 from workers.kafka.records import Output, Record, timestamp_problem
 from workers.kafka.retry import until_answered
 from workers.kafka.table import partitions_of_names, read_partitions
@@ -103,7 +111,9 @@ def read_dead_letters(settings: Settings, topic: str) -> list[DeadLetter]:
     """
     name = topic_name(settings, topic + DEAD_LETTER_SUFFIX)
     records = list(read_partitions(settings, partitions_of_names(settings, [name])))
-    marked = {(record.partition, _text(record, f"{REPLAYED}offset")) for record in records}
+    marked = {
+        (record.partition, header_text(record.headers, f"{REPLAYED}offset")) for record in records
+    }
     return [
         dead_letter_of(record, replayed=(record.partition, str(record.offset)) in marked)
         for record in sorted(records, key=lambda it: (it.partition, it.offset))
@@ -118,19 +128,21 @@ def is_marker(record: Record) -> bool:
 
 def dead_letter_of(record: Record, *, replayed: bool) -> DeadLetter:
     """Return a record as a dead letter; a header that is missing or no number gives '' or -1."""
-    timestamp = _number(record, TIMESTAMP) if header(record.headers, TIMESTAMP) else None
+    timestamp = (
+        header_number(record.headers, TIMESTAMP) if header(record.headers, TIMESTAMP) else None
+    )
     if timestamp is not None:
         record = msgspec.structs.replace(record, timestamp_ms=timestamp)
     return DeadLetter(
         record=record,
         pointer=_pointer(record),
-        topic=_text(record, f"{PREFIX}topic"),
-        partition=_number(record, f"{PREFIX}partition"),
-        offset=_number(record, f"{PREFIX}offset"),
-        stage=_text(record, f"{PREFIX}stage"),
-        error=_text(record, f"{PREFIX}exception.class.name"),
-        message=_text(record, f"{PREFIX}exception.message"),
-        attempts=max(1, _number(record, f"{PREFIX}attempts")),
+        topic=header_text(record.headers, f"{PREFIX}topic"),
+        partition=header_number(record.headers, f"{PREFIX}partition"),
+        offset=header_number(record.headers, f"{PREFIX}offset"),
+        stage=header_text(record.headers, f"{PREFIX}stage"),
+        error=header_text(record.headers, f"{PREFIX}exception.class.name"),
+        message=header_text(record.headers, f"{PREFIX}exception.message"),
+        attempts=max(1, header_number(record.headers, f"{PREFIX}attempts")),
         replayed=replayed,
     )
 
@@ -183,16 +195,6 @@ def marker(letter: DeadLetter, at: datetime) -> Output:
         headers=headers,
         partition=letter.record.partition,
     )
-
-
-def _text(record: Record, name: str) -> str:
-    return (header(record.headers, name) or b"").decode(errors="replace")
-
-
-def _number(record: Record, name: str) -> int:
-    text = _text(record, name)
-    digits = text.removeprefix("-")
-    return int(text) if digits.isdecimal() and len(digits) <= LONGEST_COUNT else -1
 
 
 class Verdict(msgspec.Struct, frozen=True, kw_only=True):
@@ -310,19 +312,14 @@ def _outputs(settings: Settings, topic: str, letters: Sequence[DeadLetter]) -> l
     for letter in letters:
         record = original(letter, store)
         in_range = timestamp_problem(record, now_ms) is None
+        own = [(name, value) for name, value in record.headers if not name.startswith(PREFIX)]
         records.append(
             Output(
                 topic=name,
                 key=record.key,
                 value=record.value,
-                headers=_headers(record, letter.attempts),
+                headers=[*own, (f"{PREFIX}attempts", str(letter.attempts).encode())],
                 timestamp_ms=record.timestamp_ms if in_range else 0,
             )
         )
     return records + [marker(letter, now) for letter in letters]
-
-
-def _headers(record: Record, attempts: int) -> Headers:
-    """Return the record's own headers, and how often it failed."""
-    own = [(name, value) for name, value in record.headers if not name.startswith(PREFIX)]
-    return [*own, (f"{PREFIX}attempts", str(attempts).encode())]

@@ -12,7 +12,7 @@ from schemas.events import Product, Style, StyleDemand
 from schemas.images import Reason
 from stylecore.recommender.catalog import in_window
 from stylecore.recommender.engagement_prior import EngagementPrior
-from stylecore.recommender.render_queue import Bucket, Missing, Queue, Waiting
+from stylecore.recommender.render_queue import Missing, RenderQueue, TokenBucket, Waiting
 from stylecore.recommender.rules import Rules
 from workers.settings import Settings
 
@@ -29,13 +29,13 @@ class Order(NamedTuple):
     style_ids: tuple[str, ...]
 
 
-class Budget:
+class RenderBudget:
     """A queue of missing pictures, and a token bucket of renders."""
 
     def __init__(self, a_minute: float, usual_rate: float, clock: Callable[[], datetime]) -> None:
         self.a_minute = a_minute
-        self.queue = Queue(EngagementPrior(), Rules(usual_rate=usual_rate))
-        self._bucket = Bucket(a_minute, BURST, clock())
+        self.queue = RenderQueue(EngagementPrior(), Rules(usual_rate=usual_rate))
+        self._bucket = TokenBucket(a_minute, BURST, clock())
         self._clock = clock
 
     @classmethod

@@ -45,7 +45,7 @@ from stylecore.recommender.render_plan import (
 from stylecore.times import check_times
 from workers.kafka.records import Output, Record, output_of, tombstone
 from workers.kafka.table import newest_by_key
-from workers.planner.budget import Budget, Order
+from workers.planner.budget import Order, RenderBudget
 from workers.settings import Settings
 
 Table = MutableMapping[bytes, bytes]
@@ -119,7 +119,7 @@ class Shop:
     def remember(
         self, key: bytes, product: Product | None, planned: dict[str, str], photo: str = ""
     ) -> None:
-        """Remember what is ordered of a product; None deletes it."""
+        """Enter what is ordered of a product; None deletes it."""
         if product is None:
             self.products.pop(key, None)
         elif (new := PlannedProduct(product, planned, photo)) != self.product(key):
@@ -156,7 +156,7 @@ class Planning:
         """Records that the broker has accepted, counted by the sender."""
         self.demand: dict[tuple[str, str], StyleDemand] = {}
         self.factors_version: str | None = None
-        self.budget = Budget.of(settings, clock)
+        self.budget = RenderBudget.of(settings, clock)
         self._settings = settings
         self._lead = timedelta(hours=settings.planner.campaign_lead_hours)
         self._clock = clock

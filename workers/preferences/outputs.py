@@ -137,10 +137,4 @@ def refreshed_outputs(
 def _output(
     shared: BatchHeaders, key: bytes, value: bytes, headers: Headers, partition: int
 ) -> Output:
-    return Output(
-        topic=shared.topic,
-        key=key,
-        value=value,
-        headers=headers,
-        partition=partition,
-    )
+    return Output(topic=shared.topic, key=key, value=value, headers=headers, partition=partition)

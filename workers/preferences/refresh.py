@@ -92,7 +92,8 @@ class ListRefresh:
                 self._left.append(place)
                 continue
             state = self._states.known(*place)
-            if state is not None and not _acted_since(state, self._began):
+            events = state.recent_events if state is not None else []
+            if state is not None and not (events and events[-1].at >= self._began):
                 found.append((place[0], state))
                 self._in_hand.append(place)
         return found
@@ -110,7 +111,3 @@ class ListRefresh:
         """Return the lists in hand to those that are left."""
         self._left.extendleft(reversed(self._in_hand))
         self._in_hand.clear()
-
-
-def _acted_since(state: UserState, began: datetime) -> bool:
-    return bool(state.recent_events) and state.recent_events[-1].at >= began

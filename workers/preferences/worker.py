@@ -26,6 +26,7 @@ from confluent_kafka import TopicPartition
 from schemas.events import Feedback, UserState
 from schemas.topics import DEMAND, FEEDBACK, RECOMMENDATIONS, USER_STATES
 from stylecore.errors import Permanent
+from stylecore.recommender.catalog import Catalogue
 from stylecore.recommender.demand import Demand
 from stylecore.recommender.encode import ListEncoder
 from stylecore.recommender.interactions import Moment
@@ -82,6 +83,12 @@ COUNTED_AT_ONCE = 10_000
 
 class UnknownProduct(Permanent):
     """The feedback is about a product that is not in the catalogue."""
+
+
+def require_product(catalogue: Catalogue, product_id: str) -> None:
+    """Raises UnknownProduct where the catalogue, read to its end, does not have the product."""
+    if not catalogue.has_product(product_id):
+        raise UnknownProduct(f"no product {product_id!r} in the catalogue")
 
 
 def run_preferences(settings: Settings, health: Health, stop: threading.Event) -> None:
@@ -198,33 +205,25 @@ class PreferencesHandler(Handler):
 
         Dead letters and forwarded records are appended to `outputs`.
         """
-        unknown, now = self._unknown_products(decoded), datetime.now(UTC)
+        named, now = {event.product_id for _, event in decoded}, datetime.now(UTC)
+        has_product = self._snapshots.catalogue.has_product
+        if not all(map(has_product, named)):
+            self._snapshots.catch_up(self._stop)
         taken = []
         for record, event in decoded:
-            problem: Misplaced | TimeOutOfRange | UnknownProduct | None = None
-            elsewhere: Output | None = None
             try:
                 check_times(event, now)
                 elsewhere = check_partition(record, event.user_id, self._partitions)
-            except (Misplaced, TimeOutOfRange) as found:
-                problem = found
-            if problem is None and elsewhere is None and event.product_id in unknown:
-                problem = UnknownProduct(f"no product {event.product_id!r} in the catalogue")
-            if problem is not None:
+                if elsewhere is None:
+                    require_product(self._snapshots.catalogue, event.product_id)
+            except (Misplaced, TimeOutOfRange, UnknownProduct) as problem:
                 outputs.append(dead_letter(record, "check", problem))
-            elif elsewhere is None:
+                continue
+            if elsewhere is None:
                 taken.append((record, event))
             else:
                 outputs.append(elsewhere)
         return taken
-
-    def _unknown_products(self, decoded: Sequence[Taken]) -> set[str]:
-        """Return the products of the batch that the catalogue, read to its end, does not have."""
-        named = {event.product_id for _, event in decoded}
-        has_product = self._snapshots.catalogue.has_product
-        if not all(map(has_product, named)):
-            self._snapshots.catch_up(self._stop)
-        return {product_id for product_id in named if not has_product(product_id)}
 
     def _results(self, touched: list[Touched]) -> list[Output]:
         """Return the records of all changed states, and of the lists of shoppers who acted."""

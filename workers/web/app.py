@@ -91,7 +91,7 @@ def _note(scope: Scope, status: int, started: float) -> None:
 
 
 def make_app(site: Site) -> Starlette:
-    """The application for a site."""
+    """Return the application for a site."""
     app = Starlette(
         routes=[
             *shop.ROUTES,

@@ -45,7 +45,7 @@ class Acted(msgspec.Struct, frozen=True, gc=False):
 
 
 class Demanded(msgspec.Struct, frozen=True):
-    """A product that shoppers want in a style, and when that was told last.
+    """A product that shoppers want in a style, and when that was last published.
 
     `wanted` is the most shoppers of one window: over windows the same shopper would count again.
     """
@@ -86,7 +86,7 @@ class EventCounters:
                 count_crash("web", record.topic, problem)
 
     def letter_of(self, name: str, key: str) -> DeadLetter | None:
-        """The newest letter of a topic (its contract name) with that key; None once replayed."""
+        """Return the newest letter of a topic (its contract name) and key; None once replayed."""
         for (topic, _), letter in reversed(self.letters.items()):
             if topic == dead_letter_topic(name) and letter.record.key == key.encode():
                 return None if letter.replayed else letter
@@ -115,14 +115,14 @@ class EventCounters:
             for kind in get_args(FeedbackKind):
                 self.acts[NO_STYLE, kind] += self.acts.pop((style_id, kind), 0)
 
-    def _want(self, told: StyleDemand) -> None:
-        pair = (told.product_id, told.style_id)
+    def _want(self, demand: StyleDemand) -> None:
+        pair = (demand.product_id, demand.style_id)
         before = self.demand.pop(pair, None)
         self.demand[pair] = Demanded(
-            told.product_id,
-            told.style_id,
-            max(told.wanted, before.wanted if before else 0),
-            told.window_end,
+            demand.product_id,
+            demand.style_id,
+            max(demand.wanted, before.wanted if before else 0),
+            demand.window_end,
         )
         if len(self.demand) > DEMANDS_KEPT:
             self.demand.popitem(last=False)
@@ -153,9 +153,9 @@ class Rate(NamedTuple):
 
 
 def wilson(hits: int, trials: int) -> Rate | None:
-    """The share of hits with Wilson's score interval (1927); None without trials.
+    """Return the share of hits with Wilson's score interval (1927); None without trials.
 
-    More hits than trials, as where a page told its clicks and not what was seen, count as all.
+    More hits than trials, as where a page sent its clicks and not its impressions, count as all.
     """
     if trials <= 0:
         return None

@@ -62,7 +62,7 @@ class Outbox:
             RECORDS_PRODUCED.labels(WORKER, output.topic).inc()
 
     def poll_until(self, stop: threading.Event) -> None:
-        """Hear of deliveries until `stop` is set, then wait for what is on its way."""
+        """Poll for deliveries until `stop` is set, then flush."""
         while not stop.is_set():
             self._publisher.poll(POLL_SECONDS)
         self._publisher.flush()
@@ -80,7 +80,7 @@ class _Told:
             self._loop.call_soon_threadsafe(self._set, error)
 
     def _set(self, error: KafkaError | None) -> None:
-        if self._done.done():  # nobody waits any longer
+        if self._done.done():  # timed out
             return
         if error is None:
             self._done.set_result(None)

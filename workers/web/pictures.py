@@ -32,7 +32,7 @@ FORMATS = {
 
 
 class Pictures:
-    """Makes and keeps the pictures of the pages; may be asked from several threads."""
+    """Makes and keeps the pictures of the pages; may be called from several threads."""
 
     def __init__(self, settings: Settings, decoder: Decoder) -> None:
         self._decoder = decoder
@@ -41,11 +41,11 @@ class Pictures:
         self.small = lru_cache(maxsize=KEPT)(self._small)
 
     def photo(self, uri: str) -> Photo:
-        """The photo or picture at an address. Raises Permanent or Transient."""
+        """Fetch and decode a photo or picture. Raises Permanent or Transient."""
         return self.decoded(self.file(uri))
 
     def file(self, uri: str) -> bytes:
-        """The bytes at an address. Raises Permanent or Transient."""
+        """Fetch the bytes at an address. Raises Permanent or Transient."""
         return fetch(
             uri,
             allowed_prefixes=self._prefixes,
@@ -55,11 +55,11 @@ class Pictures:
         )
 
     def decoded(self, data: bytes) -> Photo:
-        """The photo in these bytes. Raises NotAPhoto or Transient."""
+        """Decode a photo. Raises NotAPhoto or Transient."""
         return self._decoder.decode(data)
 
     def _small(self, uri: str, width: int, media_type: str, version: str = "") -> bytes:
-        """The picture at an address, its short side at most `width`, kept by its version.
+        """Return a picture with a short side of at most `width`, cached by its version.
 
         Raises Permanent or Transient.
         """
@@ -73,7 +73,7 @@ class Pictures:
 
 
 def encoded(picture: Image.Image, media_type: str) -> bytes:
-    """The picture in one of FORMATS."""
+    """Encode a picture in one of FORMATS."""
     name, options = FORMATS[media_type]
     buffer = io.BytesIO()
     picture.save(buffer, name, **options)
@@ -81,17 +81,17 @@ def encoded(picture: Image.Image, media_type: str) -> bytes:
 
 
 def media_type_for(accept: str) -> str:
-    """The smallest format of those that an Accept header names; JPEG where it names none."""
+    """Return the smallest format that an Accept header names; JPEG where it names none."""
     named = {part.partition(";")[0].strip() for part in accept.split(",")}
     return next((media_type for media_type in FORMATS if media_type in named), "image/jpeg")
 
 
 def width_for(wanted: str) -> int:
-    """The least of WIDTHS that is enough for what was asked for; 320 where that is no number."""
+    """Return the least of WIDTHS that is enough for what is wanted; 320 for no number."""
     pixels = int(wanted) if wanted.isdecimal() and len(wanted) < 6 else 320
     return next((width for width in WIDTHS if width >= pixels), WIDTHS[-1])
 
 
 def version_of(uri: str) -> str:
-    """Changes with the address, so that a browser may keep what it has for good."""
+    """Return a version that changes with the address, so that browsers keep it for good."""
     return blake2b(uri.encode(), digest_size=6).hexdigest()

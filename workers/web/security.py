@@ -75,7 +75,7 @@ def is_loopback(host: str) -> bool:
 
 
 def cookie_of(token: str) -> str:
-    """What a browser keeps instead of the token."""
+    """Return what a browser keeps instead of the token."""
     return hmac.new(token.encode(), b"stylecast web", hashlib.sha256).hexdigest()
 
 
@@ -160,7 +160,7 @@ MOST = 10
 SECONDS = 60.0
 ADDRESSES_KEPT = 10_000
 NETWORK_BITS = 64
-"""Of an IPv6 address: whoever has one has all of its network."""
+"""Of an IPv6 address: its owner has all of its network."""
 
 
 class Attempts:
@@ -171,14 +171,14 @@ class Attempts:
         self._failed: OrderedDict[str, deque[float]] = OrderedDict()
 
     def seconds_to_wait(self, address: str) -> int:
-        """0 where the address may guess now."""
+        """Return how long the address has to wait before a guess; 0 where it may guess now."""
         failed = self._failed.get(_who(address))
         if failed is None or len(failed) < MOST:
             return 0
         return max(0, ceil(failed[0] + SECONDS - self._clock()))
 
     def fail(self, address: str) -> None:
-        """The address has guessed wrong."""
+        """Note a wrong guess of the address."""
         who = _who(address)
         failed = self._failed.pop(who, None) or deque(maxlen=MOST)
         failed.append(self._clock())

@@ -201,7 +201,7 @@ def make_site(settings: Settings, health: Health, decoder: Decoder) -> Site:
 
 
 async def _close_after(stop: threading.Event, site: Site, server: uvicorn.Server) -> None:
-    """Once `stop` is set, end the open streams and then the server."""
+    """Wait for `stop`, then end the open streams and the server."""
     while not stop.is_set():
         await asyncio.sleep(LOOK_SECONDS)
     site.watchers.close()

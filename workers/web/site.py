@@ -41,7 +41,7 @@ class Site:
     clock: Callable[[], datetime]
 
     def list_for(self, user_id: str) -> ShownList | None:
-        """The list that is valid for the shopper now."""
+        """Return the list that is valid for the shopper now."""
         return self.tables.lists.of(user_id, self.clock())
 
     @property
@@ -50,18 +50,18 @@ class Site:
         return [style.style_id for style in self.manifest.styles]
 
     def kept(self, seconds: int) -> str:
-        """A Cache-Control for what may be kept so long: by the reader alone where a token is."""
+        """Return a Cache-Control of so many seconds; private where a token is set."""
         whose = "public" if self.settings.web.token is None else "private"
         return f"{whose}, max-age={seconds}"
 
 
 def site_of(request: Request) -> Site:
-    """The site that answers the request."""
+    """Return the site that answers the request."""
     return cast("Site", request.app.state.site)
 
 
 def id_of(request: Request, name: str) -> str:
-    """An id from the address. Raises NotFound where it can be none."""
+    """Return an id from the address. Raises NotFound for an invalid one."""
     try:
         return msgspec.convert(request.path_params[name], Id)
     except msgspec.ValidationError as problem:
@@ -69,7 +69,7 @@ def id_of(request: Request, name: str) -> str:
 
 
 def require_id(text: str) -> str:
-    """The id that somebody typed. Raises WrongInput where it can be none."""
+    """Return an id that was typed. Raises WrongInput for an invalid one."""
     try:
         return msgspec.convert(text, Id)
     except msgspec.ValidationError as problem:

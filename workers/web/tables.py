@@ -47,7 +47,7 @@ LISTS_KEPT = 250_000
 
 
 class ShownReason(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Why an item is in the list; `text` is for whoever does not know the kind."""
+    """Why an item is in the list; `text` is for readers that do not know the kind."""
 
     kind: str
     text: str
@@ -106,7 +106,7 @@ class Lists:
                 log.warning("lists_dropped", most=self._most, oldest=oldest)
 
     def of(self, user_id: str, now: datetime) -> ShownList | None:
-        """The shopper's list while it is valid, else that for everyone, or None without either.
+        """Return the shopper's list while it is valid, else that for everyone, else None.
 
         That for everyone is shown even when it has expired: there is nothing better.
         """
@@ -114,7 +114,7 @@ class Lists:
         return own if own is not None and now < own.valid_until else self._decoded(EVERYONE)
 
     def offset_of(self, found: ShownList | None) -> int:
-        """Of the list's record; of two lists of one shopper the newer has the greater. -1 of none.
+        """Return the offset of a list's record, which is greater for a newer list; -1 without one.
 
         Times would not do: they are those of what caused the lists, by several clocks.
         """
@@ -122,7 +122,7 @@ class Lists:
         return -1 if listed is None else listed.offset
 
     def latest_shoppers(self, count: int) -> list[str]:
-        """Those whose lists are the newest, the newest first."""
+        """Return the shoppers with the newest lists, the newest first."""
         known = (user_id for user_id in reversed(self._listed) if user_id != EVERYONE)
         return list(islice(known, count))
 
@@ -232,7 +232,7 @@ def _put(
     value: bytes | None,
     id_field: str | None = None,
 ) -> None:
-    """The newest is the last; `id_field` is the event's that must be the key.
+    """Enter an event as the last of its table; its `id_field` must be the key.
 
     Raises InvalidEvent, and leaves what was there.
     """
@@ -255,7 +255,7 @@ class Watchers:
 
     @contextmanager
     def watch(self, *user_ids: str) -> Iterator[asyncio.Event]:
-        """An event that is set whenever one of these shoppers' lists changes."""
+        """Yield an event that is set whenever one of these shoppers' lists changes."""
         changed = asyncio.Event()
         for user_id in user_ids:
             self._waiting[user_id].add(changed)
@@ -268,12 +268,12 @@ class Watchers:
                     del self._waiting[user_id]
 
     def notify(self, user_ids: Iterable[str]) -> None:
-        """These lists have changed."""
+        """Set the events of the shoppers whose lists have changed."""
         for user_id in user_ids:
             for changed in self._waiting.get(user_id, ()):
                 changed.set()
 
     def close(self) -> None:
-        """The server stops: let every page go."""
+        """Wake every page, since the server stops."""
         self.closed = True
         self.notify(list(self._waiting))

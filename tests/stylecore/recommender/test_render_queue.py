@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from render_queue_trial import ORDERS, Shop, clicks, scene_of
 
 from stylecore.recommender.engagement_prior import NO_PRIORS, EngagementPrior
-from stylecore.recommender.render_queue import WISHES_KEPT, Bucket, Missing, Queue
+from stylecore.recommender.render_queue import WISHES_KEPT, Missing, RenderQueue, TokenBucket
 from stylecore.recommender.rules import Rules
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -53,7 +53,7 @@ changes = st.one_of(
 @given(st.floats(0.1, 1000), st.lists(seconds, max_size=30))
 def test_never_more_is_ordered_than_the_budget_and_its_burst(a_minute, looks):
     burst = timedelta(seconds=5)
-    bucket = Bucket(a_minute, burst, NOW)
+    bucket = TokenBucket(a_minute, burst, NOW)
     passed, ordered = 0.0, 0
     for pause in looks:
         passed += pause
@@ -65,7 +65,7 @@ def test_never_more_is_ordered_than_the_budget_and_its_burst(a_minute, looks):
 
 
 def test_a_slow_budget_is_used_up_however_often_one_looks():
-    bucket = Bucket(6, timedelta(seconds=5), NOW)
+    bucket = TokenBucket(6, timedelta(seconds=5), NOW)
     ordered = 0
     for look in range(1, 3601):
         renders = bucket.whole(NOW + timedelta(seconds=look))
@@ -75,14 +75,14 @@ def test_a_slow_budget_is_used_up_however_often_one_looks():
 
 
 def test_a_clock_that_steps_back_gives_nothing():
-    bucket = Bucket(60, timedelta(seconds=5), NOW)
+    bucket = TokenBucket(60, timedelta(seconds=5), NOW)
     bucket.pay(bucket.whole(NOW + HOUR))
     assert bucket.whole(NOW) == 0
 
 
 @given(st.lists(changes, max_size=40))
 def test_the_queue_gives_the_same_as_sorting_everything_anew(done):
-    queue = Queue(EngagementPrior(), Rules())
+    queue = RenderQueue(EngagementPrior(), Rules())
     lacking: dict[tuple[str, str], Missing] = {}
     wishes: dict[tuple[str, str], int] = {}
     prior = EngagementPrior()
@@ -121,7 +121,7 @@ def test_the_queue_gives_the_same_as_sorting_everything_anew(done):
 
 
 def test_what_shoppers_want_now_comes_before_what_is_likely_until_it_is_forgotten():
-    queue = Queue(prior_of(100, 100, 1), Rules())
+    queue = RenderQueue(prior_of(100, 100, 1), Rules())
     for product_id in PRODUCTS:
         queue.put(product_id, {style_id: Missing("mug", None) for style_id in STYLES})
     assert queue.best(1, NOW)[0].pair == ("p1", "neon")
@@ -135,7 +135,7 @@ def test_what_shoppers_want_now_comes_before_what_is_likely_until_it_is_forgotte
 
 
 def test_no_more_wishes_are_kept_than_its_bound():
-    queue = Queue(EngagementPrior(), Rules())
+    queue = RenderQueue(EngagementPrior(), Rules())
     for number in range(WISHES_KEPT + 1):
         queue.want((f"p{number}", "neon"), 1, NOW)
     queue.put("p0", {"neon": Missing("mug", None)})

@@ -10,7 +10,7 @@ from schemas.events import Product, RejectedImage, RejectionReason
 from stylecore.errors import Permanent
 from stylecore.recommender.simulator import Shopper
 from workers.demo.inputs import folder_products, sample_products
-from workers.demo.report import Outcome, summary_of, write_report
+from workers.demo.report import DemoResult, summary_of, write_report
 from workers.demo.shoppers import Visit
 
 
@@ -61,7 +61,7 @@ def outcome(photos):
         rendered_at=datetime.now(UTC),
         job_id="j",
     )
-    return Outcome(
+    return DemoResult(
         products=[product],
         styles=["neon"],
         rejected={("p", "neon"): rejected},
