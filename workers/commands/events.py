@@ -14,7 +14,6 @@ import threading
 from collections.abc import Iterable
 from contextlib import closing, suppress
 from datetime import UTC, datetime
-from functools import cache
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -89,6 +88,10 @@ def publish_lines(topic: Topic, file: Path | None) -> None:
 def checked(topic: Topic, lines: Iterable[str]) -> tuple[list[msgspec.Struct], list[str]]:
     """Return the events of the lines, without empty ones, and what is wrong by line number."""
     events, errors, now = [], [], datetime.now(UTC)
+    known = set[str]()
+    if topic is STYLES:
+        manifest = load_manifest(load_settings().stylize.generator)
+        known = {style.style_id for style in manifest.styles}
     for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue
@@ -96,17 +99,11 @@ def checked(topic: Topic, lines: Iterable[str]) -> tuple[list[msgspec.Struct], l
             event = decode(topic.event, line)
             check_times(event, now)
             if isinstance(event, Style):
-                require_known(event, _generator_styles())
+                require_known(event, known)
             events.append(event)
         except (InvalidEvent, UnknownStyle) as problem:
             errors.append(f"line {number}: {problem}")
     return events, errors
-
-
-@cache
-def _generator_styles() -> frozenset[str]:
-    manifest = load_manifest(load_settings().stylize.generator)
-    return frozenset(style.style_id for style in manifest.styles)
 
 
 def send(topic: Topic, events: list[msgspec.Struct]) -> None:

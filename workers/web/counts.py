@@ -102,18 +102,17 @@ class EventCounters:
             self._keep(name, record)
 
     def _count(self, act: Acted) -> None:
-        if act.recommendation_id is not None and act.style_id is not None:
-            self.acts[act.style_id, act.kind] += 1
-            if not self.has_style(act.product_id, act.style_id):
-                self._strange[act.style_id] = None
-                if len(self._strange) > STRANGE_KEPT:
-                    self._merge(self._strange.popitem(last=False)[0])
-
-    def _merge(self, style_id: str) -> None:
-        """Count a style as none, unless its record has come since."""
-        if not self.has_style("", style_id):
-            for kind in get_args(FeedbackKind):
-                self.acts[NO_STYLE, kind] += self.acts.pop((style_id, kind), 0)
+        if act.recommendation_id is None or act.style_id is None:
+            return
+        self.acts[act.style_id, act.kind] += 1
+        if self.has_style(act.product_id, act.style_id):
+            return
+        self._strange[act.style_id] = None
+        if len(self._strange) > STRANGE_KEPT:
+            style_id, _ = self._strange.popitem(last=False)
+            if not self.has_style("", style_id):  # its record has not come since
+                for kind in get_args(FeedbackKind):
+                    self.acts[NO_STYLE, kind] += self.acts.pop((style_id, kind), 0)
 
     def _want(self, demand: StyleDemand) -> None:
         pair = (demand.product_id, demand.style_id)

@@ -14,6 +14,7 @@ from schemas.topics import Topic
 from stylecore.errors import Transient
 from workers.kafka.producer import Publisher
 from workers.kafka.records import Output, output_of, tombstone
+from workers.kafka.transaction import OnDelivery
 from workers.settings import Settings
 from workers.telemetry import RECORDS_PRODUCED
 
@@ -50,7 +51,7 @@ class Outbox:
 
         def hand_over() -> None:
             for output, done in zip(outputs, left, strict=True):
-                self._publisher.send_raw(output, _Told(loop, done))
+                self._publisher.send_raw(output, _setter(loop, done))
 
         try:
             async with asyncio.timeout(ANSWER_SECONDS):
@@ -68,21 +69,19 @@ class Outbox:
         self._publisher.flush()
 
 
-class _Told:
-    """Sets a future of the loop, from whatever thread librdkafka calls in."""
+def _setter(loop: asyncio.AbstractEventLoop, done: asyncio.Future[None]) -> OnDelivery:
+    """Return a delivery callback that sets a future of the loop, from librdkafka's thread."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, done: asyncio.Future[None]) -> None:
-        self._loop = loop
-        self._done = done
-
-    def __call__(self, error: KafkaError | None, _message: object) -> None:
-        if not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self._set, error)
-
-    def _set(self, error: KafkaError | None) -> None:
-        if self._done.done():  # timed out
+    def set_done(error: KafkaError | None) -> None:
+        if done.done():  # timed out
             return
         if error is None:
-            self._done.set_result(None)
+            done.set_result(None)
         else:
-            self._done.set_exception(Transient(f"not delivered: {error.str()}"))
+            done.set_exception(Transient(f"not delivered: {error.str()}"))
+
+    def on_delivery(error: KafkaError | None, _message: object) -> None:
+        if not loop.is_closed():
+            loop.call_soon_threadsafe(set_done, error)
+
+    return on_delivery

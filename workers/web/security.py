@@ -106,7 +106,8 @@ class Guard:
         await answer(scope, receive, send_with_headers)
 
     def _refusal(self, request: Request) -> Response | None:
-        host = _without_port(request.headers.get("host", ""))
+        host = request.headers.get("host", "")
+        host = host if host.endswith("]") else host.rpartition(":")[0] or host
         path = request.url.path
         if host not in self._hosts and path not in PROBES:
             return _refuse(f"{host!r} is no name of ours: STYLECAST_WEB__ALLOWED_HOSTS", 421)
@@ -146,10 +147,6 @@ def is_same_origin(headers: Headers) -> bool:
     if site is not None:
         return site == "same-origin"
     return urlsplit(headers.get("origin", "")).netloc == headers.get("host", " ")
-
-
-def _without_port(host: str) -> str:
-    return host if host.endswith("]") else host.rpartition(":")[0] or host
 
 
 def _refuse(why: str, status: int, headers: dict[str, str] | None = None) -> Response:
