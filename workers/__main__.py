@@ -45,6 +45,8 @@ EXTRAS = {
     "onnxruntime": "pip install 'stylecast[cpu]', or 'stylecast[gpu]' where an NVIDIA GPU is",
     "torch": "pip install 'stylecast[train]'",
     "onnx": "pip install 'stylecast[train]'",
+    "onnxscript": "pip install 'stylecast[train]'",
+    "skimage": "pip install 'stylecast[train]'",
 }
 """How to install what not every command needs."""
 

@@ -72,18 +72,17 @@ def loader(
     store: Store,
     stop: threading.Event,
     read: Callable[[bytes], Loaded],
-    budget: FetchBudget | None = None,
+    budget: FetchBudget,
 ) -> Callable[[str], Loaded]:
     """Return a function from address to what `read` makes of the bytes there.
 
-    A fetch is retried until the budget is spent, without one for photos.patience_seconds, and is
-    tried at least once. The function raises Permanent, and Transient once `stop` is set.
+    A fetch is tried at least once, and again until the budget is spent. The function raises
+    Permanent, and Transient once `stop` is set.
     """
     bounds = settings.photos
     prefixes = (*bounds.allowed_prefixes, store.uri)
 
     def load(uri: str) -> Loaded:
-        time_left = budget or FetchBudget(bounds.patience_seconds)
         pause = 0.2
         while True:
             try:
@@ -91,12 +90,12 @@ def loader(
                     uri,
                     allowed_prefixes=prefixes,
                     max_bytes=bounds.max_bytes,
-                    seconds=min(bounds.fetch_seconds, max(time_left.left, LAST_TRY_SECONDS)),
+                    seconds=min(bounds.fetch_seconds, max(budget.left, LAST_TRY_SECONDS)),
                     networks=bounds.allowed_networks,
                 )
                 return read(data)
             except Transient as problem:
-                if pause > time_left.left:
+                if pause > budget.left:
                     raise NotFetchable(f"given up: {problem}") from problem
                 if stop.wait(pause):
                     raise

@@ -145,7 +145,7 @@ def photo_loader(
     decoder: Decoder,
     store: Store,
     stop: threading.Event,
-    budget: FetchBudget | None = None,
+    budget: FetchBudget,
 ) -> Callable[[str], Photo]:
     """Return a function from address to photo, which retries as `loader` says."""
 

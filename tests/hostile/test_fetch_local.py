@@ -10,7 +10,7 @@ from stylecore.errors import Transient
 from stylecore.storage.fetch import NotFetchable, fetch
 from stylecore.storage.local_file import open_beneath
 from stylecore.storage.store import NotInStore, Store
-from workers.pictures import make_decoder
+from workers.pictures import FetchBudget, make_decoder
 from workers.settings import load_settings
 from workers.stylize import photo_loader
 
@@ -119,7 +119,7 @@ def test_what_is_too_large_is_not_read_from_the_store(tmp_path):
 def test_the_worker_fetches_nothing_that_no_setting_names(uri, tmp_path):
     settings = load_settings(store={"uri": str(tmp_path / "store")})
     decoder, store = make_decoder(settings, 1, 256), Store(settings.store.uri)
-    load_photo = photo_loader(settings, decoder, store, threading.Event())
+    load_photo = photo_loader(settings, decoder, store, threading.Event(), FetchBudget(60))
     with pytest.raises(NotFetchable, match="under no allowed prefix"):
         load_photo(uri)
     decoder.close()

@@ -62,7 +62,7 @@ def test_a_loader_that_is_asked_to_stop_does_not_give_up(tmp_path):
     with server() as (shop, _):
         settings, stop = settings_for(tmp_path, shop, patience=100), threading.Event()
         stop.set()
-        load = loader(settings, Store(settings.store.uri), stop, bytes)
+        load = loader(settings, Store(settings.store.uri), stop, bytes, FetchBudget(60))
         with pytest.raises(Transient):
             load(f"{shop}/photos/busy.png")
 

@@ -5,8 +5,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
@@ -59,11 +57,11 @@ def train_generator(
     """Let teachers paint pairs, train the generator on them, export it in every precision, choose
     the gate's bounds, measure it, write its card; resumes a run.
     """
-    with torch_needed():
-        from stylecore.gan.build import make_generator
-        from stylecore.gan.export import add_figures
-        from stylecore.gan.model_card import write_card
-        from stylecore.gan.settings import TrainSettings
+    from stylecore.gan.build import make_generator
+    from stylecore.gan.export import add_figures
+    from stylecore.gan.model_card import write_card
+    from stylecore.gan.settings import TrainSettings
+
     now = datetime.now(UTC)
     settings = TrainSettings(
         photos=photos,
@@ -125,9 +123,9 @@ def train_reference(
     threads: Annotated[int, typer.Option(min=1)] = 1,
 ) -> None:
     """Fit the network that turns a picture into a style; a generator's training does it too."""
-    with torch_needed():
-        from stylecore.gan.reference.export import add_encoder
-        from stylecore.gan.reference.fit import ReferenceSettings
+    from stylecore.gan.reference.export import add_encoder
+    from stylecore.gan.reference.fit import ReferenceSettings
+
     settings = ReferenceSettings(examples=examples, render_steps=steps, seed=seed, threads=threads)
     manifest = add_encoder(
         generator, styles, perceptual, pairs, settings, print_figures, checkpoint=checkpoint
@@ -151,10 +149,10 @@ def train_features_command(
     version: Version = None,
 ) -> None:
     """Draw renders, train the feature network on photos and renders, export and measure it."""
-    with torch_needed():
-        from stylecore.gan.features.export import add_figures, export_features
-        from stylecore.gan.features.settings import FeaturesSettings
-        from stylecore.gan.features.train import train_features
+    from stylecore.gan.features.export import add_figures, export_features
+    from stylecore.gan.features.settings import FeaturesSettings
+    from stylecore.gan.features.train import train_features
+
     now = datetime.now(UTC)
     settings = FeaturesSettings(
         photos=photos,
@@ -183,17 +181,6 @@ def print_figures(figures: dict[str, float]) -> None:
 def version_of(now: datetime) -> str:
     """Return the default version of a model that is made `now`."""
     return f"{now:%Y.%m.%d}-1"
-
-
-@contextmanager
-def torch_needed() -> Iterator[None]:
-    """Raises SettingsError where the training packages are not installed."""
-    try:
-        yield
-    except ModuleNotFoundError as problem:
-        raise SettingsError(
-            f"{problem.name} is not installed: pip install 'stylecast[train]', or make setup-dev"
-        ) from problem
 
 
 class Smaller(StrEnum):
@@ -226,17 +213,17 @@ def export(
     if precision and calibration is None:
         raise SettingsError("calibration: a folder of real photos is needed with --precision")
     if run is not None:
-        with torch_needed():
-            from stylecore.gan.checkpoint import CHECKPOINT
-            from stylecore.gan.export import export as export_checkpoint
+        from stylecore.gan.checkpoint import CHECKPOINT
+        from stylecore.gan.export import export as export_checkpoint
+
         now = datetime.now(UTC)
         manifest = export_checkpoint(
             run / CHECKPOINT, output, version=version or version_of(now), now=now
         )
         typer.echo(f"{manifest.version} with {len(manifest.styles)} styles in {output}")
     if precision and calibration is not None:
-        with torch_needed():
-            from stylecore.gan.quantize.variants import add_variants
+        from stylecore.gan.quantize.variants import add_variants
+
         manifest = add_variants(output, calibration, [one.value for one in precision])
         for name, variant in manifest.variants.items():
             figures = ", ".join(f"{figure} {value}" for figure, value in variant.figures.items())

@@ -55,7 +55,6 @@ class Shopping:
         publisher: Publisher,
         reader: TableReader,
         random: np.random.Generator,
-        clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         self.visits = {visit.shopper.user_id: visit for visit in visits}
         self.latencies: list[float] = []
@@ -66,7 +65,6 @@ class Shopping:
         self._publisher = publisher
         self._reader = reader
         self._random = random
-        self._clock = clock
         self._lists: dict[str, Recommendations] = {}
 
     def wait_for_list(self, products: int) -> None:
@@ -74,8 +72,8 @@ class Shopping:
 
         Raises StylecastError where it does not come.
         """
-        deadline = self._clock() + PATIENCE_SECONDS
-        while self._clock() < deadline:
+        deadline = time.perf_counter() + PATIENCE_SECONDS
+        while time.perf_counter() < deadline:
             self._read(0.1)
             items = self._lists[EVERYONE].items if EVERYONE in self._lists else []
             is_long = len(items) >= min(products, 10)
@@ -113,7 +111,7 @@ class Shopping:
             event = self._publish(visit.shopper, found, action)
             if action.kind != "impression":
                 visit.clicks.append(action)
-                visit.waiting_for, visit.sent_at = event.event_id, self._clock()
+                visit.waiting_for, visit.sent_at = event.event_id, time.perf_counter()
 
     def _publish(self, shopper: Shopper, found: Recommendations, action: Action) -> Feedback:
         self.feedback_events += 1
@@ -144,12 +142,12 @@ class Shopping:
             if visit is None or visit.waiting_for is None:
                 continue
             if visit.waiting_for == found.caused_by:
-                self.latencies.append(self._clock() - visit.sent_at)
+                self.latencies.append(time.perf_counter() - visit.sent_at)
                 visit.waiting_for = None
 
     def _require_answers(self) -> None:
         for visit in self.visits.values():
-            if visit.waiting_for and self._clock() - visit.sent_at > PATIENCE_SECONDS:
+            if visit.waiting_for and time.perf_counter() - visit.sent_at > PATIENCE_SECONDS:
                 raise StylecastError(
                     f"{visit.shopper.user_id} got no list for event {visit.waiting_for} "
                     f"in {PATIENCE_SECONDS:.0f} s"

@@ -164,7 +164,7 @@ class Session:
         batch_records: int,
         health: Health,
         stop: threading.Event,
-        exported: Spans | None = None,
+        exported: Spans | None,
     ) -> None:
         self._settings = settings
         self._worker = worker

@@ -139,7 +139,6 @@ def output_of(
     source: str,
     now: datetime,
     cause: Record | None = None,
-    partition: int = ANY_PARTITION,
     event_id: str | None = None,
 ) -> Output:
     """Return an event's record; topic, partition and offset of `cause` go into its headers."""
@@ -152,7 +151,6 @@ def output_of(
         key=topic.key_of(event),
         value=encode(event),
         headers=headers + input_headers(cause),
-        partition=partition,
     )
 
 

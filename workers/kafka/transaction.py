@@ -103,7 +103,7 @@ def produce(producer: Producer, output: Output, on_delivery: OnDelivery | None =
             return
 
 
-def hand_over(producer: Producer, output: Output, on_delivery: OnDelivery | None = None) -> None:
+def hand_over(producer: Producer, output: Output, on_delivery: OnDelivery | None) -> None:
     """Produce a record. Raises BufferError where librdkafka's queue is full."""
     producer.produce(
         output.topic,

@@ -117,7 +117,7 @@ class Shop:
                 yield key, known
 
     def remember(
-        self, key: bytes, product: Product | None, planned: dict[str, str], photo: str = ""
+        self, key: bytes, product: Product | None, planned: dict[str, str], photo: str
     ) -> None:
         """Enter what is ordered of a product; None deletes it."""
         if product is None:

@@ -28,16 +28,14 @@ KEPT = 16
 class Mixer:
     """Draws previews; may be called from several threads."""
 
-    def __init__(
-        self, settings: Settings, pictures: Pictures, clock: Callable[[], float] = time.monotonic
-    ) -> None:
+    def __init__(self, settings: Settings, pictures: Pictures) -> None:
         self._settings = settings.stylize
         self._lock = threading.Lock()
         self._source = lru_cache(KEPT)(lambda uri: source_of(pictures.photo(uri)))
         self._reference = lru_cache(KEPT)(
             lambda uri: reference_of(pictures.photo(uri), self._encoder)
         )
-        self.allowance = Allowance(settings.web.previews_per_minute, clock)
+        self.allowance = Allowance(settings.web.previews_per_minute, time.monotonic)
 
     @cached_property
     def _engine(self) -> Engine:
