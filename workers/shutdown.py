@@ -14,7 +14,7 @@ import signal
 import sys
 import threading
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from workers.telemetry import log
@@ -51,6 +51,17 @@ def stop_on_signals() -> Iterator[threading.Event]:
         over.set()
         os.close(writing)
         thread.join()
+
+
+@contextmanager
+def in_thread(name: str, work: Callable[[threading.Event], None]) -> Iterator[None]:
+    """Run `work` in a daemon thread; the end of the block sets its event, without waiting."""
+    over = threading.Event()
+    threading.Thread(target=work, args=(over,), name=name, daemon=True).start()
+    try:
+        yield
+    finally:
+        over.set()
 
 
 def end_now() -> None:

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Executor, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -32,7 +32,6 @@ from stylecore.errors import Permanent, Transient
 from stylecore.imaging.decoder import Decoder
 from stylecore.imaging.photo import Photo
 from stylecore.models import FEATURES
-from stylecore.rendering.engine import Engine
 from stylecore.rendering.gate import load_quality_model
 from stylecore.rendering.manifest import load_manifest
 from stylecore.rendering.style import load_encoder, reference_of
@@ -47,7 +46,7 @@ from workers.kafka.retry import Backoff, require_going, until_topics
 from workers.kafka.topics import topic_name
 from workers.pictures import FetchBudget, load_engine, loader, make_decoder
 from workers.settings import Settings
-from workers.telemetry import PHOTO_NOTES, RENDERS, Health, log, timed
+from workers.telemetry import PHOTO_NOTES, RENDERS, Health, log, stage
 
 Item = TypeVar("Item")
 
@@ -105,39 +104,24 @@ def stylize_handlers(
         ThreadPoolExecutor(LOADING_THREADS, "stylize") as executor,
     ):
         budget = FetchBudget(settings.photos.patience_seconds)
-        context = make_studio(settings, executor, decoder, stop, budget)
-        log.info(
-            "generator_loaded",
-            version=context.engine.manifest.version,
-            provider=context.engine.provider,
+        engine, store = load_engine(settings.stylize), Store(settings.store.uri)
+        load_photo = photo_loader(settings, decoder, store, stop, budget)
+        encoder = load_encoder(settings.stylize.generator, engine.manifest)
+        context = RenderContext(
+            load_photo=load_photo,
+            engine=engine,
+            quality_model=load_quality_model(FEATURES),
+            bounds=settings.stylize.bounds,
+            store=store,
+            executor=executor,
+            batch_images=settings.stylize.batch_images,
+            load_reference=lambda uri: reference_of(load_photo(uri), encoder),
+            timed=lambda drawn: timed_until_stopped(drawn, stop),
         )
-        crash_guard = CrashGuard(context.store)
+        version, provider = engine.manifest.version, engine.provider
+        log.info("generator_loaded", version=version, provider=provider)
+        crash_guard = CrashGuard(store)
         yield lambda: StylizeHandler(settings, context, crash_guard, budget)
-
-
-def make_studio(
-    settings: Settings,
-    executor: Executor,
-    decoder: Decoder,
-    stop: threading.Event,
-    budget: FetchBudget,
-) -> RenderContext:
-    """Return what drawing needs, from the settings: generator, gate, store and photo loader."""
-    engine = load_engine(settings.stylize)
-    store = Store(settings.store.uri)
-    load_photo = photo_loader(settings, decoder, store, stop, budget)
-    encoder = load_encoder(settings.stylize.generator, engine.manifest)
-    return RenderContext(
-        load_photo=load_photo,
-        engine=engine,
-        quality_model=load_quality_model(FEATURES),
-        bounds=settings.stylize.bounds,
-        store=store,
-        executor=executor,
-        batch_images=settings.stylize.batch_images,
-        load_reference=lambda uri: reference_of(load_photo(uri), encoder),
-        timed=lambda drawn: until_stopped(timed(WORKER, "draw", drawn), stop),
-    )
 
 
 def photo_loader(
@@ -158,12 +142,18 @@ def photo_loader(
     return loader(settings, store, stop, read, budget)
 
 
-def until_stopped(items: Iterable[Item], stop: threading.Event) -> Iterator[Item]:
-    """Yield the items, but raise Transient once `stop` is set.
+def timed_until_stopped(drawn: Iterable[Item], stop: threading.Event) -> Iterator[Item]:
+    """Yield pictures, measuring the drawing of each, but raise Transient once `stop` is set.
 
     Pictures that are already in the store are found again by the next try.
     """
-    for item in items:
+    drawn = iter(drawn)
+    while True:
+        try:
+            with stage(WORKER, "draw"):
+                item = next(drawn)
+        except StopIteration:
+            return
         yield item
         require_going(stop)
 
@@ -234,8 +224,14 @@ class StylizeHandler(Handler):
         if self._announced:
             return []
         self._is_announcing = True
-        announcement = generator_announcement(self._context.engine)
-        now = datetime.now(UTC)
+        manifest, now = self._context.engine.manifest, datetime.now(UTC)
+        announcement = ModelAnnouncement(
+            name="generator",
+            version=manifest.version,
+            uri=str(Path("models") / "generator" / manifest.version),
+            sha256=manifest.sha256,
+            made_at=datetime.fromisoformat(manifest.made_at),
+        )
         return [output_of(self._settings, GENERATOR_MODELS, announcement, source=SOURCE, now=now)]
 
     def committed(self) -> None:
@@ -270,15 +266,3 @@ def stylize_in_memory(
         *stylize_in_memory(jobs[:half], context, now),
         *stylize_in_memory(jobs[half:], context, now),
     ]
-
-
-def generator_announcement(engine: Engine) -> ModelAnnouncement:
-    """Return the announcement of the generator in use for other teams."""
-    manifest = engine.manifest
-    return ModelAnnouncement(
-        name="generator",
-        version=manifest.version,
-        uri=str(Path("models") / "generator" / manifest.version),
-        sha256=manifest.sha256,
-        made_at=datetime.fromisoformat(manifest.made_at),
-    )

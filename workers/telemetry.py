@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from importlib.metadata import version
-from typing import Any, TypeVar
+from typing import Any
 from wsgiref.simple_server import WSGIRequestHandler, make_server
 
 import confluent_kafka
@@ -26,8 +26,6 @@ from prometheus_client import Counter, Gauge, Histogram, Info, make_wsgi_app
 from prometheus_client.exposition import ThreadingWSGIServer
 
 from workers.settings import LogSettings, WorkerSettings
-
-Item = TypeVar("Item")
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
@@ -182,18 +180,6 @@ def stage(worker: str, name: str) -> Iterator[None]:
     """Measure one stage of a batch."""
     with BATCH_SECONDS.labels(worker, name).time():
         yield
-
-
-def timed(worker: str, name: str, items: Iterable[Item]) -> Iterator[Item]:
-    """Yield the items, measuring the time that each takes as a stage."""
-    items = iter(items)
-    while True:
-        try:
-            with stage(worker, name):
-                item = next(items)
-        except StopIteration:
-            return
-        yield item
 
 
 @contextmanager

@@ -105,7 +105,10 @@ class Trainer:
             self._load_announced()
             announced = self._follower.announced
             if announced is not None and announced.pinned:
-                self._skip_refit()
+                self._changed, self._fitted_at = 0, self._clock()  # due after as many new states
+                REFITS.labels("pinned").inc()
+                why = "the version in use is pinned"
+                log.info("refit_skipped", why=why, version=self._version)
                 return
             try:
                 self._refit(datetime.now(UTC))
@@ -129,12 +132,6 @@ class Trainer:
         if self._factors is None and (not self._has_tried or waited >= FIRST_RETRY_SECONDS):
             return True
         return self._changed >= wanted.refit_records or waited >= wanted.refit_seconds
-
-    def _skip_refit(self) -> None:
-        """Count a refit that was due; the next one is due after as many new states."""
-        self._changed, self._fitted_at = 0, self._clock()
-        REFITS.labels("pinned").inc()
-        log.info("refit_skipped", why="the version in use is pinned", version=self._version)
 
     def _load_announced(self) -> None:
         """Load the version in use, where it was not announced by this process."""

@@ -39,6 +39,7 @@ from stylecore.evaluation.prequential import Protocol, run
 from stylecore.evaluation.prequential_data import Ratings, read, stream
 from stylecore.recommender.als import FitSettings
 from stylecore.recommender.rules import Rules
+from workers.commands.events import read_lines
 from workers.commands.printing import JsonFlag, print_json, print_line, print_table
 from workers.kafka.table import partitions_of, read_partitions
 from workers.settings import load_settings
@@ -122,12 +123,8 @@ def _file(path: Path, reward: Reward, policy: str | None) -> Source:
     """Raises Permanent where the file cannot be read or a line is wrong."""
     if path.name.endswith((".csv", ".csv.gz")):
         return Source(feedback_log.read(path))
-    try:
-        lines = path.read_text(encoding="utf-8").split("\n")
-    except (OSError, UnicodeDecodeError) as problem:
-        raise Permanent(f"cannot read {path}: {problem}") from problem
     events = []
-    for number, line in enumerate(lines, 1):
+    for number, line in enumerate(read_lines(path), 1):
         try:
             if line.strip():
                 events.append(decode(Feedback, line))

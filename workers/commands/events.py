@@ -76,7 +76,7 @@ _add_command("posters", POSTER_REQUESTS, "Send requests for posters.")
 
 def publish_lines(topic: Topic, file: Path | None) -> None:
     """Check every line, then send them all. Raises Permanent where a line or the file is wrong."""
-    events, errors = checked(topic, _lines(file))
+    events, errors = checked(topic, read_lines(file))
     for error in errors:
         typer.echo(error, err=True)
     if errors:
@@ -114,7 +114,8 @@ def send(topic: Topic, events: list[msgspec.Struct]) -> None:
             publisher.send(topic, event, now)
 
 
-def _lines(file: Path | None) -> list[str]:
+def read_lines(file: Path | None) -> list[str]:
+    """Read lines of UTF-8 from a file or standard input (None or '-'). Raises Permanent."""
     # Not by splitlines(): JSON strings may hold U+2028 and U+0085 as they are.
     try:
         if file is None or str(file) == "-":

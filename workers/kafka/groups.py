@@ -17,7 +17,8 @@ import struct
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing
+from functools import partial
 from typing import Any
 
 from confluent_kafka import TopicPartition
@@ -31,6 +32,7 @@ from workers.kafka.clients import passing_consumer
 from workers.kafka.records import Place
 from workers.kafka.topics import group_id, topic_name, transactional_id
 from workers.settings import Settings
+from workers.shutdown import in_thread
 from workers.telemetry import log
 
 STABLE = "STABLE"
@@ -88,20 +90,11 @@ def places_in(assignment: bytes) -> Iterator[Place]:
         at += 4 + 4 * count
 
 
-@contextmanager
 def watch_unowned_partitions(
     settings: Settings, worker: str, stop: threading.Event
-) -> Iterator[None]:
+) -> AbstractContextManager[None]:
     """Rebalance the worker's group, from a thread, when partitions have no owner in the block."""
-    over = threading.Event()
-    thread = threading.Thread(
-        target=_watch, args=(settings, worker, stop, over), name="unowned-partitions", daemon=True
-    )
-    thread.start()
-    try:
-        yield
-    finally:
-        over.set()
+    return in_thread("unowned-partitions", partial(_watch, settings, worker, stop))
 
 
 def unowned_partitions(group: Group | None, places: frozenset[Place]) -> frozenset[Place]:

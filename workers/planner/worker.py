@@ -11,9 +11,10 @@ import os
 import shutil
 import tempfile
 import threading
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +50,7 @@ from workers.planner.liveness import Progress, watch
 from workers.planner.page import add_pages
 from workers.planner.planning import TOGETHER, Planning, Shop, photo_of, reference_of
 from workers.settings import Settings
-from workers.shutdown import STOP_SECONDS, end_now
+from workers.shutdown import STOP_SECONDS, end_now, in_thread
 from workers.telemetry import OncePerMinute, log
 
 INPUTS = (PRODUCTS, STYLES, DEMAND)
@@ -97,7 +98,7 @@ def run_planner(settings: Settings) -> None:
         def marks() -> Hashable:
             return planning.sent, sum(app.tables.recovery.active_offsets.values())
 
-        with _watched(settings, progress, marks):
+        with in_thread("progress", partial(watch, settings, progress, marks)):
             try:
                 worker.execute_from_commandline()
             except SystemExit as end:
@@ -127,22 +128,6 @@ def _data_folder(settings: Settings) -> Iterator[Path]:
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-
-
-@contextmanager
-def _watched(
-    settings: Settings, progress: Progress, marks: Callable[[], Hashable]
-) -> Iterator[None]:
-    """Watch the progress from a thread while the block runs."""
-    stop = threading.Event()
-    thread = threading.Thread(
-        target=watch, args=(settings, progress, marks, stop), name="progress", daemon=True
-    )
-    thread.start()
-    try:
-        yield
-    finally:
-        stop.set()
 
 
 def _log_once_a_minute(library: str) -> None:
