@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from workers.broker.ports import free_port
-from workers.broker.process import SMALL
+from workers.broker.properties import SMALL
 
 APACHE = "apache/kafka:4.1.1"
 CONFLUENT = "confluentinc/cp-kafka:7.6.0"

@@ -24,7 +24,7 @@ from integration.shop import publish_products
 from schemas.topics import FEEDBACK, USER_STATES
 from workers.broker import Broker
 from workers.broker.ports import free_port
-from workers.broker.process import HOST
+from workers.broker.properties import HOST
 from workers.kafka.admin import admin_client, cluster
 from workers.kafka.table import TableReader, partitions_of
 from workers.kafka.topics import apply_topics, topic_name

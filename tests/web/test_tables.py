@@ -139,4 +139,4 @@ def test_a_shopper_who_wants_the_same_in_the_next_window_counts_once():
         )
         counters.take([(DEMAND.name, record)])
     (demanded,) = counters.demand.values()
-    assert (demanded.wanted, demanded.told_at) == (17, NOW + timedelta(seconds=30))
+    assert (demanded.wanted, demanded.window_end) == (17, NOW + timedelta(seconds=30))

@@ -17,13 +17,7 @@ from rich.console import Console
 
 from stylecore.evaluation import table as generator_table
 from stylecore.evaluation.features import HEADLINE, evaluate_features
-from stylecore.evaluation.gate import (
-    bounds_of_tables,
-    draw_all,
-    photos_of,
-    specimens,
-    tables_of,
-)
+from stylecore.evaluation.gate import bounds_of_tables, draw_all, photos_of, specimens, tables_of
 from stylecore.evaluation.gate_report import bound_sheet, report
 from stylecore.evaluation.generator import Evaluation, EvaluationSettings, evaluate
 from stylecore.evaluation.inputs import write

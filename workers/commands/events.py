@@ -41,12 +41,7 @@ from stylecore.times import check_times
 from workers.commands.printing import JsonFlag, print_json, print_table
 from workers.kafka.producer import Publisher
 from workers.kafka.records import Record, partition_of, tombstone
-from workers.kafka.table import (
-    TableReader,
-    partitions_of,
-    partitions_of_names,
-    read_partitions,
-)
+from workers.kafka.table import TableReader, partitions_of, partitions_of_names, read_partitions
 from workers.kafka.topics import topic_name
 from workers.settings import Settings, load_settings
 

@@ -33,15 +33,7 @@ from workers.lag.offsets import (
     find_offsets,
     spans_to_probe,
 )
-from workers.lag.status import (
-    GroupLag,
-    History,
-    Offsets,
-    PartitionLag,
-    Status,
-    group_lag,
-    lag_of,
-)
+from workers.lag.status import GroupLag, History, Offsets, PartitionLag, Status, group_lag, lag_of
 from workers.settings import Settings
 from workers.telemetry import Health, OncePerMinute, log
 

@@ -80,10 +80,7 @@ class Shop:
 
     def put_style(self, key: bytes, style: OfferedStyle | None) -> None:
         """Enter a new or changed style, or remove a withdrawn one (None)."""
-        if style is None:
-            self.styles.pop(key, None)
-        else:
-            self.styles[key] = msgspec.json.encode(style)
+        self.restore_style(key, None if style is None else msgspec.json.encode(style))
 
     def style(self, key: bytes) -> OfferedStyle | None:
         """Return a published style."""

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from datetime import datetime
 from math import sqrt
 from typing import NamedTuple, get_args
 
@@ -44,18 +43,6 @@ class Acted(msgspec.Struct, frozen=True, gc=False):
     recommendation_id: str | None = None
 
 
-class Demanded(msgspec.Struct, frozen=True):
-    """A product that shoppers want in a style, and when that was last published.
-
-    `wanted` is the most shoppers of one window: over windows the same shopper would count again.
-    """
-
-    product_id: str
-    style_id: str
-    wanted: int
-    told_at: datetime
-
-
 @dataclass
 class EventCounters:
     """The counts so far."""
@@ -67,8 +54,8 @@ class EventCounters:
     does not have the first ones count as NO_STYLE once there are many."""
     _strange: OrderedDict[str, None] = field(default_factory=OrderedDict)
     """Those styles, the oldest first: their records may be on their way."""
-    demand: OrderedDict[tuple[str, str], Demanded] = field(default_factory=OrderedDict)
-    """By product_id and style_id, the newest last."""
+    demand: OrderedDict[tuple[str, str], StyleDemand] = field(default_factory=OrderedDict)
+    """By product_id and style_id, the newest last; `wanted` is the most of one window."""
     letters: OrderedDict[tuple[str, str], DeadLetter] = field(default_factory=OrderedDict)
     """By dead-letter topic and place, the newest last."""
 
@@ -117,12 +104,9 @@ class EventCounters:
     def _want(self, demand: StyleDemand) -> None:
         pair = (demand.product_id, demand.style_id)
         before = self.demand.pop(pair, None)
-        self.demand[pair] = Demanded(
-            demand.product_id,
-            demand.style_id,
-            max(demand.wanted, before.wanted if before else 0),
-            demand.window_end,
-        )
+        # Over windows the same shopper would count again.
+        most = max(demand.wanted, before.wanted if before else 0)
+        self.demand[pair] = msgspec.structs.replace(demand, wanted=most)
         if len(self.demand) > DEMANDS_KEPT:
             self.demand.popitem(last=False)
 

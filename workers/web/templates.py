@@ -161,7 +161,7 @@ def detail_in(words: Words, text: str) -> str:
         found = re.fullmatch(pattern, what, re.DOTALL)
         if found:
             detail = words(f"detail.{name}", **found.groupdict())
-            return words("detail.at", field=field, told=detail) if field else detail
+            return words("detail.at", field=field, detail=detail) if field else detail
     return text
 
 
