@@ -256,17 +256,17 @@ def confusion_matrix(truth: Ints, predicted: Ints, classes: int) -> Ints:
 
 
 def accuracy(confusion: Ints) -> float:
-    """Share of the diagonal; NaN where there are no counts."""
+    """Return the share of the diagonal; NaN where there are no counts."""
     return float(np.trace(confusion) / confusion.sum()) if confusion.sum() else float("nan")
 
 
 def recalls(confusion: Ints) -> Floats:
-    """Recall of each class, [classes]; NaN where it does not occur."""
+    """Return the recall of each class, [classes]; NaN where it does not occur."""
     return _shares(confusion, confusion.sum(axis=1))
 
 
 def precisions(confusion: Ints) -> Floats:
-    """Precision of each class, [classes]; NaN where it is never predicted."""
+    """Return the precision of each class, [classes]; NaN where it is never predicted."""
     return _shares(confusion, confusion.sum(axis=0))
 
 
@@ -276,7 +276,7 @@ def _shares(confusion: Ints, totals: Ints) -> Floats:
 
 
 def balanced_accuracy(confusion: Ints) -> float:
-    """Mean recall of the classes that occur."""
+    """Return the mean recall of the classes that occur."""
     return float(np.nanmean(recalls(confusion)))
 
 
@@ -284,7 +284,7 @@ BINS = 15
 
 
 def calibration_error(probabilities: Floats, truth: Ints, bins: int = BINS) -> float:
-    """Expected calibration error, 0-1: difference of confidence and accuracy.
+    """Compute the expected calibration error, 0-1: difference of confidence and accuracy.
 
     Guo et al., "On calibration of modern neural networks", ICML 2017: bins of equal width of the
     highest probability; sum of |accuracy - mean confidence| weighted by the bins' shares.
@@ -297,7 +297,7 @@ def calibration_error(probabilities: Floats, truth: Ints, bins: int = BINS) -> f
 
 
 def found_first(similarity: Floats, truth: Ints) -> Floats:
-    """[Q]: 1 where each row's largest entry of [Q, N] is at `truth`, 1 / k among k equal ones."""
+    """Return [Q]: 1 where a row of [Q, N] is largest at `truth`, 1 / k among k equal ones."""
     own = similarity[np.arange(len(truth)), truth][:, None]
     ties = (similarity == own).sum(axis=1)
     beaten = (similarity > own).any(axis=1)
@@ -308,7 +308,7 @@ ORIENTATIONS, GRID = 9, 8
 
 
 def likeness(before: Floats, after: Floats) -> float:
-    """Cosine of histograms of oriented gradients of two luma planes [H, W], 0..1.
+    """Compute the cosine of histograms of oriented gradients of two luma planes [H, W], 0..1.
 
     9 unsigned orientations on a grid of 8 x 8 cells, each cell normalized; cells in which the first
     picture has no edge are left out.

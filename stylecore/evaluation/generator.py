@@ -295,7 +295,7 @@ def comparison(photo: View, squeezenet: OnnxSqueezeNet | None) -> Comparison:
 
 
 def recognised(classifier: FeatureNet | None, render: View, style: str) -> Figures:
-    """1 where the classifier's likeliest style is this one; empty for a style it does not know."""
+    """Return 1 where the classifier's likeliest style is this; empty for one it does not know."""
     if classifier is None or style not in classifier.styles:
         return {}
     likeliest = int(classifier.describe(to_floats(render.pixels)[None]).styles[0].argmax())
@@ -422,12 +422,12 @@ def distinct_share(renders: Mapping[str, AnyFloats]) -> dict[str, float]:
 
 
 def retrieved(renders: AnyFloats, photos: AnyFloats) -> AnyFloats:
-    """[N]: 1 where the nearest photo, by cosine of unit vectors, is the own one; ties share."""
+    """Return [N]: 1 where the nearest photo, by cosine of unit vectors, is the own; ties share."""
     return share_of_first(-renders @ photos.T, np.arange(len(photos)))
 
 
 def _halves(sizes: Sequence[int]) -> list[tuple[list[Rows], list[Rows]]]:
-    """Models and tests of every trial, a list of rows per style each; the same at every call."""
+    """Draw models and tests of every trial, rows per style each; the same at every call."""
     random = np.random.default_rng(0)
     members = np.split(np.arange(sum(sizes)), np.cumsum(sizes)[:-1])
     trials = []
@@ -439,7 +439,7 @@ def _halves(sizes: Sequence[int]) -> list[tuple[list[Rows], list[Rows]]]:
 
 
 def _ratio_and_share(distances: AnyFloats, own: int) -> tuple[float, float]:
-    """Of distances [N, K]: own over the mean of the others; share with the own smallest."""
+    """Return own distance over the mean of the others, and the share of own smallest, of [N, K]."""
     others = np.delete(distances, own, axis=1).mean(axis=1)
     first = share_of_first(distances, np.full(len(distances), own))
     return float((distances[:, own] / others).mean()), float(first.mean())

@@ -75,7 +75,7 @@ FINE_SIGMA, ENERGY_SIGMA = 1.5, 3
 
 
 def ssim(before: Floats, after: Floats) -> float:
-    """Mean structural similarity of luma planes [H, W] in [0, 1]; a copy has 1.
+    """Compute the mean structural similarity of luma planes [H, W] in [0, 1]; a copy has 1.
 
     Wang et al., IEEE TIP 2004. On photos of clothes flat grey has about .55, because plain grounds
     resemble each other.
@@ -88,7 +88,7 @@ def ssim(before: Floats, after: Floats) -> float:
 
 
 def fine_luminance(photo: View, render: View) -> float:
-    """Correlation of the band Y - gaussian(Y, 1.5 px) inside the product, -1..1.
+    """Correlate the band Y - gaussian(Y, 1.5 px) inside the product, -1..1.
 
     The finest level of a Laplacian pyramid (Burt and Adelson, 1983): whether detail is the same.
     """
@@ -96,13 +96,13 @@ def fine_luminance(photo: View, render: View) -> float:
 
 
 def fine_energy(photo: View, render: View) -> float:
-    """Correlation of the band's local energy, -1..1: whether detail is in the same places."""
+    """Correlate the band's local energy, -1..1: whether detail is in the same places."""
     energies = [np.sqrt(ndimage.gaussian_filter(b**2, ENERGY_SIGMA)) for b in _bands(photo, render)]
     return correlation(*(energy[photo.product] for energy in energies))
 
 
 def correlation(a: Floats, b: Floats) -> float:
-    """Pearson's of two vectors, 0 where one is constant."""
+    """Compute Pearson's of two vectors, 0 where one is constant."""
     a, b = a - a.mean(), b - b.mean()
     norm = float(np.linalg.norm(a) * np.linalg.norm(b))
     return float(np.clip(a @ b / norm, -1, 1)) if norm > 1e-9 else 0.0
@@ -124,7 +124,7 @@ EDGE = 16
 
 
 def checkerboard(luma: Floats) -> float:
-    """Strongest spectral peak, in dB over its neighbours, at the grids of upsampling: 2 and 4 px.
+    """Find the strongest peak, in dB over its neighbours, at the grids of upsampling: 2 and 4 px.
 
     Power spectrum by Welch (1967): Hann-windowed tiles, half overlapping. At each frequency of
     {0, 1/4, 1/2}^2 but 0 the power is compared with the larger of the medians of its neighbours, 3
@@ -140,7 +140,7 @@ def checkerboard(luma: Floats) -> float:
 
 
 def border_step(lab: Floats) -> float:
-    """Difference of the outermost 4 px to the next 4 in LAB units, mean of the four sides.
+    """Compare the outermost 4 px with the next 4, in LAB units, mean of the four sides.
 
     The Frechet distance of two Gaussians with diagonal covariance.
     """
@@ -149,7 +149,7 @@ def border_step(lab: Floats) -> float:
 
 
 def shift_difference(render: Pixels, moved: Pixels, shift: int) -> float:
-    """Mean absolute difference, 0-255, to the render of the shifted photo, shifted back."""
+    """Return the mean difference, 0-255, to the render of the shifted photo, shifted back."""
     before, after = render.astype(np.float32), moved.astype(np.float32)
     difference = np.abs(before[:-shift, :-shift] - after[shift:, shift:])
     return float(difference[EDGE:-EDGE, EDGE:-EDGE].mean())
@@ -209,7 +209,7 @@ def embed(squeezenet: OnnxSqueezeNet, picture: Image.Image) -> Embedding:
 
 
 def gram_embedding(activations: Activations) -> Floats:
-    """The normalised Gram matrices of GRAM_LAYERS as one vector of length 1.
+    """Return the normalised Gram matrices of GRAM_LAYERS as one vector of length 1.
 
     A layer's Gram matrix F F^T / (H W) (Gatys et al., CVPR 2016), centred as in Li et al.,
     "Universal style transfer via feature transforms" (2017), and divided by the channels'
@@ -221,7 +221,7 @@ def gram_embedding(activations: Activations) -> Floats:
 
 
 def retrieval_embedding(activation: Floats) -> Floats:
-    """Unit vector of a layer's [C, h, w] global mean and its means on a 4 x 4 grid, [17 C]."""
+    """Return, as a unit vector [17 C], a layer's [C, h, w] mean and its means on a 4 x 4 grid."""
     rows = np.array_split(activation, RETRIEVAL_GRID, axis=1)
     cells = [cell for row in rows for cell in np.array_split(row, RETRIEVAL_GRID, axis=2)]
     grid = np.concatenate([cell.mean(axis=(1, 2)) for cell in cells])
@@ -230,17 +230,17 @@ def retrieval_embedding(activation: Floats) -> Floats:
 
 
 def unit(vector: Floats) -> Floats:
-    """The vector with length 1; 0 stays 0."""
+    """Scale the vector to length 1; 0 stays 0."""
     return np.asarray(vector / max(float(np.linalg.norm(vector)), 1e-12), np.float32)
 
 
 def stacked(embeddings: Sequence[Embedding], name: str) -> Floats:
-    """[N, D] of one of the vectors."""
+    """Stack one of the vectors, [N, D]."""
     return np.stack([getattr(embedding, name) for embedding in embeddings])
 
 
 def _correlations(layer: Floats) -> Floats:
-    """Upper half of the channels' correlation matrix, weighted so that the norm stays."""
+    """Return the upper half of the channels' correlations, weighted so that the norm stays."""
     flat = layer.reshape(len(layer), -1)
     flat = flat - flat.mean(axis=1, keepdims=True)
     covariance = flat @ flat.T / flat.shape[1]
@@ -258,12 +258,12 @@ def _upper_half(size: int) -> tuple[NDArray[np.int_], Floats]:
 
 
 def artfid(content: float, frechet: float) -> float:
-    """(1 + content) (1 + frechet); 1 is the best there is."""
+    """Return (1 + content) (1 + frechet); 1 is the best there is."""
     return (1 + content) * (1 + frechet)
 
 
 def content_distance(photo: Activations, render: Activations) -> float:
-    """Mean over layers and places of |u - v|^2 of channels of unit length, 0 to 4.
+    """Return the mean over layers and places of |u - v|^2 of channels of unit length, 0 to 4.
 
     Zhang et al., "The unreasonable effectiveness of deep features as a perceptual metric", CVPR
     2018, with equal weights for all channels. Both pictures must have one size.
@@ -272,7 +272,7 @@ def content_distance(photo: Activations, render: Activations) -> float:
 
 
 def frechet_distance(one: Floats, other: Floats) -> float:
-    """|m - m'|^2 + Tr(C + C' - 2 (C C')^1/2) of two sets of vectors [N, D] and [M, D].
+    """Return |m - m'|^2 + Tr(C + C' - 2 (C C')^1/2) of two sets of vectors [N, D] and [M, D].
 
     Heusel et al., NeurIPS 2017. With A^T A one covariance and B^T B the other, the
     trace of the root is the sum of the singular values of A B^T: exact for sets however small.
@@ -285,7 +285,7 @@ def frechet_distance(one: Floats, other: Floats) -> float:
 
 
 def _root(rows: Floats) -> Doubles:
-    """A [K, D] such that A^T A is the covariance of rows [N, D], K the smaller of N and D."""
+    """Return A [K, D], K = min(N, D), such that A^T A is the covariance of rows [N, D]."""
     exact = rows.astype(np.float64)
     centred = (exact - exact.mean(axis=0)) / np.sqrt(len(exact))
     return np.asarray(np.linalg.qr(centred, mode="r"), np.float64)
@@ -301,13 +301,13 @@ Rows = NDArray[np.int_]
 
 
 def squared_distances(a: AnyFloats, b: AnyFloats) -> AnyFloats:
-    """[len(a), len(b)] squared Euclidean distances of rows."""
+    """Return [len(a), len(b)] squared Euclidean distances of rows."""
     squares = (a**2).sum(axis=1)[:, None] + (b**2).sum(axis=1)[None] - 2 * a @ b.T
     return np.asarray(squares.clip(min=0))
 
 
 def to_set(to_members: AnyFloats, among_members: AnyFloats) -> AnyFloats:
-    """Distance of each of N pictures to the true mean of a set of n.
+    """Return the distance of each of N pictures to the true mean of a set of n.
 
     d^2(x, S) = mean_i |x - s_i|^2 - 1/2 mean_{i != j} |s_i - s_j|^2: the distance to the sample's
     mean would be too large by its variance / n. `to_members` [N, n] and `among_members` [n, n]
@@ -319,13 +319,13 @@ def to_set(to_members: AnyFloats, among_members: AnyFloats) -> AnyFloats:
 
 
 def to_sets(to_all: AnyFloats, among_all: AnyFloats, sets: Sequence[Rows]) -> AnyFloats:
-    """[N, K] distances to K sets of columns of the squared `to_all` [N, M]."""
+    """Return [N, K] distances to K sets of columns of the squared `to_all` [N, M]."""
     columns = [to_set(to_all[:, rows], among_all[np.ix_(rows, rows)]) for rows in sets]
     return np.stack(columns, axis=1)
 
 
 def to_set_without_own(pictures: AnyFloats, members: AnyFloats) -> AnyFloats:
-    """[N] distances of each picture to the set [N, D] without the member of its own row."""
+    """Return [N] distances of each picture to the set [N, D] without the member of its own row."""
     to_members, among = squared_distances(pictures, members), squared_distances(members, members)
     everyone = np.arange(len(members))
     distances = []
@@ -336,6 +336,6 @@ def to_set_without_own(pictures: AnyFloats, members: AnyFloats) -> AnyFloats:
 
 
 def share_of_first(distances: AnyFloats, own: Rows) -> AnyFloats:
-    """[N]: 1 where the own column of [N, K] is the smallest, 1 / k where k tie, else 0."""
+    """Return [N]: 1 where the own column of [N, K] is the smallest, 1 / k where k tie, else 0."""
     tied = distances <= distances.min(axis=1, keepdims=True) + 1e-5
     return np.asarray(tied[np.arange(len(own)), own] / tied.sum(axis=1))

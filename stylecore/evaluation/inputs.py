@@ -133,10 +133,10 @@ def read_pixels(path: Path) -> Pixels:
 
 
 def style_folder(output: Path, painter: str, style: str) -> Path:
-    """Folder of a painter's pictures of a style."""
+    """Return the folder of a painter's pictures of a style."""
     return output / painter / style
 
 
 def stems_of(output: Path) -> list[str]:
-    """Names of the photos of an evaluation, in order."""
+    """List the names of the photos of an evaluation, in order."""
     return list(pictures_under(output / ORIGINALS))

@@ -104,7 +104,7 @@ def _draw_centred(draw: ImageDraw.ImageDraw, glyph: Glyph, ink: int | tuple[int,
 
 
 def glyph_cell(glyph: Glyph) -> tuple[int, int]:
-    """Width and height of the box of a size's characters, in px."""
+    """Return width and height of the box of a size's characters, in px."""
     return glyph.size, round(1.1 * glyph.size)
 
 
@@ -120,7 +120,7 @@ REACH = 3
 
 
 def read_share(typeset: Typeset, render: Pixels) -> float:
-    """Share of the characters that are read correctly in a render of the typeset's size."""
+    """Return the share of characters that are read correctly in a render of the typeset's size."""
     luma = luma_of(render)
     return float(np.mean([_read(glyph, luma) == glyph.character for glyph in typeset.glyphs]))
 

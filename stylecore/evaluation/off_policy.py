@@ -84,13 +84,13 @@ def coded(names: list[str]) -> tuple[tuple[str, ...], Ints]:
 
 
 def importance(log: Log, target: Doubles) -> Doubles:
-    """w = pi(a | x) / p of each choice, [N], 0 and more; `target` [C, A] holds pi."""
+    """Return w = pi(a | x) / p of each choice, [N], 0 and more; `target` [C, A] holds pi."""
     weights: Doubles = target[log.context, log.action] / log.propensity
     return weights
 
 
 def effective_sample_size(weights: Doubles) -> float:
-    """(sum w)^2 / sum w^2, the number of equally weighted choices of equal variance (Kish 1965).
+    """Return (sum w)^2 / sum w^2, the number of equally weighted choices (Kish 1965).
 
     0 where all weights are 0; at most N.
     """
@@ -119,30 +119,30 @@ def kept(weights: Doubles, uniforms: Doubles) -> Doubles:
 
 
 def replay(log: Log, weights: Doubles, uniforms: Doubles) -> Terms:
-    """Terms of the mean reward of the choices kept."""
+    """Return the terms of the mean reward of the choices kept."""
     stays = kept(weights, uniforms)
     return Terms(numerator=stays * log.reward, denominator=stays)
 
 
 def ips(log: Log, weights: Doubles) -> Terms:
-    """Terms of the plain estimate; `weights` [N] as `importance` computes them."""
+    """Return the terms of the plain estimate; `weights` [N] as `importance` computes them."""
     return Terms(numerator=weights * log.reward, denominator=np.ones(len(log)))
 
 
 def snips(log: Log, weights: Doubles) -> Terms:
-    """Terms of the self-normalised estimate."""
+    """Return the terms of the self-normalised estimate."""
     return Terms(numerator=weights * log.reward, denominator=weights)
 
 
 def doubly_robust(log: Log, weights: Doubles, target: Doubles, model: Doubles) -> Terms:
-    """Terms of the doubly robust estimate by a given model q [C, A]; `target` [C, A]."""
+    """Return the terms of the doubly robust estimate by a given model q [C, A]; `target` [C, A]."""
     expected = (target * model).sum(axis=1)[log.context]
     surprise = log.reward - model[log.context, log.action]
     return Terms(numerator=expected + weights * surprise, denominator=np.ones(len(log)))
 
 
 def cross_fitted_doubly_robust(log: Log, weights: Doubles, target: Doubles) -> Terms:
-    """Terms of the doubly robust estimate, each fold by a model fitted without it."""
+    """Return the terms of the doubly robust estimate, each fold by a model fitted without it."""
     numerator = np.zeros(len(log))
     for model, inside in zip(*cross_fitted(log), strict=True):
         numerator[inside] = doubly_robust(log, weights, target, model).numerator[inside]

@@ -258,7 +258,7 @@ class Shop:
         return by_product(seen, len(catalogue.product_ids))
 
     def bits(self) -> Doubles:
-        """-log2 of each product's share of the shoppers, with add-one smoothing, [P]."""
+        """Return -log2 of each product's share of the shoppers, with add-one smoothing, [P]."""
         bits: Doubles = -np.log2((self.shoppers_of + 1) / (len(self.states) + 1))
         return bits
 

@@ -182,7 +182,7 @@ def write_swatches(file: Path, styles: Sequence[StyleInfo], folder: Path) -> Non
 
 
 def swatch_scene(side: int) -> Floats:
-    """[side, side, 3]: a lit ball with a striped band on a two-coloured ground."""
+    """Draw [side, side, 3]: a lit ball with a striped band on a two-coloured ground."""
     y, x = np.mgrid[-1 : 1 : side * 1j, -1 : 1 : side * 1j].astype(np.float32)
     ground = np.where((y > 0.45)[..., None], (0.82, 0.72, 0.55), (0.62, 0.76, 0.86))
     height = np.sqrt(np.clip(0.72**2 - x**2 - y**2, 0, None))

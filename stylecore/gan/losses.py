@@ -44,12 +44,12 @@ def discriminator_loss(real: Tensor, fake: Tensor, kind: Adversarial) -> Tensor:
 
 
 def adversarial_loss(fake: Tensor, kind: Adversarial) -> Tensor:
-    """The generator's term: `-log D(G)` (Goodfellow et al. 2014, section 3), or `-a`."""
+    """Return the generator's term: `-log D(G)` (Goodfellow et al. 2014, section 3), or `-a`."""
     return -fake.mean() if kind == "hinge" else functional.softplus(-fake).mean()
 
 
 def pair_loss(render: Tensor, target: Tensor, photo: Tensor, ground: float) -> Tensor:
-    """Mean absolute difference to the teacher's picture (Isola et al., "pix2pix", CVPR 2017).
+    """Compute the mean difference to the teacher's picture (Isola et al., "pix2pix", CVPR 2017).
 
     Pixels where the photo is white ground weigh `1 + ground`: a grey wash is most visible there.
     """
@@ -58,7 +58,7 @@ def pair_loss(render: Tensor, target: Tensor, photo: Tensor, ground: float) -> T
 
 
 def perceptual_loss(render: Features, target: Features) -> Tensor:
-    """Mean over layers of `|f(render) - f(target)|_1 / |f(target)|_1`.
+    """Return the mean over layers of `|f(render) - f(target)|_1 / |f(target)|_1`.
 
     Feature reconstruction of Johnson et al. (ECCV 2016), each layer relative to its own size, so
     that none dominates.
@@ -71,13 +71,13 @@ def perceptual_loss(render: Features, target: Features) -> Tensor:
 
 
 def gram(features: Tensor) -> Tensor:
-    """`F F^T / (H W)` of each picture, [B, C, C] (Gatys et al., CVPR 2016), in 32 bit."""
+    """Compute `F F^T / (H W)` of each picture, [B, C, C] (Gatys et al., CVPR 2016), in 32 bit."""
     flat = features.float().flatten(2)
     return flat @ flat.mT / flat.shape[2]
 
 
 def correlation_gram(features: Tensor) -> Tensor:
-    """The channels' correlations, [B, C, C] of Frobenius norm 1.
+    """Return the channels' correlations, [B, C, C] of Frobenius norm 1.
 
     The Gram matrix centred (Li et al., "Universal style transfer via feature transforms", 2017) and
     divided by the channels' deviations: pattern counts, contrast and mean colour do not.
@@ -92,7 +92,7 @@ def correlation_gram(features: Tensor) -> Tensor:
 
 
 def paired_gram_loss(render: Features, target: Features) -> Tensor:
-    """Mean over layers of `|G(render) - G(target)|_F / |G(target)|_F` (Gatys et al., CVPR 2016).
+    """Average over layers `|G(render) - G(target)|_F / |G(target)|_F` (Gatys et al., CVPR 2016).
 
     Statistics of the teacher's strokes, whose exact places are hard to reproduce.
     """
@@ -105,7 +105,7 @@ def paired_gram_loss(render: Features, target: Features) -> Tensor:
 
 
 def reference_gram_loss(render: Features, references: Features, known: Tensor) -> Tensor:
-    """Distance of correlation Grams to the mean of the style's real references.
+    """Measure the distance of correlation Grams to the mean of the style's real references.
 
     `sqrt(mean over layers |R(render) - E[R(reference)]|_F^2)`, mean over the pictures whose style
     has references (`known` [B], 0 or 1). `references`: per layer [B, C, C], each picture's style's
@@ -121,7 +121,7 @@ def reference_gram_loss(render: Features, references: Features, known: Tensor) -
 
 
 def edge_loss(render: Tensor, target: Tensor) -> Tensor:
-    """L1 of luminance differences to the right and below (gradient loss, Mathieu et al. 2016)."""
+    """Return L1 of luminance differences right and below (gradient loss, Mathieu et al. 2016)."""
     a, b = luminance(render), luminance(target)
     right = (a[..., 1:] - a[..., :-1]) - (b[..., 1:] - b[..., :-1])
     below = (a[..., 1:, :] - a[..., :-1, :]) - (b[..., 1:, :] - b[..., :-1, :])
@@ -129,18 +129,18 @@ def edge_loss(render: Tensor, target: Tensor) -> Tensor:
 
 
 def total_variation(render: Tensor) -> Tensor:
-    """`mean |dx| + mean |dy|` (Rudin, Osher and Fatemi 1992, anisotropic)."""
+    """Return `mean |dx| + mean |dy|` (Rudin, Osher and Fatemi 1992, anisotropic)."""
     right = (render[..., 1:] - render[..., :-1]).abs().mean()
     return right + (render[..., 1:, :] - render[..., :-1, :]).abs().mean()
 
 
 def diversity_loss(render: Tensor, other: Tensor, noise: Tensor, other_noise: Tensor) -> Tensor:
-    """`-|G(z1) - G(z2)|_1 / |z1 - z2|_1`: mode seeking (Mao et al., CVPR 2019), negated."""
+    """Return `-|G(z1) - G(z2)|_1 / |z1 - z2|_1`: mode seeking (Mao et al., CVPR 2019), negated."""
     return -(render - other).abs().mean() / (noise - other_noise).abs().mean().clamp_min(1e-6)
 
 
 def luminance(pictures: Tensor) -> Tensor:
-    """BT.601 luma, [B, 1, H, W]."""
+    """Return BT.601 luma, [B, 1, H, W]."""
     return (pictures * pictures.new_tensor(LUMA).view(1, 3, 1, 1)).sum(dim=1, keepdim=True)
 
 

@@ -229,7 +229,7 @@ def update_discriminator(
 
 
 def adversarial_share(step: int, settings: TrainSettings) -> float:
-    """Share of the adversarial weight at a step.
+    """Return the share of the adversarial weight at a step.
 
     0 before `adversarial_from` and between the discriminator's turns, growing to 1 over
     `adversarial_ramp` steps.
@@ -261,7 +261,7 @@ def memorising_gap(
     settings: TrainSettings,
     random: np.random.Generator,
 ) -> float:
-    """Mean logit of references trained with less that of those held out; about 0 at best.
+    """Return the mean logit of references trained with less that of held-out ones; about 0 at best.
 
     Raises ValueError where none were held out.
     """

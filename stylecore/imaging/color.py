@@ -56,7 +56,7 @@ class Gaussian:
 
 
 def to_oklab(picture: Floats) -> Floats:
-    """OKLab [...,3] (L in [0,1], a and b about -.4 to .4) of sRGB [...,3] in [0,1]."""
+    """Return OKLab [...,3] (L in [0,1], a and b about -.4 to .4) of sRGB [...,3] in [0,1]."""
     linear = np.where(
         picture <= 0.04045, picture / 12.92, ((np.maximum(picture, 0) + 0.055) / 1.055) ** 2.4
     ).astype(np.float32)
@@ -64,7 +64,7 @@ def to_oklab(picture: Floats) -> Floats:
 
 
 def from_oklab(lab: Floats) -> Floats:
-    """sRGB [...,3], clipped to [0,1], of OKLab [...,3]."""
+    """Return sRGB [...,3], clipped to [0,1], of OKLab [...,3]."""
     linear = np.clip(_linear(lab), 0, 1)
     coded = np.where(
         linear <= 0.0031308, linear * 12.92, 1.055 * linear ** np.float32(1 / 2.4) - 0.055
@@ -73,7 +73,7 @@ def from_oklab(lab: Floats) -> Floats:
 
 
 def in_gamut(lab: Floats) -> Floats:
-    """OKLab [...,3] with L in [0,1] and the most of its chroma that a screen shows, hue kept."""
+    """Limit OKLab [...,3] to L in [0,1] and the chroma that a screen shows; hue is kept."""
     bounded = lab.copy()
     bounded[..., 0] = np.clip(bounded[..., 0], 0, 1)
     outside = ~_is_shown(bounded)
@@ -88,7 +88,7 @@ def in_gamut(lab: Floats) -> Floats:
 
 
 def gaussian_of(lab: Floats, shares: Floats | None = None) -> Gaussian:
-    """Mean and covariance of OKLab colours [...,3], each counting by its share [...] if given."""
+    """Compute mean and covariance of OKLab colours [...,3], weighted by shares [...] if given."""
     flat = lab.reshape(-1, 3).astype(np.float64)
     weights = np.ones(len(flat)) if shares is None else shares.reshape(-1).astype(np.float64)
     weights = weights / max(weights.sum(), 1e-9)
@@ -99,14 +99,14 @@ def gaussian_of(lab: Floats, shares: Floats | None = None) -> Gaussian:
 
 
 def transport(lab: Floats, source: Gaussian, target: Gaussian, strength: float) -> Floats:
-    """OKLab [...,3] moved from the source's Gaussian to the target's by a share `strength`."""
+    """Move OKLab [...,3] from the source's Gaussian to the target's by a share `strength`."""
     matrix = transport_matrix(source.covariance, target.covariance)
     moved = (lab - source.mean) @ matrix.T + target.mean
     return np.asarray(lab + np.float32(strength) * (moved - lab), np.float32)
 
 
 def matched(lab: Floats, source: Gaussian, target: Gaussian) -> Floats:
-    """OKLab [...,3] of the source's Gaussian moved to the target's; order of lightness is kept.
+    """Move OKLab [...,3] from the source's Gaussian to the target's; order of lightness is kept.
 
     `L' = m' + g (L - m)`, and chroma's deviation from its regression on L is transported to that of
     the target (block triangular: Knothe-Rosenblatt between the blocks, Monge-Kantorovich within).
@@ -123,7 +123,7 @@ def matched(lab: Floats, source: Gaussian, target: Gaussian) -> Floats:
 
 
 def transport_matrix(source: Floats, target: Floats) -> Floats:
-    """`M = S^-1/2 (S^1/2 T S^1/2)^1/2 S^-1/2` of covariances [n,n]: symmetric, `M S M = T`."""
+    """Return `M = S^-1/2 (S^1/2 T S^1/2)^1/2 S^-1/2` of covariances [n,n]; `M S M = T`."""
     root, inverse = _power(source, 0.5), _power(source, -0.5)
     middle = _power(np.asarray(root @ target @ root, np.float32), 0.5)
     return np.asarray(inverse @ middle @ inverse, np.float32)

@@ -176,7 +176,7 @@ def _of_png(data: bytes) -> Stated:
 
 
 def _chunks(data: bytes) -> Iterator[tuple[bytes, int, bytes]]:
-    """Name, place and body of a PNG's chunks before its pixels."""
+    """Yield name, place and body of a PNG's chunks before its pixels."""
     at = len(_PNG)
     while at + 12 <= len(data):
         length = int.from_bytes(data[at : at + 4], "big")
@@ -273,5 +273,5 @@ def _xyz(values: Doubles) -> bytes:
 
 
 def _fixed(*values: float) -> list[int]:
-    """As ICC's s15Fixed16Number."""
+    """Encode as ICC's s15Fixed16Number."""
     return [round(float(value) * 65536) for value in values]

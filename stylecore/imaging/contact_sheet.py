@@ -46,7 +46,7 @@ def contact_sheet(
 def contact_sheets(
     rows: Iterable[Mapping[str, Pixels]], columns: Sequence[str]
 ) -> Iterator[Image.Image]:
-    """As `contact_sheet`, in pages of PAGE_ROWS rows; of a page only small pictures are kept."""
+    """Yield pages of PAGE_ROWS rows, as `contact_sheet`; of a page only small pictures are kept."""
     small = ({name: _small(pixels) for name, pixels in row.items()} for row in rows)
     while page := list(islice(small, PAGE_ROWS)):
         yield contact_sheet(page, columns)

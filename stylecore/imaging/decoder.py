@@ -163,7 +163,7 @@ def _planes(raster: Raster) -> tuple[Pixels, Bytes | None]:
 
 
 def _most_bytes(limits: Limits) -> int:
-    """Of an honest answer."""
+    """Bound the bytes of an honest answer."""
     sides = (max(limits.short_side, 16), max(limits.output_side, 16))
     return LONGEST_PROBLEM + sum(4 * MAX_ASPECT * side**2 for side in sides)
 

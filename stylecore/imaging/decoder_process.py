@@ -101,7 +101,7 @@ def answer_of(data: bytes, limits: Limits) -> Answer:
 
 
 def read_frame(stream: BinaryIO, most: int) -> bytes | None:
-    """The next frame; None at the end, in the midst of one, or where it is over `most` bytes."""
+    """Read the next frame; None at the end, in the midst of one, or over `most` bytes."""
     head = stream.read(LENGTH.size)
     if len(head) < LENGTH.size:
         return None
@@ -113,7 +113,7 @@ def read_frame(stream: BinaryIO, most: int) -> bytes | None:
 
 
 def write_frame(stream: BinaryIO, data: bytes) -> None:
-    """One frame, at once."""
+    """Write one frame, at once."""
     stream.write(LENGTH.pack(len(data)))
     stream.write(data)
     stream.flush()

@@ -54,7 +54,7 @@ _HEAD = 1024
 
 
 def kind_of(data: bytes) -> str:
-    """What the bytes look like, with an article: 'a PDF', 'an HTML page', 'an unknown kind'."""
+    """Name what the bytes look like: 'a PDF', 'an HTML page', 'an unknown kind'."""
     head = data[:_HEAD]
     if not head.strip(b"\0"):
         return "nothing but zero bytes" if head else "an empty file"
@@ -74,7 +74,7 @@ def is_video(head: bytes) -> bool:
 
 
 def _iso_media(head: bytes) -> str:
-    """By the brands of an ISO base media file: the major one, then the compatible ones."""
+    """Tell an ISO base media file by its brands: the major one, then the compatible ones."""
     length = int.from_bytes(head[:4], "big")
     brands = [head[8:12], *(head[at : at + 4] for at in range(16, min(length, len(head)), 4))]
     if b"avif" in brands or b"avis" in brands:
@@ -162,7 +162,7 @@ def _ends_grey(picture: Image.Image) -> bool:
 
 
 def _pixels_at(data: bytes) -> int | None:
-    """Where the entropy-coded bytes of a JPEG's first scan begin; None where there are none."""
+    """Find where a JPEG's first scan has its entropy-coded bytes; None where there are none."""
     return next((end for marker, _, end in _segments(data) if marker == _SCAN), None)
 
 
@@ -186,7 +186,7 @@ def _has_all_scans(data: bytes) -> bool:
 
 
 def _segments(data: bytes) -> Iterator[tuple[int, int, int]]:
-    """Marker, begin and end of the body of a JPEG's segments, up to its end marker."""
+    """Yield marker, begin and end of the body of a JPEG's segments, up to its end marker."""
     if not data.startswith(_START):
         return
     at = 2

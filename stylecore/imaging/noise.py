@@ -20,7 +20,7 @@ _SCALE = 1 / np.sqrt(12 * (2.0**32 - 1) / 12)
 
 
 def noise_field(seed: int, height: int, width: int) -> Floats:
-    """Standard normal noise [height, width, 3], the same bytes for a seed on every machine.
+    """Draw standard normal noise [height, width, 3], the same bytes for a seed on every machine.
 
     Fields of one seed and one width agree in the rows that they share. Raises ValueError for a
     negative seed or a size below 1.

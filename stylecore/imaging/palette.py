@@ -38,7 +38,7 @@ FADE = 0.6
 
 
 def parse_palette(text: str) -> list[str]:
-    """'#112233,#ddeeff' as colours. Raises SettingsError unless they are one to five '#rrggbb'."""
+    """Parse '#112233,#ddeeff'. Raises SettingsError unless these are one to five '#rrggbb'."""
     colours = [part.strip() for part in text.split(",")]
     if len(colours) > MOST:
         raise SettingsError(f"palette: {len(colours)} colours are too many; give one to {MOST}")
@@ -49,14 +49,14 @@ def parse_palette(text: str) -> list[str]:
 
 
 def palette_lab(colours: Sequence[str]) -> Floats:
-    """OKLab [n,3] of '#rrggbb' colours, dark to light."""
+    """Return OKLab [n,3] of '#rrggbb' colours, dark to light."""
     channels = [[int(colour[i : i + 2], 16) for i in (1, 3, 5)] for colour in colours]
     lab = to_oklab(np.asarray(channels, np.float32) / np.float32(255))
     return lab[np.argsort(lab[:, 0], kind="stable")]
 
 
 def repainted(lab: Floats, shares: Floats, palette: Floats) -> Floats:
-    """OKLab [...,3] in the colours of a palette [n,3], which is sorted by lightness.
+    """Map OKLab [...,3] to the colours of a palette [n,3], which is sorted by lightness.
 
     `shares` [...] says how much each pixel counts when the tones are ranked, as a product's mask.
     """
@@ -70,7 +70,7 @@ def repainted(lab: Floats, shares: Floats, palette: Floats) -> Floats:
 
 
 def toned(lightness: Floats, shares: Floats, tones: Floats) -> Floats:
-    """Lightness [...] in [0,1] through a curve that rises everywhere, towards rising tones [n]."""
+    """Map lightness [...] in [0,1] by a curve that rises everywhere, towards rising tones [n]."""
     ranks = (np.arange(len(tones)) + 0.5) / len(tones)
     before = _quantiles(lightness, shares, ranks)
     wanted = before + PULL * (tones - before)
@@ -85,12 +85,12 @@ def toned(lightness: Floats, shares: Floats, tones: Floats) -> Floats:
 
 
 def with_colour_of(lab: Floats, photo: Floats) -> Floats:
-    """The lightness of the one OKLab picture with hue and chroma of the other, where shown."""
+    """Join the lightness of one OKLab picture with hue and chroma of the other, where shown."""
     return in_gamut(np.concatenate([lab[..., :1], photo[..., 1:]], axis=-1))
 
 
 def _quantiles(lightness: Floats, shares: Floats, ranks: Doubles) -> Floats:
-    """Lightness [n] at ranks in [0,1], within [.02, .98], each pixel counting by its share."""
+    """Return lightness [n] at ranks in [0,1], within [.02, .98], weighted by pixels' shares."""
     order = np.argsort(lightness, axis=None)
     summed = np.cumsum(shares.reshape(-1)[order].astype(np.float64))
     places = np.searchsorted(summed, ranks * summed[-1])

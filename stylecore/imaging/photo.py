@@ -187,7 +187,7 @@ def _resized(picture: Image.Image, short_side: int) -> Image.Image:
 
 
 def working_size(size: tuple[int, int], short_side: int) -> tuple[int, int]:
-    """(width, height) with that short side, the aspect kept, the long side bounded."""
+    """Return (width, height) with that short side, the aspect kept, the long side bounded."""
     width, height = size
     scale = min(short_side / min(width, height), MAX_ASPECT * short_side / max(width, height))
     return max(MIN_SIDE, round(width * scale)), max(MIN_SIDE, round(height * scale))
@@ -217,7 +217,7 @@ def encode(pixels: Pixels) -> tuple[bytes, str]:
 
 
 def to_floats(pixels: Pixels) -> Floats:
-    """0-255 to 0-1."""
+    """Convert 0-255 to 0-1."""
     return pixels.astype(np.float32) / np.float32(255)
 
 
@@ -227,12 +227,12 @@ def luma_of(pixels: Pixels) -> Floats:
 
 
 def to_pixels(floats: Floats) -> Pixels:
-    """0-1 to 0-255, rounded and clipped."""
+    """Convert 0-1 to 0-255, rounded and clipped."""
     return (floats * 255 + 0.5).clip(0, 255).astype(np.uint8)
 
 
 def webp_canvas(data: bytes) -> tuple[int, int]:
-    """(width, height) of an extended WebP's canvas: Pillow allocates it before it reports the size.
+    """Read (width, height) of an extended WebP's canvas, which Pillow allocates before it tells it.
 
     (1, 1) for other bytes.
     """
@@ -250,7 +250,7 @@ def _check_size(size: tuple[int, int], max_pixels: int) -> None:
 
 
 def _draft_size(size: tuple[int, int], short_side: int) -> tuple[int, int]:
-    """A JPEG decoder may shrink to no less than twice the working size: a multiple faster."""
+    """Let a JPEG decoder shrink to no less than twice the working size: a multiple faster."""
     width, height = working_size(size, 2 * short_side)
     return (width, height)
 
@@ -259,7 +259,7 @@ def _draft_size(size: tuple[int, int], short_side: int) -> tuple[int, int]:
 def _loaded(
     data: bytes, *, max_pixels: int, formats: tuple[str, ...], short_side: int | None
 ) -> Iterator[Image.Image]:
-    """The opened file with its first frame's pixels."""
+    """Open the file with its first frame's pixels."""
     with Image.open(io.BytesIO(data), formats=formats) as opened:
         _check_size(opened.size, max_pixels)
         check_samples(opened)
@@ -288,7 +288,7 @@ def _shown(
 
 
 def _reduced(picture: Image.Image, short_side: int | None) -> Image.Image:
-    """The picture as many times smaller as `_resized` makes it first, before all that costs."""
+    """Shrink the picture as many times as `_resized` makes it first, before all that costs."""
     if short_side is None:
         return picture
     wanted = working_size(picture.size, short_side)
@@ -306,7 +306,7 @@ def _reduced(picture: Image.Image, short_side: int | None) -> Image.Image:
 
 
 def _fullest(opened: Image.Image, max_pixels: int) -> Image.Image:
-    """Of an animation's early frames the first that is about as full as any; else the picture."""
+    """Return an animation's first early frame that is about as full as any; else the picture."""
     width, height = opened.size
     count = min(getattr(opened, "n_frames", 1), EARLY_FRAMES, max_pixels // (width * height))
     if opened.format not in ANIMATED or count < 2:

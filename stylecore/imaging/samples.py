@@ -58,7 +58,7 @@ def eight_bits(picture: Image.Image, opened: Image.Image, depth: int) -> tuple[I
 
 
 def png_depth(data: bytes) -> int:
-    """Bits of a PNG's sample; 0 for other files."""
+    """Read the bits of a PNG's sample; 0 for other files."""
     return data[24] if data[:8] == b"\x89PNG\r\n\x1a\n" and len(data) > 24 else 0
 
 
@@ -89,7 +89,7 @@ def _from_sixteen(
 
 
 def _most(levels: NDArray[np.uint16], opened: Image.Image) -> int:
-    """The level that is white: as the tags say, or the most of the fewest bits that hold all."""
+    """Return white's level: as the tags say, or the most of the fewest bits that hold all."""
     bits, highest = _tag(opened, _BITS), _tag(opened, _HIGHEST)
     if bits is not None and 0 < bits < _DEEP:
         return (1 << bits) - 1
@@ -101,7 +101,7 @@ def _most(levels: NDArray[np.uint16], opened: Image.Image) -> int:
 
 
 def _tag(opened: Image.Image, number: int) -> int | None:
-    """A whole number of a TIFF, the first of several; None for other files and other values."""
+    """Read a whole number of a TIFF, the first of several; None for other files and values."""
     value = getattr(opened, "tag_v2", {}).get(number)
     value = value[0] if isinstance(value, tuple) and value else value
     return value if isinstance(value, int) else None

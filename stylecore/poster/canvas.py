@@ -57,7 +57,7 @@ def pens(line: str, size: int) -> list[float]:
 
 @cache
 def _kerning() -> dict[str, int]:
-    """Two characters to what the first one's advance changes by, in thousandths of an em."""
+    """Map two characters to what the first one's advance changes by, in thousandths of an em."""
     return msgspec.json.decode((FOLDER / "kerning.json").read_bytes(), type=dict[str, int])
 
 
@@ -87,7 +87,7 @@ def has(sign: str) -> bool:
 
 
 def _words(line: str) -> list[str]:
-    """Parted at white space that may be a line's end; no-break spaces stay."""
+    """Split at white space that may be a line's end; no-break spaces stay."""
     kept = ("\u00a0", "\u202f")
     parted = "".join(" " if sign.isspace() and sign not in kept else sign for sign in line)
     return [word for word in parted.split(" ") if word.strip()]
@@ -113,7 +113,7 @@ class Box:
         return self.bottom - self.top
 
     def inset(self, by: int) -> Box:
-        """Smaller by so many pixels at each side; larger where `by` is negative."""
+        """Shrink by so many pixels at each side; grow where `by` is negative."""
         return Box(self.left + by, self.top + by, self.right - by, self.bottom - by)
 
     def contains(self, other: Box) -> bool:
@@ -145,7 +145,7 @@ _SHARES = np.array([0.2126, 0.7152, 0.0722])
 
 
 def contrast(one: Colour, other: Colour) -> float:
-    """1 (alike) to 21 (black and white)."""
+    """Return the contrast, 1 (alike) to 21 (black and white)."""
     return worst_contrast(one, np.array([[other]], np.uint8))
 
 
@@ -169,12 +169,12 @@ def readable_ink(wanted: Sequence[Colour], under: Pixels) -> Colour:
 
 
 def _luminance(colours: NDArray[np.generic]) -> Doubles:
-    """Relative luminance, 0 to 1, of sRGB colours [..., 3] of 0-255."""
+    """Return relative luminance, 0 to 1, of sRGB colours [..., 3] of 0-255."""
     coded = colours.astype(np.float64) / 255
     linear = np.where(coded <= 0.04045, coded / 12.92, ((coded + 0.055) / 1.055) ** 2.4)
     return np.asarray(linear @ _SHARES, np.float64)
 
 
 def colour_of(text: str) -> Colour:
-    """'#rrggbb' as a colour."""
+    """Parse '#rrggbb'."""
     return int(text[1:3], 16), int(text[3:5], 16), int(text[5:7], 16)

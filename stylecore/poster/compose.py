@@ -109,7 +109,7 @@ def _small(photo: Pixels) -> Pixels:
 
 
 def _box_of(mask: Floats, width: int, height: int) -> Box:
-    """The product's box in a picture of that size, a pixel of the mask wider at each side."""
+    """Return the product's box in a picture of that size, a mask's pixel wider at each side."""
     rows, columns = np.nonzero((mask > 0).any(axis=1))[0], np.nonzero((mask > 0).any(axis=0))[0]
     across, down = width / mask.shape[1], height / mask.shape[0]
     return Box(
@@ -177,7 +177,7 @@ def _on_ground(canvas: Image.Image, subject: Subject, layout: Layout) -> Box:
 
 
 def _fade(width: int, height: int, across: float, down: float, subject: Subject) -> Bytes:
-    """255 over the product, falling smoothly to 0 at the picture's edge."""
+    """Return 255 over the product, falling smoothly to 0 at the picture's edge."""
     product = subject.product
     x = _ramp(width, product.left * across, width - product.right * across)
     y = _ramp(height, product.top * down, height - product.bottom * down)
@@ -193,7 +193,7 @@ def _ramp(length: int, before: float, after: float) -> Doubles:
 
 
 def _whole(canvas: Image.Image, subject: Subject, layout: Layout) -> Box:
-    """From edge to edge where little is cropped, else whole, as a card on the panel."""
+    """Lay it from edge to edge where little is cropped, else whole, as a card on the panel."""
     place = layout.picture
     height, width = subject.pixels.shape[:2]
     picture = Image.fromarray(subject.pixels)
@@ -266,7 +266,7 @@ class Poster:
 
 
 def compose_poster(subject: Subject, words: Words, brand: Brand, size: tuple[int, int]) -> Poster:
-    """The poster of (width, height) px. Raises Unsettable where a text or a logo cannot be set."""
+    """Compose the poster of (width, height) px. Raises Unsettable: a text or logo cannot be set."""
     width, height = size
     layout = layout_of(width, height, words.price is not None or brand.logo is not None)
     panel = brand.palette[0] if brand.palette else subject.accent
@@ -291,7 +291,7 @@ def encode_poster(poster: Poster) -> bytes:
 
 
 def _inks(subject: Subject, brand: Brand) -> Sequence[Colour]:
-    """The brand's other colours, else the picture's ground: the two halves then go together."""
+    """Return the brand's other colours, else the picture's ground, so that both halves match."""
     if brand.palette:
         return brand.palette[1:]
     return () if subject.ground is None else (subject.ground,)
@@ -305,7 +305,7 @@ def _headline(canvas: Image.Image, text: str, layout: Layout, wanted: Sequence[C
 
 
 def _price(canvas: Image.Image, text: str, layout: Layout, panel: Colour, fill: Colour) -> Text:
-    """The price on a label in the headline's ink, so it stands out from the panel as text must."""
+    """Set the price on a label in the headline's ink, so that it stands out as text must."""
     row, line = layout.row, cleaned(text, "price").replace("\n", " ")
     pad = round(_PAD * row.height)
     width = int(_PRICE_WIDTH * row.width) - 2 * pad

@@ -46,7 +46,7 @@ class Layout:
 
 
 def parse_size(text: str) -> tuple[int, int]:
-    """(width, height) of '1080x1920'. Raises Unsettable where nothing can be laid out on it."""
+    """Parse '1080x1920' as (width, height). Raises Unsettable where nothing fits on it."""
     found = _SIZE.fullmatch(text)
     if found is None:
         raise Unsettable(f"size {text!r}: write WIDTHxHEIGHT in pixels, such as 1080x1080")

@@ -38,7 +38,7 @@ class Catalogue(Protocol):
         """Return where the product's photo lies, None for an unknown product."""
 
     def render(self, product_id: str, style_id: str) -> tuple[str, str] | None:
-        """Address and sha256 of the newest render, None where there is none."""
+        """Return address and sha256 of the newest render, None where there is none."""
 
 
 @dataclass(frozen=True)

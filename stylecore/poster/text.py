@@ -33,7 +33,7 @@ LINE_COST, CLAUSE_BONUS = 100.0, 0.06
 
 
 def pieces(text: str) -> list[str]:
-    """A single line's text in pieces that are never parted; a leading space belongs to a piece."""
+    """Split a line's text into pieces that are never parted; a leading space belongs to a piece."""
     found = [text[:1]] if text else []
     for place in range(1, len(text)):
         if _may_part(text, place):
@@ -58,7 +58,7 @@ def broken(text: str, size: int, width: int) -> list[str] | None:
 
 
 def _may_part(text: str, place: int) -> bool:
-    """Whether a line may end before the character at `place`, or, there being a space, with it."""
+    """Return whether a line may end before the character at `place`, or with it, a space."""
     before, after = text[place - 1], text[place]
     if before == " ":
         return False
@@ -77,7 +77,7 @@ def _is_wide(sign: str) -> bool:
 
 
 def _even(parts: Sequence[str], size: int, width: int) -> list[str] | None:
-    """Dynamic programming over the last break: least cost of the first n pieces."""
+    """Break by dynamic programming over the last break: least cost of the first n pieces."""
     widths = [pens(part, size)[-1] for part in parts]
     space = size * advance(" ")
     costs, starts = [0.0] + [inf] * len(parts), [0] * (len(parts) + 1)
@@ -152,7 +152,7 @@ class Setting:
 
 
 def _ink(line: str, size: int, down: int) -> tuple[int, int, int, int]:
-    """The box of a line's ink; a pixel more at each side, for a pen may stand between pixels."""
+    """Return the box of a line's ink, a pixel more at each side: a pen may be between pixels."""
     signs = [
         (pen, _ink_of(sign, size))
         for sign, pen in zip(line, pens(line, size), strict=False)
@@ -175,7 +175,7 @@ def _ink_of(sign: str, size: int) -> tuple[int, int, int, int]:
 def largest_setting(
     text: str, width: int, height: int, sizes: tuple[int, int], what: str, most_lines: int = 99
 ) -> Setting:
-    """The text at the largest size of `sizes` (least, most) whose lines fit into width x height px.
+    """Set the text at the largest of `sizes` (least, most) whose lines fit width x height px.
 
     Raises Unsettable where it does not even fit at the least.
     """

@@ -60,7 +60,7 @@ def fit(
     rules: Rules,
     now: datetime,
 ) -> Factors | None:
-    """Factors of the products on sale that anyone did anything with.
+    """Fit factors of the products on sale that anyone did anything with.
 
     None where fewer shoppers or products have a history than the settings say. The same input
     gives the same factors. Products without interactions are left to the snapshot, which puts

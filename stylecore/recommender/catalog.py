@@ -27,12 +27,12 @@ HIGHEST_PRIORITY = 100
 
 
 def is_standing(style: Style) -> bool:
-    """Whether the style is on offer at all times: without a campaign, or the generator's own."""
+    """Return whether the style is always on offer: without a campaign, or the generator's own."""
     return style.campaign is None or style.weights == {style.style_id: 1.0}
 
 
 def in_window(style: Style, now: datetime, lead: timedelta = timedelta(0)) -> bool:
-    """Whether the campaign runs at `now` or starts within `lead`; False without a campaign."""
+    """Return whether the campaign runs at `now` or starts within `lead`; False without one."""
     campaign = style.campaign
     # The difference of two times always fits; a time less a lead may lie before year 1.
     return campaign is not None and campaign.starts_at - now <= lead and now < campaign.ends_at
@@ -84,7 +84,7 @@ class Catalogue:
         self._column(ORIGINAL)
 
     def put_product(self, product: Product) -> None:
-        """A new or changed product: from now on it can be recommended."""
+        """Add or change a product: from now on it can be recommended."""
         row = self._row(product.product_id)
         codes = self.category_code_of
         self._categories[row] = codes.setdefault(product.category, len(codes))
@@ -93,19 +93,19 @@ class Catalogue:
         self._put_image(row, ORIGINAL_COLUMN, product.image_uri)
 
     def remove_product(self, product_id: str) -> None:
-        """The product is no longer sold; its renders, now orphans, are ignored."""
+        """Take a product off sale; its renders, now orphans, are ignored."""
         row = self.row_of.get(product_id)
         if row is not None:
             self._present[row] = False
             self.changes += 1
 
     def put_style(self, style: Style) -> None:
-        """A new or changed style: in which categories and when its pictures may be shown."""
+        """Add or change a style: in which categories and when its pictures may be shown."""
         self.styles[style.style_id] = style
         self.changes += 1
 
     def remove_style(self, style_id: str) -> None:
-        """The style is withdrawn. One made for a campaign keeps its window: its pictures may
+        """Withdraw a style. One made for a campaign keeps its window: its pictures may
         still be there, and must not be shown at another time.
         """
         style = self.styles.get(style_id)
@@ -114,7 +114,7 @@ class Catalogue:
             self.changes += 1
 
     def put_render(self, render: StylizedImage) -> None:
-        """A picture that exists; its product may come later."""
+        """Add a picture; its product may come later."""
         row, column = self._row(render.product_id), self._column(render.style_id)
         self.source_sha256[row] = render.source_sha256
         if self.images[row].get(column) != render.image_uri:
@@ -122,7 +122,7 @@ class Catalogue:
         self._put_image(row, column, render.image_uri)
 
     def remove_render(self, product_id: str, style_id: str) -> None:
-        """The picture is no longer to be shown."""
+        """Remove a picture."""
         row, column = self.row_of.get(product_id), self.column_of.get(style_id)
         if row is None or column is None or column == ORIGINAL_COLUMN:
             return
@@ -259,7 +259,7 @@ def schedule_at(styles: Collection[Style], now: datetime, weight: float) -> Camp
 
 
 def offered(catalogue: Catalogue, schedule: CampaignSchedule) -> Bools:
-    """In which styles each product may be shown, whether drawn or not, [P, K]."""
+    """Return in which styles each product may be shown, whether drawn or not, [P, K]."""
     offers = np.ones(catalogue.available.shape, dtype=np.bool_)
     for style_id, style in catalogue.styles.items():
         column = catalogue.column_of.get(style_id)
@@ -276,7 +276,7 @@ def offered(catalogue: Catalogue, schedule: CampaignSchedule) -> Bools:
 def with_campaign_odds(
     shares: Doubles, catalogue: Catalogue, schedule: CampaignSchedule
 ) -> Doubles:
-    """The styles' shares [C, K] with the running campaigns': a theme's is multiplied by its factor.
+    """Multiply the styles' shares [C, K] by the factors of the campaigns that run.
 
     The share of a theme with few impressions is near 0: at least the average share is multiplied.
     """

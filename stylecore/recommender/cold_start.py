@@ -69,7 +69,7 @@ def starts(
     photos: Sequence[PhotoEmbeddings],
     share: float = NEIGHBOURS_SHARE,
 ) -> Floats:
-    """The starting factors of the new products, [N, F]; 0 where there is nothing to start from.
+    """Return starting factors of the new products, [N, F]; 0 where there is nothing to start from.
 
     `factors` [K, F] belong to the products with the rows `known` [K]; `share` is the neighbours'.
     """
@@ -98,7 +98,7 @@ def _category_means(factors: Floats, known: Ints, codes: Ints) -> dict[int, Floa
 def _near_means(
     factors: Floats, place_of: Mapping[int, int], new_products: Ints, photo: PhotoEmbeddings
 ) -> list[tuple[int, Floats]]:
-    """For each new product whose photo was seen, the mean of the K fitted products most like it."""
+    """Average, for each new product whose photo was seen, the K fitted products most like it."""
     places = np.array([place_of.get(row, -1) for row in photo.rows.tolist()], dtype=np.int64)
     peers, new = places >= 0, np.isin(photo.rows, new_products)
     if not peers.any() or not new.any():
@@ -125,7 +125,7 @@ def complete(
     learned_until: datetime,
     now: datetime,
 ) -> Factors:
-    """The factors with all products on sale, those that are fitted first; without a version."""
+    """Return the factors of all products on sale, fitted ones first; without a version."""
     seen = gather(states, now, rules, catalogue.row_of, catalogue.column_of)
     interactions = by_product(seen, len(catalogue.product_ids))
     rows = np.array([catalogue.row_of[product] for product in fitted.product_ids], dtype=np.int64)

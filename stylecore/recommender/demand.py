@@ -27,15 +27,15 @@ class Demand:
         self._wanted: dict[tuple[str, str], set[str]] = defaultdict(set)
 
     def want(self, user_id: str, product_ids: Iterable[str], style_id: str) -> None:
-        """A shopper would like these products in the style."""
+        """Note that a shopper would like these products in the style."""
         for product_id in product_ids:
             self._wanted[product_id, style_id].add(user_id)
 
     def want_lacking(
         self, user_ids: Sequence[str], snapshot: CatalogSnapshot, batch: RecommendationBatch
     ) -> None:
-        """The favourite style of each shopper is wanted for the products of the list without it,
-        where it may be shown.
+        """Note that each shopper would like the products of the list in the favourite style, where
+        they lack it and it may be shown.
         """
         favourites = batch.affinities.argmax(axis=1)
         likes = batch.affinities.max(axis=1) > 0

@@ -34,7 +34,7 @@ def kinds_of(
     explored: Bools,
     affinities: Doubles,
 ) -> Ints:
-    """The kind of each item [B, k]; `parts` are the largest parts that past products have."""
+    """Return each item's kind [B, k]; `parts` are past products' largest parts in the scores."""
     popular = bonus * snapshot.popularity[rows]
     new = snapshot.new[rows]
     in_liked_style = np.take_along_axis(affinities, columns, axis=1) >= LIKED
@@ -54,7 +54,7 @@ def codes_of(
     shares: Floats,
     columns: Ints,
 ) -> Ints:
-    """A number for each item's reason, [B, k], equal where the reason is; `reason_of` reads it.
+    """Return a number for each item's reason, [B, k], equal for equal ones; `reason_of` reads it.
 
     `pairs` are the positions in `interactions` of the past products behind the items, `shares`
     their parts in the scores, `columns` the items' styles. Shares are rounded to tenths, so that

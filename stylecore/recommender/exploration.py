@@ -62,8 +62,9 @@ def _drawn(shoppers: Unsigned, places: int, products: int, new_products: Ints) -
 
 
 def _without_surplus(drawn: Ints, usable: Bools, of_new: int, most: int) -> Ints:
-    """The draws, NONE for those of new products after so many usable ones: what is not taken as new
-    must not count as a repeat among the draws from all.
+    """Return the draws, NONE for those of new products after so many usable ones.
+
+    What is not taken as new must not count as a repeat among the draws from all.
     """
     if not of_new:
         return drawn
@@ -73,7 +74,7 @@ def _without_surplus(drawn: Ints, usable: Bools, of_new: int, most: int) -> Ints
 
 
 def _half(places: int) -> int:
-    """Rounded up."""
+    """Return half of the places, rounded up."""
     return (places + 1) // 2
 
 

@@ -219,7 +219,7 @@ def load(path: Path, expected_sha256: str) -> Factors:
 
 
 def _mapped(path: Path) -> tuple[dict[str, str], dict[str, Floats]]:
-    """Metadata and arrays of a safetensors file; the arrays are views of one memory map.
+    """Read metadata and arrays of a safetensors file; the arrays are views of one memory map.
 
     safetensors' own NumPy reader copies each array, so it only validates the header here. The
     arrays follow the header without gaps, in the order of `offset_keys`.

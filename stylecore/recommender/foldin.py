@@ -57,12 +57,12 @@ class Whitening:
     inverse: Doubles
 
     def whiten(self, product_factors: Floats) -> Floats:
-        """w = L^-1 y of each row, [P, F]."""
+        """Return w = L^-1 y of each row, [P, F]."""
         whitened: Floats = (product_factors @ self.inverse.T).astype(np.float32)
         return whitened
 
     def unwhiten(self, vectors: Floats) -> Floats:
-        """x of the whitened Lt x, [B, F]: what implicit's `recalculate_user` returns."""
+        """Return x of the whitened Lt x, [B, F]: what implicit's `recalculate_user` returns."""
         unwhitened: Floats = (vectors @ self.inverse).astype(np.float32)
         return unwhitened
 
@@ -94,7 +94,7 @@ def fold_in(whitened: Floats, histories: Histories) -> FoldIn:
 
 
 def _by_length(starts: Ints) -> Iterator[tuple[Ints, Ints]]:
-    """Shoppers with equally many products: their positions [g] and their entries [g, n]."""
+    """Group shoppers with equally many products: their positions [g] and their entries [g, n]."""
     lengths = np.diff(starts)
     order = np.argsort(lengths, kind="stable")
     sizes, first = np.unique(lengths[order], return_index=True)
@@ -104,7 +104,7 @@ def _by_length(starts: Ints) -> Iterator[tuple[Ints, Ints]]:
 
 
 def _solve(own: Floats, confidences: Floats, preferences: Floats) -> tuple[Floats, Floats]:
-    """z [g, n] and the whitened vectors [g, F] of g shoppers with n products each."""
+    """Return z [g, n] and the whitened vectors [g, F] of g shoppers with n products each."""
     shoppers, size = confidences.shape
     left = np.matmul(own, own.transpose(0, 2, 1))
     left *= (confidences - 1.0)[:, :, None]
@@ -116,7 +116,7 @@ def _solve(own: Floats, confidences: Floats, preferences: Floats) -> tuple[Float
 def fold_in_items(
     start: Floats, shoppers: Floats, histories: Histories, regularization: float
 ) -> Floats:
-    """The factors [N, F] of N products from their starts [N, F] and U shoppers' vectors [U, F].
+    """Solve for the factors [N, F] of products by their starts [N, F] and shoppers' vectors [U, F].
 
     `histories` are the products': their `products` are rows of shoppers. Without any, a product
     stays at its start. Solved in F dimensions, for a product may have any number of shoppers.

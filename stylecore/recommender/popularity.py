@@ -132,7 +132,7 @@ class Popularity:
         return scale
 
     def _fit_size(self) -> None:
-        """Room for the catalogue's present size."""
+        """Make room for the catalogue's present size."""
         rows, columns = len(self.catalogue.product_ids), len(self.catalogue.column_of)
         more = 2 * rows if rows > self._styles.shape[0] else 0
         wider = columns if columns > self._styles.shape[1] else 0
@@ -142,7 +142,7 @@ class Popularity:
 
 
 def by_category(catalogue: Catalogue, weights: Doubles) -> Floats:
-    """Sums [P, K] over the products of each category to [C, K]."""
+    """Sum [P, K] over the products of each category to [C, K]."""
     sums = np.zeros((len(catalogue.category_code_of), weights.shape[1]), dtype=np.float64)
     sold = catalogue.present
     np.add.at(sums, catalogue.category_codes[sold], weights[sold])

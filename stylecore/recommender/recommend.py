@@ -131,7 +131,7 @@ def rank(
     choice_rules: ChoiceRules,
     items: int = 20,
 ) -> RecommendationBatch:
-    """The lists that `recommend` gives, as arrays; each shopper may have a time of its own."""
+    """Return the lists of `recommend` as arrays; each shopper may have a time of its own."""
     if not states or not snapshot.present.any():
         return empty_batch(len(states), len(snapshot.style_ids))
     seen = gather(states, now, rules, snapshot.row_of, snapshot.column_of)
@@ -171,7 +171,7 @@ def list_for_everyone(
 
 
 def recommendation_id(user_id: str, partition: int, offset: int, version: str) -> str:
-    """The id of the list that the feedback record at the offset caused: a replay repeats it."""
+    """Return the id of the list that the feedback at the offset caused; replays repeat it."""
     text = f"{user_id}/{partition}/{offset}/{version}"
     return blake2b(text.encode(), digest_size=12).hexdigest()
 
@@ -184,7 +184,7 @@ def _ranked(
     items: int,
     places: int,
 ) -> tuple[Ranking, Bools]:
-    """The best products by shopper vector, the last places explored, and which places those are.
+    """Rank the best products, explore the last places, and say which places those are.
 
     Popularity gives a bonus, which also orders products with equal scores otherwise.
     """

@@ -59,7 +59,7 @@ class HeldOut:
 def start_of_held_out(
     states: Sequence[UserState], learned_until: datetime | None, now: datetime
 ) -> datetime:
-    """An hour ago; later where that would hold out too much, or what the parent learned from.
+    """Return an hour ago, or later where that would hold out too much or what the parent learned.
 
     So neither the parent nor the refit has seen what they are compared on.
     """
@@ -140,7 +140,7 @@ class _Task:
 
 
 def compare(parent: Factors, refit: Factors, held_out: HeldOut, rules: Rules) -> Comparison | None:
-    """Both on the held-out time; None where fewer than LEAST_SHOPPERS can be judged."""
+    """Compare both on the held-out time; None where fewer than LEAST_SHOPPERS can be judged."""
     task = _task(parent, refit, held_out)
     judged = np.unique(task.shopper)
     if len(judged) < LEAST_SHOPPERS:
@@ -170,7 +170,7 @@ def _task(parent: Factors, refit: Factors, held_out: HeldOut) -> _Task:
 
 
 def _ranks(factors: Factors, task: _Task, rules: Rules) -> Ints:
-    """The rank of each pair's product, 1 the best, among the judged that are new to the shopper."""
+    """Rank each pair's product, 1 the best, among the judged that are new to the shopper."""
     held_out = task.held_out
     white = whitening(factors.fitted_factors, factors.regularization)
     features = white.whiten(factors.fitted_factors)
@@ -196,7 +196,7 @@ def _ranks(factors: Factors, task: _Task, rules: Rules) -> Ints:
 def _leave_out(
     scores: Floats, interactions: ProductInteractions, factors: Factors, row_of: dict[str, int]
 ) -> None:
-    """What a shopper has done anything with is not ranked."""
+    """Leave out of the ranking what a shopper has done anything with."""
     judged = np.array([row_of.get(name, -1) for name in factors.product_ids], dtype=np.int64)
     rows = judged[interactions.product]
     scores[interactions.user[rows >= 0], rows[rows >= 0]] = -np.inf

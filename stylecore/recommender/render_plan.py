@@ -69,7 +69,7 @@ def plan(
     prior: EngagementPrior | None = None,
     photo: str = "",
 ) -> Plan:
-    """Orders the variants of a product that `planned` does not have yet; None removes it.
+    """Order the variants of a product that `planned` does not have yet; None removes it.
 
     `photo` is the version of the photo's bytes, empty where it is not known.
     `styles` are all that the shop offers, each style_id once. Styles are ordered by id; those that
@@ -92,8 +92,9 @@ def plan(
 
 
 def without_jobs(full: Plan, planned: Mapping[str, str]) -> Plan:
-    """The plan with nothing ordered yet: what was planned before stays so, also as it was before,
-    for that picture is there until another takes its place.
+    """Return the plan with nothing ordered yet: what was planned before stays as it was.
+
+    That picture is there until another takes its place.
     """
     kept = {style_id: planned[style_id] for style_id in full.planned if style_id in planned}
     return Plan([], full.withdrawn, kept)
@@ -128,7 +129,7 @@ def is_offered(style: Style, category: str) -> bool:
 
 
 def generator_styles(labels: Mapping[str, str]) -> dict[str, Style]:
-    """Each of the generator's own styles as a style of the same name, by id; from id to label."""
+    """Return the generator's own styles, each a style of the same name, by id; from id to label."""
     return {
         style_id: Style(style_id=style_id, label=label, weights={style_id: 1.0})
         for style_id, label in labels.items()
@@ -176,7 +177,7 @@ def _job(
 
 
 def _versions(photo: str, styles: Sequence[Style]) -> list[str]:
-    """Of the pictures' bytes; none where none is known, as in orders of before they were asked."""
+    """List the versions of the pictures' bytes; none where none is known, as in old orders."""
     references = [style.reference_version for style in styles if isinstance(style, OfferedStyle)]
     return [photo, *references] if photo or any(references) else []
 

@@ -43,7 +43,7 @@ class TokenBucket:
         return int(self._level)
 
     def pay(self, renders: int) -> None:
-        """So many were ordered."""
+        """Pay for renders that were ordered."""
         self._level -= renders
 
 
@@ -82,7 +82,7 @@ class RenderQueue:
         return sum(map(len, self._missing.values()))
 
     def put(self, product_id: str, missing: Mapping[str, Missing]) -> None:
-        """All that a product lacks now, by style; what it lacked before is forgotten."""
+        """Set all that a product lacks now, by style; what it lacked before is forgotten."""
         before = self._missing.pop(product_id, {})
         if missing:
             self._missing[product_id] = dict(missing)
@@ -107,7 +107,7 @@ class RenderQueue:
         self._heap = heap
 
     def want(self, pair: Pair, shoppers: int, at: datetime) -> None:
-        """So many distinct shoppers wanted the picture in a window that ended `at`."""
+        """Count the distinct shoppers who wanted the picture in a window that ended `at`."""
         wanted, since = self._wishes.pop(pair, (0.0, at))
         latest = max(at, since)
         level = wanted * decay(since, latest, WISH_HALF_LIFE)

@@ -40,7 +40,7 @@ def shopper_vectors(snapshot: CatalogSnapshot, interactions: ProductInteractions
 
 
 def histories(interactions: ProductInteractions, alpha: float) -> Histories:
-    """What the shoppers did, for the fold-in: c = 1 + alpha * weight, or p = -1 where dismissed."""
+    """Return what shoppers did, for the fold-in: c = 1 + alpha * weight, or p = -1 if dismissed."""
     confidences = 1.0 + alpha * interactions.weight
     confidences[interactions.dismissed] = DISMISSED_CONFIDENCE
     return Histories(
@@ -79,7 +79,7 @@ def _category_shares(features: Floats, interactions: ProductInteractions) -> Sho
 
 
 def _weightiest(interactions: ProductInteractions, coefficients: Floats) -> tuple[Ints, Floats]:
-    """Positions [B, E] of each shopper's weightiest pairs and their coefficients, 0 where none."""
+    """Return positions [B, E] of each shopper's weightiest pairs and their coefficients, else 0."""
     users = len(interactions.starts) - 1
     order = np.lexsort((-coefficients, interactions.user))
     place = np.arange(len(order)) - interactions.starts[interactions.user]

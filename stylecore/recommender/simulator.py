@@ -66,7 +66,7 @@ def act(
     category_of: Mapping[str, str],
     random: np.random.Generator,
 ) -> list[Action]:
-    """What the shopper does with a list: an impression of each item seen, then more of some."""
+    """Simulate what a shopper does with a list: an impression of each item seen, more of some."""
     actions = []
     for position, item in enumerate(items):
         actions.append(Action("impression", item, position))
@@ -105,8 +105,8 @@ def _reaction(
 
 
 def hit_rates(favourites: Sequence[Sequence[bool]]) -> tuple[float, float]:
-    """How often the first item was in the favourite style, over the first and the last fifth of
-    each shopper's lists; a shopper's lists are in the order of time. 0 where there are none.
+    """Return how often the first item was in the favourite style, in each shopper's first and last
+    fifth of lists, which are in the order of time. 0 where there are none.
     """
     starts: list[bool] = []
     ends: list[bool] = []

@@ -72,7 +72,7 @@ def _with_impression(state: UserState, event: Feedback, now: datetime, rules: Ru
 
 
 def counts_of(state: UserState, now: datetime, rules: Rules) -> StyleCounts:
-    """The state's counts; of a state that was written before there were any, its log-odds."""
+    """Return the state's counts; of a state from before there were any, its log-odds."""
     if state.style_counts is not None:
         return state.style_counts
     return first_counts(_evidence_by_style(state, now, rules), now)
@@ -87,7 +87,7 @@ def is_repeated(state: UserState, event_id: str, now: datetime, rules: Rules) ->
 
 
 def style_evidence(propensity: float | None, rules: Rules) -> float:
-    """The log-odds for a style that an action in it gives, when it was shown with this probability.
+    """Return the log-odds for a style that an action in it gives, shown with this probability.
 
     With odds r, someone whose favourite it is acts in it with the probability p r / (p r + 1 - p),
     anyone else with about p: the logarithm of the ratio. A click on a
@@ -128,7 +128,7 @@ def _with_id(
 def _with_event(
     interactions: tuple[Interaction, ...], event: Feedback, now: datetime, rules: Rules
 ) -> tuple[tuple[Interaction, ...], float]:
-    """The history with the event's product and style at its end, and the log-odds for the style
+    """Return the history, the event's product and style last, and the log-odds for the style
     that this has gained: an action counts once a product and style.
     """
     occurred = min(event.occurred_at, now)
@@ -194,7 +194,7 @@ def _acted_since(seen: Interaction, at: datetime) -> bool:
 
 
 def _forgiven(seen: Interaction, kind: FeedbackKind, occurred: datetime) -> Interaction:
-    """Who clicks a product after dismissing it has taken the dismissal back, in whatever order
+    """Take a dismissal back when its product is clicked afterwards, in whatever order
     the two are delivered; of the same instant, the dismissal counts.
     """
     if kind == "dismiss" or seen.dismissed_at is None or occurred <= seen.dismissed_at:

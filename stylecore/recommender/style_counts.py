@@ -52,7 +52,7 @@ def with_impression(
 def with_impressions(
     counts: StyleCounts, impressions: Sequence[Impression], half_life: timedelta
 ) -> StyleCounts:
-    """What `with_impression` gives for one after the other, each with its `now`; built once."""
+    """Count impressions one after the other, as `with_impression` does, each at its `now`."""
     rest = iter(impressions)
     while True:
         counts, unlike = _while_alike(counts, rest, half_life)
@@ -64,7 +64,7 @@ def with_impressions(
 def _while_alike(
     counts: StyleCounts, rest: Iterator[Impression], half_life: timedelta
 ) -> tuple[StyleCounts, Impression | None]:
-    """The counts after the impressions up to the first that ages them or takes a style out, and
+    """Count the impressions up to the first that ages the counts or takes a style out; return
     that impression, which is not counted yet; None at the end.
     """
     bitmap = counts.look or ImpressionBitmap("", 0, 0)
@@ -110,7 +110,7 @@ def _seen(
 def with_action(
     counts: StyleCounts, event: Feedback, log_odds: float, now: datetime, half_life: timedelta
 ) -> StyleCounts:
-    """The counts after a click, cart or purchase that by its propensity alone gives `log_odds`."""
+    """Count a click, cart or purchase that by its propensity alone gives `log_odds`."""
     if event.kind == "dismiss" or event.style_id is None:
         return counts
     bit, bitmap = _bit(event), counts.look

@@ -55,7 +55,7 @@ def by_style(
     left = np.repeat(decays, lengths)
 
     def table(numbers: list[float]) -> Doubles:
-        """[B, K]; a style that the shop does not have takes the last column, which is cut off."""
+        """Sum to [B, K + 1]; styles that the shop does not have take the last column."""
         sums = np.zeros((len(states), max(column_of.values(), default=-1) + 2))
         np.add.at(sums, (user, column), left * np.array(numbers))
         return sums
@@ -112,7 +112,7 @@ class Choice:
 
 
 def style_priors(category_style: Floats, rules: ChoiceRules) -> Doubles:
-    """The share of each style in each category, [C + 1, K]; the last row is the whole shop's."""
+    """Return the styles' shares in each category, [C + 1, K]; the last row is the whole shop's."""
     weights = np.maximum(category_style.astype(np.float64), 0.0)
     styles = weights.shape[1]
     shop = weights.sum(axis=0) + rules.category_prior / styles
@@ -140,7 +140,7 @@ def propensities(
 
 
 def draw(probabilities: Doubles, uniforms: Doubles) -> Choice:
-    """One style a product by Gumbel-max: exactly with the probabilities, [B, k, K] each."""
+    """Draw one style a product by Gumbel-max: exactly with the probabilities, [B, k, K] each."""
     with np.errstate(divide="ignore"):
         perturbed = np.log(probabilities) - np.log(-np.log(uniforms))
     columns = perturbed.argmax(axis=2)
@@ -149,7 +149,7 @@ def draw(probabilities: Doubles, uniforms: Doubles) -> Choice:
 
 
 def shopper_keys(user_ids: Sequence[str], now: Moment, version: str) -> Unsigned:
-    """A 64-bit hash of each shopper, the shopper's day in UTC and the factor version, [B]."""
+    """Hash each shopper, the shopper's day in UTC and the factor version to 64 bits, [B]."""
     times = each(now, len(user_ids))
     days = [at.astimezone(UTC).toordinal() for at in times]
     text_of = {day: date.fromordinal(day).isoformat() for day in set(days)}
@@ -165,7 +165,7 @@ def shopper_keys(user_ids: Sequence[str], now: Moment, version: str) -> Unsigned
 def uniform_noise(
     shoppers: Unsigned, actions: Unsigned, products: Unsigned, styles: Unsigned
 ) -> Doubles:
-    """Hashed numbers in (0, 1), [B, k, K], from keys [B], [B, k] and [K].
+    """Hash to numbers in (0, 1), [B, k, K], from keys [B], [B, k] and [K].
 
     `actions` [B] counts what each shopper did of late: with each action one product in
     `RENEWED` is redrawn, so that lists change gradually and no draw is permanent.
@@ -177,12 +177,12 @@ def uniform_noise(
 
 
 def uniform(bits: Unsigned) -> Doubles:
-    """Numbers in (0, 1) from 64 random bits each; never 0 or 1."""
+    """Return numbers in (0, 1) from 64 random bits each; never 0 or 1."""
     return ((bits >> np.uint64(12)).astype(np.float64) + 0.5) * 2.0**-52
 
 
 def mixed_bits(keys: Unsigned) -> Unsigned:
-    """The finaliser of splitmix64 (Steele, Lea, Flood 2014): every bit in moves half the bits."""
+    """Mix bits as splitmix64's finaliser (Steele, Lea, Flood 2014): a bit in moves half of all."""
     bits = keys + np.uint64(0x9E3779B97F4A7C15)
     bits = (bits ^ (bits >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     bits = (bits ^ (bits >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)

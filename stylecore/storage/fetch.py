@@ -143,7 +143,7 @@ def submit_each(
 
 
 def results_of(loading: Mapping[str, Future[Loaded]]) -> dict[str, Loaded | Permanent]:
-    """What was loaded, by address, or the Permanent that was raised; other errors are raised."""
+    """Return what was loaded, by address, or the Permanent raised; other errors are raised."""
     found: dict[str, Loaded | Permanent] = {}
     for uri, future in loading.items():
         try:
@@ -181,8 +181,9 @@ def _opened(uri: str, path: Path, allowed_prefixes: Sequence[str]) -> Iterator[B
 
 
 def _within(seconds: float, uri: str, work: Callable[[], T]) -> T:
-    """The result of `work`, in a thread that is left behind when the time is over: neither the
-    look-up of a name nor a bucket's client can be interrupted, and both end by themselves.
+    """Return the result of `work`, in a thread that is left behind when the time is over.
+
+    Neither the look-up of a name nor a bucket's client can be interrupted; both end by themselves.
     """
     result: Future[T] = Future()
 
@@ -261,5 +262,5 @@ def _refusal(uri: str, allowed_prefixes: Sequence[str]) -> NotFetchable:
 
 
 def _remote(prefixes: Sequence[str]) -> tuple[str, ...]:
-    """Remote prefixes, each closed by '/', so that no longer host name slips through."""
+    """Return remote prefixes, each closed by '/', so that no longer host name slips through."""
     return tuple(f"{p.rstrip('/')}/" for p in prefixes if local_path(p) is None and "://" in p)

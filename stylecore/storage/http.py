@@ -45,7 +45,7 @@ class Unreachable(Permanent):
 
 
 def resolved(host: str, port: int) -> list[str]:
-    """The addresses of a host. Raises Unreachable where there is none, Transient where unknown."""
+    """Look up a host's addresses. Raises Unreachable: there is none, Transient: not known now."""
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except socket.gaierror as problem:
@@ -149,7 +149,7 @@ def get(url: str, bounds: Bounds) -> bytes:
 
 
 def validators(url: str, bounds: Bounds) -> tuple[str, ...]:
-    """ETag, Last-Modified and length of what lies at an address (RFC 9110, section 8.8).
+    """Return ETag, Last-Modified and length of what lies at an address (RFC 9110, section 8.8).
 
     Empty where the server gives neither of the first two, or does not answer HEAD. Raises as `get`.
     """
@@ -203,7 +203,7 @@ def _ask(method: str, url: str, bounds: Bounds, deadline: float, read: Reader[T]
 
 
 def escaped(url: str) -> str:
-    """The address with its path and query percent-encoded where they must be, as browsers do.
+    """Percent-encode the path and query of an address where they must be, as browsers do.
 
     What is encoded already stays so, its digits in capitals (RFC 3986, section 6.2.2.1).
     """
@@ -215,7 +215,7 @@ def escaped(url: str) -> str:
 
 
 def _moved_to(url: str, location: str) -> str:
-    """Where a Location header points, which may hold spaces and any bytes, in UTF-8 or not."""
+    """Return where a Location header points; it may hold spaces and any bytes, in UTF-8 or not."""
     text = location.encode("iso-8859-1").decode(
         "utf-8", "surrogateescape"
     )  # as http.client read it

@@ -40,7 +40,7 @@ def is_beneath(path: Path, folder: Path) -> bool:
 
 @contextmanager
 def open_beneath(path: Path, folder: Path) -> Iterator[BinaryIO]:
-    """The file, opened for reading.
+    """Open the file for reading.
 
     Links are followed once, and the place where they end is then opened from the folder downwards
     without any: a link that changes in between leads nowhere. Raises OSError, also for what is no

@@ -43,7 +43,7 @@ class Unneeded(Struct, frozen=True):
 def find_unneeded(
     store: Store, named: AbstractSet[bytes], written_before: datetime, keep_factors: int
 ) -> Unneeded:
-    """What may go, of what was written before then. `named` are sha256 digests, 32 bytes each.
+    """Find what may go, of what was written before then. `named` are sha256 digests, 32 bytes each.
 
     The newest `keep_factors` artifacts stay in any case, to go back to. Raises Transient.
     """
@@ -79,7 +79,7 @@ def remove_if_old(store: Store, file: StoredFile, written_before: datetime) -> b
 def _sidecars(
     store: Store, named: AbstractSet[bytes], written_before: datetime
 ) -> tuple[list[StoredFile], set[bytes], int, int]:
-    """The sidecars that may go; the images of the others, how many those are, how many unreadable.
+    """Find the sidecars that may go; images, number and unreadable ones of the others.
 
     One that was left half written, a dot before its name, names no image and goes when it is old.
     """
@@ -116,7 +116,7 @@ def _newest(store: Store, files: list[StoredFile], count: int) -> set[bytes]:
 
 
 def _digest(file: StoredFile) -> bytes:
-    """The sha256 that names a file; none where something else lies there or is being written."""
+    """Return the sha256 that names a file; none where another thing lies or is written there."""
     try:
         return bytes.fromhex(file.name)
     except ValueError:

@@ -38,7 +38,7 @@ class Sidecar(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def style_sha256(definition: StyleDefinition, reference: str | None = None) -> str:
-    """Identity of a style, 64 hex digits: its definition and its reference picture's sha256.
+    """Return a style's identity, 64 hex digits: its definition and its reference picture's sha256.
 
     The order of the weights does not count; what lies at an address may change, so its bytes do.
     """
@@ -47,7 +47,7 @@ def style_sha256(definition: StyleDefinition, reference: str | None = None) -> s
 
 
 def render_key(*, source: str, style: str, model: str, size: int, seed: int) -> str:
-    """Identity of a render: photo bytes, style, model version, working size and noise."""
+    """Return a render's identity: photo bytes, style, model version, working size and noise."""
     return sha256("\n".join((source, style, model, str(size), str(seed))).encode()).hexdigest()
 
 

@@ -108,7 +108,7 @@ class Store:
         self._replace(self._sidecar_path(folder, key), data, durable=True)
 
     def put_note(self, folder: str, key: str, data: bytes) -> None:
-        """As `replace_sidecar`, but not synced to disk: a power cut may leave it empty."""
+        """Replace as `replace_sidecar` does, but unsynced: a power cut may leave it empty."""
         self._replace(self._sidecar_path(folder, key), data, durable=False)
 
     def get_sidecar(self, folder: str, key: str) -> bytes | None:
@@ -133,7 +133,7 @@ class Store:
             return None
 
     def has_blob(self, uri: str) -> bool:
-        """Whether a file that is not empty lies at an address of this store. Raises Transient."""
+        """Return whether a non-empty file lies at an address of this store. Raises Transient."""
         try:
             path = self._own_path(uri)
             with self._trouble("read", path):
@@ -179,7 +179,7 @@ class Store:
             raise Permanent(f"{self.uri} has no conditional writes: of two writers both would win")
 
     def files(self, folder: str) -> list[StoredFile]:
-        """All files below a folder, by path; none where there is no such folder. Raises Transient.
+        """List all files below a folder by path; none if there is no such folder. Raises Transient.
 
         Files that are being written, or were left half written, are among them.
         """
@@ -191,7 +191,7 @@ class Store:
         return [StoredFile(path, int(found[path]["size"] or 0)) for path in sorted(found)]
 
     def written_at(self, file: StoredFile) -> datetime:
-        """When a file was last written, in UTC. Raises NotInStore or Transient."""
+        """Return when a file was last written, in UTC. Raises NotInStore or Transient."""
         with self._trouble("read", file.path):
             written: datetime = self._filesystem.modified(file.path)
         return written if written.tzinfo else written.replace(tzinfo=UTC)
@@ -213,7 +213,7 @@ class Store:
             return
 
     def _address(self, path: str) -> str:
-        """A file URI, percent-encoded (RFC 8089), or the address of the remote store's key."""
+        """Return a file URI, percent-encoded (RFC 8089), or a remote store's address of the key."""
         if self._is_local:
             return Path(path).as_uri()
         return str(self._filesystem.unstrip_protocol(path))
@@ -332,7 +332,7 @@ def _write_local(path: Path, data: bytes, *, replace: bool, durable: bool) -> bo
 
 
 def _make_folder(folder: Path) -> None:
-    """The folder and those above it, their names synced to disk."""
+    """Make the folder and those above it, their names synced to disk."""
     if not folder.exists():
         _make_folder(folder.parent)
         folder.mkdir(exist_ok=True)

@@ -31,7 +31,7 @@ _HIGH_DEFINITION = 720
 
 
 def is_video(path: Path) -> bool:
-    """Whether a file begins like an MP4 or QuickTime video; one that cannot be read does not."""
+    """Return whether a file begins like an MP4 or QuickTime video; an unreadable one does not."""
     try:
         with path.open("rb") as file:
             return file_kinds.is_video(file.read(1024))
@@ -73,7 +73,7 @@ class VideoWriter:
         self._stream: Any = None
 
     def write(self, pixels: Pixels, ticks: int) -> None:
-        """The next frame, [H, W, 3]; an odd side gains a line, for the format halves colours."""
+        """Add a frame, [H, W, 3]; an odd side gains a line, for the format halves colours."""
         even = np.pad(pixels, [(0, side % 2) for side in pixels.shape[:2]] + [(0, 0)], mode="edge")
         if self._stream is None:
             self._stream = self._add_stream(*even.shape[:2])
@@ -91,7 +91,7 @@ class VideoWriter:
         self._container.close()
 
     def _mux(self, frame: Any) -> None:
-        """The encoder gives frames back later, and without their durations."""
+        """Write the encoder's packets, which come later and without the frames' durations."""
         for packet in self._stream.encode(frame):
             packet.duration = self._ticks.pop(packet.pts)
             self._container.mux(packet)

@@ -57,7 +57,7 @@ _BLANK = 1e-4
 
 
 def motion(shown: Floats, frame: Floats) -> Floats:
-    """[H, W] in 0-1: how surely the frame has moved against what was shown, both [H, W, 3]."""
+    """Return [H, W] in 0-1: how surely the frame moved against what was shown, both [H, W, 3]."""
     difference = frame - shown
     smooth = ndimage.gaussian_filter(difference, (_SMOOTH, _SMOOTH, 0))
     # the standard deviation of white noise falls by 2 sqrt(pi) sigma under a Gaussian
@@ -70,7 +70,7 @@ def motion(shown: Floats, frame: Floats) -> Floats:
 
 
 def at_exposure_of(frame: Floats, shown: Floats) -> tuple[Floats, Floats]:
-    """Gain and offset [3] that bring what was shown to the light of a frame, both [H, W, 3].
+    """Fit gain and offset [3] that bring what was shown to a frame's light, both [H, W, 3].
 
     Least squares over what differs little (Cauchy weights), so that motion does not count.
     """
@@ -106,7 +106,7 @@ def _line(before: Floats, after: Floats, weights: Floats) -> tuple[Floats, Float
 
 
 def _noise(difference: Floats) -> float:
-    """Standard deviation of white noise in a difference [H, W, 3], of luminance.
+    """Estimate the deviation of white noise in a difference [H, W, 3], of luminance.
 
     A Laplacian that smooth motion passes through (Immerkaer 1996), and the median of what is left.
     """
@@ -150,7 +150,7 @@ class SteadySource:
         return np.asarray(_FRESH + (1 - _FRESH) * self.moved, np.float32)
 
     def followed(self, before: Floats, frame: Floats) -> Floats:
-        """A new frame [H', W', 3] of any size, steadied alike; `before` was the last result."""
+        """Steady a new frame [H', W', 3] of any size alike; `before` was the last result."""
         shown = self.gain * before + self.offset
         share = resized(self.share, frame.shape[:2])[..., None]
         return np.asarray(shown + share * (frame - shown), np.float32)

@@ -44,7 +44,7 @@ class GifWriter:
         self._error = 0.0
 
     def write(self, pixels: Pixels, ticks: int) -> None:
-        """The next frame, [H, W, 3], shown for so many milliseconds."""
+        """Add the next frame, [H, W, 3], shown for so many milliseconds."""
         begins = self._palette is None
         frame = self._in_palette(pixels)
         if begins:
@@ -81,7 +81,7 @@ def _nearest(picture: Image.Image, palette: Image.Image) -> Image.Image:
 
 
 def _error(frame: Image.Image, pixels: Pixels) -> float:
-    """Mean absolute error, 0-255, smoothed a little by taking every third row and column."""
+    """Return the mean error, 0-255, smoothed a little by taking every third row and column."""
     shown = np.asarray(frame.convert("RGB"), np.int16)[::3, ::3]
     return float(np.abs(shown - pixels[::3, ::3]).mean())
 
@@ -100,7 +100,7 @@ class WebpWriter:
         self._shown: Pixels | None = None
 
     def write(self, pixels: Pixels, ticks: int) -> None:
-        """The next frame, [H, W, 3], shown for so many milliseconds."""
+        """Add the next frame, [H, W, 3], shown for so many milliseconds."""
         top, left, bottom, right = _changed(self._shown, pixels)
         if self._shown is None:
             self._file.write(_header(pixels.shape[1], pixels.shape[0], self._loop))
@@ -119,7 +119,7 @@ class WebpWriter:
 
 
 def _changed(before: Pixels | None, after: Pixels) -> tuple[int, int, int, int]:
-    """Top, left, bottom, right of what differs; the format wants even corners."""
+    """Return top, left, bottom, right of what differs; the format wants even corners."""
     height, width = after.shape[:2]
     if before is None:
         return 0, 0, height, width
@@ -164,12 +164,12 @@ def _triple(number: int) -> bytes:
 
 
 def is_clip(path: Path) -> bool:
-    """Whether a file is a moving picture: a video by its bytes, a GIF or WebP by its frames."""
+    """Return whether a file moves: a video by its bytes, a GIF or WebP by its frames."""
     return is_video(path) or is_animation(path)
 
 
 def open_clip(path: Path, bounds: Bounds) -> Clip:
-    """A file's frames, one by one. Raises NotAClip, naming the file, also from the frames."""
+    """Read a file's frames one by one. Raises NotAClip, naming the file, also from the frames."""
     try:
         clip = read_video(path, bounds) if is_video(path) else read_animation(path, bounds)
     except NotAClip as problem:
@@ -181,13 +181,13 @@ class ClipFile:
     """A clip that is being written beside its place; nothing is there until it is kept."""
 
     def __init__(self, path: Path, clip: Clip) -> None:
-        """`clip` is the source, whose kind, loop and clock it has."""
+        """Open the file; `clip` is the source, whose kind, loop and clock it has."""
         self._path, self._part = path, path.with_name(f".{path.name}.part")
         self._file = self._part.open("wb")
         self._writer = _writer(self._file, clip)
 
     def write(self, pixels: Pixels, ticks: int) -> None:
-        """The next frame, [H, W, 3], and its duration."""
+        """Add the next frame, [H, W, 3], and its duration."""
         self._writer.write(pixels, ticks)
 
     def keep(self) -> None:

@@ -50,7 +50,7 @@ Progress = Callable[[int, int], None]
 
 
 def renders_folder(run: Path, engine: Engine) -> Path:
-    """Folder of this generator's renders, by version too because finishes may differ."""
+    """Return the folder of this generator's renders, by version too because finishes may differ."""
     return run / f"renders-{engine.manifest.version}-{engine.manifest.sha256[:12]}"
 
 
@@ -60,7 +60,7 @@ def styles_in_rotation(index: int, styles: Sequence[str], count: int) -> list[st
 
 
 def white_photo(photo: LabelledPhoto, index: int, folder: Path) -> Path | None:
-    """Path of the photo on white ground, written if missing; None for photos drawn as they are."""
+    """Return the photo on white, written if missing; None for photos drawn as they are."""
     if index % WHITE_EVERY:
         return None
     file = folder / ON_WHITE / photo.category / f"{photo.path.stem}.png"

@@ -62,7 +62,7 @@ class Calibrated(nn.Module):
         self.temperatures = dict(temperatures)
 
     def forward(self, pictures: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """[B, 3, side, side] -> [B, E], [B, C], [B, S + 1]."""
+        """Map [B, 3, side, side] to [B, E], [B, C], [B, S + 1]."""
         outputs = self.network(pictures)
         categories = torch.softmax(outputs.categories / self.temperatures["categories"], dim=1)
         styles = torch.softmax(outputs.styles / self.temperatures["styles"], dim=1)

@@ -87,6 +87,6 @@ def convolution(source: int, target: int, stride: int = 1) -> nn.Module:
 
 
 def deviation(features: Tensor) -> Tensor:
-    """Standard deviation of each channel, [B, C, H, W] -> [B, C]."""
+    """Return the standard deviation of each channel, [B, C, H, W] -> [B, C]."""
     centred = features - features.mean(dim=(2, 3), keepdim=True)
     return (centred.square().mean(dim=(2, 3)) + 1e-5).sqrt()

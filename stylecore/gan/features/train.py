@@ -306,13 +306,13 @@ def class_weights(counts: Tensor) -> Tensor:
 
 
 def cross_entropy(logits: Tensor, truth: Tensor, weights: Tensor, smoothing: float) -> Tensor:
-    """Mean cross-entropy of a batch with class weights [C] and label smoothing."""
+    """Compute the mean cross-entropy of a batch with class weights [C] and label smoothing."""
     losses = functional.cross_entropy(logits, truth, reduction="none", label_smoothing=smoothing)
     return (losses * weights[truth]).mean()
 
 
 def pair_contrast(photos: Tensor, renders: Tensor, temperature: float) -> Tensor:
-    """InfoNCE both ways between unit [P, E] embeddings of photos and of their renders.
+    """Compute InfoNCE both ways between unit [P, E] embeddings of photos and of their renders.
 
     A render and its source are the positive pair, all others of the batch are negatives: van den
     Oord et al., "Representation learning with contrastive predictive coding", 2018; symmetric over

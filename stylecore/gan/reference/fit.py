@@ -229,7 +229,7 @@ def style_grams(
 
 
 def similar_styles(picture: Features, grams: list[Features], temperature: float) -> Tensor:
-    """`softmax(-distance / temperature)` [S] over the Gram distances to each style's renders."""
+    """Return `softmax(-distance / temperature)` [S] of the Gram distances to styles' renders."""
     found = [correlation_gram(part) for part in picture]
     distances = []
     for style in grams:
@@ -279,7 +279,7 @@ def make_bank(
 def bank_loss(
     encoder: ReferenceEncoder, bank: Bank, size: int, random: np.random.Generator
 ) -> Tensor:
-    """Kullback-Leibler divergence `sum w log(w / E)` on a batch of the bank."""
+    """Compute the Kullback-Leibler divergence `sum w log(w / E)` on a batch of the bank."""
     rows = torch.from_numpy(random.integers(len(bank.weights), size=size))
     found, wanted = encoder.weights(bank.statistics[rows]), bank.weights[rows]
     return functional.kl_div(found.clamp_min(1e-6).log(), wanted, reduction="batchmean")
@@ -297,7 +297,7 @@ def stroke_loss(
     settings: ReferenceSettings,
     random: np.random.Generator,
 ) -> Tensor:
-    """Gram distance of renders under E(reference) to the references, over the photo's own."""
+    """Return the Gram distance of renders by E(reference) to references, over the photo's own."""
     numbers = random.integers(2**31, size=settings.render_batch) // 3 * 3 + 1
     examples = [draw_example(sources, int(number), random) for number in numbers]
     with torch.no_grad():
@@ -312,7 +312,7 @@ def stroke_loss(
 
 
 def gram_distance(found: Features, wanted: Features) -> Tensor:
-    """`sqrt(mean over layers |R(found) - R(wanted)|_F^2)`, [B]; R: losses.correlation_gram."""
+    """Return `sqrt(mean over layers |R(found) - R(wanted)|_F^2)`, [B]; R: correlation_gram."""
     squares = [
         (correlation_gram(a) - correlation_gram(b)).flatten(1).square().sum(dim=1)
         for a, b in zip(found, wanted, strict=True)

@@ -42,7 +42,7 @@ class ReferenceEncoder(nn.Module):
         )
 
     def forward(self, pictures: Tensor) -> Tensor:
-        """[B, 3, H, W] RGB in [0, 1], H and W at least 32 -> weights [B, S], each row's sum 1."""
+        """Map RGB [B, 3, H, W] in [0, 1], sides at least 32, to weights [B, S], a row's sum 1."""
         features: Features = self.squeezenet(standard_grey(pictures))
         return self.weights(self.statistics(features))
 

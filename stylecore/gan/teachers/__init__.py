@@ -77,7 +77,7 @@ def paint(
     noise: Floats,
     palettes: Mapping[str, Gaussian],
 ) -> Floats:
-    """Painting [H,W,3] of `photo` [H,W,3] of [0,1] from standard normal `noise` [H,W,3].
+    """Paint [H,W,3] of `photo` [H,W,3] of [0,1] from standard normal `noise` [H,W,3].
 
     `palettes` is that of `reference_palettes`. Raises KeyError for an unknown style or a style
     whose palette is missing, ValueError where photo and noise differ in size.

@@ -34,7 +34,7 @@ from stylecore.arrays import Floats
 
 
 def blur(picture: Floats, sigma: float) -> Floats:
-    """Gaussian blur of a [H,W] or [H,W,C] picture over its first two axes, in pixels."""
+    """Blur a [H,W] or [H,W,C] picture over its first two axes, in pixels."""
     sigmas = (sigma, sigma) + (0.0,) * (picture.ndim - 2)
     return np.asarray(
         ndimage.gaussian_filter(picture, sigmas, truncate=2.8, mode="nearest"), np.float32
@@ -59,13 +59,13 @@ def gradient(picture: Floats) -> tuple[Floats, Floats]:
 
 
 def smoothstep(low: float, high: float, value: Floats) -> Floats:
-    """0 below `low`, 1 above `high`, a cubic between."""
+    """Return 0 below `low`, 1 above `high`, a cubic between."""
     share = np.clip((value - low) / (high - low), 0, 1)
     return np.asarray(share * share * (3 - 2 * share), np.float32)
 
 
 def luminance(picture: Floats) -> Floats:
-    """Rec. 601 luma [H,W] of [H,W,3]."""
+    """Return Rec. 601 luma [H,W] of [H,W,3]."""
     return np.asarray(picture @ np.array([0.299, 0.587, 0.114], np.float32), np.float32)
 
 
@@ -89,7 +89,7 @@ def displaced(picture: Floats, down: Floats, across: Floats) -> Floats:
 
 
 def local_contrast(light: Floats, sigma: float, floor: float) -> Floats:
-    """Luminance [H,W] less its local mean over its deviation; `floor` attenuates flat places."""
+    """Return luminance [H,W] less its local mean over its deviation; `floor` damps flat places."""
     mean = blur(light, sigma)
     deviation = np.sqrt(np.maximum(blur(light * light, sigma) - mean * mean, 0))
     return np.asarray((light - mean) / (deviation + floor), np.float32)
@@ -222,7 +222,7 @@ def outlines(
 
 
 def edge_strength(light: Floats, sigma: float, floor: float) -> Floats:
-    """Gradient of the local contrast [H,W]: about 0 on flat places, 1 on a clear edge."""
+    """Return the local contrast's gradient [H,W]: about 0 on flat places, 1 on a clear edge."""
     down, across = gradient(blur(local_contrast(light, 8.0, floor), sigma))
     return np.asarray(np.hypot(down, across), np.float32)
 

@@ -94,13 +94,13 @@ def paint_watercolour(photo: Floats, noise: Floats) -> Floats:
 
 
 def _edge(light: Floats) -> Floats:
-    """Gradient over luminance [H,W], so that a dark edge counts as much as a light one."""
+    """Return gradient over luminance [H,W]: a dark edge counts as much as a light one."""
     down, across = gradient(blur(light, 0.8))
     return np.asarray(np.hypot(down, across) / (0.25 * light + 0.05), np.float32)
 
 
 def _tone(lab: Floats, light: Floats) -> Floats:
-    """Depth of the wash below the paper's lightness [H,W]; highlights blend into the paper."""
+    """Return the wash's depth [H,W] below the paper's lightness; highlights blend into it."""
     lightness = 0.10 + 1.02 * lab[..., 0] + 0.015 * local_contrast(light, 5.0, 0.03)
     depth = _PAPER_LAB[0] - lightness
     eased = np.maximum(depth + 0.08, 0) ** 2 / 0.32
@@ -108,14 +108,14 @@ def _tone(lab: Floats, light: Floats) -> Floats:
 
 
 def _kept(lab: Floats, edge: Floats) -> Floats:
-    """Share of the wash [H,W] that remains: light quiet places fade, coloured ones less."""
+    """Return the wash's share [H,W] that stays: light quiet places fade, coloured ones less."""
     chroma = blur(np.hypot(lab[..., 1], lab[..., 2]), 2.0)
     quiet = smoothstep(0.24, 0.05, blur(edge, 8.0)) * smoothstep(0.42, 0.68, lab[..., 0])
     return np.asarray(1 - 0.45 * quiet * (1 - 0.85 * smoothstep(0.03, 0.10, chroma)), np.float32)
 
 
 def _pigment(depth: Floats, edge: Floats, noise: Floats) -> Floats:
-    """Depth [H,W] times the pigment's density (section 4.1), less slips of bare paper at edges."""
+    """Return depth [H,W] times pigment density (section 4.1), less slips of bare paper at edges."""
     density = (
         0.13 * unit_noise(noise[..., 2], 12.0)
         + 0.08 * unit_noise(noise[..., 0], 3.0)
@@ -134,7 +134,7 @@ def _pencil(photo: Floats) -> Floats:
 
 
 def _coloured(lab: Floats, tint: Floats, depth: Floats) -> Floats:
-    """Picture [H,W,3]: the wash's colour as strong as the `tint`, umber by the `depth` [H,W]."""
+    """Paint [H,W,3]: the wash's colour as strong as the `tint`, umber by the `depth` [H,W]."""
     a, b = lab[..., 1], lab[..., 2]
     gain = 1.2 / (1 + 2 * np.hypot(a, b)) * smoothstep(0.0, 0.05, tint)
     cool = np.maximum(smoothstep(0.004, 0.03, -b - 0.3 * a), smoothstep(0.003, 0.025, -a))
@@ -177,7 +177,7 @@ def paint_pastel(photo: Floats, noise: Floats, palette: Gaussian) -> Floats:
 
 
 def _chalks(photo: Floats, light: Floats, palette: Gaussian) -> Floats:
-    """Colours [H,W,3] in OKLab that strokes take, near the references'."""
+    """Choose the OKLab colours [H,W,3] of strokes, near the references'."""
     lab = transport(to_oklab(blur(photo, 1.0)), PHOTOS, palette, 0.6)
     lab[..., 0] += 0.04 * local_contrast(light, 8.0, 0.05)
     lab[..., 1:] *= 1.3
