@@ -58,7 +58,7 @@ def measure_times(
 def medians(
     jobs: Mapping[str, Callable[[], object]], rounds: int, clock: Callable[[], float]
 ) -> dict[str, float]:
-    """Median seconds of each job over rounds in turn, after a warm-up round."""
+    """Return each job's median seconds over rounds in turn, after a warm-up round."""
     seconds: dict[str, list[float]] = {name: [] for name in jobs}
     for _ in range(rounds + 1):
         for name, job in jobs.items():
@@ -113,16 +113,16 @@ class _Parts:
         linear = self.graph.add("Conv", [padded, weight], strides=[stride] * 2)
         scale, shift = (self._by_style(out) for _ in range(2))
         normal = self.graph.add("InstanceNormalization", [linear, scale, shift])
-        return str(self.graph.add("Relu", [normal]) if active else normal)
+        return self.graph.add("Relu", [normal]) if active else normal
 
     def enlarged(self, source: str) -> str:
         """Double the size by repeating pixels."""
         scales = self.graph.constant([1, 1, 2, 2], np.float32)
-        return str(self.graph.add("Resize", [source, "", scales], mode="nearest"))
+        return self.graph.add("Resize", [source, "", scales], mode="nearest")
 
     def _by_style(self, channels: int) -> str:
         row = self.graph.add("MatMul", ["weights", self._learnt(STYLES, channels)])
-        return str(self.graph.add("Reshape", [row, self.graph.constant([-1], np.int64)]))
+        return self.graph.add("Reshape", [row, self.graph.constant([-1], np.int64)])
 
     def _learnt(self, *shape: int) -> str:
         array = self._random.normal(0, 0.05, shape).astype(np.float32)

@@ -1,7 +1,6 @@
 """Builds small ONNX models node by node, and runs models on the CPU.
 
-For models that no file ships with: SqueezeNet, the baseline of the generator's time, and the
-generator in integers.
+For models that no file ships with: SqueezeNet, and the baseline of the generator's time.
 """
 
 from __future__ import annotations
@@ -17,10 +16,6 @@ from numpy.typing import NDArray
 from stylecore.errors import SettingsError
 
 OPSET, IR_VERSION = 18, 8
-RUNTIME = "com.microsoft"
-"""The domain of ONNX Runtime's own operators."""
-RUNTIME_OPERATORS = {"QLinearConv", "QLinearLeakyRelu", "QLinearAdd"}
-"""Operators taken from it, with channels last."""
 
 Shape = Sequence[int | str]
 """Lengths of axes; names for those of any length."""
@@ -51,15 +46,13 @@ class Graph:
             self._constants[key] = numpy_helper.from_array(array, name)
         return str(self._constants[key].name)
 
-    def add(self, operator: str, inputs: Sequence[str], outputs: int = 1, **attributes: Any) -> Any:
-        """Add a node; returns the name of its output, or the names where there are several."""
+    def add(self, operator: str, inputs: Sequence[str], **attributes: Any) -> str:
+        """Add a node with one output; returns its name."""
         from onnx import helper
 
-        names = [f"node{len(self._nodes)}.{place}" for place in range(outputs)]
-        domain = RUNTIME if operator in RUNTIME_OPERATORS else ""
-        node = helper.make_node(operator, list(inputs), names, domain=domain, **attributes)
-        self._nodes.append(node)
-        return names[0] if outputs == 1 else names
+        name = f"node{len(self._nodes)}"
+        self._nodes.append(helper.make_node(operator, list(inputs), [name], **attributes))
+        return name
 
     def model(self, inputs: Mapping[str, Shape], outputs: Mapping[str, str]) -> Any:
         """Build the model, float32 in and out; `outputs` gives names to outputs of nodes."""
@@ -80,8 +73,8 @@ class Graph:
             [helper.make_tensor_value_info(name, kind, None) for name in outputs],
             list(self._constants.values()),
         )
-        opsets = [helper.make_opsetid("", OPSET), helper.make_opsetid(RUNTIME, 1)]
-        return helper.make_model(graph, opset_imports=opsets, ir_version=IR_VERSION)
+        opset = helper.make_opsetid("", OPSET)
+        return helper.make_model(graph, opset_imports=[opset], ir_version=IR_VERSION)
 
 
 def cpu_session(model: Path | bytes, threads: int = 2) -> onnxruntime.InferenceSession:

@@ -106,11 +106,11 @@ def _onnx_model(arrays: Mapping[str, Floats]) -> bytes:
     def convolve(source: str, name: str, stride: int, padding: int) -> str:
         kernel, bias = (graph.constant(arrays[f"{name}.{part}"], np.float32) for part in "wb")
         shape: dict[str, Any] = {"strides": [stride] * 2, "pads": [padding] * 4}
-        return str(graph.add("Relu", [graph.add("Conv", [source, kernel, bias], **shape)]))
+        return graph.add("Relu", [graph.add("Conv", [source, kernel, bias], **shape)])
 
     def pool(source: str) -> str:
         shape: dict[str, Any] = {"kernel_shape": [3, 3], "strides": [2, 2], "ceil_mode": 1}
-        return str(graph.add("MaxPool", [source], **shape))
+        return graph.add("MaxPool", [source], **shape)
 
     operators = Operators[str](convolve, lambda *parts: graph.add("Concat", parts, axis=1), pool)
     layers = layers_of("pixels", operators, DEEP_LAYER)

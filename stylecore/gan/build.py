@@ -15,7 +15,7 @@ from pathlib import Path
 
 from stylecore.gan.export import export
 from stylecore.gan.pairs import make_pairs, print_every_fifty
-from stylecore.gan.quantize.variants import add_variants
+from stylecore.gan.quantize import add_variants
 from stylecore.gan.reference.export import add_encoder
 from stylecore.gan.reference.fit import ReferenceSettings
 from stylecore.gan.settings import TrainSettings

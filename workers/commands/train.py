@@ -222,7 +222,7 @@ def export(
         )
         typer.echo(f"{manifest.version} with {len(manifest.styles)} styles in {output}")
     if precision and calibration is not None:
-        from stylecore.gan.quantize.variants import add_variants
+        from stylecore.gan.quantize import add_variants
 
         manifest = add_variants(output, calibration, [one.value for one in precision])
         for name, variant in manifest.variants.items():
