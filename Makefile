@@ -9,8 +9,9 @@ ONLY ?=
 # Tests at a time, each process with a broker of its own: much of a test is waiting. Files are handed
 # out in the order of the folders, so that the long ones (integration) do not come last.
 PROCESSES ?= 4
-# Threads of torch that spin while they wait take the processor from the other tests.
-PYTEST := OMP_WAIT_POLICY=passive $(BIN)/pytest -n $(PROCESSES) --dist loadfile --no-loadscope-reorder
+# One thread of BLAS, torch and implicit a process: more take the processor from the other tests.
+PYTEST = OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 \
+  $(BIN)/pytest -n $(PROCESSES) --dist loadfile --no-loadscope-reorder
 
 # A local folder of wheels that pip is offered (a CPU build of torch, say) is offered to uv as well.
 ifdef PIP_FIND_LINKS
@@ -21,7 +22,7 @@ endif
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev setup-browser demo check test deploy-test lowest bench soak storm chaos chaos-mutants fuzz clean
+.PHONY: help setup setup-dev setup-browser demo check test lint types quick-tests all-tests deploy-test lowest bench soak storm chaos chaos-mutants fuzz clean
 
 help: ## This list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -39,20 +40,26 @@ demo: setup ## Photos in, recommendations out: [PRODUCTS=folder] [LIMIT=n] [OUTP
 	$(BIN)/stylecast demo --output "$(OUTPUT)" $(if $(PRODUCTS),--products "$(PRODUCTS)") $(if $(LIMIT),--limit "$(LIMIT)") $(if $(KEEP),--keep)
 
 check: setup-dev ## Lint, types and the quick tests: under two minutes
-	$(BIN)/ruff format --check .
-	$(BIN)/ruff check .
-	$(BIN)/mypy
-	$(BIN)/lint-imports
-	$(BIN)/python -m schemas.generate --check
-	$(PYTEST) -q -m "not integration and not training and not data and not deploy" \
-	  --ignore=tests/web --ignore=tests/hostile --ignore=tests/benchmarks
+	@$(MAKE) --no-print-directory --jobs 2 types quick-tests
 
 test: setup-dev setup-browser ## Everything that can be checked here
+	@$(MAKE) --no-print-directory --jobs 2 types all-tests
+
+lint:
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m schemas.generate --check
+
+types: lint
+	$(BIN)/mypy
+
+quick-tests: PROCESSES = 2
+quick-tests: lint
+	$(PYTEST) -q -p no:schemathesis -m "not integration and not training and not data and not deploy" \
+	  --ignore=tests/web --ignore=tests/hostile --ignore=tests/benchmarks
+
+all-tests: lint
 	$(PYTEST) -m "not deploy and not timed and not storm"
 
 deploy-test: setup-dev setup-browser ## Alerts, dashboards, containers: with the Debian packages they need

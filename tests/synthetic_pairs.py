@@ -96,6 +96,7 @@ def tiny_settings(
         "adversarial_ramp": 4,
         "adversarial_every": 1,
         "bf16": False,
+        "threads": 1,
         "log_every": 1,
         "grid_every": 12,
         "checkpoint_every": 6,

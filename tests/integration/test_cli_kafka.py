@@ -1,10 +1,10 @@
 """The command line against a real broker: what is sent is shown, decoded, and only if committed."""
 
 import json
-import subprocess
-import sys
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
+import command_line
 import pytest
 
 from schemas.events import RecommendationReason, Recommendations, RecommendedItem
@@ -24,18 +24,7 @@ CLICK = {"event_id": "e1", "user_id": "ann", "kind": "click", "product_id": "mug
 
 @pytest.fixture
 def stylecast(environment):
-    def run(*arguments, stdin="", **changes):
-        return subprocess.run(
-            [sys.executable, "-m", "workers", *arguments],
-            input=stdin,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-            env={**environment, **changes},
-        )
-
-    return run
+    return partial(command_line.stylecast, **environment)
 
 
 def tailed(stylecast, topic):

@@ -3,13 +3,12 @@
 import json
 import re
 import secrets
-import subprocess
-import sys
 import time
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from command_line import stylecast
 from confluent_kafka.admin import AlterConfigOpType, ConfigEntry, ConfigResource, ResourceType
 from helpers import is_ready, wait_until
 from integration.shop import (
@@ -61,14 +60,7 @@ def dead_letters(environment):
     """Runs `stylecast dead-letters ... --json`: the exit status and the rows."""
 
     def run(*arguments):
-        ended = subprocess.run(
-            [sys.executable, "-m", "workers", "dead-letters", *arguments, "--json"],
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-            env=environment,
-        )
+        ended = stylecast("dead-letters", *arguments, "--json", **environment)
         assert ended.stdout, ended.stderr
         return ended.returncode, json.loads(ended.stdout)
 
@@ -197,14 +189,7 @@ def test_a_letter_that_its_topic_does_not_take_keeps_back_no_other(settings, dea
     [("99/3", 1, "no letter of feedback.events.v1 at 99/3"), ("3", 2, "PARTITION/OFFSET")],
 )
 def test_a_letter_that_is_not_there_is_told(environment, at, status, why):
-    ended = subprocess.run(
-        [sys.executable, "-m", "workers", "dead-letters", "show", FEEDBACK.name, "--at", at],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-        env=environment,
-    )
+    ended = stylecast("dead-letters", "show", FEEDBACK.name, "--at", at, **environment)
     assert ended.returncode == status
     assert why in ended.stderr
 

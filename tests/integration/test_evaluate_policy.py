@@ -1,12 +1,11 @@
 """`stylecast evaluate policy` on the topic of a real broker."""
 
 import json
-import subprocess
-import sys
 from datetime import UTC, datetime
 
 import numpy as np
 import pytest
+from command_line import stylecast
 
 from schemas.events import Feedback
 from schemas.topics import FEEDBACK
@@ -39,14 +38,7 @@ def test_what_is_in_the_topic_is_joined_and_estimated(environment, settings):
             publisher.send(FEEDBACK, impression(number, style), NOW)
             if style == "neon" and number % 3 == 0:
                 publisher.send(FEEDBACK, impression(number, style, "click"), NOW)
-    done = subprocess.run(
-        [sys.executable, "-m", "workers", "evaluate", "policy", "--json"],
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-        env=environment,
-    )
+    done = stylecast("evaluate", "policy", "--json", **environment)
     assert done.returncode == 0, done.stderr
     report = json.loads(done.stdout)
     assert report["choices"] == 1000

@@ -1,12 +1,11 @@
 """`stylecast forget` erases a shopper by an event, in order with the shopper's other events."""
 
 import json
-import subprocess
-import sys
 import threading
 from datetime import UTC, datetime
 
 import pytest
+from command_line import stylecast
 from helpers import wait_until
 from integration.shop import (
     PARTITIONS,
@@ -98,14 +97,7 @@ def test_what_is_no_user_id_is_refused_before_it_is_sent(environment):
 
 
 def forget(user_id, environment):
-    return subprocess.run(
-        [sys.executable, "-m", "workers", "forget", user_id, "--json"],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-        env=environment,
-    )
+    return stylecast("forget", user_id, "--json", **environment)
 
 
 def publish(settings, *events):

@@ -5,13 +5,12 @@ group keeps a lag.
 """
 
 import json
-import subprocess
-import sys
 import threading
 from collections import Counter
 from datetime import UTC, datetime
 
 import pytest
+from command_line import stylecast
 from confluent_kafka import Producer
 from confluent_kafka.admin import AlterConfigOpType, ConfigEntry, ConfigResource, ResourceType
 from helpers import wait_until
@@ -187,9 +186,7 @@ def _ordered(settings: Settings, style_id: str, products: int) -> bool:
 
 
 def _shown(environment: dict[str, str], topic: str) -> list[dict]:
-    command = [sys.executable, "-m", "workers", "dead-letters", "show", topic, "--json"]
-    ended = subprocess.run(command, env=environment, capture_output=True, check=True, text=True)
-    return json.loads(ended.stdout)
+    return json.loads(stylecast("dead-letters", "show", topic, "--json", **environment).stdout)
 
 
 def _lag(settings: Settings, worker: str) -> int:

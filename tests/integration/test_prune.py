@@ -1,12 +1,11 @@
 """`stylecast store prune` on a real broker: what no record names goes and nothing else."""
 
 import json
-import subprocess
-import sys
 from datetime import UTC, datetime, timedelta
 
 import msgspec
 import pytest
+from command_line import stylecast
 
 from schemas.codec import encode
 from schemas.events import (
@@ -175,8 +174,8 @@ def test_the_command_says_what_and_removes_only_when_told(shop, environment):
     shop.draw("unneeded")
 
     def run(*options):
-        command = [sys.executable, "-m", "workers", "store", "prune", "--json", *options]
-        done = subprocess.run(command, env=environment, capture_output=True, check=True)
+        done = stylecast("store", "prune", "--json", *options, **environment)
+        assert done.returncode == 0, done.stderr
         return json.loads(done.stdout)
 
     young = run()

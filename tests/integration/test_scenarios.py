@@ -61,23 +61,29 @@ def exactly(pixels: np.ndarray, colour: str) -> int:
     return int((pixels == ImageColor.getrgb(colour)).all(axis=1).sum())
 
 
-def test_a_new_product_is_drawn_and_stands_in_lists_while_it_is_new(stage):
-    newcomer = sample_products()[PRODUCTS]
-    scene = scenes.new_product(stage, newcomer)
+def test_each_scene_comes_to_what_it_tells(stage):
+    """In the demo's order, in one shop, as there."""
+    played = []
+    for scene in scenes.play(stage, newcomer=sample_products()[PRODUCTS]):
+        CHECKS[scene.name](stage, scene)
+        played.append(scene.name)
+    assert played == list(CHECKS)
+
+
+def a_new_product_is_drawn_and_stands_in_lists_while_it_is_new(stage, scene):
     assert {style for style, _ in scene.pictures} == set(STYLES)
     assert scene.figures["lists_with_it"] > 0
 
 
-def test_a_campaigns_theme_is_drawn_before_preferred_within_and_gone_after(stage):
-    figures = scenes.campaign(stage).figures
+def a_campaigns_theme_is_drawn_before_preferred_within_and_gone_after(stage, scene):
+    figures = scene.figures
     assert figures["drawn_early_s"] > 0
     assert (figures["before"], figures["after"]) == (0, 0)
     # How often is the few guests' taste as well; test_campaign.py holds the odds exactly.
     assert figures["within"] > 0
 
 
-def test_a_classic_work_becomes_a_style_by_its_picture(stage):
-    scene = scenes.classic_style(stage)
+def a_classic_work_becomes_a_style_by_its_picture(stage, scene):
     assert len(scene.pictures) > 1
     reference, *drawn = [pixels_of(address) for _, address in scene.pictures]
     photos = [pixels_of(product.image_uri) for product in stage.products]
@@ -91,18 +97,20 @@ def spread(pixels: np.ndarray) -> float:
     return float((values.max(axis=1) - values.min(axis=1)).mean())
 
 
-def test_a_brands_colours_and_logo_are_exact_on_its_poster(stage):
-    brand = scenes.brand(stage)
-    assert brand.pictures
+def a_brands_colours_are_a_style(stage, scene):
+    assert scene.pictures
     published = {
         key: decode(StylizedImage, value)
         for key, value in latest(read_all(stage.settings, STYLIZED)).items()
         if value is not None
     }
-    assert {image.style_id for image in published.values()} == {*STYLES, "house-colours"}
-    poster = scenes.poster(stage)
-    assert [size for size, _ in poster.pictures] == sorted(scenes.SIZES)
-    for size, address in poster.pictures:
+    drawn = {image.style_id for image in published.values()} - {"festival"}
+    assert drawn == {*STYLES, "composition", "house-colours"}
+
+
+def a_brands_colours_and_logo_are_exact_on_its_poster(stage, scene):
+    assert [size for size, _ in scene.pictures] == sorted(scenes.SIZES)
+    for size, address in scene.pictures:
         pixels = pixels_of(address)
         assert len(pixels) == np.prod([int(side) for side in size.split("x")])
         panel, ink, mark = (exactly(pixels, colour) for colour in scenes.BRAND)
@@ -111,11 +119,22 @@ def test_a_brands_colours_and_logo_are_exact_on_its_poster(stage):
         assert mark > 500
 
 
-def test_what_shoppers_wait_for_is_drawn_before_the_rest_of_a_budget(stage):
-    figures = scenes.demand(stage).figures
+def what_shoppers_wait_for_is_drawn_before_the_rest_of_a_budget(stage, scene):
+    figures = scene.figures
     assert figures["others_before"] == 0 < figures["waiting"] - scenes.WISHES
     stage.wait_until(
         lambda: not any(style == "limited" for _, style in stage.gallery.published),
         "the withdrawn style does not go",
     )
     assert ORIGINAL not in {style for _, style in stage.gallery.published}
+
+
+CHECKS = {
+    "new product": a_new_product_is_drawn_and_stands_in_lists_while_it_is_new,
+    "campaign": a_campaigns_theme_is_drawn_before_preferred_within_and_gone_after,
+    "a classic work as a style": a_classic_work_becomes_a_style_by_its_picture,
+    "brand": a_brands_colours_are_a_style,
+    "ad poster": a_brands_colours_and_logo_are_exact_on_its_poster,
+    "demand": what_shoppers_wait_for_is_drawn_before_the_rest_of_a_budget,
+}
+"""By the scene's name."""

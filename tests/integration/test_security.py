@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from command_line import stylecast
 from confluent_kafka import KafkaError, KafkaException, Producer
 from confluent_kafka.admin import (
     AclBindingFilter,
@@ -182,18 +183,8 @@ def test_nobody_reads_what_is_not_theirs(broker, part, topic, by_certificate):
     "command", [["doctor"], ["topics", "check"], ["topics", "show"], ["top", "--once"], ["lag"]]
 )
 def test_the_operator_can_look_at_everything(broker, command, tmp_path):
-    ended = subprocess.run(
-        [sys.executable, "-m", "workers", *command],
-        env={
-            **os.environ,
-            **environment_of(fields_of(broker, "operator")),
-            "STYLECAST_STORE__URI": str(tmp_path),
-        },
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+    operator = environment_of(fields_of(broker, "operator"))
+    ended = stylecast(*command, **operator, STYLECAST_STORE__URI=str(tmp_path))
     said = ended.stdout + ended.stderr
     assert "AUTHORIZATION" not in said
     assert "may not" not in said
@@ -281,24 +272,11 @@ def test_settings_and_their_tracebacks_hide_every_secret(tmp_path):
 
 
 def test_the_rights_are_printed_for_kafkas_own_tool(environment_without_broker):
-    printed = environment_without_broker("topics", "acls", str(ACLS))
+    printed = stylecast("topics", "acls", str(ACLS)).stdout
     wanted = (
         "kafka-acls.sh --add --allow-principal 'User:stylecast-lag' "
         "--operation Describe --group 'stylecast-' --resource-pattern-type prefixed"
     )
     assert wanted in printed.splitlines()
-    rows = json.loads(environment_without_broker("topics", "acls", str(ACLS), "--json"))
+    rows = json.loads(stylecast("topics", "acls", str(ACLS), "--json").stdout)
     assert len(rows) == len(printed.splitlines())
-
-
-@pytest.fixture
-def environment_without_broker():
-    """Runs a command that needs no broker."""
-
-    def run(*arguments: str) -> str:
-        command = [sys.executable, "-m", "workers", *arguments]
-        return subprocess.run(
-            command, capture_output=True, text=True, timeout=60, check=True
-        ).stdout
-
-    return run

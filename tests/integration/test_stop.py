@@ -14,7 +14,7 @@ from workers.kafka.producer import Publisher
 
 pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("topics")]
 
-STYLES = 64
+STYLES = 32
 JOBS_SENT = 2
 LONG_BATCH = {
     "STYLECAST_STYLIZE__BATCH_IMAGES": "1",

@@ -2,8 +2,6 @@
 
 import json
 import shutil
-import subprocess
-import sys
 from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,6 +10,7 @@ import msgspec
 import numpy as np
 import pytest
 import worlds
+from command_line import stylecast
 from confluent_kafka.admin import NewPartitions
 from helpers import wait_until
 from integration.instances import instances
@@ -213,8 +212,9 @@ def test_factors_go_forward_and_back_and_every_list_says_with_which_it_was_made(
         store.put_blob(FACTORS, artifact.encode(factors), artifact.SUFFIX)
 
     def factors_command(*arguments):
-        command = [sys.executable, "-m", "workers", "factors", *arguments]
-        return subprocess.run(command, env=environment, check=True, capture_output=True).stdout
+        done = stylecast("factors", *arguments, **environment)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
 
     def in_use():
         value = latest(read_all(settings, RECOMMENDATIONS)).get(b"*")
@@ -278,9 +278,8 @@ def test_shoppers_get_more_partitions_under_another_prefix_and_keep_their_states
     kafka = settings.kafka.model_copy(update={"topic_prefix": more})
     there = settings.model_copy(update={"kafka": kafka})
     apply_topics(there, 6)
-    command = [sys.executable, "-m", "workers", "topics", "copy", "--to-prefix", more, "--json"]
     copied = json.loads(
-        subprocess.run(command, env=environment, check=True, capture_output=True).stdout
+        stylecast("topics", "copy", "--to-prefix", more, "--json", **environment).stdout
     )
     assert copied[topic_name(there, USER_STATES)] == len(shoppers)
     assert copied[topic_name(there, PRODUCTS)] == 2

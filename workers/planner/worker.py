@@ -96,7 +96,7 @@ def run_planner(settings: Settings) -> None:
         )
 
         def marks() -> Hashable:
-            return planning.sent, sum(app.tables.recovery.active_offsets.values())
+            return planning.sent, sum(filter(None, app.tables.recovery.active_offsets.values()))
 
         with in_thread("progress", partial(watch, settings, progress, marks)):
             try:

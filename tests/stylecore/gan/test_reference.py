@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -11,19 +10,13 @@ import torch
 from synthetic_pairs import STYLES, TINY, tiny_settings
 
 from stylecore.gan.data import load_pairs, load_references
-from stylecore.gan.export import export
 from stylecore.gan.networks import Generator
-from stylecore.gan.reference.export import add_encoder
 from stylecore.gan.reference.fit import SIDE, ReferenceSettings, Sources, draw_example, fit_encoder
 from stylecore.gan.reference.network import standard_grey
 from stylecore.gan.squeezenet import load_squeezenet
-from stylecore.gan.train import train
-from stylecore.rendering.manifest import load_manifest
-from stylecore.rendering.style import load_encoder
 
 pytestmark = pytest.mark.training
 
-NOW = datetime(2026, 11, 23, tzinfo=UTC)
 QUICK = ReferenceSettings(
     examples=30, bank_steps=60, render_steps=2, render_batch=2, crop=48, report_every=1
 )
@@ -70,21 +63,3 @@ def test_it_learns_what_is_known_and_sees_no_colour(folder: Path, sources: Sourc
     torch.testing.assert_close(weights.sum(dim=1), torch.ones(2))
     assert weights[0].argmax() == weights[1].argmax()
     torch.testing.assert_close(standard_grey(picture), standard_grey(tinted), atol=0.05, rtol=0)
-
-
-def test_it_ships_beside_its_generator_and_serves_the_same(tmp_path: Path) -> None:
-    styles = ("watercolour", "ukiyo-e", "neon")
-    settings = tiny_settings(tmp_path, steps=2, names=styles)
-    output = tmp_path / "generator"
-    checkpoint = train(settings, styles, lambda _: None)
-    export(checkpoint, output, version="1", now=NOW, dropped=["ukiyo-e"])
-    manifest = add_encoder(
-        output, settings.styles, settings.perceptual, settings.pairs, QUICK, print, checkpoint
-    )
-    assert load_manifest(output) == manifest
-    encoder = load_encoder(output, manifest)
-    assert encoder is not None
-    weights = encoder.weights(np.random.default_rng(0).random((90, 300, 3)).astype(np.float32))
-    assert weights.shape == (2,)
-    assert weights.sum() == pytest.approx(1)
-    assert weights.min() >= 0

@@ -45,15 +45,16 @@ def test_losses_fall_and_the_run_folder_tells_the_run(tmp_path: Path) -> None:
 
 
 def test_a_stopped_run_goes_on_exactly(tmp_path: Path) -> None:
-    whole = tiny_settings(tmp_path, "whole")
-    cut = tiny_settings(tmp_path, "cut")
+    short = {"steps": 12, "checkpoint_every": 3, "adversarial_from": 5}
+    whole = tiny_settings(tmp_path, "whole", **short)
+    cut = tiny_settings(tmp_path, "cut", **short)
     through = torch.load(train(whole, STYLES, quiet), weights_only=True)
 
     class Stopped(Exception):
         pass
 
     def stop(figures: dict[str, float]) -> None:
-        if figures["step"] == 15:
+        if figures["step"] == 8:
             raise Stopped
 
     with pytest.raises(Stopped):

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from command_line import stylecast
 
 from schemas.codec import encode
 from schemas.events import Campaign, Feedback, Style
@@ -20,25 +21,24 @@ from workers.kafka.records import Record
 PHOTOS = [product.image_uri for product in sample_products()[:2]]
 
 
-def stylecast(*arguments, **environment):
+def process(*arguments):
     return subprocess.run(
         [sys.executable, "-m", "workers", *map(str, arguments)],
         capture_output=True,
         text=True,
         timeout=120,
         check=False,
-        env={**os.environ, **environment},
     )
 
 
 def test_help_lists_every_command():
-    shown = stylecast("--help")
+    shown = process("--help")
     assert shown.returncode == 0
     assert all(name in shown.stdout for name in COMMANDS)
 
 
 def test_wrong_usage_is_exit_2():
-    assert stylecast("nonsense").returncode == 2
+    assert process("nonsense").returncode == 2
     assert stylecast("render").returncode == 2
 
 
@@ -75,7 +75,7 @@ def test_a_failure_is_one_line_and_exit_1(tmp_path, arguments, environment, told
 def test_render_writes_a_picture_a_style_and_photo_and_a_contact_sheet(tmp_path):
     blend = "watercolour=0.7,ink-line=0.3"
     chosen = ("--style", "neon", "--style", blend, "--no-gate", "--output", tmp_path)
-    done = stylecast("render", *PHOTOS, *chosen)
+    done = process("render", *PHOTOS, *chosen)
     assert done.returncode == 0, done.stderr
     written = sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*.webp"))
     stems = sorted(photo.rsplit("/", 1)[1].removesuffix(".jpg") for photo in PHOTOS)

@@ -2,10 +2,10 @@
 
 import json
 import subprocess
-import sys
 
 import numpy as np
 import pytest
+from command_line import stylecast
 from PIL import Image
 from poster_scenes import logo_file, product_on
 
@@ -18,9 +18,8 @@ def photo(tmp_path):
 
 
 def poster(photo, *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "workers", "poster", str(photo), "--style", "original"]
-    output = ["--output", str(photo.parent / "posters"), *arguments]
-    return subprocess.run([*command, *output], capture_output=True, text=True, check=False)
+    output = ("--output", photo.parent / "posters", *arguments)
+    return stylecast("poster", photo, "--style", "original", *output)
 
 
 def test_a_photo_a_headline_a_price_and_a_logo_become_the_usual_sizes(photo, tmp_path):

@@ -1,11 +1,9 @@
 """`stylecast render` of moving pictures: one clip a style, of the same kind and length."""
 
-import os
-import subprocess
-import sys
 from fractions import Fraction
 
 import numpy as np
+from command_line import stylecast
 from PIL import Image
 
 from stylecore.video.read import Bounds, Clip
@@ -13,17 +11,6 @@ from stylecore.video.write import ClipFile, open_clip
 from workers.demo.inputs import sample_products
 
 BOUNDS = Bounds(10**7, 600)
-
-
-def render(*arguments, **environment):
-    return subprocess.run(
-        [sys.executable, "-m", "workers", "render", *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-        env={**os.environ, **environment},
-    )
 
 
 def film(path, durations):
@@ -40,7 +27,9 @@ def film(path, durations):
 def test_every_style_of_a_clip_is_a_clip_of_its_kind_and_timing(tmp_path):
     durations = [40, 120, 80]
     clips = [film(tmp_path / f"of-{kind}.{kind}", durations) for kind in ("gif", "webp", "mp4")]
-    done = render(*clips, "--style", "van-gogh", "--no-gate", "--output", tmp_path / "out")
+    done = stylecast(
+        "render", *clips, "--style", "van-gogh", "--no-gate", "--output", tmp_path / "out"
+    )
     assert done.returncode == 0, done.stderr
     for path in clips:
         drawn = open_clip(tmp_path / "out" / "van-gogh" / path.name, BOUNDS)
@@ -52,7 +41,7 @@ def test_every_style_of_a_clip_is_a_clip_of_its_kind_and_timing(tmp_path):
 def test_a_rejected_style_is_told_and_not_written(tmp_path):
     clip = film(tmp_path / "clip.gif", [40, 40])
     flags = (clip, "--style", "neon", "--output", tmp_path / "out")
-    done = render(*flags, STYLECAST_STYLIZE__MINIMUM_STRUCTURE="0.9999")
+    done = stylecast("render", *flags, STYLECAST_STYLIZE__MINIMUM_STRUCTURE="0.9999")
     assert "rejected: clip.gif in neon: frame 1: structure" in done.stderr
     assert list((tmp_path / "out" / "neon").iterdir()) == []
 
@@ -60,7 +49,7 @@ def test_a_rejected_style_is_told_and_not_written(tmp_path):
 def test_too_many_frames_are_one_line(tmp_path):
     clip = film(tmp_path / "clip.gif", [40, 40, 40])
     flags = (clip, "--style", "neon", "--output", tmp_path / "out")
-    failed = render(*flags, STYLECAST_PHOTOS__MAX_FRAMES="2")
+    failed = stylecast("render", *flags, STYLECAST_PHOTOS__MAX_FRAMES="2")
     assert failed.returncode == 1
     (line,) = failed.stderr.strip().splitlines()
     assert "clip.gif: it has more than 2 frames" in line
@@ -77,7 +66,7 @@ def fading(path, shares):
 
 def test_a_clip_that_fades_in_is_judged_by_its_first_full_frame(tmp_path):
     clip = fading(tmp_path / "fade.gif", (0, 0.2, 0.6, 0.97, 1))
-    done = render(clip, "--style", "watercolour", "--output", tmp_path / "out")
+    done = stylecast("render", clip, "--style", "watercolour", "--output", tmp_path / "out")
     assert done.returncode == 0, done.stderr
     drawn = open_clip(tmp_path / "out" / "watercolour" / "fade.gif", BOUNDS)
     assert len(list(drawn.frames)) == 5
@@ -89,6 +78,6 @@ def test_a_clip_that_shows_nothing_is_named(tmp_path):
     clip = tmp_path / "blank.gif"
     frames = [Image.new("RGB", (64, 64), (level,) * 3) for level in (255, 250, 240)]
     frames[0].save(clip, save_all=True, append_images=frames[1:], duration=100)
-    done = render(clip, "--style", "watercolour", "--output", tmp_path / "out")
+    done = stylecast("render", clip, "--style", "watercolour", "--output", tmp_path / "out")
     assert done.returncode == 1
     assert "blank.gif: it shows nothing" in done.stderr
