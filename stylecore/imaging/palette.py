@@ -16,7 +16,6 @@ import re
 from collections.abc import Sequence
 
 import numpy as np
-from scipy.cluster.vq import kmeans, vq
 
 from schemas.types import COLOUR_PATTERN
 from stylecore.arrays import Doubles, Floats
@@ -121,6 +120,8 @@ def dominant_colours(lab: Floats) -> Floats:
     K-means, each cluster represented by its more vivid pixels: the mean of a painted area is duller
     than the area looks. The same pixels give the same colours.
     """
+    from scipy.cluster.vq import kmeans, vq  # 0.2 s, at the start of every worker that draws
+
     some = lab[:: max(1, len(lab) // SAMPLES)]
     places = some * np.array([1, CHROMA_WEIGHT, CHROMA_WEIGHT], np.float32)
     centres, _ = kmeans(places, _starts(places))  # drops clusters that have become empty

@@ -67,8 +67,9 @@ def test_a_tear_down_that_does_not_end_is_ended_as_well():
 
 def test_without_a_signal_the_block_is_left_as_it_was_entered():
     work = "before = stop"
-    script = SCRIPT.format(work=work, stop=60, last=60) + "import signal\n"
-    script += "print(signal.getsignal(signal.SIGINT) is signal.default_int_handler)\n"
+    script = "import signal; kept = signal.getsignal(signal.SIGINT)\n"
+    script += SCRIPT.format(work=work, stop=60, last=60)
+    script += "print(signal.getsignal(signal.SIGINT) is kept)\n"
     script += "print(threading.active_count(), before.is_set())\n"
     found = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=50
