@@ -9,11 +9,17 @@ from collections.abc import Callable
 
 
 def wait_until(true: Callable[[], bool], seconds: float = 30) -> None:
-    """Returns as soon as it is true; fails when that takes longer than `seconds`."""
-    deadline = time.monotonic() + seconds
+    """Returns as soon as it is true; fails when that takes longer than `seconds`.
+
+    A look that takes long, as one at a whole topic does, is taken less often.
+    """
+    began = time.monotonic()
+    deadline = began + seconds
     while not true():
-        assert time.monotonic() < deadline, f"it did not happen in {seconds:.0f} s"
-        time.sleep(0.05)
+        looked = time.monotonic()
+        assert looked < deadline, f"it did not happen in {seconds:.0f} s"
+        time.sleep(min(1, max(0.05, 2 * (looked - began))))
+        began = time.monotonic()
 
 
 def is_ready(port: int) -> bool:

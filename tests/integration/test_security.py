@@ -271,7 +271,7 @@ def test_settings_and_their_tracebacks_hide_every_secret(tmp_path):
         assert SECRET not in ended.stdout + ended.stderr
 
 
-def test_the_rights_are_printed_for_kafkas_own_tool(environment_without_broker):
+def test_the_rights_are_printed_for_kafkas_own_tool():
     printed = stylecast("topics", "acls", str(ACLS)).stdout
     wanted = (
         "kafka-acls.sh --add --allow-principal 'User:stylecast-lag' "
