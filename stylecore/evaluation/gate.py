@@ -296,11 +296,14 @@ class Table:
 
 def tables_of(found: Sequence[Specimen], style: str) -> list[Table]:
     """Build a table for each figure that the style's good renders have."""
-    return [
-        _table(style, figure, values)
-        for figure in FIGURES
-        if GOOD in (values := _values(found, style, figure))
-    ]
+    tables = []
+    for figure in FIGURES:
+        values = _values(found, style, figure)
+        if GOOD in values:
+            bounds = candidate_bounds(figure, values)
+            candidates = tuple(_candidate(figure, bound, values) for bound in bounds)
+            tables.append(Table(style, figure, len(values[GOOD]), candidates, choose(candidates)))
+    return tables
 
 
 def _values(found: Sequence[Specimen], style: str, figure: str) -> dict[str, list[float]]:
@@ -311,12 +314,6 @@ def _values(found: Sequence[Specimen], style: str, figure: str) -> dict[str, lis
         if specimen.style == style and value is not None:
             values.setdefault(specimen.kind, []).append(value)
     return values
-
-
-def _table(style: str, figure: str, values: Mapping[str, Sequence[float]]) -> Table:
-    bounds = candidate_bounds(figure, values)
-    candidates = tuple(_candidate(figure, bound, values) for bound in bounds)
-    return Table(style, figure, len(values[GOOD]), candidates, choose(candidates))
 
 
 def candidate_bounds(figure: str, values: Mapping[str, Sequence[float]]) -> list[float]:

@@ -128,7 +128,7 @@ def read_share(typeset: Typeset, render: Pixels) -> float:
 def _read(glyph: Glyph, luma: Floats) -> str:
     """Find the character whose template has the largest absolute correlation within REACH."""
     templates = _templates(glyph.size)
-    height, width = _box(glyph, luma).shape
+    width, height = glyph_cell(glyph)
     around = luma[
         glyph.top - REACH : glyph.top + height + REACH,
         glyph.left - REACH : glyph.left + width + REACH,
@@ -147,8 +147,3 @@ def _templates(size: int) -> Floats:
     drawn = np.stack([drawn_glyph(character, size).ravel() for character in ALPHABET])
     drawn -= drawn.mean(axis=1, keepdims=True)
     return np.asarray(drawn / np.linalg.norm(drawn, axis=1, keepdims=True))
-
-
-def _box(glyph: Glyph, plane: Floats) -> Floats:
-    width, height = glyph_cell(glyph)
-    return plane[glyph.top : glyph.top + height, glyph.left : glyph.left + width]

@@ -47,13 +47,15 @@ def contact_sheets(
     rows: Iterable[Mapping[str, Pixels]], columns: Sequence[str]
 ) -> Iterator[Image.Image]:
     """Yield pages of PAGE_ROWS rows, as `contact_sheet`; of a page only small pictures are kept."""
-    small = ({name: _small(pixels) for name, pixels in row.items()} for row in rows)
+    small = (
+        {
+            name: np.asarray(ImageOps.contain(Image.fromarray(pixels), (CELL, CELL)))
+            for name, pixels in row.items()
+        }
+        for row in rows
+    )
     while page := list(islice(small, PAGE_ROWS)):
         yield contact_sheet(page, columns)
-
-
-def _small(pixels: Pixels) -> Pixels:
-    return np.asarray(ImageOps.contain(Image.fromarray(pixels), (CELL, CELL)))
 
 
 @dataclass(frozen=True)

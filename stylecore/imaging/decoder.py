@@ -105,7 +105,8 @@ class Decoder:
             raise Transient(
                 "the photos' decoder was killed: memory or time of the machine is short"
             )
-        raise NotAPhoto(f"{len(data)} bytes crashed the decoder {TRIES} times ({_cause(status)})")
+        cause = signal.Signals(-status).name if status < 0 else f"status {status}"
+        raise NotAPhoto(f"{len(data)} bytes crashed the decoder {TRIES} times ({cause})")
 
     def close(self) -> None:
         """End the processes, once they have answered."""
@@ -166,7 +167,3 @@ def _most_bytes(limits: Limits) -> int:
     """Bound the bytes of an honest answer."""
     sides = (max(limits.short_side, 16), max(limits.output_side, 16))
     return LONGEST_PROBLEM + sum(4 * MAX_ASPECT * side**2 for side in sides)
-
-
-def _cause(status: int) -> str:
-    return signal.Signals(-status).name if status < 0 else f"status {status}"

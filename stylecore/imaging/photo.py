@@ -249,12 +249,6 @@ def _check_size(size: tuple[int, int], max_pixels: int) -> None:
         raise NotAPhoto(f"{width} x {height} pixels are over the limit of {max_pixels}")
 
 
-def _draft_size(size: tuple[int, int], short_side: int) -> tuple[int, int]:
-    """Let a JPEG decoder shrink to no less than twice the working size: a multiple faster."""
-    width, height = working_size(size, 2 * short_side)
-    return (width, height)
-
-
 @contextmanager
 def _loaded(
     data: bytes, *, max_pixels: int, formats: tuple[str, ...], short_side: int | None
@@ -264,7 +258,8 @@ def _loaded(
         _check_size(opened.size, max_pixels)
         check_samples(opened)
         if short_side is not None:
-            opened.draft("RGB", _draft_size(opened.size, short_side))
+            # A JPEG decoder shrinks to no less than twice the working size: a multiple faster.
+            opened.draft("RGB", working_size(opened.size, 2 * short_side))
         opened.load()
         yield opened
 

@@ -88,7 +88,9 @@ def _even(parts: Sequence[str], size: int, width: int) -> list[str] | None:
             used = length - (space if parts[start].startswith(" ") else 0)
             if used > width:
                 break
-            cost = costs[start] + _cost(parts[end - 1], 1 - used / width, end == len(parts))
+            ends_clause = end < len(parts) and parts[end - 1][-1] in CLAUSE_ENDS
+            bonus = CLAUSE_BONUS if ends_clause else 0.0
+            cost = costs[start] + LINE_COST + (1 - used / width) ** 2 - bonus
             if cost < costs[end]:
                 costs[end], starts[end] = cost, start
     if costs[-1] == inf:
@@ -98,11 +100,6 @@ def _even(parts: Sequence[str], size: int, width: int) -> list[str] | None:
         lines.append("".join(parts[starts[end] : end]).strip(" "))
         end = starts[end]
     return lines[::-1]
-
-
-def _cost(last: str, empty: float, is_last_line: bool) -> float:
-    bonus = 0.0 if is_last_line or last[-1] not in CLAUSE_ENDS else CLAUSE_BONUS
-    return LINE_COST + empty**2 - bonus
 
 
 LEADING = 1.22

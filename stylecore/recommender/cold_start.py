@@ -73,7 +73,8 @@ def starts(
 
     `factors` [K, F] belong to the products with the rows `known` [K]; `share` is the neighbours'.
     """
-    means = _category_means(factors, known, category_codes)
+    own = category_codes[known]
+    means = {int(code): factors[own == code].mean(axis=0) for code in np.unique(own)}
     place_of = {row: place for place, row in enumerate(known.tolist())}
     near = {
         row: mean
@@ -88,11 +89,6 @@ def starts(
         elif mean is not None or alike is not None:
             found[place] = alike if mean is None else mean
     return found
-
-
-def _category_means(factors: Floats, known: Ints, codes: Ints) -> dict[int, Floats]:
-    own = codes[known]
-    return {int(code): factors[own == code].mean(axis=0) for code in np.unique(own)}
 
 
 def _near_means(

@@ -78,7 +78,9 @@ def reason_of(snapshot: CatalogSnapshot, code: int) -> RecommendationReason:
         return _FIXED[code]
     code -= len(KINDS)
     if code < len(snapshot.style_ids):
-        return _of_style(snapshot.style_ids[code])
+        name = snapshot.style_ids[code]
+        text = "as the photo, which you like" if name == ORIGINAL else f"in {name}, as you like"
+        return RecommendationReason(kind="style", text=text)
     past, tenths = divmod(code - len(snapshot.style_ids), TENTHS)
     past, bought = divmod(past, 2)
     row, style = divmod(past, len(snapshot.style_ids) + 1)
@@ -98,11 +100,6 @@ def _of_history(
         style_id=style,
         share=share,
     )
-
-
-def _of_style(style_id: str) -> RecommendationReason:
-    text = "as the photo, which you like" if style_id == ORIGINAL else f"in {style_id}, as you like"
-    return RecommendationReason(kind="style", text=text)
 
 
 _FIXED = {

@@ -36,7 +36,7 @@ def explore(
     if not tail.size:
         return rows, np.zeros(rows.shape, dtype=np.bool_)
     drawn, of_new = _drawn(shoppers, tail.shape[1], len(present), new_products)
-    usable = present[drawn] & ~_contains(rows, drawn)
+    usable = present[drawn] & ~(drawn[:, :, None] == rows[:, None, :]).any(axis=2)
     usable &= ~np.isin(np.arange(len(rows))[:, None] * len(present) + drawn, excluded)
     drawn = _without_surplus(drawn, usable, of_new, _half(tail.shape[1]))
     usable &= (drawn != NONE) & ~_repeats(drawn)
@@ -76,12 +76,6 @@ def _without_surplus(drawn: Ints, usable: Bools, of_new: int, most: int) -> Ints
 def _half(places: int) -> int:
     """Return half of the places, rounded up."""
     return (places + 1) // 2
-
-
-def _contains(rows: Ints, drawn: Ints) -> Bools:
-    """Return which of the drawn [B, d] stand in the rows [B, j] of the same shopper."""
-    found: Bools = (drawn[:, :, None] == rows[:, None, :]).any(axis=2)
-    return found
 
 
 def _repeats(drawn: Ints) -> Bools:

@@ -112,16 +112,12 @@ def by_product(interactions: Interactions, products: int) -> ProductInteractions
         starts=np.searchsorted(user, np.arange(interactions.users + 1)),
         user=user,
         product=product,
-        weight=_sums(pair, interactions.weight, len(keys)),
+        weight=np.bincount(pair, interactions.weight, minlength=len(keys)).astype(np.float64),
         style=style,
         dismissed=_any(pair, interactions.dismissed, len(keys)),
         excluded=_any(pair, interactions.excluded, len(keys)),
         bought=_any(pair, interactions.bought, len(keys)),
     )
-
-
-def _sums(cells: Ints, weights: Doubles, size: int) -> Doubles:
-    return np.asarray(np.bincount(cells, weights, minlength=size), dtype=np.float64)
 
 
 def _any(cells: Ints, flags: Bools, size: int) -> Bools:

@@ -79,18 +79,15 @@ def hold_out(states: Sequence[UserState], since: datetime) -> HeldOut:
         kept = tuple(item for item in state.interactions if item.updated_at <= since)
         earlier = structs.replace(state, interactions=kept)
         before.append(earlier)
-        if products := _came_to(state, since) - {item.product_id for item in kept}:
+        came_to = {
+            item.product_id
+            for item in state.interactions
+            if item.updated_at > since and item.dismissed_at is None
+        }
+        if products := frozenset(came_to - {item.product_id for item in kept}):
             shoppers.append(earlier)
             wanted.append(products)
     return HeldOut(since=since, before=before, shoppers=shoppers, wanted=wanted)
-
-
-def _came_to(state: UserState, since: datetime) -> frozenset[str]:
-    return frozenset(
-        item.product_id
-        for item in state.interactions
-        if item.updated_at > since and item.dismissed_at is None
-    )
 
 
 LEAST_SHOPPERS = 10
@@ -298,7 +295,11 @@ def refit(
 
     The first fit of a shop, without a parent, learns everything and is compared with nothing.
     """
-    held_out = _set_aside(states, parent, now)
+    held_out = (
+        HeldOut(since=now, before=list(states), shoppers=[], wanted=[])
+        if parent is None
+        else hold_out(states, start_of_held_out(states, parent.learned_until, now))
+    )
     fitted = fit_unnamed(held_out.before, catalogue, parent, settings, rules, now)
     if fitted is None:
         return None
@@ -311,9 +312,3 @@ def refit(
         comparison=None if parent is None else compare(parent, fitted, held_out, rules),
         overlap=None if parent is None else overlap(states, catalogue, parent, factors, rules, now),
     )
-
-
-def _set_aside(states: Sequence[UserState], parent: Factors | None, now: datetime) -> HeldOut:
-    if parent is None:
-        return HeldOut(since=now, before=list(states), shoppers=[], wanted=[])
-    return hold_out(states, start_of_held_out(states, parent.learned_until, now))

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from itertools import groupby
 from math import log
 from typing import NamedTuple
 
@@ -240,28 +241,16 @@ class Applied(NamedTuple):
 
 def apply_all(state: UserState, steps: Steps, rules: Rules) -> Applied:
     """Return the state after all steps; the same object where they change nothing."""
-    changed, acted, first = None, None, 0
-    while first < len(steps):
-        event, now = steps[first]
-        is_action = event.kind != "impression"
-        if is_action:
-            end = first + 1
-            after = apply(state, event, now, rules)
-        else:
-            end = _end_of_impressions(steps, first)
-            after = _with_impressions(state, steps[first:end], rules)
-        if after is not state:
-            state, changed = after, end - 1
-            acted = changed if is_action else acted
-        first = end
+    changed, acted, end = None, None, 0
+    for seen, group in groupby(steps, lambda step: step[0].kind == "impression"):
+        run = list(group)
+        for part in [run] if seen else [[step] for step in run]:
+            end += len(part)
+            after = _with_impressions(state, part, rules) if seen else apply(state, *part[0], rules)
+            if after is not state:
+                state, changed = after, end - 1
+                acted = acted if seen else changed
     return Applied(state, changed, acted)
-
-
-def _end_of_impressions(steps: Steps, first: int) -> int:
-    end = first + 1
-    while end < len(steps) and steps[end][0].kind == "impression":
-        end += 1
-    return end
 
 
 def _with_impressions(state: UserState, steps: Steps, rules: Rules) -> UserState:

@@ -94,7 +94,7 @@ def version(
         seconds,
         networks,
         local=lambda path: _local_version(uri, path, allowed_prefixes),
-        web=partial(_web_version, uri),
+        web=lambda bounds: validators(uri, bounds) or sha256(get(uri, bounds)).hexdigest(),
         bucket=partial(_bucket_version, uri),
     )
     return sha256(repr(parts).encode()).hexdigest()[:32]
@@ -129,10 +129,6 @@ def _by_kind(
         return _within(seconds + GRACE_SECONDS, uri, partial(web, bounds))
     except (NotServed, Unreachable) as problem:
         raise NotFetchable(str(problem)) from problem
-
-
-def _web_version(uri: str, bounds: Bounds) -> object:
-    return validators(uri, bounds) or sha256(get(uri, bounds)).hexdigest()
 
 
 def submit_each(

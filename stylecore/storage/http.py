@@ -15,7 +15,7 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
 from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
@@ -140,7 +140,7 @@ class _Moved:
     to: str
 
 
-Reader = Callable[[str, HTTPResponse, Bounds], T | _Moved]
+Reader = Callable[[str, HTTPResponse, Bounds], T]
 
 
 def get(url: str, bounds: Bounds) -> bytes:
@@ -196,6 +196,9 @@ def _ask(method: str, url: str, bounds: Bounds, deadline: float, read: Reader[T]
         with closing(connection):
             connection.request(method, target, headers=_HEADERS)
             with closing(connection.getresponse()) as response:
+                location = response.getheader("Location")
+                if response.status in MOVED and location:
+                    return _Moved(_moved_to(url, location))
                 answer = read(url, response, bounds)
     if time.monotonic() >= deadline:  # what was read may be half of it
         raise TimeoutError(f"{bounds.seconds:g} s are over")
@@ -225,21 +228,14 @@ def _moved_to(url: str, location: str) -> str:
         raise NotServed(f"{url} leads to {location!r}, which is no address: {problem}") from problem
 
 
-def _read_validators(url: str, response: HTTPResponse, bounds: Bounds) -> tuple[str, ...] | _Moved:
-    del bounds
-    location = response.getheader("Location")
-    if response.status in MOVED and location:
-        return _Moved(_moved_to(url, location))
+def _read_validators(_: str, response: HTTPResponse, __: Bounds) -> tuple[str, ...]:
     tag, modified = response.getheader("ETag", ""), response.getheader("Last-Modified", "")
     if response.status != 200 or not (tag or modified):
         return ()
     return tag, modified, response.getheader("Content-Length", "")
 
 
-def _read(url: str, response: HTTPResponse, bounds: Bounds) -> bytes | _Moved:
-    location = response.getheader("Location")
-    if response.status in MOVED and location:
-        return _Moved(_moved_to(url, location))
+def _read(url: str, response: HTTPResponse, bounds: Bounds) -> bytes:
     if response.status in AGAIN or response.status >= 500:
         raise Transient(f"{url} cannot be fetched now: the server answers {response.status}")
     if response.status != 200:
@@ -269,10 +265,8 @@ def _ended_at(deadline: float, connection: socket.socket) -> Iterator[None]:
 
 
 def _shut(connection: socket.socket) -> None:
-    try:
+    with suppress(OSError):  # it may have ended by itself
         connection.shutdown(socket.SHUT_RDWR)
-    except OSError:
-        return  # it has ended by itself
 
 
 @cache

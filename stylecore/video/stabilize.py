@@ -168,7 +168,8 @@ def next_source(before: SteadySource, frame: Floats) -> SteadySource:
     moved = motion(gain * before.pixels + offset, frame)
     step = SteadySource(frame, moved, gain, offset, moved)
     pixels = step.followed(before.pixels, frame)
-    return SteadySource(pixels, moved, gain, offset, _around(np.abs(pixels - before.pixels)))
+    change = _blurred(np.abs(pixels - before.pixels).mean(axis=2))
+    return SteadySource(pixels, moved, gain, offset, change)
 
 
 def settled(source: SteadySource, before: Floats, render: Floats) -> Floats:
@@ -191,10 +192,6 @@ def _pace(source: SteadySource, before: Floats, render: Floats) -> Floats:
     )
     allowed = _PACE * source.change / np.maximum(_blurred(small), 1e-6)
     return np.maximum(source.moved, np.clip(allowed, _LEAST_PACE, 1))
-
-
-def _around(change: Floats) -> Floats:
-    return _blurred(change.mean(axis=2))
 
 
 def _blurred(plane: Floats) -> Floats:
@@ -281,7 +278,12 @@ def draw_clip(
     for scene in scene_frames(photos):
         tasks = tasks_of(scene.source)
         composed = _composed(engine, tasks, batch_images)
-        shown = {name: _after(scene, shown, name, new) for name, new in composed.items()}
+        shown = {
+            name: new
+            if scene.begins or name not in shown
+            else settled(scene.steady, shown[name], new)
+            for name, new in composed.items()
+        }
         pictures = {name: to_pixels(picture) for name, picture in shown.items()}
         yield DrawnFrame(scene.source, scene.begins, pictures)
 
@@ -292,9 +294,3 @@ def _composed(engine: Engine, tasks: Mapping[str, Task], batch_images: int) -> d
         names[id(task)]: to_floats(compose(task, render, engine.manifest))
         for task, render in draw(engine, tasks.values(), batch_images)
     }
-
-
-def _after(scene: SceneFrame, shown: Mapping[str, Floats], name: str, new: Floats) -> Floats:
-    if scene.begins or name not in shown:
-        return new
-    return settled(scene.steady, shown[name], new)
