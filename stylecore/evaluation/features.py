@@ -19,6 +19,7 @@ from scipy import ndimage
 
 from stylecore.arrays import Floats, Ints
 from stylecore.errors import SettingsError
+from stylecore.evaluation.image_metrics import share_of_first
 from stylecore.evaluation.inputs import even_places
 from stylecore.imaging.contact_sheet import LabelledPhoto
 from stylecore.imaging.photo import LUMA, Pixels, to_floats
@@ -219,11 +220,11 @@ def _style_figures(style: str, observed: Observed) -> StyleFigures:
     return StyleFigures(
         style_accuracy=_share(found.styles.argmax(axis=1), observed.styles.index(style)),
         category_accuracy=_share(found.categories.argmax(axis=1), observed.truth[places]),
-        retrieval=float(found_first(everything[:, places], own).mean()),
-        retrieval_all=float(found_first(everything, places).mean()),
+        retrieval=float(share_of_first(-everything[:, places], own).mean()),
+        retrieval_all=float(share_of_first(-everything, places).mean()),
         retrieval_gradients=None
         if by_gradients is None
-        else float(found_first(by_gradients, own).mean()),
+        else float(share_of_first(-by_gradients, own).mean()),
     )
 
 
@@ -294,14 +295,6 @@ def calibration_error(probabilities: Floats, truth: Ints, bins: int = BINS) -> f
     places = np.minimum((confidence * bins).astype(np.int64), bins - 1)
     surplus = np.bincount(places, right - confidence, minlength=bins)
     return float(np.abs(surplus).sum() / len(truth))
-
-
-def found_first(similarity: Floats, truth: Ints) -> Floats:
-    """Return [Q]: 1 where a row of [Q, N] is largest at `truth`, 1 / k among k equal ones."""
-    own = similarity[np.arange(len(truth)), truth][:, None]
-    ties = (similarity == own).sum(axis=1)
-    beaten = (similarity > own).any(axis=1)
-    return np.where(beaten, 0, 1 / ties).astype(np.float32)
 
 
 ORIENTATIONS, GRID = 9, 8

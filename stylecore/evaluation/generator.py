@@ -262,21 +262,23 @@ def measure_photo(
     """Measure one photo's pictures, each as large as the photo."""
     photo = View(read_pixels(output / ORIGINALS / f"{stem}.png"))
     compared, result = comparison(photo, networks.squeezenet), PhotoFigures()
-    same = compared(photo)
-    still = {"shift": shift_difference(photo.pixels, shifted(photo.pixels, SHIFT), SHIFT)}
-    for style, paper in papers.items():
-        _add(result, (COPY, style), same)
-        result.figures[COPY, style] |= still | ground_figures(photo, photo, paper)
-        result.figures[COPY, style] |= recognised(networks.classifier, photo, style)
-    for painter, style in drawn:
-        render = View(read_pixels(style_folder(output, painter, style) / f"{stem}.png"))
-        _add(result, (painter, style), compared(render))
-        result.figures[painter, style] |= ground_figures(photo, render, papers[style])
-        result.figures[painter, style] |= recognised(networks.classifier, render, style)
+    copied = compared(photo)
+    for painter, style in [*((COPY, style) for style in papers), *drawn]:
+        render, moved = photo, None
+        if painter != COPY:
+            render = View(read_pixels(style_folder(output, painter, style) / f"{stem}.png"))
         if painter == OURS:
             moved = read_pixels(style_folder(output, SHIFTED, style) / f"{stem}.png")
-            difference = shift_difference(render.pixels, moved, SHIFT)
-            result.figures[painter, style]["shift"] = difference
+        elif painter == COPY:
+            moved = shifted(photo.pixels, SHIFT)
+        figures, embedding = copied if painter == COPY else compared(render)
+        figures = figures | ground_figures(photo, render, papers[style])
+        figures |= recognised(networks.classifier, render, style)
+        if moved is not None:
+            figures["shift"] = shift_difference(render.pixels, moved, SHIFT)
+        result.figures[painter, style] = figures
+        if embedding is not None:
+            result.embeddings[painter, style] = embedding
     return result
 
 
@@ -300,13 +302,6 @@ def recognised(classifier: FeatureNet | None, render: View, style: str) -> Figur
         return {}
     likeliest = int(classifier.describe(to_floats(render.pixels)[None]).styles[0].argmax())
     return {"recognised": float(likeliest == list(classifier.styles).index(style))}
-
-
-def _add(result: PhotoFigures, key: Key, compared: tuple[Figures, Embedding | None]) -> None:
-    figures, embedding = compared
-    result.figures[key] = dict(figures)
-    if embedding is not None:
-        result.embeddings[key] = embedding
 
 
 References = Mapping[str, Sequence[Embedding]]

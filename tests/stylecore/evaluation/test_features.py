@@ -13,10 +13,10 @@ from stylecore.evaluation.features import (
     balanced_accuracy,
     calibration_error,
     confusion_matrix,
-    found_first,
     precisions,
     recalls,
 )
+from stylecore.evaluation.image_metrics import share_of_first
 
 LABELS = arrays(np.int64, st.integers(1, 60), elements=st.integers(0, 3))
 
@@ -59,4 +59,4 @@ def test_what_says_its_true_chances_is_calibrated_within_chance() -> None:
 
 def test_a_source_is_found_when_nothing_is_nearer_and_ties_count_in_part() -> None:
     likeness = np.array([[0.9, 0.1, 0.2], [0.9, 0.8, 0.1], [0.5, 0.5, 0.5]], np.float32)
-    np.testing.assert_allclose(found_first(likeness, np.array([0, 1, 2])), [1, 0, 1 / 3])
+    np.testing.assert_allclose(share_of_first(-likeness, np.array([0, 1, 2])), [1, 0, 1 / 3])
