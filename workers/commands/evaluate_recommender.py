@@ -22,7 +22,7 @@ from schemas.topics import FEEDBACK
 from stylecore.arrays import Doubles
 from stylecore.errors import Permanent
 from stylecore.evaluation import feedback_log
-from stylecore.evaluation.feedback_log import join
+from stylecore.evaluation.feedback_log import Joined, join
 from stylecore.evaluation.off_policy import Log
 from stylecore.evaluation.off_policy_report import (
     SMALLEST_SAMPLE,
@@ -60,14 +60,6 @@ class PolicyReport(Struct, frozen=True, kw_only=True):
     target_log: Estimate | None
     """The other log's own value, where there is one to compare with."""
     targets: tuple[TargetReport, ...]
-
-
-class Source(Struct, frozen=True):
-    """A log and how many events could not be joined into it."""
-
-    log: Log
-    impressions_left_out: int = 0
-    actions_left_out: int = 0
 
 
 def evaluate_policy(
@@ -119,10 +111,10 @@ def _targets(log: Log, names: list[str] | None, other: Log | None) -> Iterator[N
         yield (EVEN, even(log)) if name == EVEN else (f"always {name}", always(log, name))
 
 
-def _file(path: Path, reward: Reward, policy: str | None) -> Source:
+def _file(path: Path, reward: Reward, policy: str | None) -> Joined:
     """Raises Permanent where the file cannot be read or a line is wrong."""
     if path.name.endswith((".csv", ".csv.gz")):
-        return Source(feedback_log.read(path))
+        return Joined(feedback_log.read(path), 0, 0)
     events = []
     for number, line in enumerate(read_lines(path), 1):
         try:
@@ -130,10 +122,10 @@ def _file(path: Path, reward: Reward, policy: str | None) -> Source:
                 events.append(decode(Feedback, line))
         except InvalidEvent as problem:
             raise Permanent(f"{path}, line {number}: {problem}") from problem
-    return _joined(events, reward, policy)
+    return join(events, reward, policy)
 
 
-def _topic(reward: Reward, policy: str | None) -> Source:
+def _topic(reward: Reward, policy: str | None) -> Joined:
     """Read the retained part of the topic. An unreadable record is reported and skipped."""
     settings = load_settings()
     events: list[Feedback] = []
@@ -144,12 +136,7 @@ def _topic(reward: Reward, policy: str | None) -> Source:
             events.append(decode(Feedback, record.value))
         except InvalidEvent as problem:
             print_line(f"{record.partition}/{record.offset} passed over: {problem}")
-    return _joined(events, reward, policy)
-
-
-def _joined(events: list[Feedback], reward: Reward, policy: str | None) -> Source:
-    joined = join(events, reward, policy)
-    return Source(joined.log, joined.impressions_left_out, joined.actions_left_out)
+    return join(events, reward, policy)
 
 
 def _print(report: PolicyReport) -> None:
