@@ -141,14 +141,8 @@ def _coded(pixels: Pixels) -> bytes:
 
 def _header(width: int, height: int, loop: int) -> bytes:
     extended = _chunk(b"VP8X", _ANIMATED + bytes(3) + _size(width, height))
-    white = b"\xff" * 4
-    return (
-        b"RIFF"
-        + bytes(4)
-        + b"WEBP"
-        + extended
-        + _chunk(b"ANIM", white + loop.to_bytes(2, "little"))
-    )
+    animation = _chunk(b"ANIM", _WHITE + loop.to_bytes(2, "little"))
+    return b"RIFF" + bytes(4) + b"WEBP" + extended + animation
 
 
 def _chunk(name: bytes, content: bytes) -> bytes:
