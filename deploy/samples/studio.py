@@ -38,6 +38,18 @@ def photograph(parts: list[Part], shot: Shot, size: int, samples: int) -> NDArra
     return _developed(light)
 
 
+def outlined(parts: list[Part], shot: Shot, size: int, samples: int) -> NDArray[np.uint8]:
+    """The exact alpha of `photograph` with the same arguments, uint8 [size, size]."""
+    parts = _on_the_table(parts)
+    points = np.concatenate([mesh.positions for mesh, _ in parts])
+    scene = _stage(shot, *framed(points, shot.elevation, shot.fill), size) | _solid(parts)
+    del scene["sweep"]
+    scene["integrator"] = {"type": "path", "max_depth": 2, "hide_emitters": True}
+    scene["camera"]["film"]["pixel_format"] = "rgba"
+    layers = np.array(mi.render(mi.load_dict(scene), spp=samples, seed=mi.UInt32(1)))
+    return np.round(layers[..., 3].clip(0, 1) * 255).astype(np.uint8)
+
+
 def framed(points: Floats, elevation: float, fill: float) -> tuple[Floats, Floats]:
     """Eye and target so that the points' outline fills that share of the frame, centred."""
     tilt = np.radians(elevation)

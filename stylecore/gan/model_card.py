@@ -10,9 +10,12 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from stylecore.evaluation.features import HEADLINE, FeaturesReport
+from stylecore.evaluation.matte import FIGURES as MATTE_FIGURES
+from stylecore.evaluation.matte import MatteReport
 from stylecore.evaluation.table import markdown_table
 from stylecore.rendering.features import FeaturesManifest, FeaturesTraining
 from stylecore.rendering.manifest import GeneratorManifest, TrainingRun, load_manifest
+from stylecore.rendering.matte import MatteManifest
 
 CARD = "MODEL_CARD.md"
 
@@ -220,4 +223,69 @@ FEATURES_LIMITS = """
 
 The weights are under the project's licence (Apache-2.0). SqueezeNet 1.0 (BSD 2-clause) was imitated
 while training and is not part of the file.
+"""
+
+
+def matte_card(manifest: MatteManifest, reports: Mapping[str, MatteReport]) -> str:
+    """Write the card of a matte network, with its figures on sets of photos by name."""
+    run = manifest.training
+    return f"""
+# Model card: {manifest.name} {manifest.version}
+
+The product's alpha in any photo, by a convolutional network of the project's own: what is product
+and what is ground. Trained by torch, served by ONNX Runtime (`stylecore.rendering.matte.MatteNet`),
+refined at the photo's own size (`stylecore.imaging.matte`).
+
+| | |
+|---|---|
+| file | `{manifest.file}`, FP32, {manifest.parameters:,} parameters |
+| input | `pictures` [1, 3, H, W] of 0-1; short side {manifest.short_side}, sides multiples of 32 |
+| output | `alpha` [1, 1, H, W] of 0-1 |
+| sha256 | `{manifest.sha256}` |
+
+## Data
+
+{_list(manifest.sources)}
+
+Learned from {run.photos:,} photos of the train folder with their mattes, and from {run.rendered}
+rendered products with exact alpha; half of the views show a product on another ground. The encoder
+starts from the project's feature network. Test photos served the figures below alone.
+
+## Training
+
+    {run.command}
+
+{run.steps:,} steps, {run.seconds / 60:.0f} minutes, on {run.hardware}, seed {run.seed}. Losses
+(`stylecore/gan/matte/train.py`): cross entropy, heavier beside the edge, soft IoU, and cross
+entropy of three coarser outputs.
+
+## Figures
+
+`stylecast evaluate matte`: IoU of the mattes cut at one half, mean and 5th percentile; mean
+absolute difference of alpha; boundary F-measure within 2 px; mean absolute difference within 4 px
+of the edge at the photo's size.
+{"".join(_matte_set(name, report) for name, report in reports.items())}
+## Limits
+
+- Clothes on floors, beds and walls, and single rendered products, were learned from. The mattes of
+  the photos are another network's: they keep hangers, and soft shadows now and then.
+- Several products, and a person who wears one, are cut out together.
+- Photos without a product, patterns from edge to edge and pages of text have no right answer; a low
+  confidence leaves such a photo whole.
+
+## Licence
+
+The weights are under the project's licence (Apache-2.0).
+""".lstrip()
+
+
+def _matte_set(name: str, report: MatteReport) -> str:
+    rows = [
+        (method, *(f"{value:.3f}" for value in figures.values()))
+        for method, figures in report.rows.items()
+    ]
+    return f"""
+{name}, {len(report.photos)} photos:
+
+{markdown_table(("method", *MATTE_FIGURES), rows)}
 """

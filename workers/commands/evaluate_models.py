@@ -1,4 +1,4 @@
-"""`stylecast evaluate features / gate / generator`: the shipped models on photos of yours.
+"""`stylecast evaluate features / gate / generator / matte`: the shipped models on photos of yours.
 
 `gate` chooses the gate's bounds from good and broken renders; `generator` compares the generator
 with its baselines, in figures and contact sheets.
@@ -21,17 +21,21 @@ from stylecore.evaluation.gate import bounds_of_tables, draw_all, photos_of, spe
 from stylecore.evaluation.gate_report import bound_sheet, report
 from stylecore.evaluation.generator import Evaluation, EvaluationSettings, evaluate
 from stylecore.evaluation.inputs import write
+from stylecore.evaluation.matte import evaluate_matte
 from stylecore.imaging.contact_sheet import labelled_photos
-from stylecore.models import FEATURES, GENERATOR
+from stylecore.models import FEATURES, GENERATOR, MATTE
 from stylecore.rendering.engine import Engine
 from stylecore.rendering.features import GALLERY_PHOTOS, FeatureNet, write_gallery
 from stylecore.rendering.gate import load_quality_model
 from stylecore.rendering.manifest import MANIFEST, Bounds, encode_manifest, load_manifest
+from stylecore.rendering.matte import MatteNet
 from workers.commands.evaluate_recommender import evaluate_policy, evaluate_preferences
 from workers.commands.printing import JsonFlag, print_json, print_line, print_table
 from workers.settings import load_settings
 
 REPORT, GATE_SHEETS = "report.md", "sheets"
+WORST = 10
+"""Photos that `evaluate matte` names."""
 
 
 def evaluate_gate(
@@ -182,6 +186,24 @@ evaluate_app.command("gate")(evaluate_gate)
 evaluate_app.command("generator")(evaluate_generator)
 evaluate_app.command("policy")(evaluate_policy)
 evaluate_app.command("preferences")(evaluate_preferences)
+
+
+@evaluate_app.command("matte")
+def evaluate_matte_command(
+    photos: Annotated[Path, typer.Option(help="Photos that were not trained on.")],
+    mattes: Annotated[Path, typer.Option(help="Their mattes: the same paths, as .png.")],
+    model: Annotated[Path, typer.Option(help="Folder or ONNX file of a matte network.")] = MATTE,
+    threads: Annotated[int, typer.Option(min=1)] = 2,
+    json: JsonFlag = False,
+) -> None:
+    """Measure overlap and edges of the matte network, beside baselines, against known mattes."""
+    report = evaluate_matte(MatteNet(model, threads=threads), photos, mattes, print_line)
+    if json:
+        print_json(report)
+        return
+    title = f"{len(report.photos)} photos"
+    print_table(title, [{"method": name} | row for name, row in report.rows.items()])
+    print_table("worst", [{"photo": name, "iou": iou} for name, iou in report.photos[:WORST]])
 
 
 @evaluate_app.command("features")

@@ -16,7 +16,7 @@ from stylecore.errors import SettingsError
 from stylecore.evaluation.gate import photos_of
 from stylecore.evaluation.generator import EvaluationSettings, evaluate
 from stylecore.evaluation.painters import OURS
-from stylecore.models import GENERATOR
+from stylecore.models import FEATURES, GENERATOR
 from stylecore.rendering.engine import Engine
 from stylecore.rendering.features import GALLERY_PHOTOS, write_gallery
 from workers.commands.evaluate_models import evaluate_gate
@@ -170,6 +170,63 @@ def train_features_command(
     manifest = write_gallery(output, list(photos_of([photos], GALLERY_PHOTOS).values()))
     if test is not None:
         manifest = add_figures(output, generator, test, threads, print_line)
+    typer.echo(f"{manifest.version} in {output}: {manifest.figures or 'not measured'}")
+
+
+@train_app.command("matte")
+def train_matte_command(
+    photos: Photos,
+    mattes: Annotated[Path, typer.Option(help="Their mattes: the same paths, as .png.")],
+    run: Run,
+    output: Output,
+    rendered: Annotated[Path | None, typer.Option(help="Photos of rendered products.")] = None,
+    alphas: Annotated[
+        Path | None, typer.Option(help="Their exact alphas: deploy/samples/render.py --alpha.")
+    ] = None,
+    grounds: Annotated[
+        Path | None, typer.Option(help="Pictures in folders, as grounds behind products.")
+    ] = None,
+    features: Annotated[
+        Path | None, typer.Option(help="Feature network whose convolutions it starts from.")
+    ] = FEATURES,
+    test_photos: Annotated[
+        list[Path] | None, typer.Option(help="Photos for figures and card; repeatable.")
+    ] = None,
+    test_mattes: Annotated[
+        list[Path] | None, typer.Option(help="Their mattes, as many folders in the same order.")
+    ] = None,
+    steps: Annotated[int, typer.Option(min=1)] = 7_000,
+    seed: Annotated[int, typer.Option(min=0)] = 7,
+    threads: Annotated[int, typer.Option(min=1)] = 1,
+    version: Version = None,
+) -> None:
+    """Train the network that cuts out products, export and measure it; resumes a run."""
+    from stylecore.gan.matte.export import add_figures, export_matte
+    from stylecore.gan.matte.train import MatteSettings, train_matte
+
+    tests = list(zip(test_photos or [], test_mattes or [], strict=False))
+    if len(test_photos or []) != len(test_mattes or []):
+        raise SettingsError("train matte: give --test-photos and --test-mattes equally often")
+    now = datetime.now(UTC)
+    settings = MatteSettings(
+        photos=photos,
+        mattes=mattes,
+        run=run,
+        features=features,
+        rendered=rendered,
+        alphas=alphas,
+        grounds=grounds,
+        steps=steps,
+        seed=seed,
+        threads=threads,
+    )
+    checkpoint = train_matte(settings, print_figures)
+    manifest = export_matte(
+        checkpoint, settings, output, version=version or version_of(now), now=now
+    )
+    if tests:
+        named = {folder.name: (pictures, folder) for pictures, folder in tests}
+        manifest = add_figures(output, named, print_line)
     typer.echo(f"{manifest.version} in {output}: {manifest.figures or 'not measured'}")
 
 

@@ -1,0 +1,1 @@
+"""Training of the matte network: photo in, alpha of the product out."""

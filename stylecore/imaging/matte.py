@@ -1,0 +1,188 @@
+"""Mattes at the photo's own size: refined edges, colours freed of the old ground, confidence.
+
+A matte is the product's alpha, [H, W] of [0, 1]. The network that finds it works on a small photo
+(stylecore/rendering/matte.py); what is done here needs no network. Full-size planes are computed in
+strips of rows, so that a photo of 50 megapixels needs little more memory than its pixels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from PIL import Image
+from scipy import ndimage
+
+from stylecore.arrays import Floats
+from stylecore.imaging.photo import Pixels, to_floats, to_pixels
+
+RADIUS = 3
+"""Half the side, in pixels of the small matte, of the windows of the guided filter."""
+SMOOTHNESS = 1e-4
+"""Variance of colour in a window below which it does not move the edge."""
+BAND = 4
+"""Pixels of the small matte at either side of its edge within which it is refined."""
+SHARPENED = 1.25
+"""Steepness by which the refined edge makes up for the averaging of its windows."""
+FUSION_SIDE, FUSION_WINDOWS = 384, (67, 11)
+"""Short side in pixels at which colours are averaged, and the sides of the two passes' windows."""
+_VEIL, _SURE = 0.2, 0.85
+"""Alpha up to which a place is ground, and which a part must reach somewhere to be product."""
+_TINTED, _DARKEST_SHADOW = 0.06, 0.55
+"""Largest difference of a channel from the ground's colour in a shadow, and its least light."""
+_LEAST = 1e-4
+_STRIP = 256
+
+
+def refined(alpha: Floats, photo: Pixels) -> Floats:
+    """Return the matte [h, w] at the size of `photo` [H, W, 3], its edge along that of the photo.
+
+    Fast guided filter with a colour guide (He and Sun, "Fast guided filter", 2015): within a
+    window, alpha is linear in the photo's colours; the coefficients are found at the matte's size
+    and applied at the photo's. Away from the edge the matte stays as it is.
+    """
+    guide = to_floats(np.asarray(_picture(photo, alpha.shape)))
+    slope, offset = _linear_fit(guide, alpha)
+    small = np.stack([*np.moveaxis(slope, 2, 0), offset, _edge_band(alpha), alpha], axis=2)
+    large: Floats = np.empty(photo.shape[:2], np.float32)
+    for rows in _strips(len(photo)):
+        planes = resized(small, photo.shape, rows)
+        found = (planes[..., :3] * to_floats(photo[rows])).sum(axis=2) + planes[..., 3]
+        sharp = np.clip((found - 0.5) * np.float32(SHARPENED) + 0.5, 0, 1)
+        large[rows] = planes[..., 5] + planes[..., 4] * (sharp - planes[..., 5])
+    return large
+
+
+def foreground_colors(photo: Pixels, alpha: Floats) -> Pixels:
+    """Estimate the product's own colours [H, W, 3] where the ground shines through its edge.
+
+    Blur fusion in two passes (Forte, "Approximate fast foreground colour estimation", ICIP 2021):
+    colours of product and ground are averaged over windows, weighted by alpha, and the product's
+    are then corrected by what the photo shows at each pixel. Averages are taken at FUSION_SIDE.
+    """
+    scale = min(1.0, FUSION_SIDE / min(alpha.shape))
+    shape = (max(1, round(alpha.shape[0] * scale)), max(1, round(alpha.shape[1] * scale)))
+    small = to_floats(np.asarray(_picture(photo, shape)))
+    share = resized(alpha[..., None], shape)
+    product = ground = small
+    for window in FUSION_WINDOWS:
+        side = max(3, round(window * min(shape) / FUSION_SIDE))
+        product, ground = _averaged(product, ground, share, side)
+        corrected = _corrected(small, share, product, ground)
+        last, product = product, corrected
+    colours = np.empty_like(photo)
+    for rows in _strips(len(photo)):
+        means = resized(np.concatenate([last, ground], axis=2), photo.shape, rows)
+        found = _corrected(
+            to_floats(photo[rows]), alpha[rows, :, None], means[..., :3], means[..., 3:]
+        )
+        colours[rows] = to_pixels(found)
+    return colours
+
+
+def confidence_of(alpha: Floats) -> float:
+    """How decided a matte is, 0 to 1: the soft IoU of alpha [h, w] with itself cut at one half.
+
+    Doubtful clouds beside the product lower it, and doubtful parts of the product. 0 where nothing
+    reaches one half.
+    """
+    decided = alpha >= 0.5
+    joined = float(np.where(decided, 1, alpha).sum())
+    return float(alpha[decided].sum()) / joined if decided.any() else 0.0
+
+
+def settled(alpha: Floats) -> Floats:
+    """Return a network's matte [h, w] without its doubts, as softly edged as before or less.
+
+    Clouds that nowhere come near 1 go, whatever lies in them; faint veils over ground and product
+    become 0 and 1.
+    """
+    labels, count = ndimage.label(alpha > _VEIL)
+    peaks = ndimage.maximum(alpha, labels, np.arange(count + 1))
+    kept = np.asarray(peaks, np.float32) >= _SURE
+    kept[0] = False
+    decided = np.clip((alpha - _VEIL) / (1 - 2 * _VEIL), 0, 1)
+    return np.asarray(np.where(kept[labels], decided, 0), np.float32)
+
+
+def joined_on_plain_ground(alpha: Floats, mask: Floats, photo: Pixels) -> Floats:
+    """Join a network's matte and the mask grown from a plain border, both [h, w].
+
+    The network tells shadows and enclosed ground, as within a mug's handle, from the product; what
+    it misses is product all the same where the mask has it and no shadow has such a colour.
+    """
+    floats = to_floats(photo)
+    ground = np.median(floats[mask < 0.5], axis=0)
+    light = floats.mean(axis=2, keepdims=True)
+    share = light / max(float(ground.mean()), 1e-3)
+    tinted = np.abs(floats - share * ground).max(axis=2) > _TINTED
+    dark = share[..., 0] < _DARKEST_SHADOW
+    colored = ndimage.gaussian_filter((tinted | dark).astype(np.float32), 0.8)
+    return np.asarray(np.maximum(alpha, np.minimum(mask, colored)), np.float32)
+
+
+def resized(planes: Floats, shape: tuple[int, ...], rows: slice | None = None) -> Floats:
+    """Resize [h, w, C] to `shape` (H, W, ...) bilinearly, averaging where it becomes smaller.
+
+    `rows` of the result alone where they are given.
+    """
+    height, width = planes.shape[:2]
+    first, end = (0, shape[0]) if rows is None else (rows.start, rows.stop)
+    box = (0, first * height / shape[0], width, end * height / shape[0])
+    parts = [
+        np.asarray(
+            Image.fromarray(plane).resize(
+                (shape[1], end - first), Image.Resampling.BILINEAR, box=box
+            )
+        )
+        for plane in np.ascontiguousarray(np.moveaxis(planes, 2, 0), np.float32)
+    ]
+    return np.stack(parts, axis=2)
+
+
+def _strips(height: int) -> Iterator[slice]:
+    for start in range(0, height, _STRIP):
+        yield slice(start, min(start + _STRIP, height))
+
+
+def _picture(photo: Pixels, shape: tuple[int, ...]) -> Image.Image:
+    size = (shape[1], shape[0])
+    return Image.fromarray(photo).resize(size, Image.Resampling.BILINEAR, reducing_gap=2.0)
+
+
+def _linear_fit(guide: Floats, alpha: Floats) -> tuple[Floats, Floats]:
+    """Return slope [h, w, 3] and offset [h, w] of alpha over colour, averaged over windows."""
+    window = 2 * RADIUS + 1
+    middle, level = _mean(guide, window), _mean(alpha[..., None], window)
+    products = (guide[..., :, None] * guide[..., None, :]).reshape(*alpha.shape, 9)
+    covariance = _mean(products, window).reshape(*alpha.shape, 3, 3)
+    covariance -= middle[..., :, None] * middle[..., None, :]
+    covariance += np.float32(SMOOTHNESS) * np.eye(3, dtype=np.float32)
+    together = _mean(guide * alpha[..., None], window) - middle * level
+    slope = np.linalg.solve(covariance, together[..., None])[..., 0]
+    offset = level - (slope * middle).sum(axis=2, keepdims=True)
+    return _mean(slope, window), _mean(offset, window)[..., 0]
+
+
+def _edge_band(alpha: Floats) -> Floats:
+    """1 within BAND pixels of where alpha changes, falling to 0 beside it."""
+    size = 2 * BAND + 1
+    spread = ndimage.maximum_filter(alpha, size) - ndimage.minimum_filter(alpha, size)
+    return np.asarray(np.clip(ndimage.uniform_filter(spread, 3) * 2, 0, 1), np.float32)
+
+
+def _averaged(product: Floats, ground: Floats, alpha: Floats, side: int) -> tuple[Floats, Floats]:
+    """Return the mean colours of product and ground about each pixel, weighted by alpha."""
+    inside = _mean(alpha, side)
+    means = _mean(product * alpha, side) / np.maximum(inside, _LEAST)
+    around = _mean(ground * (1 - alpha), side) / np.maximum(1 - inside, _LEAST)
+    return np.asarray(means, np.float32), np.asarray(around, np.float32)
+
+
+def _corrected(photo: Floats, alpha: Floats, product: Floats, ground: Floats) -> Floats:
+    difference = photo - alpha * product - (1 - alpha) * ground
+    return np.asarray(np.clip(product + alpha * difference, 0, 1), np.float32)
+
+
+def _mean(planes: Floats, side: int) -> Floats:
+    return np.asarray(ndimage.uniform_filter(planes, (side, side, 0)), np.float32)
