@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
@@ -26,6 +26,7 @@ ORIGINAL = "original"
 StyleWeights = Annotated[dict[Id, Weight], Meta(min_length=1, max_length=64)]
 Palette = Annotated[list[Colour], Meta(min_length=1, max_length=5)]
 Categories = Annotated[list[Label], Meta(max_length=200)]
+Ground = Literal["photo", "paper", "transparent"]
 
 
 class Product(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -62,7 +63,9 @@ class StyleDefinition(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     The colours move to those of the reference, and to `palette` where there is one;
     `keep_product_colour` leaves the product its own hue and chroma. `strength` 0 is the photo, 1
-    the render; `seed` draws the noise field.
+    the render; `seed` draws the noise field. `ground` is what stands around the product: what the
+    photo shows, the style's paper, or nothing. `product_strength` is the strength within the
+    product, by default `strength`; 0 leaves the product as photographed.
     """
 
     weights: StyleWeights | None = None
@@ -71,6 +74,8 @@ class StyleDefinition(Struct, frozen=True, kw_only=True, omit_defaults=True):
     strength: Share = 1.0
     seed: Seed = 0
     keep_product_colour: bool = False
+    ground: Ground = "photo"
+    product_strength: Share | None = None
 
     def __post_init__(self) -> None:
         require_one_source(self.weights, self.reference_uri)
@@ -89,6 +94,8 @@ class Style(Struct, frozen=True, kw_only=True, omit_defaults=True):
     campaign: Campaign | None = None
     categories: Categories = []
     keep_product_colour: bool = False
+    ground: Ground = "photo"
+    product_strength: Share | None = None
 
     def __post_init__(self) -> None:
         require_one_source(self.weights, self.reference_uri)
@@ -105,6 +112,8 @@ class Style(Struct, frozen=True, kw_only=True, omit_defaults=True):
             strength=self.strength,
             seed=self.seed,
             keep_product_colour=self.keep_product_colour,
+            ground=self.ground,
+            product_strength=self.product_strength,
         )
 
 

@@ -48,8 +48,12 @@ class Quality(Struct, frozen=True, kw_only=True, omit_defaults=True):
     visibility: the same of the product's outline, the mean of the greatest beside each place of it,
     above 0: the product stands out from its ground.
 
+    matte: how decided the matte is by which the product was cut out, 0 to 1; 1 for a photo's own
+    alpha.
+
     notes: what was put right or passed over when the photo was read, as short names: truncated,
-    profile-converted, profile-ignored, cmyk-without-profile, samples-scaled. More names may come.
+    profile-converted, profile-ignored, cmyk-without-profile, samples-scaled; and matte-uncertain,
+    where no product was found for sure and the photo stayed whole. More names may come.
     """
 
     identity: Figure | None = None
@@ -57,6 +61,7 @@ class Quality(Struct, frozen=True, kw_only=True, omit_defaults=True):
     style: Figure | None = None
     background: Figure | None = None
     visibility: Figure | None = None
+    matte: Figure | None = None
     notes: Annotated[list[Label], Meta(max_length=20)] = []
 
 

@@ -15,6 +15,7 @@ from stylecore.imaging.decoder_process import Limits
 from stylecore.imaging.file_kinds import PICTURE_SUFFIXES, is_video, kind_of
 from stylecore.imaging.photo import KINDS_READ
 from stylecore.rendering.engine import Engine
+from stylecore.rendering.matte import MatteNet
 from stylecore.storage.fetch import NotFetchable, fetch, version
 from stylecore.storage.store import Store
 from workers.settings import Settings, StylizeSettings
@@ -128,6 +129,11 @@ def load_engine(settings: StylizeSettings) -> Engine:
         threads=settings.threads,
         precision=settings.precision,
     )
+
+
+def load_matte_net(settings: StylizeSettings) -> MatteNet:
+    """Load and warm up the matte network in use. Raises SettingsError and Permanent."""
+    return MatteNet(settings.matte_network, threads=settings.threads)
 
 
 class NotTaken(Permanent):

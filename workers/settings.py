@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, IPvAnyNetwork, SecretStr, Val
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from stylecore.errors import SettingsError
-from stylecore.models import GENERATOR
+from stylecore.models import GENERATOR, MATTE
 from stylecore.rendering.manifest import Bounds
 
 PREFIX = "STYLECAST_"
@@ -141,6 +141,9 @@ class StylizeSettings(BaseModel):
 
     model: Path | None = None
     """Folder of a generator and its manifest; the one that ships unless set."""
+    matte: Path | None = None
+    """Folder of a matte network and its manifest, or an ONNX file of your own: a photo
+    [1, 3, H, W] of 0 to 1 in, its alpha [1, 1, H, W] out; the one that ships unless set."""
     provider: Literal["auto", "cuda", "cpu"] = "auto"
     """auto takes CUDA where it works; cuda requires it."""
     threads: Annotated[int, Field(ge=0)] = 0
@@ -170,6 +173,11 @@ class StylizeSettings(BaseModel):
     def generator(self) -> Path:
         """Folder of the generator in use."""
         return self.model or GENERATOR
+
+    @property
+    def matte_network(self) -> Path:
+        """Folder or file of the matte network in use."""
+        return self.matte or MATTE
 
     @property
     def bounds(self) -> Bounds:

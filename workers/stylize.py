@@ -44,7 +44,7 @@ from workers.kafka.loop import run_worker
 from workers.kafka.records import Output, Record, output_of, places_of, tombstone
 from workers.kafka.retry import Backoff, require_going, until_topics
 from workers.kafka.topics import topic_name
-from workers.pictures import FetchBudget, load_engine, loader, make_decoder
+from workers.pictures import FetchBudget, load_engine, load_matte_net, loader, make_decoder
 from workers.settings import Settings
 from workers.telemetry import PHOTO_NOTES, RENDERS, Health, log, stage
 
@@ -115,6 +115,7 @@ def stylize_handlers(
             store=store,
             executor=executor,
             batch_images=settings.stylize.batch_images,
+            matte_net=load_matte_net(settings.stylize),
             load_reference=lambda uri: reference_of(load_photo(uri), encoder),
             timed=lambda drawn: timed_until_stopped(drawn, stop),
         )

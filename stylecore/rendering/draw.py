@@ -11,18 +11,29 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
+from schemas.catalog import Ground
 from schemas.events import StyleDefinition
 from stylecore.arrays import Floats
 from stylecore.imaging.foreground import matte_of
+from stylecore.imaging.matte import foreground_colors
 from stylecore.imaging.noise import noise_field
-from stylecore.imaging.photo import Photo, Pixels, decode, to_floats, to_pixels
+from stylecore.imaging.photo import (
+    Photo,
+    Pixels,
+    decode,
+    to_floats,
+    to_pixels,
+)
+from stylecore.imaging.photo import (
+    on_white as flattened,
+)
 from stylecore.rendering.engine import Engine
 from stylecore.rendering.grid import (
     GridAlignment,
@@ -33,6 +44,7 @@ from stylecore.rendering.grid import (
     unframed,
 )
 from stylecore.rendering.manifest import GeneratorManifest, blended_params
+from stylecore.rendering.matte import UNCERTAIN, Cutout, largest, on_white
 from stylecore.rendering.postprocess import (
     Colouring,
     colouring_of,
@@ -49,6 +61,19 @@ from stylecore.storage.render_cache import render_key, style_sha256
 
 
 @dataclass(frozen=True)
+class Product:
+    """A product cut out of its photo, at the size of the finished picture."""
+
+    alpha: Floats
+    """[H, W]"""
+    colors: Pixels
+    """[H, W, 3], free of the old ground's."""
+    small_alpha: Floats
+    """[h, w], at the working size."""
+    confidence: float
+
+
+@dataclass(frozen=True)
 class Source:
     """A photo in the network's terms, where its product is, and what its strokes hang on."""
 
@@ -61,7 +86,11 @@ class Source:
     large_mask: Floats | None = None
     """The mask at the size of `large`, where the photo has an alpha of its own."""
     is_cut_out: bool = False
-    """Whether the photo has an alpha of its own, so that its outline is sure."""
+    """Whether the product was cut out, by the photo's alpha or its matte, and lies on white."""
+    product: Product | None = None
+    """The product alone, where a style asks for it and its matte is certain."""
+    matte: str = ""
+    """The version of the matte network that was asked."""
     notes: tuple[str, ...] = ()
     """What was put right or passed over when the photo was read."""
 
@@ -80,9 +109,50 @@ class Task:
     weights: Floats
     colouring: Colouring
     strength: float
+    product_strength: float
+    ground: Ground
     seed: int
     style_sha256: str
     key: str
+
+
+def needs_cutout(definition: StyleDefinition) -> bool:
+    """Return whether a style treats the product unlike its ground."""
+    return (
+        definition.ground != "photo"
+        or definition.product_strength is not None
+        or definition.keep_product_colour
+    )
+
+
+def source_for(photo: Photo, ground: Ground, cutout: Cutout) -> Source:
+    """Return the photo for styles with this ground, given where its product is.
+
+    On another ground than the photo's the product comes on white, as in a packshot. A cutout that
+    is not certain leaves the photo whole, with a note.
+    """
+    if not cutout.is_certain:
+        whole = source_of(photo)
+        return replace(whole, notes=(*whole.notes, UNCERTAIN), matte=cutout.version)
+    if ground == "photo" or photo.alpha is not None:
+        source = source_of(photo)
+    else:
+        placed = on_white(photo, cutout)
+        pixels = to_floats(placed.pixels)
+        source = Source(
+            pixels=pixels,
+            mask=cutout.alpha,
+            sha256=photo.sha256,
+            alignment=grid_alignment(pixels),
+            large=placed.large,
+            large_mask=cutout.large_alpha,
+            is_cut_out=True,
+            notes=photo.notes,
+        )
+    pixels_whole, alpha = largest(photo, cutout)
+    colors = pixels_whole if photo.alpha is not None else foreground_colors(pixels_whole, alpha)
+    product = Product(alpha, colors, cutout.alpha, cutout.confidence)
+    return replace(source, product=product, matte=cutout.version)
 
 
 def source_of(photo: Photo) -> Source:
@@ -126,6 +196,12 @@ def task_of(
         weights=reference.weights if reference else style_weights(definition, manifest),
         colouring=colouring_of(definition, reference),
         strength=definition.strength,
+        product_strength=(
+            definition.strength
+            if definition.product_strength is None
+            else definition.product_strength
+        ),
+        ground=definition.ground,
         seed=definition.seed,
         style_sha256=style,
         key=render_key(
@@ -139,8 +215,10 @@ def task_of(
 
 
 def _read_as(source: Source) -> str:
-    """The photo's bytes, and what of them earlier versions did not heed: profile and alpha."""
+    """The photo's bytes, and what of them earlier versions did not heed: profile, alpha, matte."""
     heeded = [*source.notes, *(["alpha"] if source.is_cut_out else [])]
+    if source.matte:
+        heeded.append(f"matte {source.matte}")
     return " ".join([source.sha256, *heeded])
 
 
@@ -171,13 +249,22 @@ def compose(task: Task, render: Floats, manifest: GeneratorManifest) -> Pixels:
     """Return the finished picture: the render, on even ground where the photo's is plain.
 
     It has the size of the large photo where there is one. A product that was cut out keeps a
-    contour where it is like its ground. Strength 0 gives the photo back.
+    contour where it is like its ground. Strength 0 gives the photo back, within the product its own
+    strength. [H, W, 4] with alpha where the ground is to be transparent and the product is known.
     """
     source = task.source
     params = blended_params([style.finish for style in manifest.styles], task.weights.tolist())
     ground = ground_colour(source.pixels, task.weights, manifest)
     drawn = postprocessed(render, source.pixels, params)
-    drawn = recoloured(drawn, source.pixels, source.mask, ground, task.colouring)
+    product = source.product
+    drawn = recoloured(
+        drawn,
+        source.pixels,
+        source.mask,
+        ground,
+        task.colouring,
+        None if product is None else product.small_alpha,
+    )
     drawn = with_fine_luminance(drawn, source.pixels, params.detail)
     photo, mask = source.pixels, source.mask
     if source.large is not None:
@@ -188,7 +275,16 @@ def compose(task: Task, render: Floats, manifest: GeneratorManifest) -> Pixels:
     whole = ground + mask[..., None] * (drawn - ground)
     if source.is_cut_out:
         whole = with_contour(whole, ground, mask)
-    return to_pixels(photo + np.float32(task.strength) * (whole - photo))
+    picture = photo + np.float32(task.strength) * (whole - photo)
+    if product is None:
+        return to_pixels(picture)
+    own = to_floats(product.colors)
+    shown = own + np.float32(task.product_strength) * (drawn - own)
+    if task.ground == "transparent":
+        return np.dstack([to_pixels(shown), to_pixels(product.alpha)])
+    if task.product_strength == task.strength:
+        return to_pixels(picture)
+    return to_pixels(picture + product.alpha[..., None] * (shown - picture))
 
 
 def meant_ground(task: Task, manifest: GeneratorManifest) -> Floats:
@@ -198,11 +294,14 @@ def meant_ground(task: Task, manifest: GeneratorManifest) -> Floats:
 
 
 def at_working_size(pixels: Pixels, source: Source) -> Pixels:
-    """Return a finished picture as small as the network's, for figures and contact sheets."""
+    """Return a finished picture as small as the network's, for figures and contact sheets.
+
+    A transparent one lies on white.
+    """
+    picture = flattened(Image.fromarray(pixels))
     if source.large is None:
-        return pixels
+        return np.asarray(picture)
     height, width = source.pixels.shape[:2]
-    picture = Image.fromarray(pixels)
     return np.asarray(picture.resize((width, height), Image.Resampling.LANCZOS, reducing_gap=2.0))
 
 
@@ -228,6 +327,8 @@ def _render(engine: Engine, batch: Sequence[Task]) -> list[Floats]:
 
 
 def _ground(photo: Floats, task: Task, manifest: GeneratorManifest) -> Floats:
+    if task.ground == "transparent" and task.source.product is not None:
+        return np.ones_like(photo)
     return ground_of(photo, ground_colour(photo, task.weights, manifest), task.colouring)
 
 

@@ -76,6 +76,8 @@ class GateTarget:
     """[H, W], where the product is."""
     notes: tuple[str, ...] = ()
     """Of the photo's reading."""
+    matte: float | None = None
+    """Confidence of the matte by which the product was cut out."""
 
 
 def load_quality_model(folder: Path) -> QualityModel:
@@ -95,7 +97,9 @@ def gate_target(task: Task, embedding: Floats, manifest: GeneratorManifest) -> G
     plain = plain_ground(task.source)
     meant = to_pixels(meant_ground(task, manifest))
     shares = zip(task.weights.tolist(), manifest.styles, strict=True)
-    judged = task.strength >= STYLE_FROM and not task.colouring.changes
+    painted = min(task.strength, task.product_strength) >= STYLE_FROM
+    judged = painted and not task.colouring.changes
+    product = task.source.product
     return GateTarget(
         photo=task.source.pixels,
         embedding=embedding,
@@ -105,6 +109,7 @@ def gate_target(task: Task, embedding: Floats, manifest: GeneratorManifest) -> G
         meant=meant if task.strength >= STYLE_FROM else None,
         mask=task.source.mask,
         notes=task.source.notes,
+        matte=None if product is None else product.confidence,
     )
 
 
@@ -138,6 +143,7 @@ def measure(
             style=style(styles, quality_model.net.styles, one.styles),
             background=background(render[one.plain], one.ground),
             visibility=_visibility(render, one),
+            matte=one.matte,
             notes=list(one.notes),
         )
         for one, render, embedding, styles in zip(

@@ -81,9 +81,17 @@ def ground_of(photo: Floats, ground: Floats, colouring: Colouring) -> Floats:
 
 
 def recoloured(
-    render: Floats, photo: Floats, mask: Floats, ground: Floats, colouring: Colouring
+    render: Floats,
+    photo: Floats,
+    mask: Floats,
+    ground: Floats,
+    colouring: Colouring,
+    product: Floats | None = None,
 ) -> Floats:
-    """Return the render [H, W, 3] in its final colours; `mask` [H, W] says where the product is.
+    """Return the render [H, W, 3] in its final colours; `mask` [H, W] is 0 on plain ground.
+
+    `product` [H, W] is the matte, within which the product keeps its colour; without one the whole
+    picture does.
 
     `ground` is the drawn styles' own. Where it shows through the product (soft shadows, pale
     washes) the new ground does too, so that no rim appears; not where the product keeps its own
@@ -92,7 +100,7 @@ def recoloured(
     if not colouring.changes:
         return render
     before = to_oklab(render)
-    after = _moved(before, photo, mask, colouring)
+    after = _moved(before, photo, mask, colouring, product)
     if has_plain_ground(mask) and not colouring.keep_product:
         old, new = (_level(part, mask) for part in (ground, ground_of(photo, ground, colouring)))
         apart = np.linalg.norm(before - old, axis=-1, keepdims=True)
@@ -106,13 +114,16 @@ def _level(ground: Floats, mask: Floats) -> Floats:
     return to_oklab(np.average(ground, axis=(0, 1), weights=shares).astype(np.float32))
 
 
-def _moved(lab: Floats, photo: Floats, mask: Floats, colouring: Colouring) -> Floats:
+def _moved(
+    lab: Floats, photo: Floats, mask: Floats, colouring: Colouring, product: Floats | None
+) -> Floats:
     if colouring.reference is not None:
         lab = _like(lab, mask, colouring.reference)
     if colouring.palette is not None:
         lab = repainted(lab, mask, colouring.palette)
     if colouring.keep_product:
-        lab = with_colour_of(lab, to_oklab(photo))
+        kept = with_colour_of(lab, to_oklab(photo))
+        lab = kept if product is None else lab + product[..., None] * (kept - lab)
     return lab
 
 

@@ -33,12 +33,15 @@ from stylecore.rendering.draw import (
     at_working_size,
     compose,
     draw,
+    needs_cutout,
+    source_for,
     source_of,
     task_of,
 )
 from stylecore.rendering.engine import Engine
 from stylecore.rendering.gate import QualityModel, bounds_of, describe, gate_target, measure
 from stylecore.rendering.manifest import Bounds, judge
+from stylecore.rendering.matte import MatteNet, cut_out
 from stylecore.rendering.style import NO_REFERENCES, Reference, UnknownStyle
 from stylecore.storage.fetch import results_of, submit_each
 from stylecore.storage.render_cache import Sidecar, read_sidecar, write_embedding, write_sidecar
@@ -72,6 +75,7 @@ class RenderContext:
     store: Store
     executor: Executor
     batch_images: int
+    matte_net: MatteNet
     load_reference: Callable[[str], Reference] = no_references
     """Address to what the picture there says as a style; raises Permanent."""
     timed: Callable[[Iterator[tuple[Task, Floats]]], Iterator[tuple[Task, Floats]]] = iter
@@ -119,11 +123,15 @@ def _plan(context: RenderContext, photos: Photos, references: References, job: S
     photo = photos[job.image_uri]
     if isinstance(photo, Permanent):
         return photo
-    source = source_of(photo)
+    definitions = [request.definition for request in job.styles]
+    whole = source_of(photo)
+    cutout = cut_out(photo, context.matte_net) if any(map(needs_cutout, definitions)) else None
     return [
         _task(
             context,
-            source,
+            source_for(photo, request.definition.ground, cutout)
+            if cutout is not None and needs_cutout(request.definition)
+            else whole,
             request.definition,
             references.get(request.definition.reference_uri or ""),
         )
@@ -165,22 +173,30 @@ def _draw_missing(tasks: Sequence[Task], context: RenderContext) -> dict[str, Si
     embeddings = _embeddings(missing, context)
     finishing = {
         task.key: context.executor.submit(
-            _finish, context, task, embeddings[task.source.sha256], render
+            _finish, context, task, embeddings[_described(task.source)], render
         )
         for task, render in context.timed(draw(context.engine, missing, context.batch_images))
     }
     return sidecars | {key: future.result() for key, future in finishing.items()}
 
 
-def _embeddings(tasks: Sequence[Task], context: RenderContext) -> dict[str, Floats]:
-    """The embedding of every photo that is drawn, by its sha256; kept in the store as well."""
-    sources = {task.source.sha256: task.source for task in tasks}
+def _described(source: Source) -> tuple[str, bool]:
+    return source.sha256, source.is_cut_out
+
+
+def _embeddings(tasks: Sequence[Task], context: RenderContext) -> dict[tuple[str, bool], Floats]:
+    """The embedding of every source that is drawn; those of photos are kept in the store as well.
+
+    A product on white is described apart from its photo, and stands in for it in the store.
+    """
+    sources = {_described(task.source): task.source for task in tasks}
     if not sources:
         return {}
     found = dict(zip(sources, describe(context.quality_model, list(sources.values())), strict=True))
     model = context.quality_model.net.manifest.version
+    photos = {sha256: found[sha256, cut] for sha256, cut in sorted(found, reverse=True)}
     kept = context.executor.map(
-        lambda sha256: write_embedding(context.store, sha256, found[sha256], model), found
+        lambda sha256: write_embedding(context.store, sha256, photos[sha256], model), photos
     )
     list(kept)
     return found

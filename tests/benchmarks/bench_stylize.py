@@ -20,11 +20,12 @@ import numpy as np  # noqa: E402
 
 from schemas.events import Product, StyleDefinition, StyleRequest, StylizeJob  # noqa: E402
 from stylecore.imaging.photo import Photo, decode  # noqa: E402
-from stylecore.models import FEATURES, GENERATOR  # noqa: E402
+from stylecore.models import FEATURES, GENERATOR, MATTE  # noqa: E402
 from stylecore.rendering.draw import batches_by_shape, source_of, task_of  # noqa: E402
 from stylecore.rendering.engine import Engine  # noqa: E402
 from stylecore.rendering.gate import load_quality_model  # noqa: E402
 from stylecore.rendering.manifest import Bounds  # noqa: E402
+from stylecore.rendering.matte import MatteNet  # noqa: E402
 from stylecore.rendering.stylize import RenderContext, stylize  # noqa: E402
 from stylecore.storage.store import Store  # noqa: E402
 from workers.demo.inputs import sample_products  # noqa: E402
@@ -80,7 +81,9 @@ def draw_all(jobs: list[StylizeJob], engine: Engine) -> None:
     """The jobs' pictures, checked and stored, in a store of their own."""
     with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(4) as executor:
         quality_model, store = load_quality_model(FEATURES), Store(folder)
-        context = RenderContext(_load, engine, quality_model, Bounds(), store, executor, BATCH)
+        context = RenderContext(
+            _load, engine, quality_model, Bounds(), store, executor, BATCH, MatteNet(MATTE)
+        )
         stylize(jobs, context, datetime.now(UTC))
 
 

@@ -12,10 +12,11 @@ from hostile.test_worker_pictures import job
 from schemas.events import StylizedImage
 from stylecore.errors import Transient
 from stylecore.imaging.photo import decode
-from stylecore.models import FEATURES, GENERATOR
+from stylecore.models import FEATURES, GENERATOR, MATTE
 from stylecore.rendering.engine import Engine
 from stylecore.rendering.gate import load_quality_model
 from stylecore.rendering.manifest import Bounds
+from stylecore.rendering.matte import MatteNet
 from stylecore.rendering.stylize import RenderContext
 from stylecore.storage.store import Store
 from workers.demo.inputs import sample_products
@@ -74,6 +75,7 @@ def draw(most: int, folder):
             store=Store(str(folder)),
             executor=executor,
             batch_images=8,
+            matte_net=MatteNet(MATTE),
         )
         return jobs, stylize_in_memory(jobs, context, NOW)
 

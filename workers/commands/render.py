@@ -23,7 +23,7 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from schemas.catalog import StyleDefinition
+from schemas.catalog import Ground, StyleDefinition
 from stylecore.errors import Permanent, SettingsError, StylecastError
 from stylecore.imaging.contact_sheet import contact_sheets
 from stylecore.imaging.decoder import Decoder
@@ -45,12 +45,15 @@ from stylecore.rendering.draw import (
     at_working_size,
     compose,
     draw,
+    needs_cutout,
+    source_for,
     source_of,
     task_of,
 )
 from stylecore.rendering.engine import Engine
 from stylecore.rendering.gate import Verdict, load_quality_model, verdict
 from stylecore.rendering.manifest import load_manifest
+from stylecore.rendering.matte import MatteNet, cut_out
 from stylecore.rendering.style import Reference, load_encoder, parse_style, reference_of
 from stylecore.video.read import Bounds, Clip, Frame, NotAClip
 from stylecore.video.stabilize import DrawnFrame, draw_clip
@@ -62,6 +65,7 @@ from workers.pictures import (
     check_kind,
     files_below,
     load_engine,
+    load_matte_net,
     make_decoder,
 )
 from workers.settings import Settings, load_settings
@@ -138,6 +142,10 @@ class Drawing:
     """None lets all pass."""
     output: Path
     count: Count
+    ground: Ground = "photo"
+    """Of all styles that are wanted."""
+    matte_net: MatteNet | None = None
+    """By which products are cut out; None where no style asks for it."""
 
 
 def render(
@@ -159,6 +167,12 @@ def render(
     keep_product_colour: Annotated[
         bool, typer.Option(help="The product keeps its own hue and chroma.")
     ] = False,
+    ground: Annotated[
+        Ground, typer.Option(help="Around the product: its photo's, the style's paper, or nothing.")
+    ] = "photo",
+    product_strength: Annotated[
+        float | None, typer.Option(min=0, max=1, help="Of the product; 0: as photographed.")
+    ] = None,
 ) -> None:
     """Draw photos in styles: FOLDER/<style>/<photo>.webp, and a contact sheet.
 
@@ -174,6 +188,8 @@ def render(
         strength=strength,
         seed=seed,
         keep_product_colour=keep_product_colour,
+        ground=ground,
+        product_strength=product_strength,
     )
     wanted = wanted_styles(style or (), reference, names, common)
     count = Count()
@@ -183,20 +199,21 @@ def render(
     ):
         pictured = judged = None
         if reference is not None:
-            photo = _read(decoder, reference)
+            photo = read_photo(decoder, reference)
             if isinstance(photo, Unread):
                 raise photo
             encoder = load_encoder(settings.stylize.generator, engine.manifest)
             pictured = reference_of(photo, encoder)
-        paths = _distinct(_files(photos, output, count))
-        _make_folder(output)
+        paths = distinct_photos(photo_files(photos, output, count))
+        make_folder(output)
         if gate:
             bounds = settings.stylize.bounds
             judged = partial(verdict, load_quality_model(FEATURES), engine.manifest, bounds)
-        drawing = Drawing(settings, engine, wanted, pictured, judged, output, count)
+        net = load_matte_net(settings.stylize) if needs_cutout(common) else None
+        drawing = Drawing(settings, engine, wanted, pictured, judged, output, count, ground, net)
         moving = {path: is_clip(path) for path in paths}
         stills, clips = ([path for path in paths if moving[path] is kind] for kind in (False, True))
-        read = partial(_read, decoder)
+        read = partial(read_photo, decoder)
         rows = chain(_drawn(stills, drawing, read, executor), _drawn_clips(clips, drawing))
         pages = []
         for number, page in enumerate(contact_sheets(rows, ["original", *wanted]), start=1):
@@ -218,18 +235,29 @@ def _drawn(
     groups = [paths[start : start + TOGETHER] for start in range(0, len(paths), TOGETHER)]
     for group in track(groups, "Drawing", transient=True):
         sources: dict[Path, Source] = {}
+        rows: dict[Path, dict[str, Pixels]] = {}
         for path, photo in zip(group, executor.map(read, group), strict=True):
             if isinstance(photo, Unread):
                 drawing.count.unreadable(photo)
             else:
-                sources[path] = source_of(photo)
-        yield from _group(sources, drawing)
+                sources[path] = _source(photo, drawing)
+                rows[path] = {"original": photo.pixels}
+        _draw_group(sources, drawing, rows)
+        yield from rows.values()
 
 
-def _group(sources: Mapping[Path, Source], drawing: Drawing) -> Iterator[dict[str, Pixels]]:
+def _source(photo: Photo, drawing: Drawing) -> Source:
+    if drawing.matte_net is None:
+        return source_of(photo)
+    return source_for(photo, drawing.ground, cut_out(photo, drawing.matte_net))
+
+
+def _draw_group(
+    sources: Mapping[Path, Source], drawing: Drawing, rows: Mapping[Path, dict[str, Pixels]]
+) -> None:
+    """Draw and write the pictures of some photos, and add them to the photos' `rows`."""
     tasks: list[Task] = []
     places: dict[int, tuple[Path, str]] = {}
-    rows = {path: {"original": to_pixels(source.pixels)} for path, source in sources.items()}
     for path, source in sources.items():
         for note in source.notes:
             typer.echo(f"note: {path.name}: {note}", err=True)
@@ -249,12 +277,18 @@ def _group(sources: Mapping[Path, Source], drawing: Drawing) -> Iterator[dict[st
         drawing.count.written += 1
         rows[path][name] = small
         _target(drawing, name, path, "webp").write_bytes(encode(pixels)[0])
-    yield from rows.values()
 
 
 def _drawn_clips(paths: Iterable[Path], drawing: Drawing) -> Iterator[dict[str, Pixels]]:
     """Draw and write clips; yield each one's row of the contact sheet."""
     for path in paths:
+        if any(
+            it.ground != "photo" or it.product_strength is not None
+            for it in drawing.wanted.values()
+        ):
+            problem = f"{path}: a clip is drawn without --ground and --product-strength"
+            drawing.count.unreadable(SettingsError(problem))
+            continue
         try:
             row = _draw_clip(path, drawing)
         except (NotAClip, SettingsError) as problem:
@@ -355,7 +389,7 @@ def _rejected(
 
 def _target(drawing: Drawing, style: str, path: Path, suffix: str) -> Path:
     """Return where a photo's or clip's picture in a style goes, in a folder that exists."""
-    _make_folder(drawing.output / style)
+    make_folder(drawing.output / style)
     return drawing.output / style / f"{path.stem}.{suffix}"
 
 
@@ -385,7 +419,7 @@ def _summary(count: Count, output: Path, pages: list[Path]) -> str:
     return ", ".join(parts)
 
 
-def _files(paths: Iterable[Path], output: Path, count: Count) -> Iterator[Path]:
+def photo_files(paths: Iterable[Path], output: Path, count: Count) -> Iterator[Path]:
     """Yield the named files, and those below the folders that begin like a photo or clip."""
     for path in paths:
         if not path.is_dir():
@@ -402,7 +436,7 @@ def _files(paths: Iterable[Path], output: Path, count: Count) -> Iterator[Path]:
                 yield inner
 
 
-def _distinct(paths: Iterable[Path]) -> list[Path]:
+def distinct_photos(paths: Iterable[Path]) -> list[Path]:
     """Return the photos, whose stems must differ: a picture is named by its photo's stem."""
     by_stem: dict[str, Path] = {}
     for path in paths:
@@ -416,14 +450,14 @@ def _distinct(paths: Iterable[Path]) -> list[Path]:
     return list(by_stem.values())
 
 
-def _make_folder(folder: Path) -> None:
+def make_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as problem:
         raise Permanent(f"cannot write to {folder}: {problem.strerror}") from problem
 
 
-def _read(decoder: Decoder, path: Path) -> Photo | Unread:
+def read_photo(decoder: Decoder, path: Path) -> Photo | Unread:
     """Decode a photo, or return why it cannot be read."""
     try:
         check_kind(path)

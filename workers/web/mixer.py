@@ -13,11 +13,22 @@ from functools import cached_property, lru_cache
 
 from PIL import Image
 
+from schemas.catalog import Ground
 from schemas.events import StyleDefinition
-from stylecore.rendering.draw import at_working_size, compose, draw, source_of, task_of
+from stylecore.rendering.draw import (
+    Source,
+    at_working_size,
+    compose,
+    draw,
+    needs_cutout,
+    source_for,
+    source_of,
+    task_of,
+)
 from stylecore.rendering.engine import Engine
+from stylecore.rendering.matte import MatteNet, cut_out
 from stylecore.rendering.style import ReferenceEncoder, load_encoder, reference_of
-from workers.pictures import load_engine
+from workers.pictures import load_engine, load_matte_net
 from workers.settings import Settings
 from workers.web.pictures import Pictures, encoded
 
@@ -31,7 +42,8 @@ class Mixer:
     def __init__(self, settings: Settings, pictures: Pictures) -> None:
         self._settings = settings.stylize
         self._lock = threading.Lock()
-        self._source = lru_cache(KEPT)(lambda uri: source_of(pictures.photo(uri)))
+        self._pictures = pictures
+        self._source = lru_cache(KEPT)(self._load_source)
         self._reference = lru_cache(KEPT)(
             lambda uri: reference_of(pictures.photo(uri), self._encoder)
         )
@@ -45,6 +57,17 @@ class Mixer:
     def _encoder(self) -> ReferenceEncoder | None:
         return load_encoder(self._settings.generator, self._engine.manifest)
 
+    @cached_property
+    def _matte_net(self) -> MatteNet:
+        return load_matte_net(self._settings)
+
+    def _load_source(self, uri: str, cut_for: Ground | None) -> Source:
+        """Return the photo, with its product cut out where a ground to put it on is given."""
+        photo = self._pictures.photo(uri)
+        if cut_for is None:
+            return source_of(photo)
+        return source_for(photo, cut_for, cut_out(photo, self._matte_net))
+
     def preview(self, photo_uri: str, definition: StyleDefinition, media_type: str) -> bytes:
         """Return the product as the style draws it, at the generator's working size.
 
@@ -53,7 +76,8 @@ class Mixer:
         with self._lock:
             manifest, uri = self._engine.manifest, definition.reference_uri
             reference = None if uri is None else self._reference(uri)
-            task = task_of(self._source(photo_uri), definition, manifest, reference)
+            cut_for = definition.ground if needs_cutout(definition) else None
+            task = task_of(self._source(photo_uri, cut_for), definition, manifest, reference)
             ((_, drawn),) = draw(self._engine, [task], 1)
             pixels = at_working_size(compose(task, drawn, manifest), task.source)
         return encoded(Image.fromarray(pixels), media_type)

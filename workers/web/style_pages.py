@@ -1,7 +1,8 @@
 """The style mixer: a blend or a picture, tried on a product, then published as a style.
 
 Names of fields: `share.<style>` 0 to 100, `strength` 0 to 100, `seed`, `palette`, `reference_uri`,
-`keep_product_colour`, `style_id`, `label`, `categories`, `starts_at`, `ends_at`, `priority`.
+`keep_product_colour`, `ground`, `product_strength` 0 to 100 or empty, `style_id`,
+ `label`, `categories`, `starts_at`, `ends_at`, `priority`.
 """
 
 from __future__ import annotations
@@ -53,7 +54,10 @@ def _drawn(form: Mapping[str, str], uploads: str) -> dict[str, Any]:
         "strength": _number(form.get("strength") or FULL) / FULL,
         "seed": int(_number(form.get("seed") or 0)),
         "keep_product_colour": bool(form.get("keep_product_colour")),
+        "ground": form.get("ground") or "photo",
     }
+    if product := form.get("product_strength", "").strip():
+        fields["product_strength"] = _number(product) / FULL
     if palette := palette_of(form):
         fields["palette"] = palette
     if reference := form.get("reference_uri", ""):

@@ -1,5 +1,6 @@
 """Jobs become renders with the shipped generator: all of them, in order, each drawn once."""
 
+import io
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -20,11 +21,12 @@ from schemas.events import (
 )
 from stylecore.errors import Permanent
 from stylecore.imaging.photo import NotAPhoto, decode
-from stylecore.models import FEATURES, GENERATOR
+from stylecore.models import FEATURES, GENERATOR, MATTE
 from stylecore.rendering.draw import compose, draw, source_of, task_of
 from stylecore.rendering.engine import Engine
 from stylecore.rendering.gate import load_quality_model
 from stylecore.rendering.manifest import Bounds
+from stylecore.rendering.matte import MatteNet
 from stylecore.rendering.style import UnknownStyle, load_encoder, parse_style, reference_of
 from stylecore.rendering.stylize import RenderContext, stylize
 from stylecore.storage.render_cache import read_embedding, render_key
@@ -58,6 +60,7 @@ def context(engine, quality_model, tmp_path):
             store=Store(str(tmp_path)),
             executor=executor,
             batch_images=4,
+            matte_net=MatteNet(MATTE),
         )
 
 
@@ -114,6 +117,23 @@ def test_a_render_that_exists_is_not_drawn_again(context):
     assert context.engine.drawn == 1
     assert again[1] == first[0]
     assert again[0][0].sha256 == first[0][0].sha256
+
+
+def test_grounds_of_one_photo_are_pictures_of_their_own_and_tell_the_matte(context):
+    styles = {
+        ground: msgspec.structs.replace(INK, ground=ground) for ground in ("paper", "transparent")
+    }
+    ((whole, paper, transparent),) = stylize([job(PHOTOS[0], ink=INK, **styles)], context, NOW)
+    assert len({image.sha256 for image in (whole, paper, transparent)}) == 3
+    assert whole.quality.matte is None
+    assert paper.quality.matte == transparent.quality.matte > 0.8
+    picture = Image.open(io.BytesIO(context.store.get(transparent.image_uri)))
+    assert picture.mode == "RGBA"
+    assert picture.getchannel("A").getextrema() == (0, 255)
+    assert Image.open(io.BytesIO(context.store.get(paper.image_uri))).mode == "RGB"
+    assert stylize([job(PHOTOS[0], ink=INK, **styles)], context, NOW) == [
+        [whole, paper, transparent]
+    ]
 
 
 @pytest.mark.parametrize("broken", [b"", b"[]", b"{}", b"image gone"])

@@ -149,7 +149,7 @@ def test_memory_does_not_grow_with_the_photos(drawing, tmp_path, monkeypatch):
     def peak(some) -> int:
         tracemalloc.start()
         with ThreadPoolExecutor(1) as executor:
-            for row in render._drawn(some, drawing, partial(render._read, decoder), executor):
+            for row in render._drawn(some, drawing, partial(render.read_photo, decoder), executor):
                 assert set(row) == {"original", "watercolour"}
         _, most = tracemalloc.get_traced_memory()
         tracemalloc.stop()
