@@ -24,6 +24,7 @@ COMMANDS = {
     "publish": ("events", "publish_app"),
     "tail": ("events", "tail"),
     "render": ("render", "render"),
+    "cutout": ("cutout", "cutout"),
     "poster": ("poster", "poster"),
     "recommend": ("events", "recommend"),
     "dead-letters": ("dead_letters", "dead_letters_app"),
