@@ -40,7 +40,7 @@ def demo(
         chosen = folder_products(
             products, limit, lambda why: typer.echo(f"left out: {why}", err=True)
         )
-    script = Script(chosen, output.resolve(), shoppers, seed, keep)
+    script = Script(chosen, output.resolve(), shoppers, seed, keep, on_paper=products is not None)
     result = run_demo(script, load_settings(), Progress(console))
     if as_json:
         print_json(summary_of(result))

@@ -12,6 +12,7 @@ import socket
 import threading
 import time
 from collections import Counter
+from collections.abc import Mapping
 from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -20,16 +21,18 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
+from schemas.catalog import Ground
 from schemas.events import Product, Style
 from schemas.topics import PREFERENCE_MODELS, PRODUCTS, RECOMMENDATIONS, STYLES
 from stylecore.errors import StylecastError
 from stylecore.recommender.simulator import shopper
 from stylecore.rendering.manifest import load_manifest
+from stylecore.storage.render_cache import style_sha256
 from workers.broker import local_broker
 from workers.broker.ports import free_port
 from workers.demo.fleet import Advance, Fleet, Progress, fleet
 from workers.demo.inputs import BAD_PRODUCTS, EXPECTED_DEAD_LETTERS, bad_products, bad_records
-from workers.demo.report import DemoResult, summary_of, write_renders, write_report
+from workers.demo.report import DemoResult, Pair, summary_of, write_renders, write_report
 from workers.demo.scenes import Gallery, Stage, play, read_dead_letters
 from workers.demo.shoppers import Shopping, Visit
 from workers.kafka.producer import Publisher
@@ -109,6 +112,8 @@ class Script:
     seed: int
     keep: bool = False
     """Whether the shop stays open at the end, until Ctrl-C."""
+    on_paper: bool = False
+    """Whether products are cut out and drawn on each style's paper: for photos of one's own."""
 
 
 def run_demo(script: Script, settings: Settings, progress: Progress) -> DemoResult:
@@ -146,14 +151,15 @@ def _play(
     for worker in ("stylize", "preferences", "lag"):
         workers.wait_ready(worker)
     launched, newcomer = _with_newcomer(script.products)
-    result = DemoResult(products=launched, styles=_offered_styles(settings))
+    styles = _offered_styles(settings, on_paper=script.on_paper)
+    result = DemoResult(products=launched, styles=list(styles))
     publisher = stack.enter_context(Publisher(settings, SOURCE))
     gallery = Gallery(settings)
     stack.callback(gallery.close)
 
-    _publish(script, publisher, result)
+    _publish(script, publisher, result, styles)
     with progress.bar("Rendering", len(result.pairs)) as advance:
-        _wait_for_renders(gallery, result, workers, advance)
+        _wait_for_renders(gallery, result, styles, workers, advance)
     result.published, result.rejected = gallery.published, gallery.rejected
     workers.wait_until(
         lambda: len(read_dead_letters(settings)) >= EXPECTED_DEAD_LETTERS,
@@ -227,7 +233,9 @@ def _environment(script: Script, bootstrap_servers: str) -> dict[str, str]:
         "STYLECAST_PHOTOS__PATIENCE_SECONDS": "5",
         "STYLECAST_PREFERENCES__DEMAND_SECONDS": "2",
         "STYLECAST_LAG__INTERVAL_SECONDS": "1",
-        "STYLECAST_TRAINER__LEAST_PRODUCTS": "2",  # a folder of photos may hold a handful
+        # A folder of photos may hold a handful, and few shoppers may have been asked for.
+        "STYLECAST_TRAINER__LEAST_PRODUCTS": "2",
+        "STYLECAST_TRAINER__LEAST_SHOPPERS": str(min(20, max(2, script.shoppers // 2))),
         "PYTHONFAULTHANDLER": "1",  # should a library crash, its log tells where
     }
 
@@ -245,18 +253,32 @@ def _mistakes(script: Script) -> Path:
     return (script.output / "mistakes").resolve()
 
 
-def _offered_styles(settings: Settings) -> list[str]:
-    """Return the generator's styles, and the blend where it can be drawn."""
+def _offered_styles(settings: Settings, *, on_paper: bool) -> dict[str, Style]:
+    """Return the generator's styles by id, and the blend where it can be drawn."""
     manifest = load_manifest(settings.stylize.generator)
-    names = [style.style_id for style in manifest.styles]
-    return [*names, BLEND.style_id] if set(BLEND.weights or ()) <= set(names) else names
+    ground: Ground = "paper" if on_paper else "photo"
+    styles = {
+        style.style_id: Style(
+            style_id=style.style_id,
+            label=style.label,
+            weights={style.style_id: 1.0},
+            ground=ground,
+        )
+        for style in manifest.styles
+    }
+    if set(BLEND.weights or ()) <= styles.keys():
+        styles[BLEND.style_id] = msgspec.structs.replace(BLEND, ground=ground)
+    return styles
 
 
-def _publish(script: Script, publisher: Publisher, result: DemoResult) -> None:
+def _publish(
+    script: Script, publisher: Publisher, result: DemoResult, styles: Mapping[str, Style]
+) -> None:
     now = datetime.now(UTC)
-    if BLEND.style_id in result.styles:
-        publisher.send(STYLES, BLEND, now)
-        publisher.flush()
+    for style in styles.values():
+        if script.on_paper or style.style_id == BLEND.style_id:
+            publisher.send(STYLES, style, now)
+    publisher.flush()
     for product in [*result.products, *bad_products(_mistakes(script))]:
         publisher.send(PRODUCTS, product, now)
     for record in bad_records(publisher, now, script.products[0].product_id):
@@ -265,16 +287,25 @@ def _publish(script: Script, publisher: Publisher, result: DemoResult) -> None:
 
 
 def _wait_for_renders(
-    gallery: Gallery, result: DemoResult, workers: Fleet, advance: Advance
+    gallery: Gallery,
+    result: DemoResult,
+    styles: Mapping[str, Style],
+    workers: Fleet,
+    advance: Advance,
 ) -> None:
-    """Wait until every pair of product and style is published or rejected.
+    """Wait until every pair of product and style is published or rejected, as styles are now.
 
     A slow machine is waited for as long as one more comes within PATIENCE_SECONDS.
     """
     wanted, done = result.pairs, 0
+    drawn_as = {name: style_sha256(style.definition) for name, style in styles.items()}
+
+    def is_drawn(pair: Pair) -> bool:
+        image = gallery.published.get(pair) or gallery.rejected.get(pair)
+        return image is not None and image.style_sha256 in (None, drawn_as[pair[1]])
 
     def count() -> int:
-        return len(wanted & (gallery.published.keys() | gallery.rejected.keys()))
+        return sum(map(is_drawn, wanted))
 
     def has_advanced() -> bool:
         return count() > done
