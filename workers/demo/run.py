@@ -38,7 +38,7 @@ from workers.demo.shoppers import Shopping, Visit
 from workers.kafka.producer import Publisher
 from workers.kafka.records import tombstone
 from workers.kafka.table import TableReader, partitions_of
-from workers.kafka.topics import apply_topics
+from workers.kafka.topics import apply_topics, topic_name
 from workers.lag import collect_lag
 from workers.settings import Settings
 
@@ -157,7 +157,8 @@ def _play(
     gallery = Gallery(settings)
     stack.callback(gallery.close)
 
-    _publish(script, publisher, result, styles)
+    _publish_styles(script, settings, publisher, workers, styles)
+    _publish(script, publisher, result)
     with progress.bar("Rendering", len(result.pairs)) as advance:
         _wait_for_renders(gallery, result, styles, workers, advance)
     result.published, result.rejected = gallery.published, gallery.rejected
@@ -271,14 +272,31 @@ def _offered_styles(settings: Settings, *, on_paper: bool) -> dict[str, Style]:
     return styles
 
 
-def _publish(
-    script: Script, publisher: Publisher, result: DemoResult, styles: Mapping[str, Style]
+def _publish_styles(
+    script: Script,
+    settings: Settings,
+    publisher: Publisher,
+    workers: Fleet,
+    styles: Mapping[str, Style],
 ) -> None:
-    now = datetime.now(UTC)
+    """Publish the styles that are not the generator's own as they are."""
     for style in styles.values():
         if script.on_paper or style.style_id == BLEND.style_id:
-            publisher.send(STYLES, style, now)
+            publisher.send(STYLES, style, datetime.now(UTC))
     publisher.flush()
+    if script.on_paper:  # else each photo is first drawn in the generator's own
+        topic = topic_name(settings, STYLES)
+
+        def are_planned() -> bool:
+            parts = [part for group in collect_lag(settings) for part in group.partitions]
+            lags = [part.lag for part in parts if part.topic == topic]
+            return bool(lags) and not sum(lags)
+
+        workers.wait_until(are_planned, "the planner does not read the styles", PATIENCE_SECONDS)
+
+
+def _publish(script: Script, publisher: Publisher, result: DemoResult) -> None:
+    now = datetime.now(UTC)
     for product in [*result.products, *bad_products(_mistakes(script))]:
         publisher.send(PRODUCTS, product, now)
     for record in bad_records(publisher, now, script.products[0].product_id):
