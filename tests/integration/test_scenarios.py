@@ -121,7 +121,7 @@ def a_brands_colours_and_logo_are_exact_on_its_poster(stage, scene):
 
 def what_shoppers_wait_for_is_drawn_before_the_rest_of_a_budget(stage, scene):
     figures = scene.figures
-    assert figures["others_before"] == 0 < figures["waiting"] - scenes.WISHES
+    assert figures["others_before"] == 0 < figures["waiting"] - scenes.DEMANDED
     stage.wait_until(
         lambda: not any(style == "limited" for _, style in stage.gallery.published),
         "the withdrawn style does not go",
