@@ -24,16 +24,7 @@ from stylecore.arrays import Floats
 from stylecore.imaging.foreground import matte_of
 from stylecore.imaging.matte import foreground_colors
 from stylecore.imaging.noise import noise_field
-from stylecore.imaging.photo import (
-    Photo,
-    Pixels,
-    decode,
-    to_floats,
-    to_pixels,
-)
-from stylecore.imaging.photo import (
-    on_white as flattened,
-)
+from stylecore.imaging.photo import Photo, Pixels, decode, on_white, to_floats, to_pixels
 from stylecore.rendering.engine import Engine
 from stylecore.rendering.grid import (
     GridAlignment,
@@ -44,7 +35,7 @@ from stylecore.rendering.grid import (
     unframed,
 )
 from stylecore.rendering.manifest import GeneratorManifest, blended_params
-from stylecore.rendering.matte import UNCERTAIN, Cutout, largest, on_white
+from stylecore.rendering.matte import UNCERTAIN, Cutout, largest, placed_on_white
 from stylecore.rendering.postprocess import (
     Colouring,
     colouring_of,
@@ -116,13 +107,10 @@ class Task:
     key: str
 
 
-def needs_cutout(definition: StyleDefinition) -> bool:
-    """Return whether a style treats the product unlike its ground."""
-    return (
-        definition.ground != "photo"
-        or definition.product_strength is not None
-        or definition.keep_product_colour
-    )
+def cutout_ground(definition: StyleDefinition) -> Ground | None:
+    """Return the ground for which a style needs its product cut out; None where it needs none."""
+    treated_apart = definition.product_strength is not None or definition.keep_product_colour
+    return definition.ground if treated_apart or definition.ground != "photo" else None
 
 
 def source_for(photo: Photo, ground: Ground, cutout: Cutout) -> Source:
@@ -134,10 +122,12 @@ def source_for(photo: Photo, ground: Ground, cutout: Cutout) -> Source:
     if not cutout.is_certain:
         whole = source_of(photo)
         return replace(whole, notes=(*whole.notes, UNCERTAIN), matte=cutout.version)
+    pixels_whole, alpha = largest(photo, cutout)
+    colors = pixels_whole if photo.alpha is not None else foreground_colors(pixels_whole, alpha)
     if ground == "photo" or photo.alpha is not None:
         source = source_of(photo)
     else:
-        placed = on_white(photo, cutout)
+        placed = placed_on_white(photo, cutout, colors)
         pixels = to_floats(placed.pixels)
         source = Source(
             pixels=pixels,
@@ -149,8 +139,6 @@ def source_for(photo: Photo, ground: Ground, cutout: Cutout) -> Source:
             is_cut_out=True,
             notes=photo.notes,
         )
-    pixels_whole, alpha = largest(photo, cutout)
-    colors = pixels_whole if photo.alpha is not None else foreground_colors(pixels_whole, alpha)
     product = Product(alpha, colors, cutout.alpha, cutout.confidence)
     return replace(source, product=product, matte=cutout.version)
 
@@ -276,14 +264,13 @@ def compose(task: Task, render: Floats, manifest: GeneratorManifest) -> Pixels:
     if source.is_cut_out:
         whole = with_contour(whole, ground, mask)
     picture = photo + np.float32(task.strength) * (whole - photo)
-    if product is None:
+    as_drawn = task.product_strength == task.strength and task.ground != "transparent"
+    if product is None or as_drawn:
         return to_pixels(picture)
     own = to_floats(product.colors)
     shown = own + np.float32(task.product_strength) * (drawn - own)
     if task.ground == "transparent":
         return np.dstack([to_pixels(shown), to_pixels(product.alpha)])
-    if task.product_strength == task.strength:
-        return to_pixels(picture)
     return to_pixels(picture + product.alpha[..., None] * (shown - picture))
 
 
@@ -298,7 +285,7 @@ def at_working_size(pixels: Pixels, source: Source) -> Pixels:
 
     A transparent one lies on white.
     """
-    picture = flattened(Image.fromarray(pixels))
+    picture = on_white(Image.fromarray(pixels))
     if source.large is None:
         return np.asarray(picture)
     height, width = source.pixels.shape[:2]

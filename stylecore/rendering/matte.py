@@ -232,24 +232,24 @@ def largest(photo: Photo, cutout: Cutout) -> tuple[Pixels, Floats]:
     return photo.large, cutout.large_alpha
 
 
-def on_white(photo: Photo, cutout: Cutout) -> Photo:
-    """Return the photo with its product on white, the edge free of the old ground's colours."""
+def placed_on_white(photo: Photo, cutout: Cutout, colors: Pixels) -> Photo:
+    """Return the photo with its product on white, the edge free of the old ground's colours.
 
-    def placed(pixels: Pixels, alpha: Floats) -> Pixels:
-        product = to_floats(foreground_colors(pixels, alpha))
-        return to_pixels(1 - alpha[..., None] * (1 - product))
-
-    large, large_alpha = photo.large, cutout.large_alpha
-    has_large = large is not None and large_alpha is not None
+    `colors` [H, W, 3] are the product's own at the larger of the photo's sizes.
+    """
+    if photo.large is None or cutout.large_alpha is None:
+        pixels = _on_white(colors, cutout.alpha)
+        return Photo(pixels, photo.sha256, None, to_pixels(cutout.alpha), None, photo.notes)
+    small = foreground_colors(photo.pixels, cutout.alpha)
     return Photo(
-        placed(photo.pixels, cutout.alpha),
+        _on_white(small, cutout.alpha),
         photo.sha256,
-        placed(large, large_alpha) if has_large else None,  # type: ignore[arg-type]
-        _bytes_of(cutout.alpha),
-        _bytes_of(large_alpha) if has_large else None,  # type: ignore[arg-type]
+        _on_white(colors, cutout.large_alpha),
+        to_pixels(cutout.alpha),
+        to_pixels(cutout.large_alpha),
         photo.notes,
     )
 
 
-def _bytes_of(alpha: Floats) -> Pixels:
-    return np.asarray(np.rint(alpha * 255), np.uint8)
+def _on_white(colors: Pixels, alpha: Floats) -> Pixels:
+    return to_pixels(1 - alpha[..., None] * (1 - to_floats(colors)))

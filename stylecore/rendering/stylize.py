@@ -16,6 +16,7 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
+from schemas.catalog import Ground
 from schemas.events import (
     RejectedImage,
     RejectionReason,
@@ -32,8 +33,8 @@ from stylecore.rendering.draw import (
     Task,
     at_working_size,
     compose,
+    cutout_ground,
     draw,
-    needs_cutout,
     source_for,
     source_of,
     task_of,
@@ -123,20 +124,29 @@ def _plan(context: RenderContext, photos: Photos, references: References, job: S
     photo = photos[job.image_uri]
     if isinstance(photo, Permanent):
         return photo
-    definitions = [request.definition for request in job.styles]
-    whole = source_of(photo)
-    cutout = cut_out(photo, context.matte_net) if any(map(needs_cutout, definitions)) else None
+    sources = _sources(photo, {cutout_ground(it.definition) for it in job.styles}, context)
     return [
         _task(
             context,
-            source_for(photo, request.definition.ground, cutout)
-            if cutout is not None and needs_cutout(request.definition)
-            else whole,
+            sources[cutout_ground(request.definition)],
             request.definition,
             references.get(request.definition.reference_uri or ""),
         )
         for request in job.styles
     ]
+
+
+def _sources(
+    photo: Photo, grounds: set[Ground | None], context: RenderContext
+) -> dict[Ground | None, Source]:
+    """Return the photo's source for each ground, its product cut out once; as it is for None."""
+    sources: dict[Ground | None, Source] = {}
+    if None in grounds:
+        sources[None] = source_of(photo)
+    if to_cut := [ground for ground in grounds if ground is not None]:
+        cutout = cut_out(photo, context.matte_net)
+        sources |= {ground: source_for(photo, ground, cutout) for ground in to_cut}
+    return sources
 
 
 def _task(

@@ -15,7 +15,7 @@ from PIL import Image, ImageColor
 from stylecore.arrays import Floats
 from stylecore.errors import SettingsError
 from stylecore.imaging.matte import foreground_colors
-from stylecore.imaging.photo import Photo
+from stylecore.imaging.photo import Photo, to_pixels
 from stylecore.rendering.matte import MatteNet, cut_out
 from workers.commands.printing import JsonFlag, print_json
 from workers.commands.render import (
@@ -128,8 +128,7 @@ def _cut(
     box = box_of(alpha)
     if cut.is_certain:
         colors = pixels if photo.alpha is not None else foreground_colors(pixels, alpha)
-        levels = np.rint(alpha * 255).astype(np.uint8)
-        picture = Image.fromarray(np.dstack([colors, levels]))
+        picture = Image.fromarray(np.dstack([colors, to_pixels(alpha)]))
         if square and box is not None:
             picture = squared(picture, box)
         if color is not None:

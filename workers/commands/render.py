@@ -44,8 +44,8 @@ from stylecore.rendering.draw import (
     Task,
     at_working_size,
     compose,
+    cutout_ground,
     draw,
-    needs_cutout,
     source_for,
     source_of,
     task_of,
@@ -209,7 +209,7 @@ def render(
         if gate:
             bounds = settings.stylize.bounds
             judged = partial(verdict, load_quality_model(FEATURES), engine.manifest, bounds)
-        net = load_matte_net(settings.stylize) if needs_cutout(common) else None
+        net = load_matte_net(settings.stylize) if cutout_ground(common) else None
         drawing = Drawing(settings, engine, wanted, pictured, judged, output, count, ground, net)
         moving = {path: is_clip(path) for path in paths}
         stills, clips = ([path for path in paths if moving[path] is kind] for kind in (False, True))

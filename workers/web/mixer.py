@@ -19,8 +19,8 @@ from stylecore.rendering.draw import (
     Source,
     at_working_size,
     compose,
+    cutout_ground,
     draw,
-    needs_cutout,
     source_for,
     source_of,
     task_of,
@@ -61,12 +61,12 @@ class Mixer:
     def _matte_net(self) -> MatteNet:
         return load_matte_net(self._settings)
 
-    def _load_source(self, uri: str, cut_for: Ground | None) -> Source:
+    def _load_source(self, uri: str, ground: Ground | None) -> Source:
         """Return the photo, with its product cut out where a ground to put it on is given."""
         photo = self._pictures.photo(uri)
-        if cut_for is None:
+        if ground is None:
             return source_of(photo)
-        return source_for(photo, cut_for, cut_out(photo, self._matte_net))
+        return source_for(photo, ground, cut_out(photo, self._matte_net))
 
     def preview(self, photo_uri: str, definition: StyleDefinition, media_type: str) -> bytes:
         """Return the product as the style draws it, at the generator's working size.
@@ -76,8 +76,8 @@ class Mixer:
         with self._lock:
             manifest, uri = self._engine.manifest, definition.reference_uri
             reference = None if uri is None else self._reference(uri)
-            cut_for = definition.ground if needs_cutout(definition) else None
-            task = task_of(self._source(photo_uri, cut_for), definition, manifest, reference)
+            source = self._source(photo_uri, cutout_ground(definition))
+            task = task_of(source, definition, manifest, reference)
             ((_, drawn),) = draw(self._engine, [task], 1)
             pixels = at_working_size(compose(task, drawn, manifest), task.source)
         return encoded(Image.fromarray(pixels), media_type)

@@ -12,11 +12,12 @@ from PIL import Image, ImageDraw
 
 from schemas.events import StyleDefinition
 from stylecore.errors import Permanent, SettingsError
+from stylecore.imaging.matte import foreground_colors
 from stylecore.imaging.photo import Photo, decode, to_floats
 from stylecore.models import GENERATOR, MATTE
 from stylecore.rendering.draw import at_working_size, compose, draw, source_for, task_of
 from stylecore.rendering.engine import Engine
-from stylecore.rendering.matte import UNCERTAIN, Cutout, MatteNet, cut_out, on_white
+from stylecore.rendering.matte import UNCERTAIN, Cutout, MatteNet, cut_out, placed_on_white
 from workers.demo.inputs import sample_products
 
 PHOTO = Path(sample_products()[0].image_uri)
@@ -196,6 +197,7 @@ def test_an_uncertain_matte_draws_the_whole_photo(engine):
 
 def test_the_product_on_white_has_the_matte_as_its_alpha():
     photo, cutout = disc_photo()
-    placed = on_white(photo, cutout)
+    colors = foreground_colors(photo.pixels, cutout.alpha)
+    placed = placed_on_white(photo, cutout, colors)
     assert (placed.pixels[cutout.alpha == 0] == 255).all()
     np.testing.assert_allclose(to_floats(placed.alpha), cutout.alpha, atol=0.005)
