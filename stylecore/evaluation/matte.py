@@ -22,11 +22,11 @@ import numpy as np
 from PIL import Image
 from scipy import ndimage
 
-from stylecore.arrays import Bools, Floats
+from stylecore.arrays import Bools, Bytes, Floats
 from stylecore.errors import SettingsError
 from stylecore.imaging.foreground import product_mask
 from stylecore.imaging.photo import Photo, Pixels, decode, to_floats
-from stylecore.rendering.matte import Cutout, MatteNet, cut_out
+from stylecore.rendering.matte import MatteNet, cut_out, largest
 
 MAX_PIXELS = 50_000_000
 SHORT_SIDE, LONGEST = 256, 100_000
@@ -53,29 +53,51 @@ def evaluate_matte(
     matte, or one without photo.
     """
     methods: dict[str, Callable[[Photo], Floats]] = {
-        "network": lambda photo: _largest(cut_out(photo, net)),
+        "network": lambda photo: largest(photo, cut_out(photo, net))[1],
         "border": lambda photo: product_mask(to_floats(_shown(photo))),
     }
     if (grab_cut := load_grab_cut()) is not None:
         methods["grabcut"] = lambda photo: grab_cut(_shown(photo))
     found: dict[str, list[tuple[float, ...]]] = {name: [] for name in methods}
-    files = sorted(mattes.rglob("*.png"))
-    if not files:
-        raise SettingsError(f"mattes: there is no .png in {mattes}")
-    for index, file in enumerate(files):
-        photo = _photo_of((photos / file.relative_to(mattes)).with_suffix(".jpg"), file)
+    pairs = photos_with_mattes(photos, mattes)
+    for index, (file, matte) in enumerate(pairs):
+        photo = decode(
+            file.read_bytes(), short_side=SHORT_SIDE, max_pixels=MAX_PIXELS, output_side=LONGEST
+        )
         height, width = _shown(photo).shape[:2]
-        given = _given(file, (width, height))
+        given = to_floats(read_matte(matte, (width, height)))
         for name, method in methods.items():
             found[name].append(figures_of(method(photo), given))
         if (index + 1) % EVERY == 0:
-            progress(f"{index + 1} of {len(files)} photos")
-    names = [str(file.relative_to(mattes).with_suffix("")) for file in files]
+            progress(f"{index + 1} of {len(pairs)} photos")
+    names = [str(matte.relative_to(mattes).with_suffix("")) for _, matte in pairs]
     scores = [row[0] for row in found["network"]]
     return MatteReport(
         {name: _summary(rows) for name, rows in found.items()},
         sorted(zip(names, scores, strict=True), key=lambda pair: pair[1]),
     )
+
+
+def photos_with_mattes(photos: Path, mattes: Path) -> list[tuple[Path, Path]]:
+    """Return every matte (.png) of a folder with its photo: the same path below `photos`, as .jpg.
+
+    Raises SettingsError where there is no matte, or one without photo.
+    """
+    pairs = [
+        ((photos / matte.relative_to(mattes)).with_suffix(".jpg"), matte)
+        for matte in sorted(mattes.rglob("*.png"))
+    ]
+    if not pairs:
+        raise SettingsError(f"mattes: there is no .png in {mattes}")
+    for photo, matte in pairs:
+        if not photo.is_file():
+            raise SettingsError(f"mattes: there is no {photo} for {matte}")
+    return pairs
+
+
+def read_matte(file: Path, size: tuple[int, int]) -> Bytes:
+    """Read a matte [H, W] of 0-255 at the size (width, height) of its photo."""
+    return np.asarray(Image.open(file).convert("L").resize(size, Image.Resampling.BILINEAR))
 
 
 def figures_of(alpha: Floats, given: Floats) -> tuple[float, float, float, float]:
@@ -132,23 +154,6 @@ def _summary(rows: list[tuple[float, ...]]) -> dict[str, float]:
     return dict(zip(FIGURES, map(float, values), strict=True))
 
 
-def _photo_of(file: Path, matte: Path) -> Photo:
-    if not file.is_file():
-        raise SettingsError(f"photos: there is no {file} for {matte}")
-    return decode(
-        file.read_bytes(), short_side=SHORT_SIDE, max_pixels=MAX_PIXELS, output_side=LONGEST
-    )
-
-
 def _shown(photo: Photo) -> Pixels:
     """The photo at its full size."""
     return photo.pixels if photo.large is None else photo.large
-
-
-def _largest(cutout: Cutout) -> Floats:
-    return cutout.alpha if cutout.large_alpha is None else cutout.large_alpha
-
-
-def _given(file: Path, size: tuple[int, int]) -> Floats:
-    matte = Image.open(file).convert("L").resize(size, Image.Resampling.BILINEAR)
-    return to_floats(np.asarray(matte))

@@ -21,7 +21,7 @@ import onnx
 import torch
 from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 from onnx import numpy_helper
-from torch import Tensor, nn
+from torch import Tensor
 
 from stylecore.errors import SettingsError
 from stylecore.gan.networks import Discriminator, Generator, GeneratorShape, parameter_groups
@@ -60,14 +60,6 @@ def new_state(settings: TrainSettings) -> TrainingState:
         torch.optim.Adam(parameter_groups(generator, settings.rate), betas=BETAS),
         torch.optim.Adam(discriminator.parameters(), rate, betas=BETAS),
     )
-
-
-def update_average(average: nn.Module, trained: nn.Module, step: int, decay: float) -> None:
-    """Update the exponential moving average of weights; it forgets faster in the first steps."""
-    share = 1 - min(decay, (1 + step) / (10 + step))
-    with torch.no_grad():
-        for kept, new in zip(average.parameters(), trained.parameters(), strict=True):
-            kept.lerp_(new, share)
 
 
 def save_checkpoint(state: TrainingState, file: Path) -> None:

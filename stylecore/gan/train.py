@@ -36,7 +36,6 @@ from stylecore.gan.checkpoint import (
     load_onnx_generator,
     new_state,
     save_checkpoint,
-    update_average,
 )
 from stylecore.gan.data import (
     Batch,
@@ -64,6 +63,7 @@ from stylecore.gan.training import (
     descend,
     drop_losses_after,
     run_steps,
+    update_average,
     weighted_sum,
     write_settings,
 )

@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from stylecore.errors import SettingsError
 
@@ -58,6 +58,19 @@ def descend(
     norm = torch.nn.utils.clip_grad_norm_(clipped, LARGEST_GRADIENT)
     optimiser.step()
     return float(norm)
+
+
+def update_average(average: nn.Module, trained: nn.Module, step: int, decay: float) -> None:
+    """Update the exponential moving average of weights; it forgets faster in the first steps.
+
+    Buffers, as the statistics of batch normalization, are averages already and are copied.
+    """
+    share = 1 - min(decay, (1 + step) / (10 + step))
+    with torch.no_grad():
+        for kept, new in zip(average.parameters(), trained.parameters(), strict=True):
+            kept.lerp_(new, share)
+        for kept_buffer, buffer in zip(average.buffers(), trained.buffers(), strict=True):
+            kept_buffer.copy_(buffer)
 
 
 def weighted_sum(terms: Mapping[str, Tensor], weights: Mapping[str, float]) -> Tensor:

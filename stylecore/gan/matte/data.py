@@ -23,8 +23,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from stylecore.arrays import Bytes, Floats
-from stylecore.errors import SettingsError
 from stylecore.evaluation.inputs import read
+from stylecore.evaluation.matte import photos_with_mattes, read_matte
 from stylecore.gan.data import load_references
 from stylecore.imaging.matte import foreground_colors
 from stylecore.imaging.photo import to_floats, to_pixels
@@ -54,12 +54,9 @@ class MatteData:
 
 
 def load_cutout(photo: Path, matte: Path) -> Cutout:
-    """Read a photo and its matte, which gets the photo's size. Raises SettingsError."""
-    if not photo.is_file():
-        raise SettingsError(f"mattes: there is no {photo} for {matte}")
-    picture = read(photo)
-    alpha = Image.open(matte).convert("L").resize(picture.size, Image.Resampling.BILINEAR)
-    pixels, plane = np.asarray(picture), np.asarray(alpha)
+    """Read a photo and its matte, which gets the photo's size."""
+    pixels = np.asarray(read(photo))
+    plane = read_matte(matte, (pixels.shape[1], pixels.shape[0]))
     between = ((plane > 25) & (plane < 230)).mean()
     covered = (plane > 127).mean()
     product = None
@@ -74,16 +71,8 @@ def decided(matte: Floats) -> Floats:
 
 
 def load_cutouts(photos: Path, mattes: Path) -> list[Cutout]:
-    """Read the photo of every matte below a folder: the same path below `photos`, as .jpg.
-
-    Raises SettingsError where there are none.
-    """
-    files = sorted(mattes.rglob("*.png"))
-    if not files:
-        raise SettingsError(f"mattes: there is no .png in {mattes}")
-    return [
-        load_cutout((photos / file.relative_to(mattes)).with_suffix(".jpg"), file) for file in files
-    ]
+    """Read every matte of a folder and its photo. Raises SettingsError (photos_with_mattes)."""
+    return [load_cutout(photo, matte) for photo, matte in photos_with_mattes(photos, mattes)]
 
 
 def load_training_data(

@@ -35,6 +35,7 @@ from stylecore.gan.training import (
     load_state,
     run_steps,
     save_state,
+    update_average,
     write_settings,
 )
 from stylecore.rendering.features import load_features_manifest
@@ -132,8 +133,8 @@ def fit(
         for group in optimiser.param_groups:
             group["lr"] = rate_at(step, settings)
         descend(optimiser, torch.stack(list(terms.values())).sum(), network.parameters())
-        update_average(averaged, network, min(AVERAGED, (step + 1) / (step + 10)))
-        return {name: float(term.detach()) for name, term in terms.items()}
+        update_average(averaged, network, step, AVERAGED)
+        return {"step": step + 1.0} | {name: term.item() for name, term in terms.items()}
 
     def after_step(done: int) -> None:
         if done % SAVE_EVERY == 0 or done == settings.steps:
@@ -150,11 +151,8 @@ def fit(
         append_losses(settings.run, figures)
         report(figures)
 
-    def numbered(step: int) -> dict[str, float]:
-        return {"step": step + 1.0, **take_step(step)}
-
     with drawing:
-        run_steps(range(first, settings.steps), numbered, settings.log_every, log, after_step)
+        run_steps(range(first, settings.steps), take_step, settings.log_every, log, after_step)
     return checkpoint
 
 
@@ -192,15 +190,6 @@ def losses_of(outputs: list[Tensor], alpha: Tensor) -> dict[str, Tensor]:
         "overlap": IOU_WEIGHT * overlap,
         "sides": SIDE_WEIGHT * torch.stack(sides).sum(),
     }
-
-
-@torch.no_grad()
-def update_average(averaged: nn.Module, network: nn.Module, kept: float) -> None:
-    """Move the average towards the weights; batch statistics are averages already."""
-    for mean, value in zip(averaged.parameters(), network.parameters(), strict=True):
-        mean.lerp_(value, 1 - kept)
-    for kept_buffer, buffer in zip(averaged.buffers(), network.buffers(), strict=True):
-        kept_buffer.copy_(buffer)
 
 
 @torch.no_grad()
