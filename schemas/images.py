@@ -66,7 +66,7 @@ class Quality(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class RejectionReason(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A figure that missed its bound, or an error in words."""
+    """A figure that missed its bound, with what a person can do; or an error in words."""
 
     figure: Label
     value: Figure | None = None

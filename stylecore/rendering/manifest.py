@@ -63,7 +63,17 @@ def blended_params(
     )
 
 
-FIGURES = ("identity", "structure", "style", "background", "visibility")
+ADVICE = {
+    "identity": "the product can be taken for another one; lower the style's strength",
+    "structure": "the product's shapes and print are lost; lower the strength, or take a larger "
+    "and sharper photo",
+    "style": "the style can hardly be seen; raise the strength, or choose another style",
+    "background": "the ground is not clean; take a photo on an even ground",
+    "visibility": "part of the product cannot be told from its ground; take a photo on a ground of "
+    "another colour, or choose a style with darker paper",
+}
+"""Figure to what is wrong and what a person can do."""
+FIGURES = tuple(ADVICE)
 SMALLER_IS_BETTER = frozenset({"background"})
 
 
@@ -81,7 +91,7 @@ def judge(quality: Quality, bounds: Bounds) -> list[RejectionReason]:
     """Return the figures that miss their bound; none when the render may be published."""
     found = ((name, getattr(quality, name), getattr(bounds, name)) for name in FIGURES)
     return [
-        RejectionReason(figure=name, value=value, bound=bound)
+        RejectionReason(figure=name, value=value, bound=bound, text=ADVICE[name])
         for name, value, bound in found
         if value is not None and bound is not None and misses(name, value, bound)
     ]

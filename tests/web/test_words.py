@@ -10,6 +10,7 @@ from schemas.codec import InvalidEvent, decode
 from schemas.events import PosterRequest, RejectionReason, Style
 from stylecore.errors import SettingsError
 from stylecore.imaging.palette import parse_palette
+from stylecore.rendering.manifest import ADVICE
 from workers.web.console import reason_in_words, window_of
 from workers.web.shop import why
 from workers.web.style_pages import style_of
@@ -32,6 +33,13 @@ def test_a_reason_or_figure_that_is_newer_than_the_words_is_shown_all_the_same(l
     assert "sparkle" in told
     assert "0.50" in told
     assert "odd" in reason_in_words(RejectionReason(figure="odd", text="?"), words)
+
+
+def test_the_console_gives_the_gates_advice_in_the_words_of_the_record():
+    words = words_of("en")
+    for figure, advice in ADVICE.items():
+        reason = RejectionReason(figure=figure, value=0.4, bound=0.5, text=advice)
+        assert reason_in_words(reason, words).endswith(f": {advice}")
 
 
 @pytest.mark.parametrize(

@@ -11,10 +11,11 @@ import msgspec
 import numpy as np
 import typer
 from PIL import Image, ImageColor
+from scipy import ndimage
 
 from stylecore.arrays import Floats
 from stylecore.errors import SettingsError
-from stylecore.imaging.matte import foreground_colors
+from stylecore.imaging.matte import foreground_colors, resized
 from stylecore.imaging.photo import Photo, to_pixels
 from stylecore.rendering.matte import MatteNet, cut_out
 from workers.commands.printing import JsonFlag, print_json
@@ -33,6 +34,11 @@ SMALLEST, WHOLE = 1, 1_000_000
 """Bounds of the short side in pixels of what is cut out: that of the photo, whatever it is."""
 MARGIN = 0.05
 """Of the side of a square picture, at either side of the product."""
+STRAY = 0.02
+"""Share of the product's area below which a part that lies apart is none of it."""
+JOINED = 0.03
+"""Of the short side: the gap across which parts are one."""
+SMALL = 256
 TRANSPARENT = "transparent"
 
 
@@ -68,7 +74,8 @@ def cutout(
         str, typer.Option(help="'transparent', a name such as 'white', or '#rrggbb'.")
     ] = TRANSPARENT,
     square: Annotated[
-        bool, typer.Option(help="The product in the middle of a square, with a margin.")
+        bool,
+        typer.Option(help="The product without stray bits in the middle of a square, with margin."),
     ] = False,
     json: JsonFlag = False,
 ) -> None:
@@ -128,9 +135,11 @@ def _cut(
     box = box_of(alpha)
     if cut.is_certain:
         colors = pixels if photo.alpha is not None else foreground_colors(pixels, alpha)
-        picture = Image.fromarray(np.dstack([colors, to_pixels(alpha)]))
-        if square and box is not None:
-            picture = squared(picture, box)
+        shown = without_stray_bits(alpha) if square else alpha
+        picture = Image.fromarray(np.dstack([colors, to_pixels(shown)]))
+        middle = box_of(shown)
+        if square and middle is not None:
+            picture = squared(picture, middle)
         if color is not None:
             flat = Image.new("RGB", picture.size, color)
             flat.paste(picture, mask=picture.getchannel("A"))
@@ -149,6 +158,25 @@ def _cut(
 def box_of(alpha: Floats) -> tuple[int, int, int, int] | None:
     """Left, top, right and bottom of what is product; None where nothing is."""
     return Image.fromarray(np.asarray(alpha >= 0.5, np.uint8) * 255).getbbox()
+
+
+def without_stray_bits(alpha: Floats) -> Floats:
+    """Return alpha [H, W] of the parts that have at least STRAY of the product's area.
+
+    Parts nearer than JOINED to each other are one, as are a product and the print beside it. They
+    are told apart at a short side of SMALL px.
+    """
+    height, width = (max(1, round(side * min(1, SMALL / min(alpha.shape)))) for side in alpha.shape)
+    small = resized(alpha[..., None], (height, width))[..., 0]
+    reach = max(1, round(JOINED * SMALL / 2))
+    labels, count = ndimage.label(ndimage.binary_dilation(small >= 0.5, iterations=reach))
+    if not count:
+        return alpha
+    areas = ndimage.sum_labels(small, labels, np.arange(count + 1))
+    kept = areas >= min(STRAY * float(areas[1:].sum()), float(areas[1:].max()))
+    kept[0] = False
+    near = Image.fromarray(kept[labels]).resize(alpha.shape[::-1], Image.Resampling.NEAREST)
+    return np.where(np.asarray(near), alpha, np.float32(0))
 
 
 def squared(picture: Image.Image, box: tuple[int, int, int, int]) -> Image.Image:

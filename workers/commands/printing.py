@@ -72,8 +72,8 @@ def _print_blocks(
 
 
 def reasons_in_words(reasons: Sequence[RejectionReason]) -> str:
-    """Return why the gate rejects a picture, as 'structure 0.12 below 0.20'."""
-    return ", ".join(_in_words(reason) for reason in reasons)
+    """Return why the gate rejects a picture, as 'structure 0.12 below 0.20 (what to do)'."""
+    return "; ".join(_in_words(reason) for reason in reasons)
 
 
 def _in_words(reason: RejectionReason) -> str:
@@ -81,7 +81,8 @@ def _in_words(reason: RejectionReason) -> str:
         return f"{reason.figure}: {reason.text or ''}"
     side = "above" if reason.figure in SMALLER_IS_BETTER else "below"
     value, bound = rounded_apart(reason.value, reason.bound)
-    return f"{reason.figure} {value} {side} {bound}"
+    advice = f" ({reason.text})" if reason.text else ""
+    return f"{reason.figure} {value} {side} {bound}{advice}"
 
 
 def _cell(value: Any) -> str:

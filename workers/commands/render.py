@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import ExitStack, closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from hashlib import file_digest
 from itertools import chain, islice, tee
@@ -24,6 +24,7 @@ from rich.progress import track
 from rich.table import Table
 
 from schemas.catalog import Ground, StyleDefinition
+from schemas.events import RejectionReason
 from stylecore.errors import Permanent, SettingsError, StylecastError
 from stylecore.imaging.contact_sheet import contact_sheets
 from stylecore.imaging.decoder import Decoder
@@ -53,7 +54,7 @@ from stylecore.rendering.draw import (
 from stylecore.rendering.engine import Engine
 from stylecore.rendering.gate import Verdict, load_quality_model, verdict
 from stylecore.rendering.manifest import load_manifest
-from stylecore.rendering.matte import MatteNet, cut_out
+from stylecore.rendering.matte import UNCERTAIN, MatteNet, cut_out
 from stylecore.rendering.style import Reference, load_encoder, parse_style, reference_of
 from stylecore.video.read import Bounds, Clip, Frame, NotAClip
 from stylecore.video.stabilize import DrawnFrame, draw_clip
@@ -112,6 +113,15 @@ TOGETHER = 16
 DECODERS = 2
 
 
+DRAWN_WHOLE = (
+    "no product was found for sure, so the photo is drawn whole: opaque, on its own ground "
+    "and without --product-strength"
+)
+NO_CLIPS = (
+    "a clip takes no --ground and no --product-strength, and is not drawn; draw it without them"
+)
+
+
 class Unread(StylecastError):
     """A photo or clip cannot be read; the message names it."""
 
@@ -123,11 +133,41 @@ class Count:
     written: int = 0
     rejected: int = 0
     unread: int = 0
+    whole: int = 0
+    """Photos whose product was to be cut out and was not found."""
+    clips: int = 0
+    """Clips that were not drawn, because they take no ground."""
+
+    @property
+    def is_short(self) -> bool:
+        """Whether a picture lacks, or is not what was asked for."""
+        return bool(self.rejected or self.unread or self.whole or self.clips)
 
     def unreadable(self, problem: Exception) -> None:
         """Count a file that cannot be read, and say why."""
         self.unread += 1
-        typer.echo(f"stylecast: {' '.join(str(problem).split())}", err=True)
+        print_problem(str(problem))
+
+
+def print_problem(text: str) -> None:
+    """Print in one line what went wrong with a file."""
+    print_line(f"stylecast: {' '.join(text.split())}")
+
+
+class PictureFigures(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What `--json` tells of a photo in a style.
+
+    `file` is left out where none was written: `rejected` has the gate's reasons. `problem` says why
+    the picture is not what was asked for, `style` is left out where it is the photo's own; `notes`
+    are those of `quality.notes`.
+    """
+
+    photo: str
+    style: str | None = None
+    file: str | None = None
+    rejected: list[RejectionReason] = []
+    problem: str | None = None
+    notes: list[str] = []
 
 
 @dataclass(frozen=True)
@@ -146,6 +186,15 @@ class Drawing:
     """Of all styles that are wanted."""
     matte_net: MatteNet | None = None
     """By which products are cut out; None where no style asks for it."""
+    found: list[PictureFigures] = field(default_factory=list)
+    """Of what was drawn so far."""
+
+    @property
+    def is_apart(self) -> bool:
+        """Whether a product is to stand on another ground or to be painted apart from it."""
+        return any(
+            it.ground != "photo" or it.product_strength is not None for it in self.wanted.values()
+        )
 
 
 def render(
@@ -173,11 +222,13 @@ def render(
     product_strength: Annotated[
         float | None, typer.Option(min=0, max=1, help="Of the product; 0: as photographed.")
     ] = None,
+    json: JsonFlag = False,
 ) -> None:
     """Draw photos in styles: FOLDER/<style>/<photo>.webp, and a contact sheet.
 
     A moving GIF, WebP or MP4 is drawn frame by frame, to a clip of its kind. Exit 1 where a picture
-    lacks: rejected by the gate, or of a file that cannot be read.
+    lacks (rejected by the gate, or of a file that cannot be read) or is not what was asked for (no
+    product was found for sure, and the photo is drawn whole).
     """
     settings = load_settings()
     engine = load_engine(settings.stylize)
@@ -220,8 +271,11 @@ def render(
             name = "contact-sheet.jpg" if number == 1 else f"contact-sheet-{number}.jpg"
             page.save(output / name, quality=90)
             pages.append(output / name)
-    typer.echo(_summary(count, output, pages))
-    if count.rejected or count.unread:
+    if json:
+        print_json(drawing.found)
+    else:
+        typer.echo(_summary(count, output, pages))
+    if count.is_short:
         raise typer.Exit(1)
 
 
@@ -239,6 +293,7 @@ def _drawn(
         for path, photo in zip(group, executor.map(read, group), strict=True):
             if isinstance(photo, Unread):
                 drawing.count.unreadable(photo)
+                drawing.found.append(PictureFigures(photo=str(path), problem=str(photo)))
             else:
                 sources[path] = _source(photo, drawing)
                 rows[path] = {"original": photo.pixels}
@@ -259,8 +314,11 @@ def _draw_group(
     tasks: list[Task] = []
     places: dict[int, tuple[Path, str]] = {}
     for path, source in sources.items():
+        if _is_short(source, drawing):
+            drawing.count.whole += 1
+            print_problem(f"{path}: {DRAWN_WHOLE}")
         for note in source.notes:
-            typer.echo(f"note: {path.name}: {note}", err=True)
+            print_line(f"note: {path.name}: {note}")
         for name, task in style_tasks(
             source, drawing.wanted, drawing.engine, drawing.pictured
         ).items():
@@ -270,29 +328,45 @@ def _draw_group(
         path, name = places[id(task)]
         pixels = compose(task, planes, drawing.engine.manifest)
         small = at_working_size(pixels, task.source)
-        if reasons := drawing.judged(task, small) if drawing.judged else []:
+        file = _target(drawing, name, path, "webp")
+        reasons = drawing.judged(task, small) if drawing.judged else []
+        drawing.found.append(
+            PictureFigures(
+                photo=str(path),
+                style=name,
+                file=None if reasons else str(file),
+                rejected=reasons,
+                problem=DRAWN_WHOLE if _is_short(task.source, drawing) else None,
+                notes=list(task.source.notes),
+            )
+        )
+        if reasons:
             drawing.count.rejected += 1
-            typer.echo(f"rejected: {path.name} in {name}: {reasons_in_words(reasons)}", err=True)
+            print_line(f"rejected: {path.name} in {name}: {reasons_in_words(reasons)}")
             continue
         drawing.count.written += 1
         rows[path][name] = small
-        _target(drawing, name, path, "webp").write_bytes(encode(pixels)[0])
+        file.write_bytes(encode(pixels)[0])
+
+
+def _is_short(source: Source, drawing: Drawing) -> bool:
+    """Return whether the photo is drawn whole where its product was to stand alone."""
+    return drawing.is_apart and UNCERTAIN in source.notes
 
 
 def _drawn_clips(paths: Iterable[Path], drawing: Drawing) -> Iterator[dict[str, Pixels]]:
     """Draw and write clips; yield each one's row of the contact sheet."""
     for path in paths:
-        if any(
-            it.ground != "photo" or it.product_strength is not None
-            for it in drawing.wanted.values()
-        ):
-            problem = f"{path}: a clip is drawn without --ground and --product-strength"
-            drawing.count.unreadable(SettingsError(problem))
+        if drawing.is_apart:
+            drawing.count.clips += 1
+            print_problem(f"{path}: {NO_CLIPS}")
+            drawing.found.append(PictureFigures(photo=str(path), problem=NO_CLIPS))
             continue
         try:
             row = _draw_clip(path, drawing)
         except (NotAClip, SettingsError) as problem:
             drawing.count.unreadable(problem)
+            drawing.found.append(PictureFigures(photo=str(path), problem=str(problem)))
         else:
             yield row
 
@@ -333,6 +407,8 @@ def _draw_clip(path: Path, drawing: Drawing) -> dict[str, Pixels]:
                 break
         for name in left:
             files[name].keep()
+            file = _target(drawing, name, path, clip.kind)
+            drawing.found.append(PictureFigures(photo=str(path), style=name, file=str(file)))
     drawing.count.written += len(left)
     drawing.count.rejected += len(drawing.wanted) - len(left)
     return row
@@ -384,6 +460,8 @@ def _rejected(
         if reasons := drawing.judged(task, small) if drawing.judged else []:
             why = f"frame {number + 1}: {reasons_in_words(reasons)}"
             print_line(f"rejected: {path.name} in {name}: {why}")
+            rejected = PictureFigures(photo=str(path), style=name, rejected=reasons)
+            drawing.found.append(rejected)
             yield name
 
 
@@ -413,10 +491,18 @@ def _summary(count: Count, output: Path, pages: list[Path]) -> str:
     if count.rejected:
         parts[-1] += " and not written (--no-gate writes them)"
     if count.unread:
-        parts.append(f"{count.unread} {'file' if count.unread == 1 else 'files'} not read")
+        parts.append(f"{_counted(count.unread, 'file')} not read")
+    if count.whole:
+        parts.append(f"{_counted(count.whole, 'photo')} drawn whole: no product was found for sure")
+    if count.clips:
+        parts.append(f"{_counted(count.clips, 'clip')} not drawn: clips take no ground")
     if pages:
         parts.append(f"see {pages[0]}" + (f" to {pages[-1].name}" if len(pages) > 1 else ""))
     return ", ".join(parts)
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun if number == 1 else noun + 's'}"
 
 
 def photo_files(paths: Iterable[Path], output: Path, count: Count) -> Iterator[Path]:

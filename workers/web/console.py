@@ -51,14 +51,16 @@ def rejected_rows(tables: Tables, words: Words, most: int) -> list[Row]:
 
 
 def reason_in_words(reason: RejectionReason, words: Words) -> str:
-    """Return a figure with the bound that it missed, or the error's own text."""
+    """Return a figure with the bound that it missed and what can be done, or an error's text."""
     key = f"figure.{reason.figure}"
     figure = words(key) if key in words else reason.figure  # one newer than these words
     if reason.value is None or reason.bound is None:
         return f"{figure}: {reason.text or ''}"
     side = "above" if reason.value > reason.bound else "below"
     value, bound = rounded_apart(reason.value, reason.bound)
-    return words(f"rejected.{side}", figure=figure, value=value, bound=bound)
+    missed = words(f"rejected.{side}", figure=figure, value=value, bound=bound)
+    advice = f"advice.{reason.figure}"
+    return f"{missed}: {words(advice)}" if advice in words else missed
 
 
 def demand_rows(tables: Tables, counters: EventCounters, words: Words) -> list[Row]:

@@ -8,6 +8,7 @@ import pytest
 from command_line import stylecast
 from PIL import Image
 
+from workers.commands.cutout import box_of, without_stray_bits
 from workers.demo.inputs import sample_products
 
 PHOTOS = [Path(product.image_uri) for product in sample_products()[:2]]
@@ -67,6 +68,17 @@ def test_squares_on_white_have_the_product_in_the_middle(folder, tmp_path):
         rows, columns = np.flatnonzero(shown.any(axis=1)), np.flatnonzero(shown.any(axis=0))
         for found in (rows, columns):
             assert abs(found[0] + found[-1] - picture.width) < 0.06 * picture.width
+
+
+def test_a_square_leaves_out_stray_bits_and_keeps_small_parts_beside_the_product():
+    alpha = np.zeros((600, 800), np.float32)
+    alpha[100:500, 200:500] = 1
+    alpha[300:310, 506:516] = 1  # print beside the product
+    alpha[:8, 700:800] = 1  # the edge of a bed
+    kept = without_stray_bits(alpha)
+    assert box_of(kept) == (200, 100, 516, 500)
+    assert (kept[alpha == 0] == 0).all()
+    assert (without_stray_bits(np.zeros_like(alpha)) == 0).all()
 
 
 def test_what_is_not_cut_out_is_named_and_the_exit_code_says_so(tmp_path):

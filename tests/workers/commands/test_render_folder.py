@@ -1,5 +1,6 @@
 """`stylecast render FOLDER`: every file is drawn or named, and memory does not grow with them."""
 
+import json
 import os
 import shutil
 import tracemalloc
@@ -7,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 import pytest
 from command_line import stylecast
 from hostile.pictures import file_of, webp_canvas_bomb
@@ -164,3 +166,30 @@ def test_memory_does_not_grow_with_the_photos(drawing, tmp_path, monkeypatch):
     a_photo = 3 * 512 * 512
     assert few > a_photo
     assert many < few + a_photo
+
+
+@pytest.mark.parametrize("flags", [("--ground", "transparent"), ("--product-strength", "0")])
+def test_a_photo_without_a_sure_product_is_drawn_whole_and_the_exit_says_so(tmp_path, flags):
+    noise = np.random.default_rng(0).integers(0, 256, (128, 128, 3)).astype(np.uint8)
+    Image.fromarray(noise).save(tmp_path / "pattern.png")
+    done = stylecast("render", tmp_path / "pattern.png", *FLAGS, tmp_path / "out", *flags, "--json")
+    assert done.returncode == 1
+    (line,) = [line for line in done.stderr.splitlines() if line.startswith("stylecast: ")]
+    assert "pattern.png: no product was found for sure" in line
+    (row,) = json.loads(done.stdout)
+    assert row["problem"] in line
+    assert Path(row["file"]).is_file()
+    assert row["notes"] == ["matte-uncertain"]
+
+
+def test_a_clip_that_is_to_stand_on_another_ground_is_not_drawn_and_named(tmp_path):
+    frames = [Image.new("RGB", (64, 64), (level,) * 3) for level in (0, 90, 200)]
+    frames[0].save(tmp_path / "clip.gif", save_all=True, append_images=frames[1:], duration=100)
+    shutil.copy(PHOTO, tmp_path / "mug.jpg")
+    done = stylecast("render", tmp_path, *FLAGS, tmp_path / "out", "--ground", "paper")
+    assert done.returncode == 1
+    (line,) = [line for line in done.stderr.splitlines() if line.startswith("stylecast: ")]
+    assert "clip.gif: a clip takes no --ground" in line
+    assert "1 pictures" in done.stdout
+    assert "1 clip not drawn: clips take no ground" in done.stdout
+    assert "not read" not in done.stdout
