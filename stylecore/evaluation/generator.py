@@ -69,7 +69,7 @@ from stylecore.evaluation.painters import (
 )
 from stylecore.evaluation.squeezenet import OnnxSqueezeNet
 from stylecore.evaluation.table import means
-from stylecore.imaging.foreground import Colour, View
+from stylecore.evaluation.view import Colour, View
 from stylecore.imaging.photo import Photo, to_floats
 from stylecore.models import FEATURES
 from stylecore.rendering.engine import Engine

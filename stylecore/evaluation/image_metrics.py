@@ -25,7 +25,8 @@ from scipy import ndimage
 from stylecore.arrays import Doubles, Floats
 from stylecore.evaluation.inputs import scaled_to_area
 from stylecore.evaluation.squeezenet import DEEP_LAYER, GRAM_LAYERS, Activations, OnnxSqueezeNet
-from stylecore.imaging.foreground import Colour, View, drift, stands_on_white, unevenness
+from stylecore.evaluation.view import Colour, View, drift, unevenness
+from stylecore.imaging.foreground import stands_on_white
 from stylecore.imaging.photo import Pixels
 from stylecore.rendering.gate import blurred, similarity
 
@@ -45,7 +46,7 @@ def photo_figures(photo: View, render: View) -> Figures:
 
 def ground_figures(photo: View, render: View, paper: Colour | None) -> Figures:
     """Compute drift and unevenness of white ground; empty where the photo has none."""
-    if not stands_on_white(photo):
+    if not stands_on_white(photo.pixels):
         return {}
     return {"ground": drift(render, paper), "uneven": unevenness(render)}
 

@@ -1,4 +1,4 @@
-"""Foreground mask of products on plain ground, and measures of that ground.
+"""Foreground mask of products on plain ground.
 
 Packshots and studio sweeps have a border that is bright, grey to white and smooth. `product_mask`
 grows the ground from there over every pixel that is neutral, without edge and near the ground's own
@@ -6,25 +6,17 @@ colour, which is fitted by a slowly varying surface because sweeps and shadows h
 Photos whose border is not plain count as product from edge to edge. A photo's own alpha channel
 gives the mask where it has one (`matte_of`).
 
-`View` caches what the figures need of a picture. Cleanliness of the ground is its distance from
-white or the style's paper, and its evenness; it is measured only where the border is nearly white
-and even, since a coloured backdrop is part of the picture.
-
 Limits: a white product without a visible contour on white ground is product only where an edge
 encloses it, and coloured backdrops are rendered as part of the picture.
 """
 
 from __future__ import annotations
 
-from functools import cached_property
-
 import numpy as np
-from PIL import Image
 from scipy import ndimage
 
 from stylecore.arrays import Bools, Floats
-from stylecore.imaging.color import to_cielab
-from stylecore.imaging.photo import Pixels, luma_of
+from stylecore.imaging.photo import Pixels
 
 PLAIN_SHARE = 0.75
 """Share of the border that must be plain; the rest may be a product that is cut by the frame."""
@@ -140,93 +132,20 @@ def _soften(product: Bools) -> Floats:
 
 
 RING_SHARE, THINNEST_RING = 0.04, 4
-TEXTURE_DEVIATION = 0.2
-
-
-class View:
-    """A picture of [H, W, 3], 0-255."""
-
-    def __init__(self, pixels: Pixels) -> None:
-        self.pixels = pixels
-
-    @cached_property
-    def picture(self) -> Image.Image:
-        """The same for Pillow."""
-        return Image.fromarray(self.pixels)
-
-    @cached_property
-    def luma(self) -> Floats:
-        """[H, W], ITU-R BT.601, 0-1."""
-        return luma_of(self.pixels)
-
-    @cached_property
-    def lab(self) -> Floats:
-        """[H, W, 3], CIE LAB."""
-        return to_cielab(self.pixels)
-
-    @cached_property
-    def ring(self) -> Bools:
-        """[H, W], the border: the outer 4 % of the short side, at least 4 px."""
-        thickness = max(THINNEST_RING, round(RING_SHARE * min(self.luma.shape)))
-        ring = np.ones(self.luma.shape, bool)
-        ring[thickness:-thickness, thickness:-thickness] = False
-        return ring
-
-    @cached_property
-    def product(self) -> Bools:
-        """[H, W], where the product is."""
-        return product_by_colour(self.lab, self.ring)
-
-    @cached_property
-    def grey(self) -> Image.Image:
-        """The luma with mean .5 and a deviation of .2: the texture without its colours."""
-        spread = max(float(self.luma.std()), 0.02)
-        grey = (self.luma - self.luma.mean()) / spread * TEXTURE_DEVIATION + 0.5
-        return Image.fromarray((grey.clip(0, 1) * 255).astype(np.uint8)).convert("RGB")
-
-
-def product_by_colour(lab: Floats, ring: Bools) -> Bools:
-    """Return where the picture differs from its ring's median colour, whatever the ground.
-
-    Gaps up to a fifteenth of the short side are closed, for white cartons on white. The middle 60 %
-    of each side stands in where the result is under 5 % or over 85 % of the picture.
-    """
-    distance = np.linalg.norm(lab - np.median(lab[ring], axis=0), axis=2)
-    threshold = max(10.0, 2.5 * float(np.median(distance[ring])))
-    height, width = ring.shape
-    bridge = max(2, min(height, width) // 30)
-    opened = np.pad(ndimage.binary_opening(distance > threshold, iterations=2), bridge)
-    closed = ndimage.binary_fill_holes(ndimage.binary_closing(opened, iterations=bridge))
-    mask = np.asarray(closed)[bridge:-bridge, bridge:-bridge]
-    if 0.05 < mask.mean() < 0.85:
-        return mask
-    middle = np.zeros_like(ring)
-    middle[height // 5 : -(height // 5), width // 5 : -(width // 5)] = True
-    return middle
-
-
-Colour = tuple[int, int, int]
-WHITE: Colour = (255, 255, 255)
 LEAST_MEAN, LARGEST_SPREAD = 240.0, 6.0
 """Of the border ring of a photo that stands on white, each channel."""
 
 
-def stands_on_white(photo: View) -> bool:
+def border_ring(shape: tuple[int, ...]) -> Bools:
+    """Return [H, W], the border: the outer 4 % of the short side, at least 4 px."""
+    height, width = shape[:2]
+    thickness = max(THINNEST_RING, round(RING_SHARE * min(height, width)))
+    ring = np.ones((height, width), bool)
+    ring[thickness:-thickness, thickness:-thickness] = False
+    return ring
+
+
+def stands_on_white(photo: Pixels) -> bool:
     """Return whether the photo's border ring is nearly white and even."""
-    ring = photo.pixels[photo.ring].astype(np.float32)
+    ring = photo[border_ring(photo.shape)].astype(np.float32)
     return bool(ring.mean(axis=0).min() >= LEAST_MEAN and ring.std(axis=0).max() <= LARGEST_SPREAD)
-
-
-def drift(render: View, paper: Colour | None) -> float:
-    """Mean CIE76 difference of the border ring from white or the paper, whichever is nearer."""
-    return min(_from(render, colour) for colour in (WHITE, paper or WHITE))
-
-
-def unevenness(render: View) -> float:
-    """Standard deviation of the border ring in LAB, the root of the summed variances."""
-    return float(np.sqrt(render.lab[render.ring].var(axis=0).sum()))
-
-
-def _from(render: View, colour: Colour) -> float:
-    asked: Pixels = np.array(colour, np.uint8)
-    return float(np.linalg.norm(render.lab[render.ring] - to_cielab(asked), axis=1).mean())

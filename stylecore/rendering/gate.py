@@ -27,7 +27,7 @@ from scipy import ndimage
 from schemas.events import Quality, RejectionReason
 from stylecore.arrays import Bools, Floats
 from stylecore.imaging.color import to_cielab
-from stylecore.imaging.foreground import View, stands_on_white
+from stylecore.imaging.foreground import border_ring, stands_on_white
 from stylecore.imaging.photo import LUMA, Pixels, to_floats, to_pixels
 from stylecore.rendering.draw import Source, Task, meant_ground
 from stylecore.rendering.features import FeatureNet, load_gallery
@@ -117,8 +117,8 @@ def plain_ground(source: Source) -> Bools:
     """[H, W]: the ground that was found, or the border where it is white and none was found."""
     ground = np.asarray(source.mask < 0.5)
     if not ground.any():
-        photo = View(to_pixels(source.pixels))
-        return photo.ring if stands_on_white(photo) else ground
+        photo = to_pixels(source.pixels)
+        return border_ring(photo.shape) if stands_on_white(photo) else ground
     return ground
 
 

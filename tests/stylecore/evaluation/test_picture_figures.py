@@ -14,8 +14,9 @@ from stylecore.evaluation.image_metrics import (
     ssim,
 )
 from stylecore.evaluation.inputs import shifted
+from stylecore.evaluation.view import View, drift, unevenness
 from stylecore.imaging.color import to_cielab
-from stylecore.imaging.foreground import View, drift, stands_on_white, unevenness
+from stylecore.imaging.foreground import stands_on_white
 
 PAPER = (240, 228, 205)
 
@@ -71,9 +72,9 @@ def test_blurring_loses_structure_and_fine_luminance():
 
 
 def test_ground_is_asked_of_white_photos_only():
-    assert stands_on_white(View(packshot()))
-    assert not stands_on_white(View(packshot(PAPER)))
-    assert not stands_on_white(View(texture(1)))
+    assert stands_on_white(packshot())
+    assert not stands_on_white(packshot(PAPER))
+    assert not stands_on_white(texture(1))
 
 
 def test_white_and_the_styles_paper_are_clean_and_another_colour_is_not():
