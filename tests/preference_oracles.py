@@ -6,9 +6,9 @@ from datetime import datetime
 
 import numpy as np
 
-from schemas.events import UserState
+from schemas.events import Feedback, UserState
 from stylecore.arrays import Doubles, Floats, Ints
-from stylecore.recommender.rules import Rules, decay
+from stylecore.recommender.rules import Recency, Rules, decay
 from stylecore.recommender.state import DISMISSED_CONFIDENCE, counts_of, dismissed_products
 from stylecore.recommender.style_policy import log_odds
 
@@ -33,6 +33,53 @@ def product_weights(
     ]
     preferences = [-1.0 if product in dismissed else 1.0 for product in weights]
     return list(weights), confidences, preferences
+
+
+def newest_first(
+    steps: list[tuple[Feedback, datetime]], state: UserState, now: datetime, rules: Rules
+) -> list[str]:
+    """Return the products that a shopper acted on and has not dismissed, the last action first.
+
+    By the time of each product's last action; of equal times, what was delivered last comes first.
+    `state` is the one after the steps, which may have forgotten products.
+    """
+    last: dict[tuple[str, str | None], tuple[datetime | None, int]] = {}
+    for delivery, (event, arrived) in enumerate(steps):
+        acted, _ = last.get((event.product_id, event.style_id), (None, 0))
+        if event.kind != "dismiss":
+            occurred = min(event.occurred_at, arrived)
+            acted = occurred if acted is None else max(acted, occurred)
+        last[event.product_id, event.style_id] = acted, delivery
+    known = {seen.product_id for seen in state.interactions}
+    known -= dismissed_products(state, now, rules)
+    newest: dict[str, tuple[datetime, int]] = {}
+    for (product, _), (acted, delivery) in last.items():
+        if acted is not None and product in known:
+            newest[product] = max(newest.get(product, (acted, delivery)), (acted, delivery))
+    return sorted(newest, key=newest.__getitem__, reverse=True)
+
+
+def recent_weights(
+    steps: list[tuple[Feedback, datetime]],
+    state: UserState,
+    now: datetime,
+    rules: Rules,
+    recency: Recency,
+) -> dict[str, tuple[float, float]]:
+    """Return c and p of the products that count in the fold-in.
+
+    c = 1 + scale * weight * decay^k and p = 1 of the k-th newest; c = 5 and p = -1 while dismissed.
+    """
+    ids, confidences, preferences = product_weights(state, now, rules, recency.scale)
+    found = {}
+    newest = newest_first(steps, state, now, rules)[: recency.newest]
+    for product, confidence, preference in zip(ids, confidences, preferences, strict=True):
+        if preference < 0:
+            found[product] = confidence, preference
+        elif product in newest:
+            left = recency.decay ** newest.index(product)
+            found[product] = 1.0 + (confidence - 1.0) * left, preference
+    return found
 
 
 def style_weights(state: UserState, now: datetime, rules: Rules) -> dict[str, float]:

@@ -10,10 +10,11 @@ from schemas.events import Campaign, Feedback, Product, Quality, Style, Stylized
 from stylecore.recommender.catalog import Catalogue
 from stylecore.recommender.factors import Factors, encoded
 from stylecore.recommender.popularity import Priors
-from stylecore.recommender.rules import Rules
+from stylecore.recommender.rules import Recency, Rules
 from stylecore.recommender.state import apply, empty
 
 NOW = datetime(2026, 11, 23, 9, tzinfo=UTC)
+MINUTE = timedelta(minutes=1)
 STYLES = (
     "ink-line",
     "neon",
@@ -152,6 +153,7 @@ def factors(products: int, width: int, random: np.random.Generator) -> Factors:
         ),
         regularization=0.05,
         alpha=1.0,
+        recency=Recency(),
         fitted=products,
     )
     return encoded(made).factors

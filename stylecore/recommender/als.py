@@ -10,7 +10,7 @@ the latter.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 import numpy as np
@@ -25,7 +25,7 @@ from stylecore.recommender.factors import Factors, encoded
 from stylecore.recommender.foldin import Histories, fold_in, whitening
 from stylecore.recommender.interactions import by_product, gather
 from stylecore.recommender.popularity import Popularity
-from stylecore.recommender.rules import Rules
+from stylecore.recommender.rules import Recency, Rules
 from stylecore.recommender.snapshot import with_category_means
 from stylecore.recommender.state import DISMISSED_CONFIDENCE
 
@@ -44,6 +44,8 @@ class FitSettings:
     iterations: int = 15
     regularization: float = 0.05
     alpha: float = 1.0
+    recency: Recency = field(default_factory=Recency)
+    """Of the fold-in; the fit itself counts all of a history alike."""
     seed: int = 0
     threads: int = 1
     least_shoppers: int = 2
@@ -94,6 +96,7 @@ def fit_unnamed(
         priors=popularity.priors(now),
         regularization=settings.regularization,
         alpha=settings.alpha,
+        recency=settings.recency,
         fitted=len(rows),
     )
 

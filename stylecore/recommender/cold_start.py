@@ -23,11 +23,11 @@ from schemas.events import UserState
 from stylecore.arrays import Bools, Floats, Ints
 from stylecore.recommender.catalog import Catalogue
 from stylecore.recommender.factors import Factors
-from stylecore.recommender.foldin import Histories, fold_in, fold_in_items, whitening
+from stylecore.recommender.foldin import Histories, fold_in_items, whitening
 from stylecore.recommender.interactions import ProductInteractions, by_product, gather
 from stylecore.recommender.popularity import Popularity
-from stylecore.recommender.rules import Rules
-from stylecore.recommender.shopper_vectors import histories
+from stylecore.recommender.rules import Rules, lifetime
+from stylecore.recommender.shopper_vectors import confidences_of, fold_in_shoppers
 from stylecore.storage.render_cache import Embedding
 
 NEIGHBOURS = 10
@@ -143,6 +143,7 @@ def complete(
         priors=popularity.priors(now),
         regularization=fitted.regularization,
         alpha=fitted.alpha,
+        recency=fitted.recency,
         fitted=len(known),
         learned_until=learned_until,
     )
@@ -157,7 +158,7 @@ def _well_known(rows: Ints, interactions: ProductInteractions, products: int) ->
 def _shoppers(factors: Floats, fitted: Factors, own: ProductInteractions) -> Floats:
     """Return the shoppers' vectors, [U, F], from what they did with the fitted products."""
     white = whitening(factors, fitted.regularization)
-    solved = fold_in(white.whiten(factors), histories(own, fitted.alpha))
+    solved = fold_in_shoppers(white.whiten(factors), own, lifetime(fitted.alpha))
     return white.unwhiten(solved.vectors)
 
 
@@ -174,6 +175,7 @@ def _only(interactions: ProductInteractions, rows: Ints) -> ProductInteractions:
         product=place[interactions.product][kept],
         weight=interactions.weight[kept],
         style=interactions.style[kept],
+        rank=interactions.rank[kept],
         dismissed=interactions.dismissed[kept],
         excluded=interactions.excluded[kept],
         bought=interactions.bought[kept],
@@ -183,10 +185,10 @@ def _only(interactions: ProductInteractions, rows: Ints) -> ProductInteractions:
 def _by_item(own: ProductInteractions, items: int, alpha: float) -> Histories:
     """Return the interactions by product: for each, the shoppers and their confidences."""
     order = np.argsort(own.product, kind="stable")
-    turned = histories(own, alpha)
+    confidences, preferences = confidences_of(own, lifetime(alpha))
     return Histories(
         starts=np.searchsorted(own.product[order], np.arange(items + 1)),
         products=own.user[order],
-        confidences=turned.confidences[order],
-        preferences=turned.preferences[order],
+        confidences=confidences[order],
+        preferences=preferences[order],
     )

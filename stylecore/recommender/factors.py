@@ -28,6 +28,7 @@ from schemas.types import Time
 from stylecore.arrays import Floats
 from stylecore.errors import Permanent, Transient
 from stylecore.recommender.popularity import Priors
+from stylecore.recommender.rules import LONGEST_HISTORY, Recency, lifetime
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,9 @@ class Factors:
     regularization: float
     """Of the fit, and so of every fold-in."""
     alpha: float
-    """Confidence is 1 + alpha * weight."""
+    """The fit's confidence is 1 + alpha * weight."""
+    recency: Recency
+    """Of the fold-in."""
     fitted: int
     learned_until: datetime | None = None
     """What shoppers did after this was not fitted to; None where that is not known."""
@@ -81,12 +84,20 @@ def check(factors: Factors, name: str = "factors") -> None:
             f"{name}: regularization {factors.regularization} and alpha {factors.alpha} "
             "must be above 0"
         )
+    recency = factors.recency
+    if not (
+        0 < recency.scale <= MOST_SCALE
+        and 0 < recency.decay <= 1
+        and 1 <= recency.newest <= LONGEST_HISTORY
+    ):
+        raise Permanent(f"{name}: {recency} is out of range")
     if not 0 <= factors.fitted <= len(factors.product_ids):
         raise Permanent(f"{name}: {factors.fitted} of {len(factors.product_ids)} rows are fitted")
     if len(set(factors.product_ids)) != len(factors.product_ids):
         raise Permanent(f"{name}: a product_id stands twice")
 
 
+MOST_SCALE = 1e6
 FORMAT = "stylecast-preferences-2"
 SUFFIX = ".safetensors"
 _HEADER = "stylecast"
@@ -106,6 +117,7 @@ class _Header(msgspec.Struct, frozen=True):
     style_ids: tuple[str, ...]
     fitted: int
     learned_until: Time | None = None
+    recency: Recency | None = None
 
 
 @dataclass(frozen=True)
@@ -153,6 +165,7 @@ def encode(factors: Factors) -> bytes:
         style_ids=priors.style_ids,
         fitted=factors.fitted,
         learned_until=factors.learned_until,
+        recency=factors.recency,
     )
     arrays = {
         "product_factors": factors.product_factors,
@@ -211,6 +224,7 @@ def load(path: Path, expected_sha256: str) -> Factors:
         ),
         regularization=header.regularization,
         alpha=header.alpha,
+        recency=header.recency or lifetime(header.alpha),
         fitted=header.fitted,
         learned_until=header.learned_until,
     )

@@ -17,6 +17,8 @@ from schemas.events import Interaction, UserState
 from stylecore.arrays import Bools, Doubles, Ints
 from stylecore.recommender.rules import Rules, in_cool_down
 
+UNRANKED = np.iinfo(np.int64).max
+
 Moment = datetime | Sequence[datetime]
 """The present of a batch: one time for all of its shoppers, or one for each."""
 
@@ -65,6 +67,9 @@ class ProductInteractions:
     """[M], over all styles."""
     style: Ints
     """[M], the style with the most weight; -1 where it is not known."""
+    rank: Ints
+    """[M], 0 for the product that its shopper acted on last; UNRANKED where dismissed or not acted
+    on."""
     dismissed: Bools
     excluded: Bools
     bought: Bools
@@ -108,16 +113,33 @@ def by_product(interactions: Interactions, products: int) -> ProductInteractions
     style = np.full(len(keys), -1, dtype=np.int64)
     lightest_first = np.argsort(interactions.weight, kind="stable")
     style[pair[lightest_first]] = interactions.style[lightest_first]
+    dismissed = _any(pair, interactions.dismissed, len(keys))
     return ProductInteractions(
         starts=np.searchsorted(user, np.arange(interactions.users + 1)),
         user=user,
         product=product,
         weight=np.bincount(pair, interactions.weight, minlength=len(keys)).astype(np.float64),
         style=style,
-        dismissed=_any(pair, interactions.dismissed, len(keys)),
+        rank=_ranks(interactions, pair, dismissed),
+        dismissed=dismissed,
         excluded=_any(pair, interactions.excluded, len(keys)),
         bought=_any(pair, interactions.bought, len(keys)),
     )
+
+
+def _ranks(interactions: Interactions, pair: Ints, dismissed: Bools) -> Ints:
+    """Return the rank of each pair [M]; histories are in the order of actions, the newest last."""
+    acted = np.flatnonzero((interactions.weight > 0) & ~dismissed[pair])
+    newest = np.full(len(dismissed), -1, dtype=np.int64)
+    newest[pair[acted]] = acted  # of a product in several styles, the last one stays
+    ranked = newest >= 0
+    counted = np.zeros(len(interactions.user) + 1, dtype=np.int64)
+    counted[newest[ranked] + 1] = 1
+    counted = counted.cumsum()
+    ends = np.searchsorted(interactions.user, interactions.user[newest[ranked]], side="right")
+    ranks = np.full(len(dismissed), UNRANKED, dtype=np.int64)
+    ranks[ranked] = counted[ends] - counted[newest[ranked] + 1]
+    return ranks
 
 
 def _any(cells: Ints, flags: Bools, size: int) -> Bools:

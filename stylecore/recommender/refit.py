@@ -32,10 +32,10 @@ from stylecore.recommender.als import FitSettings, fit_unnamed
 from stylecore.recommender.catalog import Catalogue
 from stylecore.recommender.cold_start import EmbeddingOf, complete
 from stylecore.recommender.factors import Encoded, Factors, encoded
-from stylecore.recommender.foldin import fold_in, whitening
+from stylecore.recommender.foldin import whitening
 from stylecore.recommender.interactions import ProductInteractions, by_product, gather
 from stylecore.recommender.rules import Rules
-from stylecore.recommender.shopper_vectors import histories
+from stylecore.recommender.shopper_vectors import fold_in_shoppers
 from stylecore.recommender.snapshot import features_of
 from stylecore.recommender.top_k import NONE, top_k
 
@@ -182,7 +182,7 @@ def _ranks(factors: Factors, task: _Task, rules: Rules) -> Ints:
         interactions = by_product(
             gather(shoppers, held_out.since, rules, own_row_of, {}), len(own_row_of)
         )
-        scores = fold_in(features, histories(interactions, factors.alpha)).vectors @ judged.T
+        scores = fold_in_shoppers(features, interactions, factors.recency).vectors @ judged.T
         _leave_out(scores, interactions, factors, task.row_of)
         shopper, product = task.shopper[pairs] - first, task.product[pairs]
         own = scores[shopper, product][:, None]
@@ -242,7 +242,7 @@ def _best(
     features = features_of(catalogue, factors)
     seen = gather(states, now, rules, catalogue.row_of, catalogue.column_of)
     interactions = by_product(seen, len(catalogue.product_ids))
-    vectors = fold_in(features, histories(interactions, factors.alpha)).vectors
+    vectors = fold_in_shoppers(features, interactions, factors.recency).vectors
     user, product = (
         interactions.user[interactions.excluded],
         interactions.product[interactions.excluded],

@@ -1,4 +1,4 @@
-"""Rules of the preferences: weights of feedback, half-life and cool-down."""
+"""Rules of the preferences: weights of feedback, half-life, recency and cool-down."""
 
 from __future__ import annotations
 
@@ -9,7 +9,25 @@ from types import MappingProxyType
 
 from stylecore.errors import SettingsError
 
+LONGEST_HISTORY = 1000
 KIND_WEIGHTS = MappingProxyType({"click": 1.0, "cart": 3.0, "purchase": 5.0})
+
+
+@dataclass(frozen=True, slots=True)
+class Recency:
+    """Weights of a shopper's newest products by rank: scale * decay^k, k = 0 the newest."""
+
+    scale: float = 5.0
+    """What the weight of the newest adds to its confidence of 1, above 0."""
+    decay: float = 0.8
+    """Of each next one, above 0 and at most 1."""
+    newest: int = 20
+    """Products that count; older ones do not, except dismissed ones."""
+
+
+def lifetime(scale: float) -> Recency:
+    """Return the recency that counts all of a history alike, as the fit itself does."""
+    return Recency(scale=scale, decay=1.0, newest=LONGEST_HISTORY)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +58,10 @@ class Rules:
             raise SettingsError(f"style_odds must be above 1, not {self.style_odds}")
         if not 0 < self.usual_rate <= 1:
             raise SettingsError(f"usual_rate must be above 0 and at most 1, not {self.usual_rate}")
-        if not 1 <= self.history <= 1000:
-            raise SettingsError(f"history must be 1 to 1000 products, not {self.history}")
+        if not 1 <= self.history <= LONGEST_HISTORY:
+            raise SettingsError(
+                f"history must be 1 to {LONGEST_HISTORY} products, not {self.history}"
+            )
         if not 1 <= self.repeat_events <= 256:
             raise SettingsError(f"repeat_events must be 1 to 256, not {self.repeat_events}")
 

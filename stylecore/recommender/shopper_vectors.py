@@ -14,6 +14,7 @@ import numpy as np
 from stylecore.arrays import Floats, Ints
 from stylecore.recommender.foldin import Histories, fold_in
 from stylecore.recommender.interactions import ProductInteractions
+from stylecore.recommender.rules import Recency
 from stylecore.recommender.snapshot import CatalogSnapshot
 from stylecore.recommender.state import DISMISSED_CONFIDENCE
 
@@ -35,20 +36,40 @@ def shopper_vectors(snapshot: CatalogSnapshot, interactions: ProductInteractions
     """Return the shoppers' vectors against the snapshot's features."""
     if snapshot.factors is None:
         return _category_shares(snapshot.features, interactions)
-    solved = fold_in(snapshot.features, histories(interactions, snapshot.factors.alpha))
-    return ShopperVectors(vectors=solved.vectors, coefficients=solved.shares)
+    return fold_in_shoppers(snapshot.features, interactions, snapshot.factors.recency)
 
 
-def histories(interactions: ProductInteractions, alpha: float) -> Histories:
-    """Return what shoppers did, for the fold-in: c = 1 + alpha * weight, or p = -1 if dismissed."""
-    confidences = 1.0 + alpha * interactions.weight
-    confidences[interactions.dismissed] = DISMISSED_CONFIDENCE
-    return Histories(
-        starts=interactions.starts,
-        products=interactions.product,
-        confidences=confidences.astype(np.float32),
-        preferences=np.where(interactions.dismissed, -1.0, 1.0).astype(np.float32),
+def fold_in_shoppers(
+    features: Floats, interactions: ProductInteractions, recency: Recency
+) -> ShopperVectors:
+    """Return the shoppers' vectors against whitened features [P, F].
+
+    Of each history the newest products count, by rank, and all dismissed ones.
+    """
+    used = interactions.dismissed | (interactions.rank < recency.newest)
+    confidences, preferences = confidences_of(interactions, recency)
+    solved = fold_in(
+        features,
+        Histories(
+            starts=np.concatenate([[0], used.cumsum()])[interactions.starts],
+            products=interactions.product[used],
+            confidences=confidences[used],
+            preferences=preferences[used],
+        ),
     )
+    coefficients = np.zeros(len(used), dtype=np.float32)
+    coefficients[used] = solved.shares
+    return ShopperVectors(vectors=solved.vectors, coefficients=coefficients)
+
+
+def confidences_of(interactions: ProductInteractions, recency: Recency) -> tuple[Floats, Floats]:
+    """Return c and p, [M] each: c = 1 + scale * weight * decay^rank, or p = -1 if dismissed."""
+    ranks = np.minimum(interactions.rank, recency.newest)
+    left = recency.decay ** np.arange(recency.newest + 1)
+    confidences = 1.0 + recency.scale * interactions.weight * left[ranks]
+    confidences[interactions.dismissed] = DISMISSED_CONFIDENCE
+    preferences = np.where(interactions.dismissed, -1.0, 1.0).astype(np.float32)
+    return confidences.astype(np.float32), preferences
 
 
 def strongest_reasons(

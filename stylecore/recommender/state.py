@@ -129,8 +129,8 @@ def _with_id(
 def _with_event(
     interactions: tuple[Interaction, ...], event: Feedback, now: datetime, rules: Rules
 ) -> tuple[tuple[Interaction, ...], float]:
-    """Return the history, the event's product and style last, and the log-odds for the style
-    that this has gained: an action counts once a product and style.
+    """Return the history in the order of the last actions, and the log-odds for the style that the
+    event's has gained: an action counts once a product and style.
     """
     occurred = min(event.occurred_at, now)
     old = None
@@ -153,7 +153,19 @@ def _with_event(
     gained = touched.style_evidence
     if old is not None:
         gained -= old.style_evidence * decay(old.updated_at, now, rules.half_life)
-    return (*others, touched), max(gained, 0.0)
+    # Of equal times the one that was delivered later is the newer.
+    place, at = len(others), _last_action(touched)
+    while place and _last_action(others[place - 1]) > at:
+        place -= 1
+    return (*others[:place], touched, *others[place:]), max(gained, 0.0)
+
+
+def _last_action(seen: Interaction) -> datetime:
+    """Return when the product was last clicked, put in the cart or bought, else dismissed."""
+    acted, purchased = seen.acted_at, seen.purchased_at
+    if acted is None or purchased is None:
+        return acted or purchased or seen.dismissed_at or seen.updated_at
+    return max(acted, purchased)
 
 
 def _touched(

@@ -18,6 +18,7 @@ from safetensors.numpy import save as serialize
 from stylecore.errors import Permanent
 from stylecore.recommender import factors as artifact
 from stylecore.recommender.factors import Factors, check
+from stylecore.recommender.rules import Recency, lifetime
 
 
 @pytest.fixture
@@ -130,6 +131,10 @@ def test_arrays_that_do_not_fit_are_told(
         ("regularization", 0.0, "regularization"),
         ("product_ids", ("a",) * 12, "twice"),
         ("fitted", 13, "13 of 12"),
+        ("recency", Recency(scale=0.0), "out of range"),
+        ("recency", Recency(scale=float("nan")), "out of range"),
+        ("recency", Recency(decay=1.5), "out of range"),
+        ("recency", Recency(newest=10**9), "out of range"),
     ],
 )
 def test_senseless_contents_are_told(
@@ -150,6 +155,20 @@ def test_the_file_is_one_that_any_safetensors_reader_opens(factors: Factors) -> 
     assert [start for start, _ in places] == [0, *(end for _, end in places[:-1])]
     assert 8 + length + places[-1][1] == len(content)
     assert all(place["dtype"] == "F32" for place in header.values())
+
+
+def test_an_artifact_from_before_there_was_a_recency_counts_all_of_a_history_alike(
+    factors: Factors, tmp_path: Path
+) -> None:
+    content = artifact.encode(replace(factors, alpha=2.0))
+    length = int.from_bytes(content[:8], "little")
+    header = msgspec.json.decode(content[8 : 8 + length])
+    ours = msgspec.json.decode(header["__metadata__"]["stylecast"])
+    del ours["recency"]
+    header["__metadata__"]["stylecast"] = msgspec.json.encode(ours).decode()
+    text = msgspec.json.encode(header)
+    older = len(text).to_bytes(8, "little") + text + content[8 + length :]
+    assert load_bytes(older, tmp_path).recency == lifetime(2.0)
 
 
 def test_arrays_in_another_order_are_read(factors: Factors, tmp_path: Path) -> None:
