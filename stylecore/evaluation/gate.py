@@ -99,7 +99,7 @@ def draw_all(
         tasks |= {(stem, style): task for style, task in mine.items()}
         names = {id(task): style for style, task in mine.items()}
         for task, render in draw(engine, mine.values(), BATCH):
-            pictures[stem, names[id(task)]] = compose(task, render, engine.manifest)
+            pictures[stem, names[id(task)]] = compose(task, render, engine)
         if number % 8 == 0:
             progress(f"{number} of {len(photos)} photos drawn")
     return Drawn(tuple(photos), tuple(styles), tasks, pictures, engine.manifest)

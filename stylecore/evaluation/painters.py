@@ -37,8 +37,7 @@ def generator_painter(engine: Engine, seed: int) -> Painter:
         definition = StyleDefinition(weights={style: 1.0}, seed=seed)
         tasks = [task_of(source_of(photo), definition, engine.manifest) for photo in photos]
         finished = {
-            id(task): compose(task, planes, engine.manifest)
-            for task, planes in draw(engine, tasks, BATCH)
+            id(task): compose(task, planes, engine) for task, planes in draw(engine, tasks, BATCH)
         }
         return [finished[id(task)] for task in tasks]
 

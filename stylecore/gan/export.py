@@ -33,6 +33,7 @@ from stylecore.gan.teachers import STYLES, StyleInfo
 from stylecore.gan.training import SETTINGS, read_losses
 from stylecore.imaging.noise import noise_field
 from stylecore.imaging.photo import to_pixels
+from stylecore.rendering.composition import Composition
 from stylecore.rendering.manifest import (
     MANIFEST,
     GeneratorManifest,
@@ -41,7 +42,6 @@ from stylecore.rendering.manifest import (
     encode_manifest,
     load_manifest,
 )
-from stylecore.rendering.postprocess import postprocessed, with_fine_luminance
 
 NAME, FILE = "stylecast-generator", "generator.onnx"
 SWATCHES = "swatches"
@@ -168,15 +168,15 @@ def write_swatches(file: Path, styles: Sequence[StyleInfo], folder: Path) -> Non
     The scene is procedural, so that swatches ship whatever the photos' licence is.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    session = cpu_session(file)
+    session, composition = cpu_session(file), Composition("cpu")
     scene = swatch_scene(2 * SWATCH_SIDE)
     photo = scene.transpose(2, 0, 1)[None]
     noise = noise_field(1, 2 * SWATCH_SIDE, 2 * SWATCH_SIDE).transpose(2, 0, 1)[None]
     for row, style in enumerate(styles):
         weights = np.eye(len(styles), dtype=np.float32)[row : row + 1]
         render = run_session(session, photo, weights, np.ascontiguousarray(noise))[0]
-        drawn = postprocessed(render.transpose(1, 2, 0), scene, style.finish)
-        picture = Image.fromarray(to_pixels(with_fine_luminance(drawn, scene, style.finish.detail)))
+        planes = composition.small_planes(render.transpose(1, 2, 0), scene, style.finish)
+        picture = Image.fromarray(to_pixels(planes[:3].transpose(1, 2, 0) / np.float32(255)))
         small = picture.resize((SWATCH_SIDE, SWATCH_SIDE), Image.Resampling.LANCZOS)
         small.save(folder / f"{style.style_id}.png", optimize=True)
 

@@ -1,8 +1,9 @@
 """Draw pictures: sources, tasks, batches of one shape, and composition.
 
 The network draws at the working size, its grid and noise aligned with the photo (grid.py). Then the
-render gets its final colours and its ground at the size of the finished picture, with the photo's
-fine detail (postprocess.py). The gate judges renders, the store keeps them; neither is done here.
+render gets its final colours (postprocess.py), and its ground and the photo's fine detail at the
+size of the finished picture (composition.py). The gate judges renders, the store keeps them;
+neither is done here.
 
 `sample_renders` draws a photo in styles by the same steps, for training and for measuring.
 """
@@ -15,16 +16,18 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
+import msgspec
 import numpy as np
 from PIL import Image
 
 from schemas.catalog import Ground
 from schemas.events import StyleDefinition
-from stylecore.arrays import Floats
+from stylecore.arrays import Bytes, Floats
 from stylecore.imaging.foreground import matte_of
 from stylecore.imaging.matte import foreground_colors
 from stylecore.imaging.noise import noise_field
 from stylecore.imaging.photo import Photo, Pixels, decode, on_white, to_floats, to_pixels
+from stylecore.rendering.composition import ProductLayers
 from stylecore.rendering.engine import Engine
 from stylecore.rendering.grid import (
     GridAlignment,
@@ -34,20 +37,18 @@ from stylecore.rendering.grid import (
     grid_alignment,
     unframed,
 )
-from stylecore.rendering.manifest import GeneratorManifest, blended_params
+from stylecore.rendering.manifest import GeneratorManifest, PostprocessParams, blended_params
 from stylecore.rendering.matte import UNCERTAIN, Cutout, largest, placed_on_white
 from stylecore.rendering.postprocess import (
     Colouring,
     colouring_of,
-    enlarged,
+    contour_share,
+    contour_tone,
     enlarged_mask,
     ground_of,
-    postprocessed,
     recoloured,
-    with_contour,
-    with_fine_luminance,
 )
-from stylecore.rendering.style import Reference, ground_colour, style_weights
+from stylecore.rendering.style import Reference, drawn_ground, laid_out, style_weights
 from stylecore.storage.render_cache import render_key, style_sha256
 
 
@@ -55,8 +56,8 @@ from stylecore.storage.render_cache import render_key, style_sha256
 class Product:
     """A product cut out of its photo, at the size of the finished picture."""
 
-    alpha: Floats
-    """[H, W]"""
+    alpha: Bytes
+    """[H, W] of 0-255."""
     colors: Pixels
     """[H, W, 3], free of the old ground's."""
     small_alpha: Floats
@@ -74,8 +75,8 @@ class Source:
     alignment: GridAlignment
     large: Pixels | None
     """The photo at the size of the finished picture, where that is larger."""
-    large_mask: Floats | None = None
-    """The mask at the size of `large`, where the photo has an alpha of its own."""
+    large_mask: Bytes | None = None
+    """The mask of 0-255 at the size of `large`, where there is one."""
     is_cut_out: bool = False
     """Whether the product was cut out, by the photo's alpha or its matte, and lies on white."""
     product: Product | None = None
@@ -135,11 +136,11 @@ def source_for(photo: Photo, ground: Ground, cutout: Cutout) -> Source:
             sha256=photo.sha256,
             alignment=grid_alignment(pixels),
             large=placed.large,
-            large_mask=cutout.large_alpha,
+            large_mask=placed.large_alpha,
             is_cut_out=True,
             notes=photo.notes,
         )
-    product = Product(alpha, colors, cutout.alpha, cutout.confidence)
+    product = Product(to_pixels(alpha), colors, cutout.alpha, cutout.confidence)
     return replace(source, product=product, matte=cutout.version)
 
 
@@ -159,13 +160,14 @@ def source_of(photo: Photo) -> Source:
     )
 
 
-def _large_mask(photo: Photo, mask: Floats) -> Floats | None:
-    if photo.alpha is None or photo.large is None or photo.large_alpha is None:
+def _large_mask(photo: Photo, mask: Floats) -> Bytes | None:
+    if photo.large is None:
         return None
-    alpha, large_alpha = to_floats(photo.alpha), to_floats(photo.large_alpha)
-    if np.array_equal(mask, alpha):
-        return large_alpha
-    return np.minimum(large_alpha, enlarged_mask(mask, photo.large))
+    if photo.alpha is None or photo.large_alpha is None:
+        return to_pixels(enlarged_mask(mask, photo.large))
+    if np.array_equal(mask, to_floats(photo.alpha)):
+        return photo.large_alpha
+    return np.minimum(photo.large_alpha, to_pixels(enlarged_mask(mask, photo.large)))
 
 
 def task_of(
@@ -233,51 +235,70 @@ def batches_by_shape(tasks: Iterable[Task], size: int) -> Iterator[list[Task]]:
             yield alike[start : start + size]
 
 
-def compose(task: Task, render: Floats, manifest: GeneratorManifest) -> Pixels:
+def compose(task: Task, render: Floats, engine: Engine) -> Pixels:
     """Return the finished picture: the render, on even ground where the photo's is plain.
 
     It has the size of the large photo where there is one. A product that was cut out keeps a
     contour where it is like its ground. Strength 0 gives the photo back, within the product its own
     strength. [H, W, 4] with alpha where the ground is to be transparent and the product is known.
     """
-    source = task.source
+    source, product = task.source, task.source.product
+    planes = _planes(task, render, engine)
+    photo = to_pixels(source.pixels) if source.large is None else source.large
+    mask = to_pixels(source.mask) if source.large_mask is None else source.large_mask
+    ground = _ground(task, engine.manifest)
+    layers = None
+    if source.is_cut_out or (product is not None and not _is_drawn_alike(task)):
+        layers = _layers(task, planes, photo, ground)
+    strengths = (task.strength, task.product_strength)
+    picture = engine.composition.mixed(planes, photo, mask, ground, strengths, layers)
+    if product is not None and task.ground == "transparent":
+        return np.dstack([picture, product.alpha])
+    return picture
+
+
+def _planes(task: Task, render: Floats, engine: Engine) -> Floats:
+    """Return what is enlarged, [5, h, w], in its final colours."""
+    source, manifest, small_planes = task.source, engine.manifest, engine.composition.small_planes
     params = blended_params([style.finish for style in manifest.styles], task.weights.tolist())
-    ground = ground_colour(source.pixels, task.weights, manifest)
-    drawn = postprocessed(render, source.pixels, params)
-    product = source.product
-    drawn = recoloured(
-        drawn,
-        source.pixels,
-        source.mask,
-        ground,
-        task.colouring,
-        None if product is None else product.small_alpha,
-    )
-    drawn = with_fine_luminance(drawn, source.pixels, params.detail)
-    photo, mask = source.pixels, source.mask
-    if source.large is not None:
-        drawn = enlarged(drawn, photo, source.large, params.detail)
-        photo = to_floats(source.large)
-        mask = enlarged_mask(mask, source.large) if source.large_mask is None else source.large_mask
-    ground = _ground(photo, task, manifest)
-    whole = ground + mask[..., None] * (drawn - ground)
+    if not task.colouring.changes:
+        return small_planes(render, source.pixels, params)
+    finished = msgspec.structs.replace(params, detail=0.0)
+    drawn = small_planes(render, source.pixels, finished)[:3].transpose(1, 2, 0) / np.float32(255)
+    product = None if source.product is None else source.product.small_alpha
+    own_ground = drawn_ground(task.weights, manifest)
+    drawn = recoloured(drawn, source.pixels, source.mask, own_ground, task.colouring, product)
+    return small_planes(drawn, source.pixels, PostprocessParams(detail=params.detail))
+
+
+def _layers(task: Task, planes: Floats, photo: Pixels, ground: Floats) -> ProductLayers:
+    source, product = task.source, task.source.product
+    contour = np.zeros(source.mask.shape, np.float32)
     if source.is_cut_out:
-        whole = with_contour(whole, ground, mask)
-    picture = photo + np.float32(task.strength) * (whole - photo)
-    as_drawn = task.product_strength == task.strength and task.ground != "transparent"
-    if product is None or as_drawn:
-        return to_pixels(picture)
-    own = to_floats(product.colors)
-    shown = own + np.float32(task.product_strength) * (drawn - own)
-    if task.ground == "transparent":
-        return np.dstack([to_pixels(shown), to_pixels(product.alpha)])
-    return to_pixels(picture + product.alpha[..., None] * (shown - picture))
+        lying = laid_out(ground, source.pixels)
+        drawn = planes[:3].transpose(1, 2, 0) / np.float32(255)
+        contour = contour_share(
+            lying + source.mask[..., None] * (drawn - lying), lying, source.mask
+        )
+    tone = 255 * contour_tone(laid_out(ground, np.ones(3, np.float32)))
+    if product is None or _is_drawn_alike(task):
+        return ProductLayers(contour, tone, photo, np.zeros(photo.shape[:2], np.uint8))
+    alpha = product.alpha
+    if task.ground == "transparent":  # the colours go up to the edge; the alpha is kept apart
+        alpha = np.full_like(alpha, 255)
+    return ProductLayers(contour, tone, product.colors, alpha)
+
+
+def _is_drawn_alike(task: Task) -> bool:
+    """Whether the product needs no other treatment than the whole."""
+    return task.product_strength == task.strength and task.ground != "transparent"
 
 
 def meant_ground(task: Task, manifest: GeneratorManifest) -> Floats:
     """Return [H, W, 3] at the working size: what plain ground becomes in the finished picture."""
     photo = task.source.pixels
-    return photo + np.float32(task.strength) * (_ground(photo, task, manifest) - photo)
+    lying = laid_out(_ground(task, manifest), photo)
+    return photo + np.float32(task.strength) * (lying - photo)
 
 
 def at_working_size(pixels: Pixels, source: Source) -> Pixels:
@@ -313,10 +334,11 @@ def _render(engine: Engine, batch: Sequence[Task]) -> list[Floats]:
     ]
 
 
-def _ground(photo: Floats, task: Task, manifest: GeneratorManifest) -> Floats:
+def _ground(task: Task, manifest: GeneratorManifest) -> Floats:
+    """Return [4], the photo's share of the ground and its colour of 0-1."""
     if task.ground == "transparent" and task.source.product is not None:
-        return np.ones_like(photo)
-    return ground_of(photo, ground_colour(photo, task.weights, manifest), task.colouring)
+        return np.array([0, 1, 1, 1], np.float32)
+    return ground_of(drawn_ground(task.weights, manifest), task.colouring)
 
 
 @lru_cache(maxsize=32)
@@ -349,5 +371,5 @@ def sample_renders(
     ]
     names = {task.key: style for task, style in zip(tasks, styles, strict=True)}
     drawn = draw(engine, tasks, BATCH_IMAGES)
-    renders = {names[task.key]: compose(task, render, engine.manifest) for task, render in drawn}
+    renders = {names[task.key]: compose(task, render, engine) for task, render in drawn}
     return SampleRenders(decoded.pixels, renders)

@@ -18,6 +18,7 @@ import onnxruntime
 
 from stylecore.arrays import Floats
 from stylecore.errors import SettingsError
+from stylecore.rendering.composition import PROVIDER_NAMES, Composition
 from stylecore.rendering.manifest import GeneratorManifest, Precision, load_manifest
 
 CPUINFO = Path("/proc/cpuinfo")
@@ -38,7 +39,6 @@ Provider = Literal["auto", "cuda", "cpu"]
 
 _ERRORS_ONLY = 3
 _OUT_OF_MEMORY = re.compile(r"bad_alloc|allocate memory|out of memory|CUBLAS_STATUS_ALLOC_FAILED")
-_PROVIDER_NAMES = {"cuda": "CUDAExecutionProvider", "cpu": "CPUExecutionProvider"}
 
 
 class Engine:
@@ -71,11 +71,12 @@ class Engine:
         options.log_severity_level = _ERRORS_ONLY
         options.intra_op_num_threads = threads
         self._session = onnxruntime.InferenceSession(
-            folder / file, options, providers=[_PROVIDER_NAMES[wanted]]
+            folder / file, options, providers=[PROVIDER_NAMES[wanted]]
         )
-        if _PROVIDER_NAMES[wanted] not in self._session.get_providers():
+        if PROVIDER_NAMES[wanted] not in self._session.get_providers():
             raise SettingsError("the CUDA provider could not be loaded; use provider 'cpu'")
         self.provider = wanted
+        self.composition = Composition(wanted)
         self._warm_up()
 
     def render(self, photos: Floats, weights: Floats, noise: Floats) -> Floats:

@@ -44,15 +44,23 @@ def style_weights(definition: StyleDefinition, manifest: GeneratorManifest) -> F
     return weights
 
 
-def ground_colour(photo: Floats, weights: Floats, manifest: GeneratorManifest) -> Floats:
-    """Return [H, W, 3], what plain ground becomes: the style's paper, or the photo's own ground."""
-    ground = np.zeros_like(photo)
+def drawn_ground(weights: Floats, manifest: GeneratorManifest) -> Floats:
+    """Return [4], what plain ground becomes: the photo's share of it, and its colour of 0-1.
+
+    A style with paper brings its colour; under the others the photo's own ground stays.
+    """
+    ground: Floats = np.zeros(4, np.float32)
     for share, style in zip(weights, manifest.styles, strict=True):
         if style.paper is None:
-            ground += share * photo
+            ground[0] += share
         else:
-            ground += share * np.asarray(style.paper, np.float32) / np.float32(255)
+            ground[1:] += share * np.asarray(style.paper, np.float32) / np.float32(255)
     return ground
+
+
+def laid_out(ground: Floats, photo: Floats) -> Floats:
+    """Return the ground [H, W, 3] about a photo [H, W, 3], of its share and colour [4]."""
+    return np.asarray(ground[0] * photo + ground[1:], np.float32)
 
 
 def parse_style(text: str, names: Sequence[str]) -> list[tuple[str, dict[str, float]]]:

@@ -214,7 +214,7 @@ def _embeddings(tasks: Sequence[Task], context: RenderContext) -> dict[tuple[str
 
 def _finish(context: RenderContext, task: Task, embedding: Floats, render: Floats) -> Sidecar:
     """Compose, measure, encode and store a picture; its sidecar last."""
-    pixels = compose(task, render, context.engine.manifest)
+    pixels = compose(task, render, context.engine)
     data, media_type = encode(pixels)
     address, digest = context.store.put_blob("images", data, ".webp")
     height, width = pixels.shape[:2]

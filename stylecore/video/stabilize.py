@@ -291,6 +291,6 @@ def draw_clip(
 def _composed(engine: Engine, tasks: Mapping[str, Task], batch_images: int) -> dict[str, Floats]:
     names = {id(task): name for name, task in tasks.items()}
     return {
-        names[id(task)]: to_floats(compose(task, render, engine.manifest))
+        names[id(task)]: to_floats(compose(task, render, engine))
         for task, render in draw(engine, tasks.values(), batch_images)
     }

@@ -31,7 +31,7 @@ from stylecore.imaging.contact_sheet import contact_sheet
 from stylecore.imaging.photo import Photo, Pixels, decode, to_floats
 from stylecore.rendering.draw import Source, Task, compose, draw, source_of, task_of
 from stylecore.rendering.engine import Engine
-from stylecore.rendering.postprocess import Colouring, recoloured
+from stylecore.rendering.postprocess import PHOTO_GROUND, Colouring, recoloured
 from stylecore.rendering.style import Reference, load_encoder, reference_of
 
 SLICES, QUANTILES, LIMIT = 24, 100, 10**9
@@ -85,7 +85,7 @@ def evaluate(
     for reference, target in zip(references, wanted, strict=True):
         pixels = _drawn(engine, task_of(source, like, engine.manifest, reference))
         colouring = Colouring(reference=reference)
-        photo = recoloured(source.pixels, source.pixels, source.mask, source.pixels, colouring)
+        photo = recoloured(source.pixels, source.pixels, source.mask, PHOTO_GROUND, colouring)
         pictures = {"under the reference": to_floats(pixels), "recoloured alone": photo}
         for name, picture in pictures.items():
             figures[name].append(distances(seen(picture, source.mask, eye), target))
@@ -97,7 +97,7 @@ def evaluate(
 
 def _drawn(engine: Engine, task: Task) -> Pixels:
     ((_, render),) = draw(engine, [task], 1)
-    return compose(task, render, engine.manifest)
+    return compose(task, render, engine)
 
 
 def _decoded(path: Path, engine: Engine) -> Photo:

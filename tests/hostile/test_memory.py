@@ -52,7 +52,8 @@ class NarrowEngine:
 
     def __init__(self, most: int):
         self._engine = Engine(GENERATOR, provider="cpu", threads=1)
-        self.manifest, self._most = self._engine.manifest, most
+        self.manifest, self.composition = self._engine.manifest, self._engine.composition
+        self._most = most
 
     def render(self, photos, weights, noise):
         if len(photos) > self._most:

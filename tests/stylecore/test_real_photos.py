@@ -41,7 +41,7 @@ def renders():
         for style in engine.manifest.styles
     }
     return [
-        (style, task, compose(task, planes, engine.manifest))
+        (style, task, compose(task, planes, engine))
         for style, wanted in tasks.items()
         for task, planes in draw(engine, wanted, 4)
     ]

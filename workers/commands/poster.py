@@ -75,7 +75,7 @@ def _picture(path: Path, style: str, settings: Settings) -> tuple[Photo, Pixels]
     ((_, weights),) = parse_style(style, names)
     task = task_of(source_of(photo), StyleDefinition(weights=dict(weights)), engine.manifest)
     ((_, planes),) = draw(engine, [task], 1)
-    return photo, compose(task, planes, engine.manifest)
+    return photo, compose(task, planes, engine)
 
 
 def _decoded(path: Path, short_side: int, settings: Settings) -> Photo:

@@ -326,7 +326,7 @@ def _draw_group(
             places[id(task)] = path, name
     for task, planes in draw(drawing.engine, tasks, drawing.settings.stylize.batch_images):
         path, name = places[id(task)]
-        pixels = compose(task, planes, drawing.engine.manifest)
+        pixels = compose(task, planes, drawing.engine)
         small = at_working_size(pixels, task.source)
         file = _target(drawing, name, path, "webp")
         reasons = drawing.judged(task, small) if drawing.judged else []

@@ -79,7 +79,7 @@ class Mixer:
             source = self._source(photo_uri, cutout_ground(definition))
             task = task_of(source, definition, manifest, reference)
             ((_, drawn),) = draw(self._engine, [task], 1)
-            pixels = at_working_size(compose(task, drawn, manifest), task.source)
+            pixels = at_working_size(compose(task, drawn, self._engine), task.source)
         return encoded(Image.fromarray(pixels), media_type)
 
 

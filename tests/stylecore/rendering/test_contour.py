@@ -13,7 +13,7 @@ from stylecore.rendering.draw import at_working_size, compose, draw, source_of, 
 from stylecore.rendering.engine import Engine
 from stylecore.rendering.gate import describe, gate_target, load_quality_model, measure, verdict
 from stylecore.rendering.manifest import Bounds
-from stylecore.rendering.postprocess import visibility, with_contour
+from stylecore.rendering.postprocess import contour_share, contour_tone, visibility
 from workers.demo.inputs import sample_products
 
 PAPER = (250, 244, 226)
@@ -51,13 +51,18 @@ def drawn(engine, path: Path, output_side: int = 0, **definition):
     wanted = StyleDefinition(weights={"watercolour": 1.0}, **definition)
     task = task_of(source_of(photo), wanted, engine.manifest)
     ((_, render),) = draw(engine, [task], 1)
-    return task, compose(task, render, engine.manifest)
+    return task, compose(task, render, engine)
 
 
 def figures(engine, quality_model, task, picture):
     (embedding,) = describe(quality_model, [task.source])
     small = at_working_size(picture, task.source)
     return measure(quality_model, [gate_target(task, embedding, engine.manifest)], [small])[0]
+
+
+def with_contour(picture, ground):
+    share = contour_share(picture, ground, MASK)[..., None]
+    return to_pixels(picture + share * (contour_tone(ground[0, 0]) - picture))
 
 
 def square(colour) -> np.ndarray:
@@ -89,18 +94,18 @@ def test_what_lies_away_from_the_outline_does_not_count():
 @pytest.mark.parametrize("mask", [np.ones_like(MASK), np.zeros_like(MASK)])
 def test_without_an_outline_there_is_no_figure_and_no_contour(mask):
     assert visibility(square(0), GROUND, mask) is None
-    assert with_contour(to_floats(GROUND), to_floats(GROUND), mask) is not None
+    assert not contour_share(to_floats(GROUND), to_floats(GROUND), mask).any()
 
 
 @pytest.mark.parametrize("ground", [GROUND, np.full_like(GROUND, 12)], ids=["paper", "night"])
 def test_a_contour_is_drawn_where_the_outline_is_lost_and_nowhere_else(ground):
     lost = to_floats(ground)
-    found = to_pixels(with_contour(lost, lost, MASK))
+    found = with_contour(lost, lost)
     assert visibility(found, ground, MASK) > 10
     assert (found[64, 64] == ground[64, 64]).all()
     assert (found[5, 5] == ground[5, 5]).all()
     strong = to_floats(np.where(MASK[..., None] > 0, np.uint8(120), ground))
-    np.testing.assert_array_equal(to_pixels(with_contour(strong, lost, MASK)), to_pixels(strong))
+    np.testing.assert_array_equal(with_contour(strong, lost), to_pixels(strong))
 
 
 def test_a_white_product_on_white_is_rejected_where_it_becomes_an_even_square(
@@ -127,7 +132,7 @@ def test_a_white_product_that_was_cut_out_stays_visible(
 def test_the_outline_of_a_cut_out_product_is_as_sharp_as_its_alpha(engine, tmp_path):
     task, _ = drawn(engine, white_mug(True, tmp_path / "mug.png"), 512)
     alpha = np.asarray(Image.open(tmp_path / "mug.png").getchannel("A"), np.float32) / 255
-    np.testing.assert_allclose(task.source.large_mask, alpha, atol=1 / 255)
+    np.testing.assert_allclose(task.source.large_mask / 255, alpha, atol=1 / 255)
 
 
 def test_below_the_strength_of_a_style_visibility_is_not_judged(engine, quality_model, tmp_path):

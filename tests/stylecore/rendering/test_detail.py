@@ -7,9 +7,19 @@ from hypothesis import strategies as st
 from PIL import Image, ImageDraw, ImageFont
 
 from stylecore.imaging.photo import LUMA, to_floats
-from stylecore.rendering.postprocess import enlarged, enlarged_mask, with_fine_luminance
+from stylecore.rendering.composition import Composition
+from stylecore.rendering.manifest import PostprocessParams
+from stylecore.rendering.postprocess import enlarged_mask
 
 SMALL, LARGE = 128, 512
+COMPOSITION = Composition("cpu")
+
+
+def enlarged(render, photo, large, detail):
+    """The render at the size of the large photo, with what is finer put back."""
+    planes = COMPOSITION.small_planes(render, photo, PostprocessParams(detail=detail))
+    mask, ground = np.full(large.shape[:2], 255, np.uint8), np.zeros(4, np.float32)
+    return to_floats(COMPOSITION.mixed(planes, large, mask, ground, (1.0, 1.0), None))
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +54,7 @@ def test_lettering_turns_round_where_the_style_does(label):
 def test_a_flat_render_gets_only_the_least_share(label):
     large, small = label
     flat = np.full_like(small, 0.5)
-    assert np.ptp(enlarged(flat, small, large, 0.0)) < 0.01
+    assert np.ptp(enlarged(flat, small, large, 0.0)) < 0.015
     assert correlation(enlarged(flat, small, large, 0.5), to_floats(large)) > 0.3
 
 
@@ -52,8 +62,9 @@ def test_a_flat_render_gets_only_the_least_share(label):
 def test_fine_luminance_adds_no_colour_and_no_tone(label, share):
     _, photo = label
     flat = np.full_like(photo, 0.5)
-    changed = with_fine_luminance(flat, photo, share)
-    assert np.ptp(changed, axis=2).max() < 1e-6
+    planes = COMPOSITION.small_planes(flat, photo, PostprocessParams(detail=share))
+    changed = planes[:3].transpose(1, 2, 0) / 255
+    assert np.ptp(changed, axis=2).max() < 1e-5
     assert abs(changed.mean() - 0.5) < 0.01
 
 

@@ -66,7 +66,7 @@ def samples(engine, quality_model):
         by_style[style] = [
             Sample(
                 task,
-                compose(task, render, engine.manifest),
+                compose(task, render, engine),
                 reasons_of(engine, quality_model, task),
             )
             for task, render in draw(engine, tasks, 4)

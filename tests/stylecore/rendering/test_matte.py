@@ -158,7 +158,7 @@ def rendered(engine, **definition):
     source = source_for(photo, wanted.ground, cutout)
     task = task_of(source, wanted, engine.manifest)
     ((_, planes),) = draw(engine, [task], 1)
-    return photo, cutout, task, compose(task, planes, engine.manifest)
+    return photo, cutout, task, compose(task, planes, engine)
 
 
 def test_strength_0_of_the_product_keeps_its_pixels_and_paints_the_ground(engine):
@@ -191,7 +191,7 @@ def test_an_uncertain_matte_draws_the_whole_photo(engine):
     wanted = StyleDefinition(weights={"watercolour": 1.0}, ground="transparent")
     task = task_of(source_for(photo, wanted.ground, doubtful), wanted, engine.manifest)
     ((_, planes),) = draw(engine, [task], 1)
-    assert compose(task, planes, engine.manifest).shape == (128, 128, 3)
+    assert compose(task, planes, engine).shape == (128, 128, 3)
     assert UNCERTAIN in task.source.notes
 
 

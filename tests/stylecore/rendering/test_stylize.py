@@ -68,7 +68,8 @@ class CountingEngine:
     """The real engine, which also counts the pictures that it draws."""
 
     def __init__(self, engine):
-        self.manifest, self._engine, self.drawn = engine.manifest, engine, 0
+        self.manifest, self.composition = engine.manifest, engine.composition
+        self._engine, self.drawn = engine, 0
 
     def render(self, photos, weights, noise):
         self.drawn += len(photos)
@@ -261,7 +262,7 @@ def pictures(engine, definitions, batch_images, photos=PHOTOS, sides=(64, 96, 64
     ]
     tasks = [task_of(s, d, engine.manifest) for s in sources for d in definitions]
     drawn = {task.key: planes for task, planes in draw(engine, tasks, batch_images)}
-    return [compose(task, drawn[task.key], engine.manifest) for task in tasks]
+    return [compose(task, drawn[task.key], engine) for task in tasks]
 
 
 def test_a_batch_of_mixed_styles_equals_one_by_one(engine):

@@ -78,7 +78,7 @@ def test_what_moves_leaves_nothing_behind(engine, photos):
     definition = StyleDefinition(weights={"ink-line": 1.0})
     task = task_of(last.source, definition, engine.manifest)
     ((_, render),) = draw(engine, [task], 1)
-    alone = to_floats(compose(task, render, engine.manifest))
+    alone = to_floats(compose(task, render, engine))
     assert np.abs(alone - to_floats(last.pictures["ink-line"])).mean() < 2 / 255
 
 
