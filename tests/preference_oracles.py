@@ -107,3 +107,19 @@ def fold_in_one(
     right = own.T @ (confidences.astype(np.float64) * preferences)
     left += regularization * np.eye(factors.shape[1])
     return np.asarray(np.linalg.solve(left, right), dtype=np.float64)
+
+
+def similarities(
+    states: list[UserState], now: datetime, rules: Rules, ids: list[str], shrinkage: float
+) -> Doubles:
+    """Return the shrunk cosines of `item_neighbours` for all pairs of products, [P, P]."""
+    table = np.zeros((len(states), len(ids)))
+    for user, state in enumerate(states):
+        names, confidences, preferences = product_weights(state, now, rules)
+        for name, confidence, preference in zip(names, confidences, preferences, strict=True):
+            if preference > 0:
+                table[user, ids.index(name)] = min(confidence - 1.0, 1.0)
+    norms = np.sqrt((table**2).sum(axis=0))
+    found: Doubles = table.T @ table / (np.outer(norms, norms) + shrinkage)
+    np.fill_diagonal(found, 0.0)
+    return found

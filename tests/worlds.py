@@ -9,6 +9,7 @@ import numpy as np
 from schemas.events import Campaign, Feedback, Product, Quality, Style, StylizedImage, UserState
 from stylecore.recommender.catalog import Catalogue
 from stylecore.recommender.factors import Factors, encoded
+from stylecore.recommender.item_neighbours import no_neighbours
 from stylecore.recommender.popularity import Priors
 from stylecore.recommender.rules import Recency, Rules
 from stylecore.recommender.state import apply, empty
@@ -155,5 +156,6 @@ def factors(products: int, width: int, random: np.random.Generator) -> Factors:
         alpha=1.0,
         recency=Recency(),
         fitted=products,
+        neighbours=no_neighbours(products),
     )
     return encoded(made).factors

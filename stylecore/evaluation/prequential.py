@@ -6,9 +6,10 @@ per contender) -> Prequential (the table). The warm-up is learned and not predic
 
 A state follows from the shopper's events up to then, so the predictions of a block are exact for
 every shopper; factors and popularity are as of the block's start. Every product of the stream is on
-sale from the start. All contenders rank as serving does, by the shopper's vector against the
-features of the products plus the bonus for popularity; they differ in what they learn after the
-warm-up.
+sale from the start. The contenders with factors rank as serving does, by the shopper's vector
+against the features of the products plus the bonus for popularity. They differ in what they learn
+after the warm-up; all but SHIPS count all of a history alike, by its age alone. Beside them are the
+models of `baselines`.
 
 Recall@k is the share of events whose product was in the list made just before; nDCG@k counts a hit
 at rank r as 1 / log2(r + 1) (Jarvelin, Kekalainen 2002, with one relevant product). Coverage is the
@@ -20,14 +21,15 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import numpy as np
 from msgspec import Struct
 
 from schemas.events import Feedback, Product, UserState
-from stylecore.arrays import Doubles, Ints
+from stylecore.arrays import Doubles, Floats, Ints
+from stylecore.evaluation.baselines import MOST_EASE_PRODUCTS, ItemToItem, best_rows, ease
 from stylecore.evaluation.off_policy import Terms, interval
 from stylecore.evaluation.prequential_data import Row
 from stylecore.recommender.als import FitSettings, fit
@@ -36,8 +38,8 @@ from stylecore.recommender.factors import Factors
 from stylecore.recommender.interactions import ProductInteractions, by_product, gather
 from stylecore.recommender.popularity import Popularity
 from stylecore.recommender.recommend import POPULARITY_BONUS
-from stylecore.recommender.rules import Rules
-from stylecore.recommender.shopper_vectors import shopper_vectors
+from stylecore.recommender.rules import Rules, lifetime
+from stylecore.recommender.shopper_vectors import neighbour_additions, shopper_vectors
 from stylecore.recommender.snapshot import CatalogSnapshot, arrange
 from stylecore.recommender.state import apply, empty
 from stylecore.recommender.style_policy import ChoiceRules
@@ -74,11 +76,11 @@ class Prequential(Struct, frozen=True, kw_only=True):
 class Figures(Struct, frozen=True, kw_only=True):
     """One contender's row of the table."""
 
-    name: str
-    recall: float
-    recall_low: float
-    recall_high: float
-    ndcg: float
+    learner: str
+    recall_at_10: float
+    low: float
+    high: float
+    ndcg_at_10: float
     coverage: float
     novelty: float
 
@@ -94,13 +96,18 @@ class Learns:
     """Whether states and popularity are updated; else both stay as after the warm-up."""
     factors: bool = False
     """Whether the factors of products are refitted."""
+    ships: bool = False
+    """Whether newer actions count more and neighbours are added, as in what ships."""
 
+
+SHIPS, ITEM_TO_ITEM, EASE = "what ships", "item-to-item", "EASE"
 
 CONTENDERS = (
     Learns("popularity", personal=False),
     Learns("static factors", events=False),
     Learns("fold-in"),
     Learns("fold-in, refits", factors=True),
+    Learns(SHIPS, factors=True, ships=True),
 )
 
 
@@ -132,15 +139,25 @@ class Race:
         self._shop, self._protocol = shop, protocol
         self._factors = self._refitted = shop.refit(None, last.occurred_at)
         self._frozen = dict(shop.states)
-        self._at_warm_up = shop.snapshot(self._factors, last.occurred_at)
-        self._tallies = [Tally(learns.name, len(shop.shoppers_of)) for learns in CONTENDERS]
+        self._at_warm_up = shop.snapshot(plain(self._factors), last.occurred_at)
+        self._products = len(shop.shoppers_of)
+        names = [*(learns.name for learns in CONTENDERS), ITEM_TO_ITEM]
+        if self._products < MOST_EASE_PRODUCTS:
+            names.append(EASE)
+        self._tallies = {name: Tally(name, self._products) for name in names}
+        self._ease = self._fit_ease()
         self._numbers: dict[str, int] = {}
         self._candidates = self._predicted = self._refits = self._since_refit = 0
 
     def predict_and_learn(self, block: Sequence[Feedback]) -> None:
         """Rank every contender's lists before each event, learn the events, refit if due."""
         shop, now = self._shop, block[0].occurred_at
-        live = shop.snapshot(self._factors, now), shop.snapshot(self._refitted, now)
+        refitted = self._refitted
+        snapshots = {
+            (False, False): shop.snapshot(plain(self._factors), now),
+            (True, False): shop.snapshot(plain(refitted), now),
+            (True, True): shop.snapshot(refitted, now),
+        }
         bits = shop.bits()
         questions = [asked for event in block for asked in self._ask(event)]
         wanted = np.array([asked.wanted for asked in questions], dtype=np.int64)
@@ -148,11 +165,22 @@ class Race:
         known = shop.interactions([asked.state for asked in questions], now)
         frozen = shop.interactions([asked.frozen for asked in questions], now)
         masked, k = _pairs(questions), self._protocol.k
-        for learns, tally in zip(CONTENDERS, self._tallies, strict=True):
-            snapshot = live[learns.factors] if learns.events else self._at_warm_up
+        for learns in CONTENDERS:
+            snapshot = snapshots[learns.factors, learns.ships]
+            if not learns.events:
+                snapshot = self._at_warm_up
             interactions = known if learns.events else frozen
             found = lists(learns, interactions, snapshot, masked, k)
-            tally.add(found, wanted, shoppers, bits)
+            self._tallies[learns.name].add(found, wanted, shoppers, bits)
+        similar = np.array([asked.similar for asked in questions], dtype=np.int64).reshape(-1, k)
+        self._tallies[ITEM_TO_ITEM].add(similar, wanted, shoppers, bits)
+        if self._ease is not None:
+            linear = [
+                best_rows(self._ease[list(asked.history)].sum(axis=0), asked.masked, k)
+                for asked in questions
+            ]
+            found = np.array(linear, dtype=np.int64).reshape(-1, k)
+            self._tallies[EASE].add(found, wanted, shoppers, bits)
         self._predicted += len(questions)
         self._refit_if_due(block)
 
@@ -165,7 +193,8 @@ class Race:
             products=len(self._shop.shoppers_of),
             refits=self._refits,
             rows=tuple(
-                tally.figures(np.random.default_rng(self._protocol.seed)) for tally in self._tallies
+                tally.figures(np.random.default_rng(self._protocol.seed))
+                for tally in self._tallies.values()
             ),
         )
 
@@ -177,23 +206,44 @@ class Race:
         """
         shop, user, repeats = self._shop, event.user_id, self._protocol.repeats
         row, known = shop.catalogue.row_of[event.product_id], shop.touched[event.user_id]
-        question = Question(
-            state=shop.state_of(user),
-            frozen=self._frozen.get(user) or empty(user),
-            wanted=row,
-            masked=() if repeats else tuple(known),
-            shopper=self._numbers.setdefault(user, len(self._numbers)),
-        )
-        asked = event.kind != "dismiss" and (repeats or row not in known)
+        found = []
+        if event.kind != "dismiss" and (repeats or row not in known):
+            self._candidates += 1
+            if self._candidates % self._protocol.every == 0:
+                history = tuple(known)
+                masked = () if repeats else history
+                found.append(
+                    Question(
+                        state=shop.state_of(user),
+                        frozen=self._frozen.get(user) or empty(user),
+                        wanted=row,
+                        history=history,
+                        masked=masked,
+                        similar=best_rows(shop.pairs.scores(history), masked, self._protocol.k),
+                        shopper=self._numbers.setdefault(user, len(self._numbers)),
+                    )
+                )
         shop.learn(event)
-        self._candidates += asked
-        return [question] if asked and self._candidates % self._protocol.every == 0 else []
+        return found
 
     def _refit_if_due(self, block: Sequence[Feedback]) -> None:
         self._since_refit += len(block)
         if self._since_refit >= self._protocol.refit_events:
             self._refitted = self._shop.refit(self._refitted, block[-1].occurred_at)
+            self._ease = self._fit_ease()
             self._refits, self._since_refit = self._refits + 1, 0
+
+    def _fit_ease(self) -> Floats | None:
+        if EASE not in self._tallies:
+            return None
+        return ease(list(self._shop.touched.values()), self._products)
+
+
+def plain(factors: Factors | None) -> Factors | None:
+    """Return the factors as they were used before there were ranks and neighbours."""
+    if factors is None:
+        return None
+    return replace(factors, recency=lifetime(factors.alpha), blend=0.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,7 +254,11 @@ class Question:
     frozen: UserState
     """The state after the warm-up."""
     wanted: int
+    history: tuple[int, ...]
+    """The rows that the shopper has touched, the last one last."""
     masked: tuple[int, ...]
+    similar: Ints
+    """[k], the list of `ItemToItem`."""
     shopper: int
     """The shopper's number."""
 
@@ -224,7 +278,8 @@ class Shop:
         self.catalogue = _catalogue(rows)
         self.states: dict[str, UserState] = {}
         self.touched: dict[str, dict[int, None]] = defaultdict(dict)
-        """Shopper to the rows of products, in order."""
+        """Shopper to the rows of products, the last one last."""
+        self.pairs = ItemToItem(len(self.catalogue.product_ids))
         self.shoppers_of = np.zeros(len(self.catalogue.product_ids))
         """[P], the number of shoppers who have touched each product."""
         self.popularity = Popularity(self.catalogue, rules, rows[0].event.occurred_at)
@@ -239,8 +294,12 @@ class Shop:
         self.states[user] = apply(self.state_of(user), event, now, self.rules)
         self.popularity.count(event, now)
         row = self.catalogue.row_of[event.product_id]
-        self.shoppers_of[row] += row not in self.touched[user]
-        self.touched[user][row] = None
+        touched = self.touched[user]
+        if row not in touched:
+            self.shoppers_of[row] += 1
+            self.pairs.learn(row, touched)
+        touched.pop(row, None)
+        touched[row] = None
 
     def refit(self, previous: Factors | None, now: datetime) -> Factors | None:
         """Fit factors to all events so far, starting from the previous ones."""
@@ -288,7 +347,8 @@ def lists(
     if learns.personal:
         vectors = shopper_vectors(snapshot, interactions).vectors
     bonus = np.full((shoppers, 1), POPULARITY_BONUS, dtype=np.float32)
-    return top_k(np.hstack([vectors, bonus]), snapshot.ranked, k, *masked).rows
+    on_top = neighbour_additions(snapshot, interactions) if learns.personal else None
+    return top_k(np.hstack([vectors, bonus]), snapshot.ranked, k, *masked, additions=on_top).rows
 
 
 class Tally:
@@ -319,11 +379,11 @@ class Tally:
         hits = Terms((gains > 0).astype(np.float64), np.ones(len(gains)))
         low, high = interval(hits, shoppers, random) if len(gains) else (0.0, 0.0)
         return Figures(
-            name=self.name,
-            recall=hits.value if len(gains) else 0.0,
-            recall_low=low,
-            recall_high=high,
-            ndcg=float(gains.mean()) if len(gains) else 0.0,
+            learner=self.name,
+            recall_at_10=hits.value if len(gains) else 0.0,
+            low=low,
+            high=high,
+            ndcg_at_10=float(gains.mean()) if len(gains) else 0.0,
             coverage=float(self._shown.mean()),
             novelty=self._bits / max(self._places, 1),
         )

@@ -23,7 +23,8 @@ from stylecore.arrays import Floats, Ints
 from stylecore.recommender.catalog import Catalogue
 from stylecore.recommender.factors import Factors, encoded
 from stylecore.recommender.foldin import Histories, fold_in, whitening
-from stylecore.recommender.interactions import by_product, gather
+from stylecore.recommender.interactions import ProductInteractions, by_product, gather, only
+from stylecore.recommender.item_neighbours import count_neighbours
 from stylecore.recommender.popularity import Popularity
 from stylecore.recommender.rules import Recency, Rules
 from stylecore.recommender.snapshot import with_category_means
@@ -46,6 +47,8 @@ class FitSettings:
     alpha: float = 1.0
     recency: Recency = field(default_factory=Recency)
     """Of the fold-in; the fit itself counts all of a history alike."""
+    blend: float = 0.3
+    """Of the item-to-item neighbours; 0 leaves them out."""
     seed: int = 0
     threads: int = 1
     least_shoppers: int = 2
@@ -81,7 +84,8 @@ def fit_unnamed(
     now: datetime,
 ) -> Factors | None:
     """Return the factors that `fit` gives, without a version: to encode them takes time."""
-    rows, confidences = _confidences(states, catalogue, settings, rules, now)
+    interactions = gather_products(states, catalogue, rules, now)
+    rows, confidences = _confidences(interactions, catalogue, settings)
     shoppers, products = confidences.shape
     if shoppers < max(2, settings.least_shoppers) or products < max(2, settings.least_products):
         return None
@@ -98,22 +102,26 @@ def fit_unnamed(
         alpha=settings.alpha,
         recency=settings.recency,
         fitted=len(rows),
+        neighbours=count_neighbours(only(interactions, rows), len(rows)),
+        blend=settings.blend,
     )
 
 
+def gather_products(
+    states: Sequence[UserState], catalogue: Catalogue, rules: Rules, now: datetime
+) -> ProductInteractions:
+    """Return the shoppers' interactions in the catalogue's rows."""
+    seen = gather(states, now, rules, catalogue.row_of, catalogue.column_of)
+    return by_product(seen, len(catalogue.product_ids))
+
+
 def _confidences(
-    states: Sequence[UserState],
-    catalogue: Catalogue,
-    settings: FitSettings,
-    rules: Rules,
-    now: datetime,
+    interactions: ProductInteractions, catalogue: Catalogue, settings: FitSettings
 ) -> tuple[Ints, csr_matrix]:
     """Return the rows of the products concerned, [P], and c of shoppers with a history, [U, P].
 
     A dismissed product has -c: implicit reads a negative confidence as p = 0.
     """
-    seen = gather(states, now, rules, catalogue.row_of, catalogue.column_of)
-    interactions = by_product(seen, len(catalogue.product_ids))
     sold = catalogue.present[interactions.product]
     values = np.where(
         interactions.dismissed, -DISMISSED_CONFIDENCE, 1.0 + settings.alpha * interactions.weight

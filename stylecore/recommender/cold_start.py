@@ -21,10 +21,12 @@ import numpy as np
 
 from schemas.events import UserState
 from stylecore.arrays import Bools, Floats, Ints
+from stylecore.recommender.als import gather_products
 from stylecore.recommender.catalog import Catalogue
 from stylecore.recommender.factors import Factors
 from stylecore.recommender.foldin import Histories, fold_in_items, whitening
-from stylecore.recommender.interactions import ProductInteractions, by_product, gather
+from stylecore.recommender.interactions import ProductInteractions, only
+from stylecore.recommender.item_neighbours import count_neighbours
 from stylecore.recommender.popularity import Popularity
 from stylecore.recommender.rules import Rules, lifetime
 from stylecore.recommender.shopper_vectors import confidences_of, fold_in_shoppers
@@ -122,29 +124,31 @@ def complete(
     now: datetime,
 ) -> Factors:
     """Return the factors of all products on sale, fitted ones first; without a version."""
-    seen = gather(states, now, rules, catalogue.row_of, catalogue.column_of)
-    interactions = by_product(seen, len(catalogue.product_ids))
+    interactions = gather_products(states, catalogue, rules, now)
     rows = np.array([catalogue.row_of[product] for product in fitted.product_ids], dtype=np.int64)
     kept = _well_known(rows, interactions, len(catalogue.product_ids))
     known, factors = rows[kept], fitted.product_factors[kept]
     new_products = np.setdiff1d(np.flatnonzero(catalogue.present), known)
     photos = photo_embeddings(catalogue.source_sha256, embedding_of) if len(new_products) else []
     start = starts(factors, known, new_products, catalogue.category_codes, photos)
-    shoppers = _shoppers(factors, fitted, _only(interactions, known))
-    clicked = _by_item(_only(interactions, new_products), len(new_products), fitted.alpha)
+    shoppers = _shoppers(factors, fitted, only(interactions, known))
+    clicked = _by_item(only(interactions, new_products), len(new_products), fitted.alpha)
     placed = fold_in_items(start, shoppers, clicked, fitted.regularization)
     popularity = Popularity(catalogue, rules, now)
     popularity.count_states(states, now)
+    everything = np.concatenate([known, new_products])
     return Factors(
         version="",
         parent=fitted.parent,
-        product_ids=tuple(catalogue.product_ids[row] for row in (*known, *new_products)),
+        product_ids=tuple(catalogue.product_ids[row] for row in everything.tolist()),
         product_factors=np.vstack([factors, placed], dtype=np.float32),
         priors=popularity.priors(now),
         regularization=fitted.regularization,
         alpha=fitted.alpha,
         recency=fitted.recency,
         fitted=len(known),
+        neighbours=count_neighbours(only(interactions, everything), len(everything)),
+        blend=fitted.blend,
         learned_until=learned_until,
     )
 
@@ -160,26 +164,6 @@ def _shoppers(factors: Floats, fitted: Factors, own: ProductInteractions) -> Flo
     white = whitening(factors, fitted.regularization)
     solved = fold_in_shoppers(white.whiten(factors), own, lifetime(fitted.alpha))
     return white.unwhiten(solved.vectors)
-
-
-def _only(interactions: ProductInteractions, rows: Ints) -> ProductInteractions:
-    """Return the interactions about these products, whose rows become 0, 1, 2, ..."""
-    place = np.full(
-        max(interactions.product.max(initial=0), rows.max(initial=0)) + 1, -1, dtype=np.int64
-    )
-    place[rows] = np.arange(len(rows))
-    kept = place[interactions.product] >= 0
-    return ProductInteractions(
-        starts=np.searchsorted(interactions.user[kept], np.arange(len(interactions.starts))),
-        user=interactions.user[kept],
-        product=place[interactions.product][kept],
-        weight=interactions.weight[kept],
-        style=interactions.style[kept],
-        rank=interactions.rank[kept],
-        dismissed=interactions.dismissed[kept],
-        excluded=interactions.excluded[kept],
-        bought=interactions.bought[kept],
-    )
 
 
 def _by_item(own: ProductInteractions, items: int, alpha: float) -> Histories:

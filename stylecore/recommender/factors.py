@@ -1,7 +1,7 @@
 """Product factors of one version and the trainer's artifact that holds them.
 
-The artifact is one safetensors file, named by the sha256 of its content: three float32 arrays,
-and a JSON header (`_Header`) under the metadata key `stylecast` with ids and hyperparameters.
+The artifact is one safetensors file, named by the sha256 of its content: arrays (`_ARRAYS`), and
+a JSON header (`_Header`) under the metadata key `stylecast` with ids and hyperparameters.
 `load` checks the sha256 and then maps the file: arrays are read-only views, so that processes on
 one machine share the pages and pages that are never read are never loaded.
 
@@ -27,8 +27,10 @@ from safetensors.numpy import save as serialize
 from schemas.types import Time
 from stylecore.arrays import Floats
 from stylecore.errors import Permanent, Transient
+from stylecore.recommender.item_neighbours import Neighbours, no_neighbours
 from stylecore.recommender.popularity import Priors
 from stylecore.recommender.rules import LONGEST_HISTORY, Recency, lifetime
+from stylecore.recommender.top_k import NONE
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,10 @@ class Factors:
     recency: Recency
     """Of the fold-in."""
     fitted: int
+    neighbours: Neighbours
+    """Of the P products, in rows of `product_ids`."""
+    blend: float = 0.0
+    """What the neighbours of a shopper's newest products weigh beside the factors' scores."""
     learned_until: datetime | None = None
     """What shoppers did after this was not fitted to; None where that is not known."""
 
@@ -93,15 +99,42 @@ def check(factors: Factors, name: str = "factors") -> None:
         raise Permanent(f"{name}: {recency} is out of range")
     if not 0 <= factors.fitted <= len(factors.product_ids):
         raise Permanent(f"{name}: {factors.fitted} of {len(factors.product_ids)} rows are fitted")
+    _check_neighbours(factors, name)
     if len(set(factors.product_ids)) != len(factors.product_ids):
         raise Permanent(f"{name}: a product_id stands twice")
 
 
+def _check_neighbours(factors: Factors, name: str) -> None:
+    rows, weights, products = (
+        factors.neighbours.rows,
+        factors.neighbours.weights,
+        len(factors.product_ids),
+    )
+    if rows.ndim != 2 or len(rows) != products or weights.shape != rows.shape:
+        raise Permanent(f"{name}: neighbours {rows.shape} and {weights.shape} of {products} rows")
+    if rows.size and not (rows.min() >= NONE and rows.max() < products):
+        raise Permanent(f"{name}: neighbours {rows.min()} to {rows.max()} of {products} rows")
+    if not (np.isfinite(weights).all() and (weights >= 0).all() and 0 <= factors.blend < np.inf):
+        raise Permanent(f"{name}: a neighbour's weight or the blend is below 0 or no number")
+
+
 MOST_SCALE = 1e6
-FORMAT = "stylecast-preferences-2"
+FORMAT = "stylecast-preferences-3"
+OLDER_FORMAT = "stylecast-preferences-2"
+"""Without neighbours."""
 SUFFIX = ".safetensors"
 _HEADER = "stylecast"
-_ARRAYS = {"product_factors", "product_weights", "category_style"}
+_ARRAYS = {
+    FORMAT: {
+        "product_factors": "F32",
+        "product_weights": "F32",
+        "category_style": "F32",
+        "neighbour_rows": "I32",
+        "neighbour_weights": "F32",
+    },
+    OLDER_FORMAT: {"product_factors": "F32", "product_weights": "F32", "category_style": "F32"},
+}
+_TYPES = {"F32": "<f4", "I32": "<i4"}
 
 
 class _Header(msgspec.Struct, frozen=True):
@@ -118,6 +151,7 @@ class _Header(msgspec.Struct, frozen=True):
     fitted: int
     learned_until: Time | None = None
     recency: Recency | None = None
+    blend: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -166,13 +200,19 @@ def encode(factors: Factors) -> bytes:
         fitted=factors.fitted,
         learned_until=factors.learned_until,
         recency=factors.recency,
+        blend=factors.blend,
     )
     arrays = {
         "product_factors": factors.product_factors,
         "product_weights": priors.product_weights,
         "category_style": priors.category_style,
+        "neighbour_rows": factors.neighbours.rows,
+        "neighbour_weights": factors.neighbours.weights,
     }
-    little_endian = {name: np.ascontiguousarray(values, "<f4") for name, values in arrays.items()}
+    little_endian = {
+        name: np.ascontiguousarray(values, _TYPES[_ARRAYS[FORMAT][name]])
+        for name, values in arrays.items()
+    }
     return serialize(little_endian, {_HEADER: msgspec.json.encode(header).decode()})
 
 
@@ -197,7 +237,7 @@ def load(path: Path, expected_sha256: str) -> Factors:
             digest = file_digest(file, "sha256").hexdigest()
         if digest != expected_sha256:
             raise Permanent(f"{path}: sha256 is {digest}, announced was {expected_sha256}")
-        metadata, arrays = _mapped(path)
+        metadata, arrays, types = _mapped(path)
         header = msgspec.json.decode(metadata.get(_HEADER, ""), type=_Header)
     except FileNotFoundError as problem:
         raise Permanent(f"no preferences artifact at {path}") from problem
@@ -205,11 +245,11 @@ def load(path: Path, expected_sha256: str) -> Factors:
         raise Transient(f"{path} cannot be read: {problem}") from problem
     except (SafetensorError, ValueError) as problem:
         raise Permanent(f"{path} is not a preferences artifact: {problem}") from problem
-    if header.format != FORMAT or arrays.keys() != _ARRAYS:
+    if _ARRAYS.get(header.format) != types:
         raise Permanent(
-            f"{path} has the format {header.format!r} and {sorted(arrays)}; "
-            f"this reads {FORMAT!r} and {sorted(_ARRAYS)}"
+            f"{path} has the format {header.format!r} and {types}; this reads {_ARRAYS}"
         )
+    products = len(header.product_ids)
     factors = Factors(
         version=version_of(digest),
         parent=header.parent,
@@ -226,29 +266,34 @@ def load(path: Path, expected_sha256: str) -> Factors:
         alpha=header.alpha,
         recency=header.recency or lifetime(header.alpha),
         fitted=header.fitted,
+        neighbours=no_neighbours(products)
+        if header.format == OLDER_FORMAT
+        else Neighbours(arrays["neighbour_rows"], arrays["neighbour_weights"]),
+        blend=header.blend,
         learned_until=header.learned_until,
     )
     check(factors, str(path))
     return factors
 
 
-def _mapped(path: Path) -> tuple[dict[str, str], dict[str, Floats]]:
-    """Read metadata and arrays of a safetensors file; the arrays are views of one memory map.
+def _mapped(path: Path) -> tuple[dict[str, str], dict[str, NDArray[Any]], dict[str, str]]:
+    """Read metadata, arrays and their types; the arrays are views of one memory map.
 
     safetensors' own NumPy reader copies each array, so it only validates the header here. The
     arrays follow the header without gaps, in the order of `offset_keys`.
     """
-    arrays: dict[str, Floats] = {}
+    arrays: dict[str, NDArray[Any]] = {}
+    types: dict[str, str] = {}
     with safe_open(path, framework="np") as file:
         metadata: dict[str, str] = file.metadata() or {}
         content = np.memmap(path, dtype=np.uint8, mode="r")
         start = 8 + int.from_bytes(content[:8].tobytes(), "little")
         for name in file.offset_keys():
             entry = file.get_slice(name)
-            shape = tuple(entry.get_shape())
-            if entry.get_dtype() != "F32":
-                raise ValueError(f"{name} holds {entry.get_dtype()}, not F32")
+            shape, types[name] = tuple(entry.get_shape()), entry.get_dtype()
+            if types[name] not in _TYPES:
+                raise ValueError(f"{name} holds {types[name]}, not {sorted(_TYPES)}")
             end = start + 4 * math.prod(shape)
-            arrays[name] = np.asarray(content[start:end]).view("<f4").reshape(shape)
+            arrays[name] = np.asarray(content[start:end]).view(_TYPES[types[name]]).reshape(shape)
             start = end
-    return metadata, arrays
+    return metadata, arrays, types

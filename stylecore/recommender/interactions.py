@@ -127,6 +127,26 @@ def by_product(interactions: Interactions, products: int) -> ProductInteractions
     )
 
 
+def only(interactions: ProductInteractions, rows: Ints) -> ProductInteractions:
+    """Return the interactions about these products, whose rows become 0, 1, 2, ..."""
+    place = np.full(
+        max(interactions.product.max(initial=0), rows.max(initial=0)) + 1, -1, dtype=np.int64
+    )
+    place[rows] = np.arange(len(rows))
+    kept = place[interactions.product] >= 0
+    return ProductInteractions(
+        starts=np.searchsorted(interactions.user[kept], np.arange(len(interactions.starts))),
+        user=interactions.user[kept],
+        product=place[interactions.product][kept],
+        weight=interactions.weight[kept],
+        style=interactions.style[kept],
+        rank=interactions.rank[kept],
+        dismissed=interactions.dismissed[kept],
+        excluded=interactions.excluded[kept],
+        bought=interactions.bought[kept],
+    )
+
+
 def _ranks(interactions: Interactions, pair: Ints, dismissed: Bools) -> Ints:
     """Return the rank of each pair [M]; histories are in the order of actions, the newest last."""
     acted = np.flatnonzero((interactions.weight > 0) & ~dismissed[pair])

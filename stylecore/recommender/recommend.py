@@ -24,7 +24,11 @@ from stylecore.recommender.explanations import codes_of, kinds_of, reason_of
 from stylecore.recommender.exploration import explore
 from stylecore.recommender.interactions import Moment, ProductInteractions, by_product, gather
 from stylecore.recommender.rules import Rules
-from stylecore.recommender.shopper_vectors import shopper_vectors, strongest_reasons
+from stylecore.recommender.shopper_vectors import (
+    neighbour_additions,
+    shopper_vectors,
+    strongest_reasons,
+)
 from stylecore.recommender.snapshot import CatalogSnapshot
 from stylecore.recommender.state import empty
 from stylecore.recommender.style_policy import (
@@ -195,7 +199,8 @@ def _ranked(
         interactions.user[interactions.excluded],
         interactions.product[interactions.excluded],
     )
-    best = top_k(users, products, items, user, product, ~snapshot.present)
+    on_top = neighbour_additions(snapshot, interactions)
+    best = top_k(users, products, items, user, product, ~snapshot.present, on_top)
     excluded = user * len(products) + product
     rows, explored = explore(
         best.rows, places, shoppers, snapshot.present, snapshot.new_products, excluded

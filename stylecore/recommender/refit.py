@@ -34,9 +34,10 @@ from stylecore.recommender.cold_start import EmbeddingOf, complete
 from stylecore.recommender.factors import Encoded, Factors, encoded
 from stylecore.recommender.foldin import whitening
 from stylecore.recommender.interactions import ProductInteractions, by_product, gather
+from stylecore.recommender.item_neighbours import additions_of
 from stylecore.recommender.rules import Rules
 from stylecore.recommender.shopper_vectors import fold_in_shoppers
-from stylecore.recommender.snapshot import features_of
+from stylecore.recommender.snapshot import features_of, neighbours_of
 from stylecore.recommender.top_k import NONE, top_k
 
 HELD_OUT = timedelta(hours=1)
@@ -170,9 +171,11 @@ def _ranks(factors: Factors, task: _Task, rules: Rules) -> Ints:
     """Rank each pair's product, 1 the best, among the judged that are new to the shopper."""
     held_out = task.held_out
     white = whitening(factors.fitted_factors, factors.regularization)
-    features = white.whiten(factors.fitted_factors)
-    own_row_of = {name: row for row, name in enumerate(factors.product_ids[: factors.fitted])}
-    judged = features[[own_row_of[product] for product in task.row_of]]
+    features = white.whiten(factors.product_factors)
+    own_row_of = {name: row for row, name in enumerate(factors.product_ids)}
+    judged = np.array([own_row_of[product] for product in task.row_of], dtype=np.int64)
+    place_of = np.full(len(own_row_of), -1, dtype=np.int64)
+    place_of[judged] = np.arange(len(judged))
     ranks = np.empty(len(task.shopper), dtype=np.int64)
     for first in range(0, len(held_out.shoppers), BLOCK):
         shoppers = held_out.shoppers[first : first + BLOCK]
@@ -182,21 +185,25 @@ def _ranks(factors: Factors, task: _Task, rules: Rules) -> Ints:
         interactions = by_product(
             gather(shoppers, held_out.since, rules, own_row_of, {}), len(own_row_of)
         )
-        scores = fold_in_shoppers(features, interactions, factors.recency).vectors @ judged.T
-        _leave_out(scores, interactions, factors, task.row_of)
+        vectors = fold_in_shoppers(features, interactions, factors.recency).vectors
+        scores = vectors @ features[judged].T
+        _add_neighbours(scores, interactions, factors, place_of)
+        known = place_of[interactions.product] >= 0
+        own = interactions.user[known], place_of[interactions.product[known]]
+        scores[own] = -np.inf  # what a shopper has done anything with is not foreseen
         shopper, product = task.shopper[pairs] - first, task.product[pairs]
-        own = scores[shopper, product][:, None]
-        ranks[pairs] = 1 + (scores[shopper] > own).sum(axis=1)
+        wanted = scores[shopper, product][:, None]
+        ranks[pairs] = 1 + (scores[shopper] > wanted).sum(axis=1)
     return ranks
 
 
-def _leave_out(
-    scores: Floats, interactions: ProductInteractions, factors: Factors, row_of: dict[str, int]
+def _add_neighbours(
+    scores: Floats, interactions: ProductInteractions, factors: Factors, place_of: Ints
 ) -> None:
-    """Leave out of the ranking what a shopper has done anything with."""
-    judged = np.array([row_of.get(name, -1) for name in factors.product_ids], dtype=np.int64)
-    rows = judged[interactions.product]
-    scores[interactions.user[rows >= 0], rows[rows >= 0]] = -np.inf
+    on_top = additions_of(factors.neighbours, interactions, factors.blend, factors.recency.decay)
+    places = place_of[on_top.products]
+    judged = places >= 0
+    np.add.at(scores, (on_top.users[judged], places[judged]), on_top.weights[judged])
 
 
 def _recalls(task: _Task, ranks: Ints) -> Doubles:
@@ -243,11 +250,14 @@ def _best(
     seen = gather(states, now, rules, catalogue.row_of, catalogue.column_of)
     interactions = by_product(seen, len(catalogue.product_ids))
     vectors = fold_in_shoppers(features, interactions, factors.recency).vectors
+    on_top = additions_of(
+        neighbours_of(catalogue, factors), interactions, factors.blend, factors.recency.decay
+    )
     user, product = (
         interactions.user[interactions.excluded],
         interactions.product[interactions.excluded],
     )
-    return top_k(vectors, features, PLACES, user, product, ~catalogue.present).rows
+    return top_k(vectors, features, PLACES, user, product, ~catalogue.present, on_top).rows
 
 
 @dataclass(frozen=True)

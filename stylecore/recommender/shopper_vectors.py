@@ -14,9 +14,11 @@ import numpy as np
 from stylecore.arrays import Floats, Ints
 from stylecore.recommender.foldin import Histories, fold_in
 from stylecore.recommender.interactions import ProductInteractions
+from stylecore.recommender.item_neighbours import additions_of
 from stylecore.recommender.rules import Recency
 from stylecore.recommender.snapshot import CatalogSnapshot
 from stylecore.recommender.state import DISMISSED_CONFIDENCE
+from stylecore.recommender.top_k import Additions
 
 EXPLAINING = 12
 """Past products of a shopper, the weightiest, among which a reason is looked for."""
@@ -60,6 +62,16 @@ def fold_in_shoppers(
     coefficients = np.zeros(len(used), dtype=np.float32)
     coefficients[used] = solved.shares
     return ShopperVectors(vectors=solved.vectors, coefficients=coefficients)
+
+
+def neighbour_additions(
+    snapshot: CatalogSnapshot, interactions: ProductInteractions
+) -> Additions | None:
+    """Return what the neighbours of the shoppers' newest products get on top of their scores."""
+    factors = snapshot.factors
+    if factors is None or not factors.blend:
+        return None
+    return additions_of(snapshot.neighbours, interactions, factors.blend, factors.recency.decay)
 
 
 def confidences_of(interactions: ProductInteractions, recency: Recency) -> tuple[Floats, Floats]:

@@ -27,6 +27,7 @@ from stylecore.recommender.catalog import (
 )
 from stylecore.recommender.factors import Factors
 from stylecore.recommender.foldin import whitening
+from stylecore.recommender.item_neighbours import Neighbours, aligned, no_neighbours
 from stylecore.recommender.popularity import Priors
 from stylecore.recommender.style_policy import ChoiceRules, style_priors
 
@@ -35,6 +36,14 @@ def features_of(catalogue: Catalogue, factors: Factors) -> Floats:
     """Return the whitened factors [P, F] in the catalogue's rows."""
     white = whitening(factors.fitted_factors, factors.regularization)
     return white.whiten(with_category_means(catalogue, factors))
+
+
+def neighbours_of(catalogue: Catalogue, factors: Factors | None) -> Neighbours:
+    """Return the factors' neighbours in the catalogue's rows."""
+    if factors is None:
+        return no_neighbours(len(catalogue.product_ids))
+    rows = _positions(factors.product_ids, catalogue.row_of)
+    return aligned(factors.neighbours, rows, len(catalogue.product_ids))
 
 
 def with_category_means(catalogue: Catalogue, factors: Factors) -> Floats:
@@ -112,6 +121,8 @@ class CatalogSnapshot:
     """[P], without any interaction."""
     ranked: Floats
     """[P, D + 1], the features and the popularity; one array for all snapshots with the same."""
+    neighbours: Neighbours
+    """Of the P products; without entries while there are no factors."""
     style_priors: Doubles
     """[C + 1, K], the share of each style in each category and in the shop, times the odds that its
     campaign gives it now."""
@@ -148,6 +159,11 @@ def arrange(
     offers, exists = offered(catalogue, schedule), catalogue.available
     shares = style_priors(category_style(catalogue, priors), rules)
     features = _features(catalogue, factors, previous)
+    neighbours = (
+        previous.neighbours
+        if previous is not None and previous.features is features
+        else neighbours_of(catalogue, factors)
+    )
     popularity = np.log1p(popularity) / np.log1p(most) if most > 0 else popularity
     return CatalogSnapshot(
         changes=catalogue.changes,
@@ -169,6 +185,7 @@ def arrange(
         popularity=popularity,
         ranked=_ranked(features, popularity, previous),
         new=popularity <= 0,
+        neighbours=neighbours,
         style_priors=with_campaign_odds(shares, catalogue, schedule),
     )
 

@@ -10,7 +10,8 @@ each block of users [B, D] and products [P, D]:
 3. Products that reach that bound, less the rounding of the matrix product, are candidates: usually
    a few more than k.
 4. The candidates are scored again, one inner product a pair and always summed in the same order,
-   so that a list does not depend on what else is in the batch.
+   so that a list does not depend on what else is in the batch. What a user's products get on top
+   (`Additions`) is added to both.
 5. Score and row become one integer, a sort key, in which the lower row wins between equal scores.
    The k largest keys of the blocks so far are kept.
 """
@@ -52,6 +53,24 @@ class Ranking:
     """[B, k]"""
 
 
+@dataclass(frozen=True, slots=True)
+class Additions:
+    """What is added to the scores of N pairs of user and product, sorted by user.
+
+    A pair may come several times; its sum is formed in this order.
+    """
+
+    users: Ints
+    products: Ints
+    weights: Floats
+    """[N], at least 0."""
+
+    def of(self, block: slice) -> Additions:
+        """Return those of a block of users, numbered from 0."""
+        part = slice(*np.searchsorted(self.users, (block.start, block.stop)))
+        return Additions(self.users[part] - block.start, self.products[part], self.weights[part])
+
+
 def top_k(
     users: Floats,
     products: Floats,
@@ -59,11 +78,12 @@ def top_k(
     masked_users: Ints,
     masked_products: Ints,
     absent: Bools | None = None,
+    additions: Additions | None = None,
 ) -> Ranking:
     """Return the k highest scores users [B, D] . products [P, D] of each user, [B, min(k, P)].
 
     User masked_users[i] does not get product masked_products[i], and no user gets a product that is
-    `absent` [P].
+    `absent` [P]. `additions` are added to the scores.
 
     Raises ValueError for NaN or infinity, for users and products of different widths, and for masks
     outside of the tables.
@@ -75,6 +95,11 @@ def top_k(
     longest = _lengths("product", products).max(initial=0)
     # One inner product and the matrix product differ by at most D roundings each.
     rounding = np.float32(2 * ROUNDING * users.shape[1]) * longest * _lengths("user", users)
+    if additions is not None:
+        # One rounding of the sum of score and addition each.
+        rounding += (
+            4 * ROUNDING * (longest * _lengths("user", users) + _sums(additions, len(users)))
+        )
     _check_masks(masked_users, masked_products, absent, (len(users), len(products)))
     order = np.argsort(masked_users, kind="stable")
     masked_users, masked_products = masked_users[order], masked_products[order]
@@ -83,11 +108,14 @@ def top_k(
     keys = np.full((len(users), k), nothing)
     width = FOLD * max(k, -(-min(len(products), BLOCK_PRODUCTS) // FOLD))
     room = np.empty((min(len(users), BLOCK_USERS), width), dtype=np.float32)
+    sums = np.zeros(room.shape if additions is not None else (0, 0), dtype=np.float32)
     for block in _blocks(len(users) if k else 0, BLOCK_USERS):
         masked = slice(*np.searchsorted(masked_users, (block.start, block.stop)))
         hidden = masked_users[masked] - block.start, masked_products[masked]
+        on_top = None if additions is None else additions.of(block)
         for columns in _blocks(len(products), BLOCK_PRODUCTS):
             scores = _scores(users[block], products[columns], room)
+            cells = None if on_top is None else _add(scores, on_top, columns, sums)
             inside = (hidden[1] >= columns.start) & (hidden[1] < columns.stop)
             scores[hidden[0][inside], hidden[1][inside] - columns.start] = LOWEST
             if absent is not None:
@@ -95,8 +123,13 @@ def top_k(
             for part, candidates in _candidates(scores, k, rounding[block]):
                 some = slice(block.start + part.start, block.start + part.stop)
                 rows = np.where(candidates == NONE, NONE, candidates + columns.start)
-                found = _keys(_pair_scores(users[some], products, rows), rows)
+                exact = _pair_scores(users[some], products, rows)
+                if cells is not None:
+                    exact += np.take_along_axis(sums[part], candidates, axis=1)
+                found = _keys(exact, rows)
                 keys[some] = _largest(np.hstack([keys[some], found]), k)
+            if cells is not None:
+                sums[cells] = 0.0
     keys = keys[:, ::-1]
     scores = _ordered((keys >> 32).astype(np.int32)).view(np.float32)
     rows = np.where(np.isneginf(scores), NONE, _LOW - (keys & 0xFFFFFFFF))
@@ -131,6 +164,23 @@ def _scores(users: Floats, products: Floats, room: Floats) -> Floats:
     np.matmul(users, products.T, out=scores[:, : len(products)])
     scores[:, len(products) :] = LOWEST
     return scores
+
+
+def _add(scores: Floats, additions: Additions, columns: slice, sums: Floats) -> tuple[Ints, Ints]:
+    """Add to the scores of a block; return the cells in which `sums`, 0 before, holds what was."""
+    inside = (additions.products >= columns.start) & (additions.products < columns.stop)
+    cells = additions.users[inside], additions.products[inside] - columns.start
+    flat = cells[0] * sums.shape[1] + cells[1]
+    np.add.at(sums.reshape(-1), flat, additions.weights[inside])
+    # A pair that comes twice is written twice, with the same value.
+    scores[cells] = scores[cells] + sums[cells]
+    return cells
+
+
+def _sums(additions: Additions, users: int) -> Floats:
+    """Return the sum of each user's additions, [users]."""
+    sums = np.bincount(additions.users, additions.weights, minlength=users)
+    return np.asarray(sums, dtype=np.float32)
 
 
 def _candidates(scores: Floats, k: int, rounding: Floats) -> Iterator[tuple[slice, Ints]]:

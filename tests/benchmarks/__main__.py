@@ -20,6 +20,7 @@ import bench_lag
 import bench_newcomers
 import bench_preferences
 import bench_product
+import bench_recall
 import bench_recommender
 import bench_refit
 import bench_restore
@@ -38,6 +39,7 @@ FIGURES = (
     | bench_generator.FIGURES
     | bench_lag.FIGURES
     | bench_product.FIGURES
+    | bench_recall.FIGURES
     | bench_clips.FIGURES
 )
 

@@ -197,7 +197,7 @@ def evaluate_preferences(
     seed: Annotated[int, typer.Option(min=0)] = 0,
     as_json: JsonFlag = False,
 ) -> None:
-    """Print recall, nDCG, coverage and novelty of popularity, factors, fold-in and refits."""
+    """Print recall, nDCG, coverage and novelty of what ships and of what it is compared with."""
     columns = {
         "user": user_column,
         "item": item_column,
@@ -222,10 +222,10 @@ def evaluate_preferences(
         f"{'' if file else ', simulated'}; {found.predicted} predicted, {found.refits} refits",
         [
             {
-                "learner": row.name,
-                "Recall@10": row.recall,
-                "95 % interval": f"{row.recall_low:.3f} to {row.recall_high:.3f}",
-                "nDCG@10": row.ndcg,
+                "learner": row.learner,
+                "Recall@10": row.recall_at_10,
+                "95 % interval": f"{row.low:.3f} to {row.high:.3f}",
+                "nDCG@10": row.ndcg_at_10,
                 "coverage": row.coverage,
                 "novelty, bits": row.novelty,
             }

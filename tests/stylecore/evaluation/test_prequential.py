@@ -38,18 +38,19 @@ def test_a_tally_by_hand() -> None:
     lists = np.array([[0, 1, 2], [1, 0, -1]])
     tally.add(lists, np.array([1, 3]), np.array([0, 1]), np.array([0.0, 1, 2, 3, 4]))
     found = tally.figures(np.random.default_rng(0))
-    assert found.recall == 0.5
-    assert found.ndcg == pytest.approx(0.5 / np.log2(3))
+    assert found.recall_at_10 == 0.5
+    assert found.ndcg_at_10 == pytest.approx(0.5 / np.log2(3))
     assert found.coverage == pytest.approx(3 / 5)
     assert found.novelty == pytest.approx((0 + 1 + 2 + 1 + 0) / 5)
 
 
 def test_factors_know_the_crowds_and_popularity_does_not() -> None:
     found = raced(two_crowds(900), refit_events=200, block=100)
-    recalls = {row.name: row.recall for row in found.rows}
+    recalls = {row.learner: row.recall_at_10 for row in found.rows}
     assert found.refits == 2
     assert recalls["fold-in"] > 1.4 * recalls["popularity"]
-    assert recalls["fold-in, refits"] > 1.4 * recalls["popularity"]
+    for learner in ("fold-in, refits", "what ships", "item-to-item", "EASE"):
+        assert recalls[learner] > 1.4 * recalls["popularity"], learner
 
 
 def test_fold_in_knows_shoppers_who_came_after_the_warm_up() -> None:
@@ -60,7 +61,7 @@ def test_fold_in_knows_shoppers_who_came_after_the_warm_up() -> None:
         for at in [row.event.occurred_at + timedelta(days=3)]
     ]
     found = raced([*rows, *late], warm_up=0.6)
-    recalls = {row.name: row.recall for row in found.rows}
+    recalls = {row.learner: row.recall_at_10 for row in found.rows}
     assert recalls["fold-in"] > 1.4 * recalls["static factors"]
 
 
@@ -71,8 +72,8 @@ def test_the_future_changes_nothing_before_it() -> None:
     block = 50
     whole = raced(cut, warm_up=300 / 450, block=block)
     longer = raced(changed[:500], warm_up=300 / 500, block=block)
-    hits = [row.recall * whole.predicted for row in whole.rows]
-    more = [row.recall * longer.predicted for row in longer.rows]
+    hits = [row.recall_at_10 * whole.predicted for row in whole.rows]
+    more = [row.recall_at_10 * longer.predicted for row in longer.rows]
     gained = longer.predicted - whole.predicted
     assert all(
         0 <= round(later - earlier) <= gained for earlier, later in zip(hits, more, strict=True)

@@ -18,6 +18,7 @@ from safetensors.numpy import save as serialize
 from stylecore.errors import Permanent
 from stylecore.recommender import factors as artifact
 from stylecore.recommender.factors import Factors, check
+from stylecore.recommender.item_neighbours import Neighbours, no_neighbours
 from stylecore.recommender.rules import Recency, lifetime
 
 
@@ -102,7 +103,7 @@ def test_no_bytes_do_more_than_be_refused(
 
 def test_another_format_is_told(factors: Factors, tmp_path: Path) -> None:
     whole = artifact.encode(factors)
-    older = whole.replace(b"stylecast-preferences-2", b"stylecast-preferences-1")
+    older = whole.replace(b"stylecast-preferences-3", b"stylecast-preferences-1")
     with pytest.raises(Permanent, match="stylecast-preferences-1"):
         load_bytes(older, tmp_path)
 
@@ -131,6 +132,10 @@ def test_arrays_that_do_not_fit_are_told(
         ("regularization", 0.0, "regularization"),
         ("product_ids", ("a",) * 12, "twice"),
         ("fitted", 13, "13 of 12"),
+        ("blend", -1.0, "blend"),
+        ("neighbours", no_neighbours(11), "neighbours"),
+        ("neighbours", Neighbours(np.full((12, 1), 12), np.ones((12, 1))), "12 to 12"),
+        ("neighbours", Neighbours(np.full((12, 1), 1), np.full((12, 1), np.nan)), "no number"),
         ("recency", Recency(scale=0.0), "out of range"),
         ("recency", Recency(scale=float("nan")), "out of range"),
         ("recency", Recency(decay=1.5), "out of range"),
@@ -154,36 +159,30 @@ def test_the_file_is_one_that_any_safetensors_reader_opens(factors: Factors) -> 
     places = sorted(place["data_offsets"] for place in header.values())
     assert [start for start, _ in places] == [0, *(end for _, end in places[:-1])]
     assert 8 + length + places[-1][1] == len(content)
-    assert all(place["dtype"] == "F32" for place in header.values())
+    types = {name: place["dtype"] for name, place in header.items()}
+    assert types.pop("neighbour_rows") == "I32"
+    assert set(types.values()) == {"F32"}
 
 
-def test_an_artifact_from_before_there_was_a_recency_counts_all_of_a_history_alike(
+def test_an_older_artifact_counts_all_of_a_history_alike_and_has_no_neighbours(
     factors: Factors, tmp_path: Path
 ) -> None:
+    """And holds the factors first where it is from before the safetensors package was used."""
     content = artifact.encode(replace(factors, alpha=2.0))
     length = int.from_bytes(content[:8], "little")
     header = msgspec.json.decode(content[8 : 8 + length])
     ours = msgspec.json.decode(header["__metadata__"]["stylecast"])
-    del ours["recency"]
-    header["__metadata__"]["stylecast"] = msgspec.json.encode(ours).decode()
-    text = msgspec.json.encode(header)
-    older = len(text).to_bytes(8, "little") + text + content[8 + length :]
-    assert load_bytes(older, tmp_path).recency == lifetime(2.0)
-
-
-def test_arrays_in_another_order_are_read(factors: Factors, tmp_path: Path) -> None:
-    """Artifacts written before the safetensors package was used hold the factors first."""
-    content = artifact.encode(factors)
-    length = int.from_bytes(content[:8], "little")
-    header = msgspec.json.decode(content[8 : 8 + length])
+    ours["format"] = "stylecast-preferences-2"
+    del ours["recency"], ours["blend"]
     data, start = b"", 0
-    reordered = {"__metadata__": header.pop("__metadata__")}
+    older = {"__metadata__": {"stylecast": msgspec.json.encode(ours).decode()}}
     for name in ("product_factors", "product_weights", "category_style"):
         first, end = header[name]["data_offsets"]
         data += content[8 + length + first : 8 + length + end]
-        reordered[name] = header[name] | {"data_offsets": [start, len(data)]}
+        older[name] = header[name] | {"data_offsets": [start, len(data)]}
         start = len(data)
-    text = msgspec.json.encode(reordered)
-    older = len(text).to_bytes(8, "little") + text + data
-    assert older != content
-    assert artifact.encode(load_bytes(older, tmp_path)) == content
+    text = msgspec.json.encode(older)
+    loaded = load_bytes(len(text).to_bytes(8, "little") + text + data, tmp_path)
+    assert (loaded.recency, loaded.blend) == (lifetime(2.0), 0.0)
+    assert loaded.neighbours.rows.shape == (12, 0)
+    np.testing.assert_array_equal(loaded.product_factors, factors.product_factors)

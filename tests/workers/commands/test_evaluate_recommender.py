@@ -85,7 +85,7 @@ def test_a_wrong_line_is_told_by_its_number(tmp_path: Path) -> None:
         evaluated("policy", path)
 
 
-def test_a_stream_is_a_table_of_four(tmp_path: Path) -> None:
+def test_a_stream_is_a_table_of_what_ships_and_its_baselines(tmp_path: Path) -> None:
     random = np.random.default_rng(2)
     users, items = random.integers(30, size=400), random.integers(50, size=400)
     rows = [f"{u},{i},{n}" for n, (u, i) in enumerate(zip(users, items, strict=True))]
@@ -94,5 +94,15 @@ def test_a_stream_is_a_table_of_four(tmp_path: Path) -> None:
     shown = evaluated("preferences", path, "--user-column", "who")
     assert "400 events of 30 shoppers and 50 products" in " ".join(shown.split())
     report = json.loads(evaluated("preferences", path, "--user-column", "who", "--json"))
-    names = ["popularity", "static factors", "fold-in", "fold-in, refits"]
-    assert [row["name"] for row in report["rows"]] == names
+    assert [row["learner"] for row in report["rows"]] == [
+        "popularity",
+        "static factors",
+        "fold-in",
+        "fold-in, refits",
+        "what ships",
+        "item-to-item",
+        "EASE",
+    ]
+    assert {frozenset(row) for row in report["rows"]} == {
+        frozenset(["learner", "recall_at_10", "low", "high", "ndcg_at_10", "coverage", "novelty"])
+    }
