@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, IPvAnyNetwork, SecretStr, Val
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from stylecore.errors import SettingsError
+from stylecore.imaging.photo import PictureFormat
 from stylecore.models import GENERATOR, MATTE
 from stylecore.rendering.manifest import Bounds
 
@@ -157,6 +158,9 @@ class StylizeSettings(BaseModel):
     output_side: Positive = 1024
     """Maximum short side of a finished picture in pixels; it is never larger than its photo unless
     that is smaller than the generator's working size."""
+    format: PictureFormat = "webp"
+    """Of finished pictures. jpeg takes a tenth of the time to write and nearly twice the bytes of
+    webp, avif seven times the time and a tenth fewer; a transparent picture is never a jpeg."""
     minimum_identity: Annotated[float, Field(ge=-2, le=2)] | None = None
     """Minimum identity score of a render; this and the next four are taken from the generator's
     manifest unless set."""

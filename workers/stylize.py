@@ -117,6 +117,7 @@ def stylize_handlers(
             batch_images=settings.stylize.batch_images,
             matte_net=load_matte_net(settings.stylize),
             load_reference=lambda uri: reference_of(load_photo(uri), encoder),
+            format=settings.stylize.format,
             timed=lambda drawn: timed_until_stopped(drawn, stop),
         )
         version, provider = engine.manifest.version, engine.provider

@@ -14,6 +14,7 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from hashlib import sha256
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,6 +39,13 @@ Pixels = NDArray[np.uint8]
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 """ITU-R BT.601."""
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "JPEG2000")
+PictureFormat = Literal["webp", "jpeg", "avif"]
+_ENCODING: dict[str, dict[str, Any]] = {
+    "webp": {"quality": 90, "method": 2},
+    "jpeg": {"quality": 90},
+    "avif": {"quality": 75},
+}
+"""Options of Pillow; deploy/EVALUATION.md has the table of their bytes, time and similarity."""
 ANIMATED = ("GIF", "WEBP", "PNG", "AVIF")
 """Formats whose frames follow one another in time; the pages of a TIFF do not."""
 EARLY_FRAMES = 24
@@ -209,11 +217,15 @@ def fullness(frame: Image.Image) -> float:
     return float(np.abs(pixels - np.median(border, axis=0)).mean())
 
 
-def encode(pixels: Pixels) -> tuple[bytes, str]:
-    """Return the picture as WebP, and its media type."""
+def encode(pixels: Pixels, wanted: PictureFormat = "webp") -> tuple[bytes, str]:
+    """Return the picture [H, W, 3] or [H, W, 4] in a format, and its media type.
+
+    One with alpha becomes WebP in place of JPEG, which has none.
+    """
+    kind = "webp" if wanted == "jpeg" and pixels.shape[2] == 4 else wanted
     buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, "WEBP", quality=90, method=2)
-    return buffer.getvalue(), "image/webp"
+    Image.fromarray(pixels).save(buffer, kind.upper(), **_ENCODING[kind])
+    return buffer.getvalue(), f"image/{kind}"
 
 
 def to_floats(pixels: Pixels) -> Floats:

@@ -27,7 +27,7 @@ from schemas.events import (
 )
 from stylecore.arrays import Floats
 from stylecore.errors import Permanent
-from stylecore.imaging.photo import Photo, encode
+from stylecore.imaging.photo import Photo, PictureFormat, encode
 from stylecore.rendering.draw import (
     Source,
     Task,
@@ -79,6 +79,8 @@ class RenderContext:
     matte_net: MatteNet
     load_reference: Callable[[str], Reference] = no_references
     """Address to what the picture there says as a style; raises Permanent."""
+    format: PictureFormat = "webp"
+    """Of finished pictures."""
     timed: Callable[[Iterator[tuple[Task, Floats]]], Iterator[tuple[Task, Floats]]] = iter
     """Takes the time of the network as it draws; changes nothing."""
 
@@ -215,8 +217,9 @@ def _embeddings(tasks: Sequence[Task], context: RenderContext) -> dict[tuple[str
 def _finish(context: RenderContext, task: Task, embedding: Floats, render: Floats) -> Sidecar:
     """Compose, measure, encode and store a picture; its sidecar last."""
     pixels = compose(task, render, context.engine)
-    data, media_type = encode(pixels)
-    address, digest = context.store.put_blob("images", data, ".webp")
+    data, media_type = encode(pixels, context.format)
+    suffix = f".{media_type.removeprefix('image/')}"
+    address, digest = context.store.put_blob("images", data, suffix)
     height, width = pixels.shape[:2]
     target = gate_target(task, embedding, context.engine.manifest)
     (quality,) = measure(context.quality_model, [target], [at_working_size(pixels, task.source)])

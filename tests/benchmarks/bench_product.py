@@ -17,7 +17,7 @@ from pathlib import Path
 
 import msgspec
 import numpy as np
-from bench_stylize import draw_all, job_of
+from bench_stylize import draw_all, job_of, loader
 from rows import Row, row
 
 from schemas.events import Product
@@ -74,7 +74,7 @@ def _bare_seconds(product: Product, engine: Engine) -> float:
     times = []
     for _ in range(4):
         started = time.perf_counter()
-        draw_all([job_of(product, engine)], engine)
+        draw_all([job_of(Path(product.image_uri), engine)], engine, loader(1024))
         times.append(time.perf_counter() - started)
     return float(np.median(times[1:]))
 

@@ -30,6 +30,8 @@ AGREED = {
     "fold_in_time",
     "top_k_rate",
     "stylize_rate",
+    "picture_rate_1024",
+    "matte_time",
     "generator_time",
     "click_to_recommendation_p99",
     "product_to_render_p99",

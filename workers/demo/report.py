@@ -90,9 +90,10 @@ def summary_of(result: DemoResult) -> dict[str, Any]:
 def write_renders(result: DemoResult, folder: Path) -> None:
     """Write the published renders as `<style>/<product>.webp`, for people to look at."""
     for (product_id, style_id), image in result.published.items():
-        target = folder / style_id / f"{product_id}.webp"
+        source = local_path(image.image_uri) or Path(image.image_uri)
+        target = folder / style_id / f"{product_id}{source.suffix}"
         target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes((local_path(image.image_uri) or Path(image.image_uri)).read_bytes())
+        target.write_bytes(source.read_bytes())
 
 
 THUMBNAIL = 220

@@ -229,6 +229,27 @@ def test_the_working_size_keeps_the_aspect_within_bounds(width, height, short_si
         assert min(new_width, new_height) == short_side
 
 
+@pytest.mark.parametrize("kind", ["webp", "jpeg", "avif"])
+def test_a_picture_is_written_in_the_wanted_format(kind):
+    y, x = np.mgrid[0:64, 0:48]
+    pixels = np.stack([3 * y, 4 * x, 255 - 2 * y], axis=2).astype(np.uint8)
+    data, media_type = encode(pixels, kind)
+    with Image.open(io.BytesIO(data)) as picture:
+        assert (picture.format.lower(), media_type) == (kind, f"image/{kind}")
+        apart = np.asarray(picture.convert("RGB"), int) - pixels
+    assert np.abs(apart).mean() < 3
+
+
+@pytest.mark.parametrize("kind", ["webp", "jpeg", "avif"])
+def test_a_transparent_picture_keeps_its_alpha_in_any_format(kind):
+    pixels = np.full((32, 32, 4), 200, np.uint8)
+    pixels[:16, :, 3] = 0
+    data, _ = encode(pixels, kind)
+    alpha = np.asarray(Image.open(io.BytesIO(data)).getchannel("A"))
+    assert alpha[4:12].max() < 10
+    assert alpha[20:28].min() > 245
+
+
 def test_a_written_picture_reads_back_nearly_the_same():
     pixels = np.asarray(left_red_right_blue())
     data, media_type = encode(pixels)
