@@ -250,6 +250,9 @@ class TrainerSettings(BaseModel):
     """Maximum interval between refits while states change."""
     refit_records: Positive = 100_000
     """Number of changed states that causes a refit at once."""
+    search_seconds: Annotated[float, Field(ge=0)] = 30
+    """Budget of a search for better factors, regularization, alpha and weights of recent actions,
+    before each refit; 0 keeps those of the settings."""
     least_shoppers: Positive = 20
     """Minimum number of shoppers with a history for a fit."""
     least_products: Positive | None = None

@@ -26,6 +26,8 @@ from stylecore.errors import StylecastError
 from stylecore.recommender.als import FitSettings
 from stylecore.recommender.factors import SUFFIX, Encoded, Factors
 from stylecore.recommender.refit import Refit, refit
+from stylecore.recommender.rules import Rules
+from stylecore.recommender.tune import hyperparameters, in_use, tune
 from stylecore.storage.store import Store
 from workers.catalog import CatalogueFollower
 from workers.factors import embedding_reader, factors_loader
@@ -147,20 +149,39 @@ class Trainer:
         self._has_tried = True
         rules, _ = rules_of(self._settings.preferences)
         states = list(self._states.values())
+        catalogue, wanted = self._follower.catalogue, fit_settings(self._settings.trainer)
+        figures: dict[str, float] = {}
+        if self._settings.trainer.search_seconds:
+            with stage(WORKER, "search"):
+                wanted, figures = self._chosen(states, wanted, rules, now)
         started = self._clock()
         with stage(WORKER, "fit"):
             found = refit(
                 states,
-                self._follower.catalogue,
+                catalogue,
                 self._factors,
                 self._embedding_of,
-                fit_settings(self._settings.trainer),
+                wanted,
                 rules,
                 now,
+                figures,
             )
         self._changed, self._fitted_at = 0, self._clock()
         seconds = round(self._fitted_at - started, 3)
         self._conclude(found, {"users": float(len(states)), "fit_seconds": seconds}, now)
+
+    def _chosen(
+        self, states: list[UserState], wanted: FitSettings, rules: Rules, now: datetime
+    ) -> tuple[FitSettings, dict[str, float]]:
+        """Return the hyperparameters that foresee the newest actions best, and their figures."""
+        used = in_use(wanted, self._factors)
+        budget = self._settings.trainer.search_seconds
+        catalogue = self._follower.catalogue
+        found = tune(states, catalogue, used, rules, now, budget, self._clock)
+        before, after = hyperparameters(used), hyperparameters(found.settings)
+        if after != before:
+            log.info("hyperparameters_changed", before=before, after=after, **found.as_figures())
+        return found.settings, found.as_figures()
 
     def _conclude(self, found: Refit | None, metrics: dict[str, float], now: datetime) -> None:
         """Announce the refit, or count and log why not."""

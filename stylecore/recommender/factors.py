@@ -12,7 +12,8 @@ Shopper vectors are not stored; they are folded in on demand (`foldin`).
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from hashlib import file_digest, sha256
 from pathlib import Path
@@ -57,6 +58,8 @@ class Factors:
     """Of the P products, in rows of `product_ids`."""
     blend: float = 0.0
     """What the neighbours of a shopper's newest products weigh beside the factors' scores."""
+    figures: Mapping[str, float] = field(default_factory=dict)
+    """Of the choice of hyperparameters (`tune`); empty where none was made."""
     learned_until: datetime | None = None
     """What shoppers did after this was not fitted to; None where that is not known."""
 
@@ -152,6 +155,7 @@ class _Header(msgspec.Struct, frozen=True):
     learned_until: Time | None = None
     recency: Recency | None = None
     blend: float = 0.0
+    figures: dict[str, float] = {}
 
 
 @dataclass(frozen=True)
@@ -201,6 +205,7 @@ def encode(factors: Factors) -> bytes:
         learned_until=factors.learned_until,
         recency=factors.recency,
         blend=factors.blend,
+        figures=dict(sorted(factors.figures.items())),
     )
     arrays = {
         "product_factors": factors.product_factors,
@@ -270,6 +275,7 @@ def load(path: Path, expected_sha256: str) -> Factors:
         if header.format == OLDER_FORMAT
         else Neighbours(arrays["neighbour_rows"], arrays["neighbour_weights"]),
         blend=header.blend,
+        figures=header.figures,
         learned_until=header.learned_until,
     )
     check(factors, str(path))

@@ -19,7 +19,7 @@ shoppers x products: `tests/benchmarks/bench_refit.py` has the figures.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
@@ -287,6 +287,7 @@ class Refit:
             "products_fitted": float(self.factors.fitted),
             "factors": float(self.factors.product_factors.shape[1]),
         }
+        figures |= self.factors.figures
         if self.overlap is not None:
             figures["overlap_at_10"] = round(self.overlap, 4)
         return figures | (self.comparison.as_metrics() if self.comparison else {})
@@ -300,8 +301,11 @@ def refit(
     settings: FitSettings,
     rules: Rules,
     now: datetime,
+    figures: Mapping[str, float] | None = None,
 ) -> Refit | None:
     """Return the refit of all states; None where there is too little to fit (`FitSettings`).
+
+    `figures` are those of the choice of the settings, for the artifact.
 
     The first fit of a shop, without a parent, learns everything and is compared with nothing.
     """
@@ -313,9 +317,8 @@ def refit(
     fitted = fit_unnamed(held_out.before, catalogue, parent, settings, rules, now)
     if fitted is None:
         return None
-    artifact = encoded(
-        complete(fitted, states, catalogue, embedding_of, rules, held_out.since, now)
-    )
+    made = complete(fitted, states, catalogue, embedding_of, rules, held_out.since, now)
+    artifact = encoded(replace(made, figures=figures or {}))
     factors = artifact.factors
     return Refit(
         artifact=artifact,

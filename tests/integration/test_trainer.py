@@ -68,6 +68,18 @@ def test_it_refits_when_there_is_enough_new_or_when_it_is_time(settings, clock):
         assert 0 < third.metrics["overlap_at_10"] <= 1
 
 
+def test_it_writes_down_what_its_search_found(settings, clock, tmp_path):
+    open_shop(settings)
+    publish_states(settings, people(datetime.now(UTC)))
+    with closing(trainer_of(settings, clock, search_seconds=60)) as trainer:
+        trainer.restore()
+        (first,) = after_steps(settings, trainer)
+    path = Store(settings.store.uri).local_file(first.uri, tmp_path)
+    figures = artifact.load(path, first.sha256).figures
+    assert figures.keys() >= {"width", "search_questions", "search_recall_at_10"}
+    assert figures.items() <= first.metrics.items()
+
+
 def test_a_refit_that_foresees_the_last_hour_worse_is_told_and_not_announced(settings, clock):
     open_shop(settings)
     now = datetime.now(UTC)
@@ -131,7 +143,9 @@ def after_steps(settings, trainer):
 
 
 def trainer_of(settings, clock, **changes):
-    wanted = settings.trainer.model_copy(update={"least_shoppers": 2, **changes})
+    wanted = settings.trainer.model_copy(
+        update={"least_shoppers": 2, "search_seconds": 0, **changes}
+    )
     return Trainer(settings.model_copy(update={"trainer": wanted}), threading.Event(), clock)
 
 
