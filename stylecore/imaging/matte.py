@@ -2,7 +2,8 @@
 
 A matte is the product's alpha, [H, W] of [0, 1]. The network that finds it works on a small photo
 (stylecore/rendering/matte.py); what is done here needs no network. Full-size planes are computed in
-strips of rows, so that a photo of 50 megapixels needs little more memory than its pixels.
+tiles, and only where the product's edge is: a photo of 50 megapixels needs little more memory than
+its pixels.
 """
 
 from __future__ import annotations
@@ -13,9 +14,10 @@ import numpy as np
 from PIL import Image
 from scipy import ndimage
 
-from stylecore.arrays import Floats
+from stylecore.arrays import Bools, Floats
 from stylecore.imaging.photo import Pixels, to_floats, to_pixels
 
+Tile = tuple[slice, slice]
 RADIUS = 3
 """Half the side, in pixels of the small matte, of the windows of the guided filter."""
 SMOOTHNESS = 1e-4
@@ -31,7 +33,7 @@ _VEIL, _SURE = 0.2, 0.85
 _TINTED, _DARKEST_SHADOW = 0.06, 0.55
 """Largest difference of a channel from the ground's colour in a shadow, and its least light."""
 _LEAST = 1e-4
-_STRIP = 256
+_TILE = 128
 
 
 def refined(alpha: Floats, photo: Pixels) -> Floats:
@@ -43,13 +45,14 @@ def refined(alpha: Floats, photo: Pixels) -> Floats:
     """
     guide = to_floats(np.asarray(_picture(photo, alpha.shape)))
     slope, offset = _linear_fit(guide, alpha)
-    small = np.stack([*np.moveaxis(slope, 2, 0), offset, _edge_band(alpha), alpha], axis=2)
-    large: Floats = np.empty(photo.shape[:2], np.float32)
-    for rows in _strips(len(photo)):
-        planes = resized(small, photo.shape, rows)
-        found = (planes[..., :3] * to_floats(photo[rows])).sum(axis=2) + planes[..., 3]
+    band = _edge_band(alpha)
+    small = np.stack([*np.moveaxis(slope, 2, 0), offset], axis=2)
+    large, near = (resized(plane[..., None], photo.shape)[..., 0] for plane in (alpha, band))
+    for tile in _tiles(near > 0):
+        planes = resized(small, photo.shape, tile)
+        found = (planes[..., :3] * to_floats(photo[tile])).sum(axis=2) + planes[..., 3]
         sharp = np.clip((found - 0.5) * np.float32(SHARPENED) + 0.5, 0, 1)
-        large[rows] = planes[..., 5] + planes[..., 4] * (sharp - planes[..., 5])
+        large[tile] += near[tile] * (sharp - large[tile])
     return large
 
 
@@ -59,6 +62,7 @@ def foreground_colors(photo: Pixels, alpha: Floats) -> Pixels:
     Blur fusion in two passes (Forte, "Approximate fast foreground colour estimation", ICIP 2021):
     colours of product and ground are averaged over windows, weighted by alpha, and the product's
     are then corrected by what the photo shows at each pixel. Averages are taken at FUSION_SIDE.
+    Where alpha is 0 and no edge is near, the colours are white.
     """
     scale = min(1.0, FUSION_SIDE / min(alpha.shape))
     shape = (max(1, round(alpha.shape[0] * scale)), max(1, round(alpha.shape[1] * scale)))
@@ -70,13 +74,12 @@ def foreground_colors(photo: Pixels, alpha: Floats) -> Pixels:
         product, ground = _averaged(product, ground, share, side)
         corrected = _corrected(small, share, product, ground)
         last, product = product, corrected
-    colours = np.empty_like(photo)
-    for rows in _strips(len(photo)):
-        means = resized(np.concatenate([last, ground], axis=2), photo.shape, rows)
-        found = _corrected(
-            to_floats(photo[rows]), alpha[rows, :, None], means[..., :3], means[..., 3:]
-        )
-        colours[rows] = to_pixels(found)
+    colours = np.where(alpha[..., None] > 0, photo, np.uint8(255))
+    means = np.concatenate([last, ground], axis=2)
+    for tile in _tiles((alpha > 0) & (alpha < 1)):
+        about = resized(means, photo.shape, tile)
+        shown, share = to_floats(photo[tile]), alpha[tile][..., None]
+        colours[tile] = to_pixels(_corrected(shown, share, about[..., :3], about[..., 3:]))
     return colours
 
 
@@ -121,28 +124,32 @@ def joined_on_plain_ground(alpha: Floats, mask: Floats, photo: Pixels) -> Floats
     return np.asarray(np.maximum(alpha, np.minimum(mask, colored)), np.float32)
 
 
-def resized(planes: Floats, shape: tuple[int, ...], rows: slice | None = None) -> Floats:
+def resized(planes: Floats, shape: tuple[int, ...], tile: Tile | None = None) -> Floats:
     """Resize [h, w, C] to `shape` (H, W, ...) bilinearly, averaging where it becomes smaller.
 
-    `rows` of the result alone where they are given.
+    `tile` of the result alone where it is given.
     """
     height, width = planes.shape[:2]
-    first, end = (0, shape[0]) if rows is None else (rows.start, rows.stop)
-    box = (0, first * height / shape[0], width, end * height / shape[0])
+    rows, columns = tile or (slice(0, shape[0]), slice(0, shape[1]))
+    down, across = height / shape[0], width / shape[1]
+    box = (columns.start * across, rows.start * down, columns.stop * across, rows.stop * down)
+    size = (columns.stop - columns.start, rows.stop - rows.start)
     parts = [
-        np.asarray(
-            Image.fromarray(plane).resize(
-                (shape[1], end - first), Image.Resampling.BILINEAR, box=box
-            )
-        )
+        np.asarray(Image.fromarray(plane).resize(size, Image.Resampling.BILINEAR, box=box))
         for plane in np.ascontiguousarray(np.moveaxis(planes, 2, 0), np.float32)
     ]
     return np.stack(parts, axis=2)
 
 
-def _strips(height: int) -> Iterator[slice]:
-    for start in range(0, height, _STRIP):
-        yield slice(start, min(start + _STRIP, height))
+def _tiles(wanted: Bools) -> Iterator[Tile]:
+    """Yield rows and columns of the tiles of a plane [H, W] in which a pixel is wanted."""
+    height, width = wanted.shape
+    for top in range(0, height, _TILE):
+        for left in range(0, width, _TILE):
+            rows = slice(top, min(top + _TILE, height))
+            tile = rows, slice(left, min(left + _TILE, width))
+            if wanted[tile].any():
+                yield tile
 
 
 def _picture(photo: Pixels, shape: tuple[int, ...]) -> Image.Image:

@@ -252,4 +252,7 @@ def placed_on_white(photo: Photo, cutout: Cutout, colors: Pixels) -> Photo:
 
 
 def _on_white(colors: Pixels, alpha: Floats) -> Pixels:
-    return to_pixels(1 - alpha[..., None] * (1 - to_floats(colors)))
+    placed = np.where(alpha[..., None] > 0, colors, np.uint8(255))
+    edge = (alpha > 0) & (alpha < 1)
+    placed[edge] = to_pixels(1 - alpha[edge, None] * (1 - to_floats(colors[edge])))
+    return placed
