@@ -44,8 +44,8 @@ class Interaction(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=Fals
     """A shopper's history with a product in a style, as it was at `updated_at`.
 
     `weight` is for the product, `style_evidence` (log-odds) for the style in the shop's counts.
-    `acted_at` is when the last click or cart happened, `purchased_at` the last purchase: a
-    dismissal that is delivered after them and happened before does not count.
+    `acted_at` is when the last click or cart happened, `carted_at` the last cart, `purchased_at`
+    the last purchase: a dismissal that is delivered after them and happened before does not count.
     """
 
     product_id: TakenId
@@ -56,6 +56,7 @@ class Interaction(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=Fals
     purchased_at: Time | None = None
     dismissed_at: Time | None = None
     acted_at: Time | None = None
+    carted_at: Time | None = None
 
 
 class SeenEvent(Struct, frozen=True, array_like=True, gc=False):

@@ -345,7 +345,7 @@ def lists(
     shoppers = len(interactions.starts) - 1
     vectors = np.zeros((shoppers, snapshot.features.shape[1]), dtype=np.float32)
     if learns.personal:
-        vectors = shopper_vectors(snapshot, interactions).vectors
+        vectors = shopper_vectors(snapshot, interactions)
     bonus = np.full((shoppers, 1), POPULARITY_BONUS, dtype=np.float32)
     on_top = neighbour_additions(snapshot, interactions) if learns.personal else None
     return top_k(np.hstack([vectors, bonus]), snapshot.ranked, k, *masked, additions=on_top).rows

@@ -163,7 +163,7 @@ def _shoppers(factors: Floats, fitted: Factors, own: ProductInteractions) -> Flo
     """Return the shoppers' vectors, [U, F], from what they did with the fitted products."""
     white = whitening(factors, fitted.regularization)
     solved = fold_in_shoppers(white.whiten(factors), own, lifetime(fitted.alpha))
-    return white.unwhiten(solved.vectors)
+    return white.unwhiten(solved)
 
 
 def _by_item(own: ProductInteractions, items: int, alpha: float) -> Histories:

@@ -7,7 +7,7 @@ styles of a product. Interactions with products that are not in the catalogue ar
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import chain, repeat
 
@@ -53,6 +53,8 @@ class Interactions:
     """[N], dismissed or purchased, and in the cool-down: not to be offered."""
     bought: Bools
     """[N], purchased at any time."""
+    carted: Bools
+    """[N], in the cart at any time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +75,7 @@ class ProductInteractions:
     dismissed: Bools
     excluded: Bools
     bought: Bools
+    carted: Bools
 
 
 def gather(
@@ -102,6 +105,7 @@ def gather(
         dismissed=dismissed[known],
         excluded=(dismissed | _cooling(purchases, times, rules))[known],
         bought=np.array([at is not None for at in purchases], dtype=np.bool_)[known],
+        carted=np.array([item.carted_at is not None for item in seen], dtype=np.bool_)[known],
     )
 
 
@@ -124,6 +128,7 @@ def by_product(interactions: Interactions, products: int) -> ProductInteractions
         dismissed=dismissed,
         excluded=_any(pair, interactions.excluded, len(keys)),
         bought=_any(pair, interactions.bought, len(keys)),
+        carted=_any(pair, interactions.carted, len(keys)),
     )
 
 
@@ -133,17 +138,27 @@ def only(interactions: ProductInteractions, rows: Ints) -> ProductInteractions:
         max(interactions.product.max(initial=0), rows.max(initial=0)) + 1, -1, dtype=np.int64
     )
     place[rows] = np.arange(len(rows))
-    kept = place[interactions.product] >= 0
+    kept = np.flatnonzero(place[interactions.product] >= 0)
+    starts = np.searchsorted(interactions.user[kept], np.arange(len(interactions.starts)))
+    found = taken(interactions, kept, interactions.user[kept], starts)
+    return replace(found, product=place[found.product])
+
+
+def taken(
+    interactions: ProductInteractions, pairs: Ints, user: Ints, starts: Ints
+) -> ProductInteractions:
+    """Return these pairs as those of other shoppers: `user` [n] and `starts` as they have them."""
     return ProductInteractions(
-        starts=np.searchsorted(interactions.user[kept], np.arange(len(interactions.starts))),
-        user=interactions.user[kept],
-        product=place[interactions.product][kept],
-        weight=interactions.weight[kept],
-        style=interactions.style[kept],
-        rank=interactions.rank[kept],
-        dismissed=interactions.dismissed[kept],
-        excluded=interactions.excluded[kept],
-        bought=interactions.bought[kept],
+        starts=starts,
+        user=user,
+        product=interactions.product[pairs],
+        weight=interactions.weight[pairs],
+        style=interactions.style[pairs],
+        rank=interactions.rank[pairs],
+        dismissed=interactions.dismissed[pairs],
+        excluded=interactions.excluded[pairs],
+        bought=interactions.bought[pairs],
+        carted=interactions.carted[pairs],
     )
 
 

@@ -118,3 +118,21 @@ def additions_of(
     used = weights > 0
     users = np.repeat(interactions.user[newest], used.sum(axis=1))
     return Additions(users=users, products=rows[used].astype(np.int64), weights=weights[used])
+
+
+def similarities_of(
+    neighbours: Neighbours, interactions: ProductInteractions, pairs: Ints, rows: Ints
+) -> Floats:
+    """Return how similar the rows [B, k] are to the products of the pairs [B, N], [B, k, N]; 0
+    where a pair is -1.
+    """
+    found = np.zeros((*rows.shape, pairs.shape[1]), dtype=np.float32)
+    if not neighbours.rows.shape[1]:
+        return found
+    for place in range(pairs.shape[1]):
+        known = np.flatnonzero(pairs[:, place] >= 0)
+        own = interactions.product[pairs[known, place]]
+        same = neighbours.rows[own][:, None, :] == rows[known][:, :, None]
+        weights = np.where(same, neighbours.weights[own][:, None, :], 0.0)
+        found[known, :, place] = weights.sum(axis=2)
+    return found

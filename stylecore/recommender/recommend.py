@@ -20,14 +20,14 @@ import numpy as np
 from schemas.events import RecommendedItem, UserState
 from stylecore.arrays import Bools, Doubles, Floats, Ints, Unsigned
 from stylecore.recommender.catalog import ORIGINAL_COLUMN
-from stylecore.recommender.explanations import codes_of, kinds_of, reason_of
+from stylecore.recommender.explanations import choose, codes_of, kinds_of, reason_of
 from stylecore.recommender.exploration import explore
 from stylecore.recommender.interactions import Moment, ProductInteractions, by_product, gather
 from stylecore.recommender.rules import Rules
 from stylecore.recommender.shopper_vectors import (
     neighbour_additions,
+    removals,
     shopper_vectors,
-    strongest_reasons,
 )
 from stylecore.recommender.snapshot import CatalogSnapshot
 from stylecore.recommender.state import empty
@@ -106,7 +106,6 @@ def items_of(snapshot: CatalogSnapshot, batch: RecommendationBatch) -> list[list
 
 
 EVERYONE = "*"
-LEAST_SCORE = 1e-6
 POPULARITY_BONUS = 0.05
 """Added to the score of the most popular product, 0 to one without interactions; scores reach about
 1."""
@@ -143,16 +142,13 @@ def rank(
     folded = shopper_vectors(snapshot, interactions)
     shoppers = shopper_keys([state.user_id for state in states], now, snapshot.version)
     places = round(choice_rules.exploration * items)
-    ranking, explored = _ranked(snapshot, folded.vectors, interactions, shoppers, items, places)
+    ranking, explored = _ranked(snapshot, folded, interactions, shoppers, items, places)
     affinities = by_style(states, now, rules, snapshot.column_of)
     actions = np.array([len(state.recent_events) for state in states], dtype=np.uint64)
     choice = _styled(snapshot, ranking.rows, affinities, shoppers, actions, choice_rules)
-    pairs, parts = strongest_reasons(snapshot, interactions, folded, ranking.rows)
-    kinds = kinds_of(
-        snapshot, ranking.rows, choice.columns, parts, POPULARITY_BONUS, explored, affinities
-    )
-    whole = np.maximum(np.maximum(ranking.scores, parts), LEAST_SCORE)
-    shares = (parts / whole).astype(np.float32)
+    found = removals(snapshot, interactions, folded, ranking.rows)
+    pairs, shares = choose(snapshot, interactions, found, ranking, choice.columns, explored)
+    kinds = kinds_of(snapshot, ranking.rows, choice.columns, pairs, explored, affinities)
     return RecommendationBatch(
         rows=ranking.rows,
         columns=choice.columns,

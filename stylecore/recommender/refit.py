@@ -185,7 +185,7 @@ def _ranks(factors: Factors, task: _Task, rules: Rules) -> Ints:
         interactions = by_product(
             gather(shoppers, held_out.since, rules, own_row_of, {}), len(own_row_of)
         )
-        vectors = fold_in_shoppers(features, interactions, factors.recency).vectors
+        vectors = fold_in_shoppers(features, interactions, factors.recency)
         scores = vectors @ features[judged].T
         _add_neighbours(scores, interactions, factors, place_of)
         known = place_of[interactions.product] >= 0
@@ -249,7 +249,7 @@ def _best(
     features = features_of(catalogue, factors)
     seen = gather(states, now, rules, catalogue.row_of, catalogue.column_of)
     interactions = by_product(seen, len(catalogue.product_ids))
-    vectors = fold_in_shoppers(features, interactions, factors.recency).vectors
+    vectors = fold_in_shoppers(features, interactions, factors.recency)
     on_top = additions_of(
         neighbours_of(catalogue, factors), interactions, factors.blend, factors.recency.decay
     )

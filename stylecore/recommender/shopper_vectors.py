@@ -1,41 +1,30 @@
 """Vectors of a batch of shoppers in the snapshot's features, and which products explain a score.
 
 With factors the vectors are folded in (`foldin`); without, they are the share of each category in a
-shopper's interactions. Either way a vector is a weighted sum of the features of the shopper's
-products, so that every score is a sum of parts of past products.
+shopper's interactions. `removals` solves them again without one product of the history.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from stylecore.arrays import Floats, Ints
 from stylecore.recommender.foldin import Histories, fold_in
-from stylecore.recommender.interactions import ProductInteractions
-from stylecore.recommender.item_neighbours import additions_of
+from stylecore.recommender.interactions import UNRANKED, ProductInteractions, taken
+from stylecore.recommender.item_neighbours import NEWEST_USED, additions_of, similarities_of
 from stylecore.recommender.rules import Recency
 from stylecore.recommender.snapshot import CatalogSnapshot
 from stylecore.recommender.state import DISMISSED_CONFIDENCE
 from stylecore.recommender.top_k import Additions
 
-EXPLAINING = 12
-"""Past products of a shopper, the weightiest, among which a reason is looked for."""
+EXPLAINING = 5
+"""Past products of a shopper, the newest, among which a reason is looked for."""
 
 
-@dataclass(frozen=True, slots=True)
-class ShopperVectors:
-    """B shoppers' vectors and how the M pairs of the interactions make them."""
-
-    vectors: Floats
-    """[B, D]"""
-    coefficients: Floats
-    """[M]"""
-
-
-def shopper_vectors(snapshot: CatalogSnapshot, interactions: ProductInteractions) -> ShopperVectors:
-    """Return the shoppers' vectors against the snapshot's features."""
+def shopper_vectors(snapshot: CatalogSnapshot, interactions: ProductInteractions) -> Floats:
+    """Return the shoppers' vectors against the snapshot's features, [B, D]."""
     if snapshot.factors is None:
         return _category_shares(snapshot.features, interactions)
     return fold_in_shoppers(snapshot.features, interactions, snapshot.factors.recency)
@@ -43,25 +32,20 @@ def shopper_vectors(snapshot: CatalogSnapshot, interactions: ProductInteractions
 
 def fold_in_shoppers(
     features: Floats, interactions: ProductInteractions, recency: Recency
-) -> ShopperVectors:
-    """Return the shoppers' vectors against whitened features [P, F].
+) -> Floats:
+    """Return the shoppers' vectors [B, F] against whitened features [P, F].
 
     Of each history the newest products count, by rank, and all dismissed ones.
     """
     used = interactions.dismissed | (interactions.rank < recency.newest)
     confidences, preferences = confidences_of(interactions, recency)
-    solved = fold_in(
-        features,
-        Histories(
-            starts=np.concatenate([[0], used.cumsum()])[interactions.starts],
-            products=interactions.product[used],
-            confidences=confidences[used],
-            preferences=preferences[used],
-        ),
+    histories = Histories(
+        starts=np.concatenate([[0], used.cumsum()])[interactions.starts],
+        products=interactions.product[used],
+        confidences=confidences[used],
+        preferences=preferences[used],
     )
-    coefficients = np.zeros(len(used), dtype=np.float32)
-    coefficients[used] = solved.shares
-    return ShopperVectors(vectors=solved.vectors, coefficients=coefficients)
+    return fold_in(features, histories).vectors
 
 
 def neighbour_additions(
@@ -84,43 +68,66 @@ def confidences_of(interactions: ProductInteractions, recency: Recency) -> tuple
     return confidences.astype(np.float32), preferences
 
 
-def strongest_reasons(
-    snapshot: CatalogSnapshot, interactions: ProductInteractions, folded: ShopperVectors, rows: Ints
-) -> tuple[Ints, Floats]:
-    """Return the past product with the largest part in each score, [B, k], and that part.
+@dataclass(frozen=True, slots=True)
+class Removals:
+    """What each shopper's newest R products carry in the scores of k listed products."""
 
-    The first is a position in the interactions; it has no meaning where the part is not above 0.
+    pairs: Ints
+    """[B, R], positions in the interactions; -1 where there are fewer; none is dismissed."""
+    drops: Floats
+    """[B, k, R], by how much the score falls where that product is removed from the history."""
+
+
+def removals(
+    snapshot: CatalogSnapshot, interactions: ProductInteractions, folded: Floats, rows: Ints
+) -> Removals:
+    """Return how the scores of the rows [B, k] fall without each of the newest products.
+
+    The shopper's vector is solved again without it, older products moving up a rank: a product's
+    part in the sum that a score is would not say that, for others take its place.
     """
-    position, coefficients = _weightiest(interactions, folded.coefficients)
-    if not len(interactions.product):
-        return np.zeros(rows.shape, np.int64), np.zeros(rows.shape, np.float32)
-    past = snapshot.features[interactions.product[position]] * coefficients[:, :, None]
-    parts = np.matmul(snapshot.features[rows], past.transpose(0, 2, 1))
-    best = parts.argmax(axis=2)
-    part = np.take_along_axis(parts, best[:, :, None], axis=2)[:, :, 0]
-    return np.take_along_axis(position, best, axis=1), part
+    shoppers = len(rows)
+    pairs = np.full((shoppers, EXPLAINING + 1), -1, dtype=np.int64)
+    near = np.flatnonzero(interactions.rank <= EXPLAINING)
+    pairs[interactions.user[near], interactions.rank[near]] = near
+    user, rank = np.nonzero(pairs[:, :EXPLAINING] >= 0)
+    without = shopper_vectors(snapshot, _without(interactions, pairs[user, rank]))
+    changes = np.zeros((shoppers, EXPLAINING, folded.shape[1]), dtype=np.float32)
+    changes[user, rank] = folded[user] - without
+    drops = np.matmul(snapshot.features[rows], changes.transpose(0, 2, 1))
+    factors = snapshot.factors
+    if factors is not None and factors.blend:
+        found = similarities_of(
+            snapshot.neighbours, interactions, pairs[:, : NEWEST_USED + 1], rows
+        )
+        weights = factors.blend * factors.recency.decay ** np.arange(NEWEST_USED)
+        for gone in range(NEWEST_USED):
+            left = np.delete(found, gone, axis=2)
+            drops[:, :, gone] += (found[:, :, :NEWEST_USED] - left) @ weights
+    return Removals(pairs=pairs[:, :EXPLAINING], drops=drops)
 
 
-def _category_shares(features: Floats, interactions: ProductInteractions) -> ShopperVectors:
+def _without(interactions: ProductInteractions, gone: Ints) -> ProductInteractions:
+    """Return the histories of the shoppers of the pairs `gone` [G], each without that pair."""
+    owner = interactions.user[gone]
+    lengths = interactions.starts[owner + 1] - interactions.starts[owner]
+    user = np.repeat(np.arange(len(gone)), lengths)
+    first = np.repeat(interactions.starts[owner] - (np.cumsum(lengths) - lengths), lengths)
+    entries = first + np.arange(len(user))
+    kept = entries != gone[user]
+    entries, user = entries[kept], user[kept]
+    starts = np.concatenate([[0], np.cumsum(lengths - 1)])
+    found = taken(interactions, entries, user, starts)
+    moves_up = (found.rank > interactions.rank[gone][user]) & (found.rank != UNRANKED)
+    return replace(found, rank=found.rank - moves_up)
+
+
+def _category_shares(features: Floats, interactions: ProductInteractions) -> Floats:
+    """Return each category's weight over 1 + that of all: less is known of who did little."""
     users = len(interactions.starts) - 1
     signed = np.where(interactions.dismissed, -1.0, interactions.weight)
     totals = np.bincount(interactions.user, np.abs(signed), minlength=users)
-    coefficients = (signed / np.maximum(totals, 1e-9)[interactions.user]).astype(np.float32)
+    coefficients = (signed / (1.0 + totals)[interactions.user]).astype(np.float32)
     vectors = np.zeros((users, features.shape[1]), dtype=np.float32)
     np.add.at(vectors, interactions.user, features[interactions.product] * coefficients[:, None])
-    return ShopperVectors(vectors=vectors, coefficients=coefficients)
-
-
-def _weightiest(interactions: ProductInteractions, coefficients: Floats) -> tuple[Ints, Floats]:
-    """Return positions [B, E] of each shopper's weightiest pairs and their coefficients, else 0."""
-    users = len(interactions.starts) - 1
-    order = np.lexsort((-coefficients, interactions.user))
-    place = np.arange(len(order)) - interactions.starts[interactions.user]
-    widest = min(EXPLAINING, int(np.diff(interactions.starts).max(initial=0)))
-    position = np.zeros((users, widest), dtype=np.int64)
-    kept = np.zeros((users, widest), dtype=np.float32)
-    near = place < widest
-    cells = (interactions.user[near], place[near])
-    position[cells] = order[near]
-    kept[cells] = coefficients[order[near]]
-    return position, kept
+    return vectors

@@ -101,6 +101,7 @@ class CatalogSnapshot:
     column_of: dict[str, int]
     product_ids: list[str]
     style_ids: list[str]
+    style_labels: list[str]
     titles: list[str]
     images: list[dict[int, str]]
     present: Bools
@@ -173,6 +174,10 @@ def arrange(
         column_of=dict(catalogue.column_of),
         product_ids=list(catalogue.product_ids),
         style_ids=catalogue.style_ids,
+        style_labels=[
+            catalogue.styles[name].label if name in catalogue.styles else name
+            for name in catalogue.style_ids
+        ],
         titles=list(catalogue.titles),
         images=list(catalogue.images),
         present=catalogue.present.copy(),

@@ -174,7 +174,7 @@ def _touched(
     fresh = decay(occurred, now, rules.half_life)
     weight = rules.kind_weights.get(event.kind, 0.0) * fresh
     evidence = 0.0
-    purchased, dismissed, acted, updated = None, None, None, now
+    purchased, dismissed, acted, carted, updated = None, None, None, None, now
     if event.style_id is not None and event.kind != "dismiss":
         evidence = style_evidence(event.propensity, rules) * fresh
     if old is not None:
@@ -182,7 +182,8 @@ def _touched(
         kept = decay(old.updated_at, now, rules.half_life)
         weight += old.weight * kept
         evidence = max(evidence, old.style_evidence * kept)
-        purchased, dismissed, acted = old.purchased_at, old.dismissed_at, old.acted_at
+        purchased, dismissed = old.purchased_at, old.dismissed_at
+        acted, carted = old.acted_at, old.carted_at
         updated = old.updated_at
     return Interaction(
         product_id=event.product_id,
@@ -193,6 +194,7 @@ def _touched(
         purchased_at=_later(purchased, occurred) if event.kind == "purchase" else purchased,
         dismissed_at=dismissed,
         acted_at=_later(acted, occurred) if event.kind in ("click", "cart") else acted,
+        carted_at=_later(carted, occurred) if event.kind == "cart" else carted,
     )
 
 

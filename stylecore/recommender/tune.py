@@ -194,7 +194,7 @@ class _Exam:
         """Return whether each question's product is among the ten best, [Q]."""
         white = whitening(factors.fitted_factors, factors.regularization)
         features, own = white.whiten(factors.product_factors), self.interactions
-        vectors = fold_in_shoppers(features, own, factors.recency).vectors
+        vectors = fold_in_shoppers(features, own, factors.recency)
         on_top = additions_of(factors.neighbours, own, factors.blend, factors.recency.decay)
         found = np.zeros(len(self.wanted), dtype=np.bool_)
         for first in range(0, len(found), BLOCK):

@@ -100,7 +100,7 @@ def test_the_fold_in_solves_the_equation_of_the_newest_products(chosen, recency,
         confidences,
         preferences,
     )
-    (vector,) = white.unwhiten(folded.vectors)
+    (vector,) = white.unwhiten(folded)
     np.testing.assert_allclose(vector, exact, rtol=1e-3, atol=1e-4)
 
 
@@ -154,8 +154,8 @@ def test_one_shopper_and_one_product(recency: Recency) -> None:
     state = after([(feedback("ada", "product-1"), NOW)])
     features = np.ones((PRODUCTS, 1), dtype=np.float32)
     folded = fold_in_shoppers(features, interactions([state], NOW), recency)
-    np.testing.assert_allclose(folded.vectors, [[1.0]], rtol=1e-6)
-    assert not fold_in_shoppers(features, interactions([], NOW), recency).vectors.size
+    np.testing.assert_allclose(folded, [[1.0]], rtol=1e-6)
+    assert not fold_in_shoppers(features, interactions([], NOW), recency).size
 
 
 def test_a_late_dismissal_of_what_was_clicked_since_changes_no_order() -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 import numpy as np
@@ -10,14 +11,16 @@ import pytest
 import worlds
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 from preference_oracles import product_weights, style_weights
 from worlds import NOW, feedback
 
 from schemas.codec import decode, encode
-from schemas.events import RecommendedItem, UserState
+from schemas.events import RecommendedItem, Style, UserState
 from stylecore.recommender.als import FitSettings, fit
 from stylecore.recommender.catalog import Catalogue
 from stylecore.recommender.interactions import by_product, gather
+from stylecore.recommender.item_neighbours import Neighbours
 from stylecore.recommender.popularity import Popularity
 from stylecore.recommender.recommend import (
     EVERYONE,
@@ -65,7 +68,7 @@ class World:
     shoppers: int
     with_factors: bool
 
-    def made(self) -> tuple[list[UserState], CatalogSnapshot]:
+    def made(self, blend: float = 0.0) -> tuple[list[UserState], CatalogSnapshot]:
         random = np.random.default_rng(self.seed)
         shop = worlds.catalogue(self.products)
         gone = random.choice(self.products, size=self.products // 4, replace=False)
@@ -79,7 +82,15 @@ class World:
             kind = str(random.choice(["click", "purchase", "dismiss"]))
             name = f"product-{random.integers(self.products)}"
             states[place] = apply(state, feedback(state.user_id, name, "neon", kind), NOW, RULES)
-        factors = worlds.factors(self.products + 3, 4, random) if self.with_factors else None
+        factors = None
+        if self.with_factors:
+            table = random.integers(self.products, size=(self.products + 3, 3))
+            weights = random.random(table.shape).astype(np.float32)
+            factors = replace(
+                worlds.factors(self.products + 3, 4, random),
+                neighbours=Neighbours(table, weights),
+                blend=blend,
+            )
         return [*states, empty("nobody")], snapshot(shop, factors)
 
 
@@ -286,9 +297,48 @@ def test_a_reason_tells_the_share_of_the_score_that_its_product_carried() -> Non
     )
     (found,) = lists_of([both], shelf)
     assert found[0].reason.because == ["product-14"]
-    # Of one category: a cart weighs 3 and a click 1, and without factors parts are shares of these.
-    assert found[0].reason.share in {0.7, 0.8}
+    assert found[0].reason.text == "because you put in the cart Product 14 in neon"
+    # Of one category, with the weights 3 and 1: 4 / 5 with the cart, 1 / 2 without it.
+    assert found[0].reason.share == 0.4
     assert {item.reason.share for item in found if item.reason.kind != "history"} == {None}
+
+
+@given(WORLDS, st.sampled_from([0.0, 0.3, 2.0]))
+def test_without_the_reason_s_product_the_score_falls(world: World, blend: float) -> None:
+    """By a tenth of the score; never a dismissed product, and none more than three times."""
+    states, shelf = world.made(blend)
+    choice = ChoiceRules(exploration=0.01)  # of twenty places none is drawn at random
+    for state, found in zip(states, recommend(states, shelf, NOW, RULES, choice), strict=True):
+        named = Counter(name for item in found for name in item.reason.because)
+        assert max(named.values(), default=0) <= 3
+        dismissed = {seen.product_id for seen in state.interactions if seen.dismissed_at}
+        assert not named.keys() & dismissed
+        for name in named:
+            kept = tuple(seen for seen in state.interactions if seen.product_id != name)
+            without = structs.replace(state, interactions=kept)
+            (other,) = recommend([without], shelf, NOW, RULES, choice, len(shelf.product_ids))
+            scores = {item.product_id: item.score for item in other}
+            for item in found:
+                if name in item.reason.because and item.product_id in scores:
+                    assert scores[item.product_id] <= 0.9 * item.score + 1e-4
+                    assert item.reason.kind == "history"
+
+
+def test_of_near_equals_the_reason_is_of_the_same_category() -> None:
+    shelf = snapshot(worlds.catalogue(60))
+    ada = clicked(*(feedback("ada", f"product-{n}", at=NOW + n * worlds.MINUTE) for n in range(4)))
+    (found,) = lists_of([ada], shelf, now=NOW + worlds.MINUTE * 5)
+    for item in found:
+        for name in item.reason.because:
+            assert int(name.split("-")[1]) % 6 == int(item.product_id.split("-")[1]) % 6
+
+
+def test_a_reason_names_styles_by_their_label() -> None:
+    shop = worlds.catalogue(60)
+    shop.put_style(Style(style_id="neon", label="Neon Nights", weights={"neon": 1.0}))
+    ada = clicked(feedback("ada", "product-8", "neon", propensity=0.1))
+    (found,) = lists_of([ada], snapshot(shop))
+    assert found[0].reason.text == "because you looked at Product 8 in Neon Nights"
 
 
 def test_a_fit_puts_together_what_the_same_people_like() -> None:
