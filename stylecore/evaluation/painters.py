@@ -19,10 +19,10 @@ from stylecore.errors import SettingsError
 from stylecore.evaluation.inputs import pictures_under, read
 from stylecore.evaluation.onnx_graph import cpu_session
 from stylecore.gan.teachers import STYLES, paint, reference_palettes
-from stylecore.imaging.noise import noise_field
 from stylecore.imaging.photo import Photo, Pixels, to_floats, to_pixels, working_size
 from stylecore.rendering.draw import compose, draw, source_of, task_of
 from stylecore.rendering.engine import Engine
+from stylecore.rendering.grid import noise_field
 
 Painter = Callable[[Sequence[Photo], str], list[Pixels]]
 

@@ -27,7 +27,7 @@ from stylecore.errors import SettingsError
 from stylecore.evaluation.inputs import read, without_white_margins
 from stylecore.imaging.file_kinds import PICTURE_SUFFIXES
 from stylecore.imaging.foreground import product_mask
-from stylecore.imaging.noise import noise_field
+from stylecore.rendering.grid import noise_field
 
 ALIGNMENT = 8
 """Crops start at multiples of this, as the generator's strides do on a whole photo."""

@@ -31,9 +31,9 @@ from stylecore.gan.onnx_file import check_onnx, export_onnx, parameter_count, sh
 from stylecore.gan.settings import TrainSettings
 from stylecore.gan.teachers import STYLES, StyleInfo
 from stylecore.gan.training import SETTINGS, read_losses
-from stylecore.imaging.noise import noise_field
 from stylecore.imaging.photo import to_pixels
 from stylecore.rendering.composition import Composition
+from stylecore.rendering.grid import noise_field
 from stylecore.rendering.manifest import (
     MANIFEST,
     GeneratorManifest,

@@ -31,7 +31,7 @@ from stylecore.gan.teachers import STYLES, Gaussian, paint, reference_palettes
 from stylecore.gan.teachers.filters import blur, smoothstep, unit_noise
 from stylecore.imaging.file_kinds import PICTURE_SUFFIXES
 from stylecore.imaging.foreground import has_plain_ground, product_mask
-from stylecore.imaging.noise import noise_field
+from stylecore.rendering.grid import noise_field
 
 SHORT_SIDE, LONG_SIDE = 256, 384
 WHITE_EVERY = 3

@@ -25,7 +25,6 @@ from schemas.events import StyleDefinition
 from stylecore.arrays import Bytes, Floats
 from stylecore.imaging.foreground import matte_of
 from stylecore.imaging.matte import foreground_colors
-from stylecore.imaging.noise import noise_field
 from stylecore.imaging.photo import Photo, Pixels, decode, on_white, to_floats, to_pixels
 from stylecore.rendering.composition import ProductLayers
 from stylecore.rendering.engine import Engine
@@ -35,6 +34,7 @@ from stylecore.rendering.grid import (
     frame_of,
     framed,
     grid_alignment,
+    noise_field,
     unframed,
 )
 from stylecore.rendering.manifest import GeneratorManifest, PostprocessParams, blended_params

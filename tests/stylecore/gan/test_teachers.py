@@ -15,7 +15,7 @@ from stylecore.gan.teachers import STYLES, Gaussian, StyleInfo, paint, reference
 from stylecore.gan.teachers.color import PHOTOS
 from stylecore.imaging.color import from_oklab, to_oklab, transport
 from stylecore.imaging.foreground import product_mask
-from stylecore.imaging.noise import noise_field
+from stylecore.rendering.grid import noise_field
 
 Picture = NDArray[np.float32]
 IDS = [info.style_id for info in STYLES]

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from stylecore.imaging.foreground import has_plain_ground, matte_of, product_mask
-from stylecore.imaging.noise import noise_field
+from stylecore.rendering.grid import noise_field
 
 Picture = NDArray[np.float32]
 SIDE = 128

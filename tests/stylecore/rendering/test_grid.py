@@ -7,7 +7,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stylecore.imaging.noise import noise_field
 from stylecore.imaging.photo import decode, to_floats
 from stylecore.rendering.grid import (
     aligned_noise,
@@ -15,6 +14,7 @@ from stylecore.rendering.grid import (
     framed,
     framed_side,
     grid_alignment,
+    noise_field,
     unframed,
 )
 from workers.demo.inputs import sample_products

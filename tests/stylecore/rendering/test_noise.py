@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stylecore.imaging.noise import noise_field
+from stylecore.rendering.grid import noise_field
 
 SEEDS = st.integers(0, 2**64)
 SIDES = st.integers(1, 24)
