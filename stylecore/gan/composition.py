@@ -82,7 +82,7 @@ class Small(nn.Module):
 
 
 class Large(nn.Module):
-    """A rectangle of the finished picture, uint8 [R, C, 3]."""
+    """A rectangle of the finished picture, uint8 [R, C, 3]: of a whole photo, or of a product."""
 
     luma: Tensor
 
@@ -99,53 +99,29 @@ class Large(nn.Module):
         mask: Tensor,
         ground: Tensor,
         strengths: Tensor,
+        tone: Tensor | None = None,
+        colors: Tensor | None = None,
+        alpha: Tensor | None = None,
     ) -> Tensor:
-        """Mix a render of a whole photo.
+        """Mix photo, render and ground; with the last three, a product that was cut out.
 
-        planes: [5, k, l], those of `Small` about the rectangle; rows [R, k] and columns [l, C]:
-        weights of the enlarging; photo: uint8 [R, C, 3]; mask: uint8 [R, C]; ground: [4], the
-        photo's share of the ground and its colour of 0-255; strengths: [2], of the whole and of
-        the product.
+        planes: [5, k, l], those of `Small` about the rectangle, with a sixth, the contour's share,
+        for a product; rows [R, k] and columns [l, C]: weights of the enlarging; photo: uint8
+        [R, C, 3]; mask: uint8 [R, C]; ground: [4], the photo's share of the ground and its colour
+        of 0-255; strengths: [2], of the whole and of the product; tone: [3], the contour's colour
+        of 0-255; colors: uint8 [R, C, 3], the product's own; alpha: uint8 [R, C], where it keeps
+        its own strength.
         """
         before = _planes(photo)
-        wide = _enlarged(planes, rows, columns)
-        whole = _on_ground(self._drawn(wide, before), before, mask, ground)
-        return _bytes(before + strengths[0] * (whole - before))
-
-    def _drawn(self, wide: Tensor, before: Tensor) -> Tensor:
-        light = _combined(self.luma, before)
-        return wide[:3] + wide[4:5] * (light - wide[3:4])
-
-
-class LargeProduct(Large):
-    """The same of a product that was cut out, with a contour and its own strength."""
-
-    def forward(  # type: ignore[override]
-        self,
-        planes: Tensor,
-        rows: Tensor,
-        columns: Tensor,
-        photo: Tensor,
-        mask: Tensor,
-        ground: Tensor,
-        strengths: Tensor,
-        tone: Tensor,
-        colors: Tensor,
-        alpha: Tensor,
-    ) -> Tensor:
-        """Mix a render of a product.
-
-        planes: [6, k, l], with the contour's share; tone: [3], the contour's colour of 0-255;
-        colors: uint8 [R, C, 3], the product's own; alpha: uint8 [R, C], where it keeps its own
-        strength.
-        """
-        before, own = _planes(photo), _planes(colors)
-        wide = _enlarged(planes, rows, columns)
-        drawn = self._drawn(wide, before)
+        wide = torch.matmul(torch.matmul(rows, planes), columns)
+        drawn = wide[:3] + wide[4:5] * (_combined(self.luma, before) - wide[3:4])
         whole = _on_ground(drawn, before, mask, ground)
+        if tone is None or colors is None or alpha is None:
+            return _bytes(before + strengths[0] * (whole - before))
         line = wide[5:6].clamp(0, 1)
         whole = whole + _combined(tone[:, None], line) - line * whole
         picture = before + strengths[0] * (whole - before)
+        own = _planes(colors)
         shown = own + strengths[1] * (drawn - own)
         return _bytes(picture + alpha.float()[None] / 255 * (shown - picture))
 
@@ -156,11 +132,6 @@ def _planes(pixels: Tensor) -> Tensor:
 
 def _bytes(planes: Tensor) -> Tensor:
     return (planes + 0.5).clamp(0, 255).to(torch.uint8).permute(1, 2, 0).contiguous()
-
-
-def _enlarged(planes: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
-    """[C, k, l] -> [C, R, C]."""
-    return torch.matmul(torch.matmul(rows, planes), columns)
 
 
 def _on_ground(drawn: Tensor, photo: Tensor, mask: Tensor, ground: Tensor) -> Tensor:
@@ -200,7 +171,7 @@ def modules() -> list[tuple[str, nn.Module, Examples]]:
     return [
         (SMALL, Small(), [_small(40, 56), _small(33, 90)]),
         (LARGE, Large(), [_large(*size, product=False) for size in sizes]),
-        (LARGE_PRODUCT, LargeProduct(), [_large(*size, product=True) for size in sizes]),
+        (LARGE_PRODUCT, Large(), [_large(*size, product=True) for size in sizes]),
     ]
 
 
