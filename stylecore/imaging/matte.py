@@ -14,7 +14,7 @@ import numpy as np
 from PIL import Image
 from scipy import ndimage
 
-from stylecore.arrays import Bools, Floats
+from stylecore.arrays import Floats
 from stylecore.imaging.photo import Pixels, to_floats, to_pixels
 
 Tile = tuple[slice, slice]
@@ -45,14 +45,17 @@ def refined(alpha: Floats, photo: Pixels) -> Floats:
     """
     guide = to_floats(np.asarray(_picture(photo, alpha.shape)))
     slope, offset = _linear_fit(guide, alpha)
-    band = _edge_band(alpha)
+    band = _edge_band(alpha)[..., None]
     small = np.stack([*np.moveaxis(slope, 2, 0), offset], axis=2)
-    large, near = (resized(plane[..., None], photo.shape)[..., 0] for plane in (alpha, band))
-    for tile in _tiles(near > 0):
+    large = resized(alpha[..., None], photo.shape)[..., 0]
+    for tile in _tiles(photo.shape):
+        near = resized(band, photo.shape, tile)[..., 0]
+        if not near.any():
+            continue
         planes = resized(small, photo.shape, tile)
         found = (planes[..., :3] * to_floats(photo[tile])).sum(axis=2) + planes[..., 3]
         sharp = np.clip((found - 0.5) * np.float32(SHARPENED) + 0.5, 0, 1)
-        large[tile] += near[tile] * (sharp - large[tile])
+        large[tile] += near * (sharp - large[tile])
     return large
 
 
@@ -76,9 +79,11 @@ def foreground_colors(photo: Pixels, alpha: Floats) -> Pixels:
         last, product = product, corrected
     colours = np.where(alpha[..., None] > 0, photo, np.uint8(255))
     means = np.concatenate([last, ground], axis=2)
-    for tile in _tiles((alpha > 0) & (alpha < 1)):
-        about = resized(means, photo.shape, tile)
-        shown, share = to_floats(photo[tile]), alpha[tile][..., None]
+    for tile in _tiles(photo.shape):
+        share = alpha[tile][..., None]
+        if not ((share > 0) & (share < 1)).any():
+            continue
+        about, shown = resized(means, photo.shape, tile), to_floats(photo[tile])
         colours[tile] = to_pixels(_corrected(shown, share, about[..., :3], about[..., 3:]))
     return colours
 
@@ -141,15 +146,14 @@ def resized(planes: Floats, shape: tuple[int, ...], tile: Tile | None = None) ->
     return np.stack(parts, axis=2)
 
 
-def _tiles(wanted: Bools) -> Iterator[Tile]:
-    """Yield rows and columns of the tiles of a plane [H, W] in which a pixel is wanted."""
-    height, width = wanted.shape
-    for top in range(0, height, _TILE):
-        for left in range(0, width, _TILE):
-            rows = slice(top, min(top + _TILE, height))
-            tile = rows, slice(left, min(left + _TILE, width))
-            if wanted[tile].any():
-                yield tile
+def _tiles(shape: tuple[int, ...]) -> Iterator[Tile]:
+    """Yield rows and columns of the tiles of a plane [H, W]."""
+    for top in range(0, shape[0], _TILE):
+        for left in range(0, shape[1], _TILE):
+            yield (
+                slice(top, min(top + _TILE, shape[0])),
+                slice(left, min(left + _TILE, shape[1])),
+            )
 
 
 def _picture(photo: Pixels, shape: tuple[int, ...]) -> Image.Image:
