@@ -27,16 +27,16 @@ import numpy as np
 from msgspec import structs
 
 from schemas.events import UserState
-from stylecore.arrays import Doubles, Floats, Ints
+from stylecore.arrays import Doubles, Ints
 from stylecore.recommender.als import FitSettings, fit_unnamed
 from stylecore.recommender.catalog import Catalogue
 from stylecore.recommender.cold_start import EmbeddingOf, complete
 from stylecore.recommender.factors import Encoded, Factors, encoded
 from stylecore.recommender.foldin import whitening
-from stylecore.recommender.interactions import ProductInteractions, by_product, gather
+from stylecore.recommender.interactions import by_product, gather
 from stylecore.recommender.item_neighbours import additions_of
 from stylecore.recommender.rules import Rules
-from stylecore.recommender.shopper_vectors import fold_in_shoppers
+from stylecore.recommender.shopper_vectors import fold_in_shoppers, scores_of_new
 from stylecore.recommender.snapshot import features_of, neighbours_of
 from stylecore.recommender.top_k import NONE, top_k
 
@@ -77,18 +77,23 @@ def hold_out(states: Sequence[UserState], since: datetime) -> HeldOut:
         if all(item.updated_at <= since for item in state.interactions):
             before.append(state)
             continue
-        kept = tuple(item for item in state.interactions if item.updated_at <= since)
-        earlier = structs.replace(state, interactions=kept)
+        earlier = as_of(state, since)
         before.append(earlier)
         came_to = {
             item.product_id
             for item in state.interactions
             if item.updated_at > since and item.dismissed_at is None
         }
-        if products := frozenset(came_to - {item.product_id for item in kept}):
+        if products := frozenset(came_to - {item.product_id for item in earlier.interactions}):
             shoppers.append(earlier)
             wanted.append(products)
     return HeldOut(since=since, before=before, shoppers=shoppers, wanted=wanted)
+
+
+def as_of(state: UserState, since: datetime) -> UserState:
+    """Return the state with what its shopper last did until `since`."""
+    kept = tuple(item for item in state.interactions if item.updated_at <= since)
+    return structs.replace(state, interactions=kept)
 
 
 LEAST_SHOPPERS = 10
@@ -174,8 +179,6 @@ def _ranks(factors: Factors, task: _Task, rules: Rules) -> Ints:
     features = white.whiten(factors.product_factors)
     own_row_of = {name: row for row, name in enumerate(factors.product_ids)}
     judged = np.array([own_row_of[product] for product in task.row_of], dtype=np.int64)
-    place_of = np.full(len(own_row_of), -1, dtype=np.int64)
-    place_of[judged] = np.arange(len(judged))
     ranks = np.empty(len(task.shopper), dtype=np.int64)
     for first in range(0, len(held_out.shoppers), BLOCK):
         shoppers = held_out.shoppers[first : first + BLOCK]
@@ -185,25 +188,11 @@ def _ranks(factors: Factors, task: _Task, rules: Rules) -> Ints:
         interactions = by_product(
             gather(shoppers, held_out.since, rules, own_row_of, {}), len(own_row_of)
         )
-        vectors = fold_in_shoppers(features, interactions, factors.recency)
-        scores = vectors @ features[judged].T
-        _add_neighbours(scores, interactions, factors, place_of)
-        known = place_of[interactions.product] >= 0
-        own = interactions.user[known], place_of[interactions.product[known]]
-        scores[own] = -np.inf  # what a shopper has done anything with is not foreseen
+        scores = scores_of_new(factors, features, interactions, judged)
         shopper, product = task.shopper[pairs] - first, task.product[pairs]
         wanted = scores[shopper, product][:, None]
         ranks[pairs] = 1 + (scores[shopper] > wanted).sum(axis=1)
     return ranks
-
-
-def _add_neighbours(
-    scores: Floats, interactions: ProductInteractions, factors: Factors, place_of: Ints
-) -> None:
-    on_top = additions_of(factors.neighbours, interactions, factors.blend, factors.recency.decay)
-    places = place_of[on_top.products]
-    judged = places >= 0
-    np.add.at(scores, (on_top.users[judged], places[judged]), on_top.weights[judged])
 
 
 def _recalls(task: _Task, ranks: Ints) -> Doubles:

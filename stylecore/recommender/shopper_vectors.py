@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from stylecore.arrays import Floats, Ints
+from stylecore.recommender.factors import Factors
 from stylecore.recommender.foldin import Histories, fold_in
 from stylecore.recommender.interactions import UNRANKED, ProductInteractions, taken
 from stylecore.recommender.item_neighbours import NEWEST_USED, additions_of, similarities_of
@@ -56,6 +57,26 @@ def neighbour_additions(
     if factors is None or not factors.blend:
         return None
     return additions_of(snapshot.neighbours, interactions, factors.blend, factors.recency.decay)
+
+
+def scores_of_new(
+    factors: Factors, features: Floats, interactions: ProductInteractions, rows: Ints
+) -> Floats:
+    """Return the shoppers' scores of some products as serving has them, without popularity.
+
+    features: [P, F], the factors' whitened; rows: [J], of those. Returns [B, J], -inf where the
+    shopper has done anything with the product.
+    """
+    place_of = np.full(len(features), -1, dtype=np.int64)
+    place_of[rows] = np.arange(len(rows))
+    scores = fold_in_shoppers(features, interactions, factors.recency) @ features[rows].T
+    on_top = additions_of(factors.neighbours, interactions, factors.blend, factors.recency.decay)
+    places = place_of[on_top.products]
+    asked = places >= 0
+    np.add.at(scores, (on_top.users[asked], places[asked]), on_top.weights[asked])
+    places = place_of[interactions.product]
+    scores[interactions.user[places >= 0], places[places >= 0]] = -np.inf
+    return scores
 
 
 def confidences_of(interactions: ProductInteractions, recency: Recency) -> tuple[Floats, Floats]:

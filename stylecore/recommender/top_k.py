@@ -94,12 +94,11 @@ def top_k(
     products = np.ascontiguousarray(products, dtype=np.float32)
     longest = _lengths("product", products).max(initial=0)
     # One inner product and the matrix product differ by at most D roundings each.
-    rounding = np.float32(2 * ROUNDING * users.shape[1]) * longest * _lengths("user", users)
+    largest = longest * _lengths("user", users)
+    rounding = np.float32(2 * ROUNDING * users.shape[1]) * largest
     if additions is not None:
         # One rounding of the sum of score and addition each.
-        rounding += (
-            4 * ROUNDING * (longest * _lengths("user", users) + _sums(additions, len(users)))
-        )
+        rounding += 4 * ROUNDING * (largest + _sums(additions, len(users)))
     _check_masks(masked_users, masked_products, absent, (len(users), len(products)))
     order = np.argsort(masked_users, kind="stable")
     masked_users, masked_products = masked_users[order], masked_products[order]

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import numpy as np
 from msgspec import structs
@@ -30,17 +30,12 @@ from stylecore.recommender.catalog import Catalogue
 from stylecore.recommender.factors import Factors
 from stylecore.recommender.foldin import whitening
 from stylecore.recommender.interactions import ProductInteractions, by_product, gather
-from stylecore.recommender.item_neighbours import additions_of
+from stylecore.recommender.refit import BLOCK, ERRORS, HELD_OUT, MOST_HELD_OUT, PLACES, as_of
 from stylecore.recommender.rules import Rules
-from stylecore.recommender.shopper_vectors import fold_in_shoppers
+from stylecore.recommender.shopper_vectors import scores_of_new
 
-HELD_OUT = timedelta(hours=1)
-MOST_HELD_OUT = 0.2
 QUESTIONS, LEAST_QUESTIONS = 2000, 100
 SAMPLE_SHOPPERS = 20_000
-ERRORS = 2.0
-PLACES = 10
-BLOCK = 256
 
 Change = Callable[[FitSettings], FitSettings]
 
@@ -130,7 +125,7 @@ def tune(
     known = [state for state in states if state.interactions]
     sample = known[:: -(-len(known) // SAMPLE_SHOPPERS) or 1]
     since = start_of_questions(sample, now)
-    before = [_until(state, since) for state in sample]
+    before = [as_of(state, since) for state in sample]
     began = clock()
     factors = fit_unnamed(before, catalogue, None, settings, rules, since)
     fit_seconds = clock() - began
@@ -171,11 +166,6 @@ def start_of_questions(states: Sequence[UserState], now: datetime) -> datetime:
     return datetime.fromtimestamp(since, now.tzinfo)
 
 
-def _until(state: UserState, since: datetime) -> UserState:
-    kept = tuple(item for item in state.interactions if item.updated_at <= since)
-    return structs.replace(state, interactions=kept)
-
-
 def _is_better(hits: Bools, best: Bools) -> bool:
     difference = hits.astype(np.float64) - best
     error = difference.std(ddof=1) / np.sqrt(len(difference))
@@ -186,24 +176,20 @@ def _is_better(hits: Bools, best: Bools) -> bool:
 class _Exam:
     """Q questions: the interactions before each, and the product that came next."""
 
-    interactions: ProductInteractions
+    blocks: list[ProductInteractions]
+    """Of BLOCK questions each."""
     wanted: Ints
     """[Q], rows of the factors."""
 
     def hits(self, factors: Factors) -> Bools:
         """Return whether each question's product is among the ten best, [Q]."""
         white = whitening(factors.fitted_factors, factors.regularization)
-        features, own = white.whiten(factors.product_factors), self.interactions
-        vectors = fold_in_shoppers(features, own, factors.recency)
-        on_top = additions_of(factors.neighbours, own, factors.blend, factors.recency.decay)
+        features = white.whiten(factors.product_factors)
+        everything = np.arange(len(features))
         found = np.zeros(len(self.wanted), dtype=np.bool_)
-        for first in range(0, len(found), BLOCK):
-            block = slice(first, min(first + BLOCK, len(found)))
-            scores = vectors[block] @ features.T
-            part = on_top.of(block)
-            np.add.at(scores, (part.users, part.products), part.weights)
-            pairs = slice(int(own.starts[block.start]), int(own.starts[block.stop]))
-            scores[own.user[pairs] - first, own.product[pairs]] = -np.inf
+        for number, interactions in enumerate(self.blocks):
+            block = slice(number * BLOCK, (number + 1) * BLOCK)
+            scores = scores_of_new(factors, features, interactions, everything)
             wanted = scores[np.arange(len(scores)), self.wanted[block]][:, None]
             found[block] = (scores > wanted).sum(axis=1) < PLACES
         return found
@@ -227,5 +213,8 @@ def _exam(states: Sequence[UserState], since: datetime, factors: Factors, rules:
         for _, number, place in asked
     ]
     wanted = [row_of[states[number].interactions[place].product_id] for _, number, place in asked]
-    interactions = by_product(gather(before, since, rules, row_of, {}), len(row_of))
-    return _Exam(interactions, np.array(wanted, dtype=np.int64))
+    blocks = [
+        by_product(gather(before[first : first + BLOCK], since, rules, row_of, {}), len(row_of))
+        for first in range(0, len(before), BLOCK)
+    ]
+    return _Exam(blocks, np.array(wanted, dtype=np.int64))
