@@ -163,8 +163,8 @@ def box_of(alpha: Floats) -> tuple[int, int, int, int] | None:
 def without_stray_bits(alpha: Floats) -> Floats:
     """Return alpha [H, W] of the parts that have at least STRAY of the product's area.
 
-    Parts nearer than JOINED to each other are one, as are a product and the print beside it. They
-    are told apart at a short side of SMALL px.
+    Parts nearer than JOINED to each other are one, as are a product and the print beside it. Their
+    labels are found in the alpha reduced to a short side of SMALL px.
     """
     height, width = (max(1, round(side * min(1, SMALL / min(alpha.shape)))) for side in alpha.shape)
     small = resized(alpha[..., None], (height, width))[..., 0]

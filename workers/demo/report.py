@@ -88,7 +88,7 @@ def summary_of(result: DemoResult) -> dict[str, Any]:
 
 
 def write_renders(result: DemoResult, folder: Path) -> None:
-    """Write the published renders as `<style>/<product>.webp`, for people to look at."""
+    """Write the published renders as `<style>/<product>` with its suffix, to look at."""
     for (product_id, style_id), image in result.published.items():
         source = local_path(image.image_uri) or Path(image.image_uri)
         target = folder / style_id / f"{product_id}{source.suffix}"
