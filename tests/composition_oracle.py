@@ -66,9 +66,10 @@ def composed(
 ) -> Pixels:
     """The finished picture of a whole photo; `small` is the photo at the working size."""
     drawn = postprocessed(render, small, params)
-    drawn = with_fine_luminance(drawn, small, params.detail)
+    least = np.float32(params.detail)
+    drawn = with_fine_luminance(drawn, small, least)
     share = slope_of(small @ LUMA, drawn @ LUMA)
-    share = np.maximum(share, params.detail) if params.detail else share
+    share = np.maximum(share, least) if least else share
     planes = [*np.moveaxis(drawn.clip(0, 1), 2, 0), small @ LUMA, share]
     *rgb, luma, share = (enlarged(plane, photo.shape) for plane in planes)
     floats = to_floats(photo)
