@@ -159,8 +159,8 @@ class StylizeSettings(BaseModel):
     """Maximum short side of a finished picture in pixels; it is never larger than its photo unless
     that is smaller than the generator's working size."""
     format: PictureFormat = "webp"
-    """Of finished pictures. jpeg takes a tenth of the time to write and nearly twice the bytes of
-    webp, avif seven times the time and a tenth fewer; a transparent picture is never a jpeg."""
+    """Of the worker's pictures. jpeg takes a tenth of the time to write and nearly twice the bytes
+    of webp, avif seven times the time and a tenth fewer; a transparent picture is never a jpeg."""
     minimum_identity: Annotated[float, Field(ge=-2, le=2)] | None = None
     """Minimum identity score of a render; this and the next four are taken from the generator's
     manifest unless set."""

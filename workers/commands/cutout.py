@@ -79,7 +79,7 @@ def cutout(
     ] = False,
     json: JsonFlag = False,
 ) -> None:
-    """Cut products out of photos: FOLDER/<photo>.png, or .webp, at the photo's size.
+    """Cut products out of photos: FOLDER/<photo>.png, or .webp, at the photo's size unless square.
 
     Of a moving picture the fullest early frame is taken. Exit 1 where a picture lacks: no product
     was found for sure, or a file cannot be read. With --json, a photo's `box` is left, top, right

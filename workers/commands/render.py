@@ -557,7 +557,7 @@ def read_photo(decoder: Decoder, path: Path) -> Photo | Unread:
 
 
 def styles(as_json: JsonFlag = False) -> None:
-    """List the generator's styles: name, label, kind, paper, swatch."""
+    """List the generator's styles: name, label, kind, paper; and where their swatches lie."""
     folder = load_settings().stylize.generator
     manifest = load_manifest(folder)
     if as_json:
