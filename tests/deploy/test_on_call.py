@@ -152,7 +152,11 @@ def watching(shop: Shop, environment: dict[str, str]) -> Iterator[None]:
 @pytest.fixture
 def healthy(shop) -> Shop:
     """The shop when nothing fires."""
-    wait_until(shop.calm, 2 * MINUTE)
+    try:
+        wait_until(shop.calm, 2 * MINUTE)
+    except AssertionError as problem:
+        problem.add_note(f"firing: {shop.prometheus.firing()}")
+        raise
     return shop
 
 
