@@ -196,13 +196,13 @@ def _ranked(
         interactions.product[interactions.excluded],
     )
     on_top = neighbour_additions(snapshot, interactions)
-    best = top_k(users, products, items, user, product, ~snapshot.present, on_top)
-    excluded = user * len(products) + product
+    best = top_k(users, products, items, user, product, on_top)
+    excluded = user * len(snapshot.product_ids) + product
     rows, explored = explore(
         best.rows, places, shoppers, snapshot.present, snapshot.new_products, excluded
     )
     scores = best.scores.copy()
-    scores[explored] = (users[np.nonzero(explored)[0]] * products[rows[explored]]).sum(axis=1)
+    scores[explored] = (users[np.nonzero(explored)[0]] * products.of(rows[explored])).sum(axis=1)
     return Ranking(rows=rows, scores=scores), explored
 
 

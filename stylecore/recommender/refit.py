@@ -38,7 +38,7 @@ from stylecore.recommender.item_neighbours import additions_of
 from stylecore.recommender.rules import Rules
 from stylecore.recommender.shopper_vectors import fold_in_shoppers, scores_of_new
 from stylecore.recommender.snapshot import features_of, neighbours_of
-from stylecore.recommender.top_k import NONE, top_k
+from stylecore.recommender.top_k import NONE, products_of, top_k
 
 HELD_OUT = timedelta(hours=1)
 MOST_HELD_OUT = 0.2
@@ -246,7 +246,8 @@ def _best(
         interactions.user[interactions.excluded],
         interactions.product[interactions.excluded],
     )
-    return top_k(vectors, features, PLACES, user, product, ~catalogue.present, on_top).rows
+    products = products_of(features, ~catalogue.present)
+    return top_k(vectors, products, PLACES, user, product, on_top).rows
 
 
 @dataclass(frozen=True)

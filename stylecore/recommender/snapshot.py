@@ -30,6 +30,7 @@ from stylecore.recommender.foldin import whitening
 from stylecore.recommender.item_neighbours import Neighbours, aligned, no_neighbours
 from stylecore.recommender.popularity import Priors
 from stylecore.recommender.style_policy import ChoiceRules, style_priors
+from stylecore.recommender.top_k import Products, products_of
 
 
 def features_of(catalogue: Catalogue, factors: Factors) -> Floats:
@@ -120,8 +121,8 @@ class CatalogSnapshot:
     """[P], 0 to 1."""
     new: Bools
     """[P], without any interaction."""
-    ranked: Floats
-    """[P, D + 1], the features and the popularity; one array for all snapshots with the same."""
+    ranked: Products
+    """[P, D + 1], the features and the popularity; one object for all snapshots with the same."""
     neighbours: Neighbours
     """Of the P products; without entries while there are no factors."""
     style_priors: Doubles
@@ -188,14 +189,16 @@ def arrange(
         style_keys=np.array([key_of(style) for style in catalogue.style_ids], dtype=np.uint64),
         features=features,
         popularity=popularity,
-        ranked=_ranked(features, popularity, previous),
+        ranked=_ranked(features, popularity, catalogue.present, previous),
         new=popularity <= 0,
         neighbours=neighbours,
         style_priors=with_campaign_odds(shares, catalogue, schedule),
     )
 
 
-def _ranked(features: Floats, popularity: Floats, previous: CatalogSnapshot | None) -> Floats:
+def _ranked(
+    features: Floats, popularity: Floats, present: Bools, previous: CatalogSnapshot | None
+) -> Products:
     """Return the vectors to rank; a picture that comes or goes changes none of them."""
     if (
         previous is not None
@@ -203,7 +206,7 @@ def _ranked(features: Floats, popularity: Floats, previous: CatalogSnapshot | No
         and np.array_equal(previous.popularity, popularity)
     ):
         return previous.ranked
-    return np.hstack([features, popularity[:, None]])
+    return products_of(np.hstack([features, popularity[:, None]]), ~present)
 
 
 def _features(

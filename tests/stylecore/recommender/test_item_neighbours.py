@@ -23,7 +23,7 @@ from stylecore.recommender.item_neighbours import (
 )
 from stylecore.recommender.rules import Rules
 from stylecore.recommender.state import apply
-from stylecore.recommender.top_k import NONE, Additions, top_k
+from stylecore.recommender.top_k import NONE, Additions, products_of, top_k
 
 RULES = Rules()
 UNMASKED = np.zeros(0, dtype=np.int64)
@@ -79,7 +79,7 @@ def test_a_ranking_with_additions_is_that_of_the_sums(seed, products, tied) -> N
     masked = random.integers(products, size=users)
     scores[np.arange(users), masked] = -np.inf
     found = top_k(
-        vectors, features, k, np.arange(users), masked, additions=Additions(own, rows, weights)
+        vectors, products_of(features), k, np.arange(users), masked, Additions(own, rows, weights)
     )
     for user in range(users):
         kept = found.rows[user] != NONE

@@ -11,10 +11,24 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stylecore.recommender import top_k as module
-from stylecore.recommender.top_k import BLOCK_USERS, NONE, Ranking, top_k
+from stylecore.recommender.top_k import BLOCK_USERS, NONE, Additions, Ranking, products_of
 
 Case = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]
 NOBODY = np.zeros(0, dtype=np.int64)
+
+
+def top_k(
+    users: np.ndarray,
+    products: np.ndarray,
+    k: int,
+    masked_users: np.ndarray,
+    masked_products: np.ndarray,
+    absent: np.ndarray | None = None,
+    additions: Additions | None = None,
+) -> Ranking:
+    """Prepare the products for this one ranking."""
+    prepared = products_of(products, absent)
+    return module.top_k(users, prepared, k, masked_users, masked_products, additions)
 
 
 @st.composite
@@ -64,9 +78,9 @@ def as_lists(ranking: Ranking) -> list[list[tuple[float, int]]]:
 
 
 def answers(case: Case, k: int) -> list[Ranking]:
-    """By one block of products, and by many small ones with few candidates at a time."""
+    """By one block of products, and by many small ones."""
     users, products, *masks = case
-    small = {"BLOCK_USERS": 7, "BLOCK_PRODUCTS": 33, "MOST_CANDIDATES": 100}
+    small = {"BLOCK_USERS": 7, "BLOCK_CELLS": 7 * 33}
     with mock.patch.multiple(module, **small):
         parts = top_k(users, products, k, *masks)
     return [top_k(users, products, k, *masks), parts]
@@ -127,6 +141,50 @@ def test_equal_vectors_have_equal_scores_wherever_they_stand() -> None:
     for ranking in answers((users, products, NOBODY, NOBODY, np.zeros(5000, dtype=bool)), 200):
         blocks = ranking.rows.reshape(40, 2, 100)
         assert (blocks == blocks[:, :, :1] % 50 + np.arange(100) * 50).all()
+
+
+@given(st.integers(0, 2**32), st.sampled_from([1, 3, 30]), st.integers(1, 12), st.booleans())
+def test_of_equal_products_masked_and_raised_ones_are_told_apart(
+    seed: int, vectors: int, k: int, many: bool
+) -> None:
+    random = np.random.default_rng(seed)
+    users, products = 9, 300
+    few = random.integers(-3, 4, size=(vectors, 4)).astype(np.float32)
+    shown = few[random.integers(vectors, size=products)]
+    taste = random.integers(-3, 4, size=(users, 4)).astype(np.float32)
+    masked = random.integers(users, size=60), random.integers(40 if many else products, size=60)
+    raised = np.sort(random.integers(users, size=50))
+    additions = Additions(
+        raised, random.integers(products, size=50), random.integers(0, 3, size=50).astype("f4")
+    )
+    absent = random.random(products) < 0.2
+    found = top_k(taste, shown, k, *masked, absent, additions)
+    scores = (taste @ shown.T).astype(np.float64)
+    np.add.at(scores, (raised, additions.products), additions.weights)
+    scores[:, absent] = -np.inf
+    scores[masked] = -np.inf
+    best = np.argsort(-scores, axis=1, kind="stable")[:, :k]
+    wanted = np.take_along_axis(scores, best, axis=1)
+    assert found.scores.tolist() == wanted.tolist()
+    assert found.rows.tolist() == np.where(np.isneginf(wanted), NONE, best).tolist()
+
+
+def test_products_are_prepared_in_the_order_of_those_equal_before_them() -> None:
+    vectors = np.array([[1, 2], [3, 4], [1, 2], [0, 0], [1, 2], [3, 4]], dtype=np.float32)
+    products = products_of(vectors, np.array([False, False, False, True, False, False]))
+    assert products.rows.tolist() == [0, 1, 2, 5, 4]
+    assert products.equal_before.tolist() == [0, 0, 1, 1, 2]
+    assert products.place_of.tolist() == [0, 1, 2, 5, 4, 3]
+    assert products.of(np.array([5, 0])).tolist() == [[3, 4], [1, 2]]
+
+
+@pytest.mark.parametrize("products", [0, 1])
+def test_a_shop_without_products_on_sale_has_empty_places(products: int) -> None:
+    ranking = top_k(
+        np.ones((2, 3)), np.ones((products, 3)), 5, NOBODY, NOBODY, np.ones(products, dtype=bool)
+    )
+    assert (ranking.rows == NONE).all()
+    assert ranking.rows.shape == (2, products)
 
 
 @st.composite
