@@ -10,7 +10,7 @@ An item's propensity is that of its style; the product's chance of its place is 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
 from hashlib import blake2b
@@ -22,9 +22,16 @@ from stylecore.arrays import Bools, Doubles, Floats, Ints, Unsigned
 from stylecore.recommender.catalog import ORIGINAL_COLUMN
 from stylecore.recommender.explanations import choose, codes_of, kinds_of, reason_of
 from stylecore.recommender.exploration import explore
-from stylecore.recommender.interactions import Moment, ProductInteractions, by_product, gather
+from stylecore.recommender.interactions import (
+    Moment,
+    ProductInteractions,
+    by_product,
+    each,
+    gather,
+)
 from stylecore.recommender.rules import Rules
 from stylecore.recommender.shopper_vectors import (
+    EXPLAINING,
     neighbour_additions,
     removals,
     shopper_vectors,
@@ -75,6 +82,16 @@ def empty_batch(shoppers: int, styles: int) -> RecommendationBatch:
     return RecommendationBatch(whole, whole, none, none, whole, np.zeros((shoppers, styles)))
 
 
+def joined(batches: Sequence[RecommendationBatch]) -> RecommendationBatch:
+    """Return the lists of all batches, of the same snapshot and at least one, in one."""
+    return RecommendationBatch(
+        *(
+            np.concatenate([getattr(batch, field.name) for batch in batches])
+            for field in fields(RecommendationBatch)
+        )
+    )
+
+
 def shown_in(
     batch: RecommendationBatch, snapshot: CatalogSnapshot, product_ids: Collection[str]
 ) -> Bools:
@@ -106,6 +123,10 @@ def items_of(snapshot: CatalogSnapshot, batch: RecommendationBatch) -> list[list
 
 
 EVERYONE = "*"
+PIECE_BYTES = 2**26
+"""Of memory for shoppers that are ranked at a time, by estimate."""
+HISTORY_VECTORS = 20
+"""Products of a history whose vectors are held at a time, about."""
 POPULARITY_BONUS = 0.05
 """Added to the score of the most popular product, 0 to one without interactions; scores reach about
 1."""
@@ -134,9 +155,46 @@ def rank(
     choice_rules: ChoiceRules,
     items: int = 20,
 ) -> RecommendationBatch:
-    """Return the lists of `recommend` as arrays; each shopper may have a time of its own."""
+    """Return the lists of `recommend` as arrays; each shopper may have a time of its own.
+
+    Shoppers are ranked in pieces of some PIECE_BYTES, so that memory is bounded for any batch.
+    """
     if not states or not snapshot.present.any():
         return empty_batch(len(states), len(snapshot.style_ids))
+    moments = each(now, len(states))
+    return joined(
+        [
+            _rank_piece(states[piece], snapshot, moments[piece], rules, choice_rules, items)
+            for piece in _pieces(states, snapshot.features.shape[1], items)
+        ]
+    )
+
+
+def _pieces(states: Sequence[UserState], width: int, items: int) -> Iterator[slice]:
+    """Cut the shoppers into runs that take some PIECE_BYTES of memory, or are one shopper.
+
+    Most is taken by the vectors of listed products, of the newest products and of the shoppers
+    without one of these, and by the histories that these are made from.
+    """
+    lengths = np.array([len(state.interactions) for state in states])
+    vectors = items + EXPLAINING * (1 + np.minimum(lengths, HISTORY_VECTORS))
+    totals = np.cumsum(8 * width * vectors + EXPLAINING * 128 * lengths)
+    first = 0
+    while first < len(states):
+        before = totals[first - 1] if first else 0
+        end = max(first + 1, int(np.searchsorted(totals, before + PIECE_BYTES, side="right")))
+        yield slice(first, end)
+        first = end
+
+
+def _rank_piece(
+    states: Sequence[UserState],
+    snapshot: CatalogSnapshot,
+    now: Moment,
+    rules: Rules,
+    choice_rules: ChoiceRules,
+    items: int,
+) -> RecommendationBatch:
     seen = gather(states, now, rules, snapshot.row_of, snapshot.column_of)
     interactions = by_product(seen, len(snapshot.product_ids))
     folded = shopper_vectors(snapshot, interactions)

@@ -27,7 +27,7 @@ EXPLAINING = 5
 def shopper_vectors(snapshot: CatalogSnapshot, interactions: ProductInteractions) -> Floats:
     """Return the shoppers' vectors against the snapshot's features, [B, D]."""
     if snapshot.factors is None:
-        return _category_shares(snapshot.features, interactions)
+        return _category_shares(snapshot, interactions)
     return fold_in_shoppers(snapshot.features, interactions, snapshot.factors.recency)
 
 
@@ -143,12 +143,12 @@ def _without(interactions: ProductInteractions, gone: Ints) -> ProductInteractio
     return replace(found, rank=found.rank - moves_up)
 
 
-def _category_shares(features: Floats, interactions: ProductInteractions) -> Floats:
+def _category_shares(snapshot: CatalogSnapshot, interactions: ProductInteractions) -> Floats:
     """Return each category's weight over 1 + that of all: less is known of who did little."""
-    users = len(interactions.starts) - 1
+    users, categories = len(interactions.starts) - 1, snapshot.features.shape[1]
     signed = np.where(interactions.dismissed, -1.0, interactions.weight)
     totals = np.bincount(interactions.user, np.abs(signed), minlength=users)
-    coefficients = (signed / (1.0 + totals)[interactions.user]).astype(np.float32)
-    vectors = np.zeros((users, features.shape[1]), dtype=np.float32)
-    np.add.at(vectors, interactions.user, features[interactions.product] * coefficients[:, None])
-    return vectors
+    shares = signed / (1.0 + totals)[interactions.user] * snapshot.present[interactions.product]
+    cells = interactions.user * categories + snapshot.category_codes[interactions.product]
+    vectors = np.bincount(cells, shares, minlength=users * categories)
+    return vectors.reshape(users, categories).astype(np.float32)

@@ -101,9 +101,9 @@ def _equal_before(vectors: Floats) -> Ints:
     width, bits = vectors.shape[1], vectors.view(np.uint32)
     random = np.random.default_rng(0)
     odd: Unsigned = 1 + 2 * random.integers(2**63, size=(width,), dtype=np.uint64)
-    hashes = np.zeros(len(vectors), dtype=np.uint64)
-    for column in range(width):
-        hashes += bits[:, column] * odd[column]
+    hashes = np.empty(len(vectors), dtype=np.uint64)
+    for block in _blocks(len(vectors), BLOCK_CELLS // width):
+        hashes[block] = (bits[block] * odd).sum(axis=1)
     order = np.argsort(hashes, kind="stable")
     begins = np.flatnonzero(np.diff(hashes[order], prepend=~hashes[order[:1]]))
     sizes = np.diff(begins, append=len(order))

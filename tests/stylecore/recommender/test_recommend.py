@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from collections import Counter
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -160,6 +161,31 @@ def test_a_list_does_not_depend_on_who_else_is_in_the_batch(
         np.testing.assert_allclose(
             [item.score for item in alone], [item.score for item in found], atol=1e-5
         )
+
+
+@pytest.mark.parametrize("fitted", [True, False])
+def test_memory_is_bounded_for_any_batch_and_its_pieces_are_in_order(
+    fitted: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    random = np.random.default_rng(0)
+    shop = worlds.catalogue(2_000, styles=(), categories=100)
+    shelf = snapshot(shop, worlds.factors(300, 64, random) if fitted else None)
+    made = [worlds.shopper("user", random.choice(2_000, 100), random) for _ in range(5)]
+    states = [
+        structs.replace(made[number % 5], user_id=f"user-{number}") for number in range(1_500)
+    ]
+    monkeypatch.setattr("stylecore.recommender.recommend.PIECE_BYTES", 2**23)
+    tracemalloc.start()
+    try:
+        together = rank(states, shelf, NOW, RULES, CHOICE)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 50e6, "without pieces it takes 300 MB and more"
+    for place in (0, 700, 1_499):
+        alone = rank([states[place]], shelf, NOW, RULES, CHOICE)
+        assert together.rows[place].tolist() == alone.rows[0].tolist()
+        assert together.columns[place].tolist() == alone.columns[0].tolist()
 
 
 def test_the_arrays_of_a_batch_say_what_the_state_says() -> None:
