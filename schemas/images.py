@@ -53,7 +53,8 @@ class Quality(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     notes: what was put right or passed over when the photo was read, as short names: truncated,
     profile-converted, profile-ignored, cmyk-without-profile, samples-scaled; and matte-uncertain,
-    where no product was found for sure and the photo stayed whole. More names may come.
+    where no product was found for sure and the photo stayed whole; in a scene product-stands,
+    product-lies or product-hangs: how it is shown. More names may come.
     """
 
     identity: Figure | None = None

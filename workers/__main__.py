@@ -32,6 +32,7 @@ COMMANDS = {
     "store": ("store", "store_app"),
     "factors": ("store", "factors_app"),
     "styles": ("render", "styles"),
+    "scenes": ("scenes", "scenes"),
     "lag": ("cluster", "lag"),
     "top": ("top", "top"),
     "train": ("train", "train_app"),

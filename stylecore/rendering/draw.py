@@ -20,12 +20,13 @@ import msgspec
 import numpy as np
 from PIL import Image
 
-from schemas.catalog import Ground
+from schemas.catalog import Aspect, Ground, Scene
 from schemas.events import StyleDefinition
 from stylecore.arrays import Bytes, Floats
-from stylecore.imaging.foreground import matte_of
+from stylecore.imaging.foreground import has_plain_ground, matte_of
 from stylecore.imaging.matte import foreground_colors
 from stylecore.imaging.photo import Photo, Pixels, decode, on_white, to_floats, to_pixels
+from stylecore.rendering.backdrops import BACKDROPS
 from stylecore.rendering.composition import ProductLayers
 from stylecore.rendering.engine import Engine
 from stylecore.rendering.grid import (
@@ -48,7 +49,15 @@ from stylecore.rendering.postprocess import (
     ground_of,
     recoloured,
 )
-from stylecore.rendering.style import Reference, drawn_ground, laid_out, style_weights
+from stylecore.rendering.scene import canvas_size, placed, pose_of
+from stylecore.rendering.scene_colours import suited
+from stylecore.rendering.style import (
+    Reference,
+    UnknownStyle,
+    drawn_ground,
+    laid_out,
+    style_weights,
+)
 from stylecore.storage.render_cache import render_key, style_sha256
 
 
@@ -84,13 +93,20 @@ class Source:
     matte: str = ""
     """The version of the matte network that was asked."""
     notes: tuple[str, ...] = ()
-    """What was put right or passed over when the photo was read."""
+    """What was put right or passed over when the photo was read, and how a scene shows it."""
+    alone: Floats | None = None
+    """[h, w, 3], in a scene the product alone on white, where the canvas has it."""
 
     @property
     def output_size(self) -> tuple[int, int]:
         """(height, width) of the finished picture."""
         picture = self.pixels if self.large is None else self.large
         return picture.shape[0], picture.shape[1]
+
+    @property
+    def shown(self) -> Floats:
+        """[h, w, 3], what a render is held against: the product alone where the rest is made up."""
+        return self.pixels if self.alone is None else self.alone
 
 
 @dataclass(frozen=True)
@@ -108,24 +124,56 @@ class Task:
     key: str
 
 
-def cutout_ground(definition: StyleDefinition) -> Ground | None:
-    """Return the ground for which a style needs its product cut out; None where it needs none."""
+@dataclass(frozen=True)
+class Staging:
+    """What of a style says how a photo becomes a source, other than as it is."""
+
+    ground: Ground
+    scene: Scene | None = None
+    aspect: Aspect = "photo"
+    colours: tuple[str, ...] | None = None
+    """Of the scene, '#rrggbb'; None where they are to suit the product."""
+    is_painted: bool = True
+    """Whether the network is to draw a scene's product too."""
+
+
+def staging_of(definition: StyleDefinition) -> Staging | None:
+    """Return what a style needs its product cut out for; None where it needs none."""
+    if definition.scene is not None:
+        given = definition.scene.colours or tuple(definition.palette or ()) or None
+        painted = product_strength_of(definition) > 0
+        return Staging("scene", definition.scene, definition.aspect, given, painted)
     treated_apart = definition.product_strength is not None or definition.keep_product_colour
-    return definition.ground if treated_apart or definition.ground != "photo" else None
+    if treated_apart or definition.ground != "photo":
+        return Staging(definition.ground)
+    return None
 
 
-def source_for(photo: Photo, ground: Ground, cutout: Cutout) -> Source:
-    """Return the photo for styles with this ground, given where its product is.
+def product_strength_of(definition: StyleDefinition) -> float:
+    """Return the strength within the product: a scene shows it as photographed unless told."""
+    if definition.product_strength is not None:
+        return definition.product_strength
+    return definition.strength if definition.scene is None else 0.0
 
-    On another ground than the photo's the product comes on white, as in a packshot. A cutout that
-    is not certain leaves the photo whole, with a note.
+
+def source_for(photo: Photo, staging: Staging, cutout: Cutout) -> Source:
+    """Return the photo as a style needs it, given where its product is.
+
+    On another ground than the photo's the product comes on white, as in a packshot; in a scene the
+    source is its canvas. A cutout that is not certain leaves the photo whole, with a note. Raises
+    UnknownStyle for a backdrop that is none.
     """
+    if staging.scene is not None and staging.scene.backdrop not in BACKDROPS:
+        there = ", ".join(BACKDROPS)
+        raise UnknownStyle(f"no backdrop {staging.scene.backdrop!r}; there are: {there}")
     if not cutout.is_certain:
         whole = source_of(photo)
         return replace(whole, notes=(*whole.notes, UNCERTAIN), matte=cutout.version)
     pixels_whole, alpha = largest(photo, cutout)
     colors = pixels_whole if photo.alpha is not None else foreground_colors(pixels_whole, alpha)
-    if ground == "photo" or photo.alpha is not None:
+    if staging.scene is not None:
+        return _scene_source(photo, staging, staging.scene, cutout, colors, alpha)
+    if staging.ground == "photo" or photo.alpha is not None:
         source = source_of(photo)
     else:
         placed = placed_on_white(photo, cutout, colors)
@@ -142,6 +190,60 @@ def source_for(photo: Photo, ground: Ground, cutout: Cutout) -> Source:
         )
     product = Product(to_pixels(alpha), colors, cutout.alpha, cutout.confidence)
     return replace(source, product=product, matte=cutout.version)
+
+
+def _scene_source(
+    photo: Photo, staging: Staging, scene: Scene, cutout: Cutout, colors: Pixels, alpha: Floats
+) -> Source:
+    """Return the canvas of a scene; `colors` and `alpha` are the product's, in the larger photo."""
+    small = to_floats(photo.pixels)
+    if staging.colours is None:
+        colours = suited(scene.backdrop, small, cutout.alpha, scene.seed)
+    else:
+        colours = [_rgb(colour) for colour in staging.colours]
+    is_studio_shot = photo.alpha is not None or has_plain_ground(matte_of(small, None))
+    pose = pose_of(cutout.alpha, is_studio_shot)
+    size = canvas_size(alpha.shape, staging.aspect)
+    laid = placed(colors, alpha, scene, colours, size, pose)
+    large = laid.backdrop
+    if staging.is_painted:
+        large = _over(laid.colors, laid.alpha, large)
+    working = canvas_size(photo.pixels.shape[:2], staging.aspect)
+    pixels = to_floats(_resized(large, working))
+    small_alpha = np.asarray(_resized(to_pixels(laid.alpha), working), np.float32) / np.float32(255)
+    alone = _over(laid.colors, laid.alpha, np.full_like(laid.colors, 255))
+    return Source(
+        pixels=pixels,
+        mask=np.ones(working, np.float32),
+        sha256=photo.sha256,
+        alignment=grid_alignment(pixels),
+        large=large if size != working else None,
+        large_mask=np.full(size, 255, np.uint8) if size != working else None,
+        product=Product(to_pixels(laid.alpha), laid.colors, small_alpha, cutout.confidence),
+        matte=cutout.version,
+        notes=(*photo.notes, f"product-{laid.pose}"),
+        alone=to_floats(_resized(alone, working)),
+    )
+
+
+def _rgb(colour: str) -> Floats:
+    """Return [3] of 0-1 of '#rrggbb'."""
+    return np.array([int(colour[start : start + 2], 16) / 255 for start in (1, 3, 5)], np.float32)
+
+
+def _over(colors: Pixels, alpha: Floats, ground: Pixels) -> Pixels:
+    """Lay a product over a ground [H, W, 3]."""
+    below = ground.astype(np.float32)
+    return (below + alpha[..., None] * (colors - below) + 0.5).astype(np.uint8)
+
+
+def _resized(pixels: Bytes, size: tuple[int, int]) -> Bytes:
+    """Return pixels [H, W] or [H, W, 3] at the size (height, width)."""
+    picture = Image.fromarray(pixels)
+    wanted = (size[1], size[0])
+    if picture.size == wanted:
+        return pixels
+    return np.asarray(picture.resize(wanted, Image.Resampling.LANCZOS, reducing_gap=3.0))
 
 
 def source_of(photo: Photo) -> Source:
@@ -186,11 +288,7 @@ def task_of(
         weights=reference.weights if reference else style_weights(definition, manifest),
         colouring=colouring_of(definition, reference),
         strength=definition.strength,
-        product_strength=(
-            definition.strength
-            if definition.product_strength is None
-            else definition.product_strength
-        ),
+        product_strength=product_strength_of(definition),
         ground=definition.ground,
         seed=definition.seed,
         style_sha256=style,

@@ -9,6 +9,8 @@ Five figures, each by a way of its own:
 - background: how far plain ground is from what was meant, the photo's own or the style's paper.
 - visibility: how far what lies along the product's outline is from the ground that was meant.
 
+In a scene the product is judged alone, on white, and its outline against what is painted beside it.
+
 A figure that does not apply is None and rejects nothing: style under a reference picture, a
 palette or the product's own colour; style and visibility below STYLE_FROM of strength; background
 and visibility without plain ground; identity without a gallery. The gate does not judge beauty,
@@ -45,6 +47,8 @@ STYLE_FROM = 0.7
 """Strength from which a render must show its style; below, the photo is meant to show."""
 Verdict = Callable[[Task, Pixels], list[RejectionReason]]
 """Why a finished picture at the working size is rejected; nothing where it is not."""
+_BESIDE = 0.02
+"""Sigma of what counts as beside a product in a scene, of the shorter side."""
 SAME_PHOTO = 0.99
 """Cosine from which a photo of the gallery is the source itself."""
 
@@ -78,6 +82,8 @@ class GateTarget:
     """Of the photo's reading."""
     matte: float | None = None
     """Confidence of the matte by which the product was cut out."""
+    in_scene: Floats | None = None
+    """[H, W], where a scene has its product; there alone, and at its outline, it is judged."""
 
 
 def load_quality_model(folder: Path) -> QualityModel:
@@ -88,7 +94,7 @@ def load_quality_model(folder: Path) -> QualityModel:
 
 def describe(quality_model: QualityModel, sources: Sequence[Source]) -> Floats:
     """Return [B, E], the embeddings of photos."""
-    squashed = [to_pixels(source.pixels) for source in sources]
+    squashed = [to_pixels(source.shown) for source in sources]
     return quality_model.net.describe_all(squashed).embedding
 
 
@@ -101,7 +107,7 @@ def gate_target(task: Task, embedding: Floats, manifest: GeneratorManifest) -> G
     judged = painted and not task.colouring.changes
     product = task.source.product
     return GateTarget(
-        photo=task.source.pixels,
+        photo=task.source.shown,
         embedding=embedding,
         styles={style.style_id: share for share, style in shares if share > 0} if judged else {},
         plain=plain,
@@ -110,13 +116,14 @@ def gate_target(task: Task, embedding: Floats, manifest: GeneratorManifest) -> G
         mask=task.source.mask,
         notes=task.source.notes,
         matte=None if product is None else product.confidence,
+        in_scene=None if task.source.alone is None or product is None else product.small_alpha,
     )
 
 
 def plain_ground(source: Source) -> Bools:
     """[H, W]: the ground that was found, or the border where it is white and none was found."""
     ground = np.asarray(source.mask < 0.5)
-    if not ground.any():
+    if not ground.any() and source.alone is None:
         photo = to_pixels(source.pixels)
         return border_ring(photo.shape) if stands_on_white(photo) else ground
     return ground
@@ -135,19 +142,20 @@ def measure(
     quality_model: QualityModel, targets: Sequence[GateTarget], renders: Sequence[Pixels]
 ) -> list[Quality]:
     """Return the figures of B renders, each [H, W, 3] as its photo is, in their order."""
-    found = quality_model.net.describe_all(renders)
+    judged = [_product_alone(render, one) for render, one in zip(renders, targets, strict=True)]
+    found = quality_model.net.describe_all(judged)
     return [
         Quality(
             identity=identity(embedding, one.embedding, quality_model.gallery),
-            structure=structure(one.photo @ LUMA, to_floats(render) @ LUMA),
+            structure=structure(one.photo @ LUMA, to_floats(shown) @ LUMA),
             style=style(styles, quality_model.net.styles, one.styles),
-            background=background(render[one.plain], one.ground),
+            background=background(shown[one.plain], one.ground),
             visibility=_visibility(render, one),
             matte=one.matte,
             notes=list(one.notes),
         )
-        for one, render, embedding, styles in zip(
-            targets, renders, found.embedding, found.styles, strict=True
+        for one, render, shown, embedding, styles in zip(
+            targets, renders, judged, found.embedding, found.styles, strict=True
         )
     ]
 
@@ -207,10 +215,28 @@ def background(found: Pixels, meant: Pixels) -> float | None:
     return float(np.linalg.norm(to_cielab(found) - to_cielab(meant), axis=-1).mean())
 
 
+def _product_alone(render: Pixels, target: GateTarget) -> Pixels:
+    """Return a render as it is judged: of a scene the product, on white."""
+    if target.in_scene is None:
+        return render
+    return to_pixels(1 - target.in_scene[..., None] * (1 - to_floats(render)))
+
+
 def _visibility(render: Pixels, target: GateTarget) -> float | None:
+    if target.in_scene is not None:
+        return visibility(render, surroundings(render, target.in_scene), target.in_scene)
     if target.meant is None or target.mask is None:
         return None
     return visibility(render, target.meant, target.mask)
+
+
+def surroundings(picture: Pixels, alpha: Floats) -> Pixels:
+    """Return a picture [H, W, 3] whose ground goes on within the product, as it is beside it."""
+    sigma = _BESIDE * min(alpha.shape)
+    ground = (1 - alpha) ** 4  # what shines through soft edges counts little
+    around = np.maximum(ndimage.gaussian_filter(ground, sigma), np.float32(1e-4))
+    spread = ndimage.gaussian_filter(picture * ground[..., None], (sigma, sigma, 0))
+    return np.asarray((spread / around[..., None] + 0.5).clip(0, 255), np.uint8)
 
 
 def blurred(plane: Floats) -> Floats:

@@ -16,7 +16,6 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-from schemas.catalog import Ground
 from schemas.events import (
     RejectedImage,
     RejectionReason,
@@ -30,19 +29,20 @@ from stylecore.errors import Permanent
 from stylecore.imaging.photo import Photo, PictureFormat, encode
 from stylecore.rendering.draw import (
     Source,
+    Staging,
     Task,
     at_working_size,
     compose,
-    cutout_ground,
     draw,
     source_for,
     source_of,
+    staging_of,
     task_of,
 )
 from stylecore.rendering.engine import Engine
 from stylecore.rendering.gate import QualityModel, bounds_of, describe, gate_target, measure
 from stylecore.rendering.manifest import Bounds, judge
-from stylecore.rendering.matte import MatteNet, cut_out
+from stylecore.rendering.matte import Cutout, MatteNet, cut_out
 from stylecore.rendering.style import NO_REFERENCES, Reference, UnknownStyle
 from stylecore.storage.fetch import results_of, submit_each
 from stylecore.storage.render_cache import Sidecar, read_sidecar, write_embedding, write_sidecar
@@ -126,11 +126,11 @@ def _plan(context: RenderContext, photos: Photos, references: References, job: S
     photo = photos[job.image_uri]
     if isinstance(photo, Permanent):
         return photo
-    sources = _sources(photo, {cutout_ground(it.definition) for it in job.styles}, context)
+    sources = _sources(photo, {staging_of(it.definition) for it in job.styles}, context)
     return [
         _task(
             context,
-            sources[cutout_ground(request.definition)],
+            sources[staging_of(request.definition)],
             request.definition,
             references.get(request.definition.reference_uri or ""),
         )
@@ -139,26 +139,35 @@ def _plan(context: RenderContext, photos: Photos, references: References, job: S
 
 
 def _sources(
-    photo: Photo, grounds: set[Ground | None], context: RenderContext
-) -> dict[Ground | None, Source]:
-    """Return the photo's source for each ground, its product cut out once; as it is for None."""
-    sources: dict[Ground | None, Source] = {}
-    if None in grounds:
+    photo: Photo, stagings: set[Staging | None], context: RenderContext
+) -> dict[Staging | None, Source | UnknownStyle]:
+    """Return the photo as each staging needs it, its product cut out once; as it is for None."""
+    sources: dict[Staging | None, Source | UnknownStyle] = {}
+    if None in stagings:
         sources[None] = source_of(photo)
-    if to_cut := [ground for ground in grounds if ground is not None]:
+    if to_cut := [staging for staging in stagings if staging is not None]:
         cutout = cut_out(photo, context.matte_net)
-        sources |= {ground: source_for(photo, ground, cutout) for ground in to_cut}
+        sources |= {staging: _staged(photo, staging, cutout) for staging in to_cut}
     return sources
+
+
+def _staged(photo: Photo, staging: Staging, cutout: Cutout) -> Source | UnknownStyle:
+    try:
+        return source_for(photo, staging, cutout)
+    except UnknownStyle as problem:
+        return problem
 
 
 def _task(
     context: RenderContext,
-    source: Source,
+    source: Source | UnknownStyle,
     definition: StyleDefinition,
     reference: Reference | Permanent | None,
 ) -> Task | Permanent:
     if isinstance(reference, Permanent):
         return reference
+    if isinstance(source, UnknownStyle):
+        return source
     try:
         return task_of(source, definition, context.engine.manifest, reference)
     except UnknownStyle as problem:
@@ -193,7 +202,7 @@ def _draw_missing(tasks: Sequence[Task], context: RenderContext) -> dict[str, Si
 
 
 def _described(source: Source) -> tuple[str, bool]:
-    return source.sha256, source.is_cut_out
+    return source.sha256, source.is_cut_out or source.alone is not None
 
 
 def _embeddings(tasks: Sequence[Task], context: RenderContext) -> dict[tuple[str, bool], Floats]:

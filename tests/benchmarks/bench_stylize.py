@@ -28,6 +28,7 @@ from schemas.events import StyleDefinition, StyleRequest, StylizeJob  # noqa: E4
 from stylecore.imaging.photo import Photo, decode, encode  # noqa: E402
 from stylecore.models import FEATURES, GENERATOR, MATTE  # noqa: E402
 from stylecore.rendering.draw import (  # noqa: E402
+    Staging,
     at_working_size,
     batches_by_shape,
     compose,
@@ -142,7 +143,7 @@ def stages(path: Path, side: int) -> dict[str, float]:
         return found
 
     photo = timed("decode", lambda: loader(side)(str(path)))
-    source = timed("matte", lambda: source_for(photo, "paper", cut_out(photo, net)))
+    source = timed("matte", lambda: source_for(photo, Staging("paper"), cut_out(photo, net)))
     tasks = [
         task_of(
             source, StyleDefinition(weights={style.style_id: 1.0}, ground="paper"), engine.manifest

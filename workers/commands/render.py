@@ -23,7 +23,7 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from schemas.catalog import Ground, StyleDefinition
+from schemas.catalog import Aspect, Ground, Scene, StyleDefinition
 from schemas.events import RejectionReason
 from stylecore.errors import Permanent, SettingsError, StylecastError
 from stylecore.imaging.contact_sheet import contact_sheets
@@ -40,21 +40,24 @@ from stylecore.imaging.photo import (
     to_pixels,
 )
 from stylecore.models import FEATURES
+from stylecore.rendering.backdrops import BACKDROPS
 from stylecore.rendering.draw import (
     Source,
+    Staging,
     Task,
     at_working_size,
     compose,
-    cutout_ground,
     draw,
     source_for,
     source_of,
+    staging_of,
     task_of,
 )
 from stylecore.rendering.engine import Engine
 from stylecore.rendering.gate import Verdict, load_quality_model, verdict
 from stylecore.rendering.manifest import load_manifest
 from stylecore.rendering.matte import UNCERTAIN, MatteNet, cut_out
+from stylecore.rendering.scene import POSE_NOTES
 from stylecore.rendering.style import Reference, load_encoder, parse_style, reference_of
 from stylecore.video.read import Bounds, Clip, Frame, NotAClip
 from stylecore.video.stabilize import DrawnFrame, draw_clip
@@ -122,6 +125,10 @@ NO_CLIPS = (
 )
 
 
+LEAST_COLOURS = 2
+"""Of a scene."""
+
+
 class Unread(StylecastError):
     """A photo or clip cannot be read; the message names it."""
 
@@ -182,7 +189,7 @@ class Drawing:
     """None lets all pass."""
     output: Path
     count: Count
-    ground: Ground = "photo"
+    staging: Staging | None = None
     """Of all styles that are wanted."""
     matte_net: MatteNet | None = None
     """By which products are cut out; None where no style asks for it."""
@@ -217,11 +224,22 @@ def render(
         bool, typer.Option(help="The product keeps its own hue and chroma.")
     ] = False,
     ground: Annotated[
-        Ground, typer.Option(help="Around the product: its photo's, the style's paper, or nothing.")
+        Ground,
+        typer.Option(
+            help="Around the product: its photo's, the style's paper, nothing, or a --backdrop."
+        ),
     ] = "photo",
     product_strength: Annotated[
-        float | None, typer.Option(min=0, max=1, help="Of the product; 0: as photographed.")
+        float | None,
+        typer.Option(min=0, max=1, help="Of the product; 0, as in scenes: as photographed."),
     ] = None,
+    backdrop: Annotated[
+        str | None, typer.Option(help="Of a scene: 'stylecast scenes' lists them.")
+    ] = None,
+    scene_colours: Annotated[
+        str | None, typer.Option(help="Two to five of the backdrop, its ground's first.")
+    ] = None,
+    aspect: Annotated[Aspect, typer.Option(help="Width to height of a scene.")] = "photo",
     json: JsonFlag = False,
 ) -> None:
     """Draw photos in styles: FOLDER/<style>/<photo>.webp, and a contact sheet.
@@ -241,6 +259,8 @@ def render(
         keep_product_colour=keep_product_colour,
         ground=ground,
         product_strength=product_strength,
+        scene=_scene(ground, backdrop, scene_colours, aspect, seed),
+        aspect=aspect,
     )
     wanted = wanted_styles(style or (), reference, names, common)
     count = Count()
@@ -260,8 +280,9 @@ def render(
         if gate:
             bounds = settings.stylize.bounds
             judged = partial(verdict, load_quality_model(FEATURES), engine.manifest, bounds)
-        net = load_matte_net(settings.stylize) if cutout_ground(common) else None
-        drawing = Drawing(settings, engine, wanted, pictured, judged, output, count, ground, net)
+        staging = staging_of(common)
+        net = load_matte_net(settings.stylize) if staging else None
+        drawing = Drawing(settings, engine, wanted, pictured, judged, output, count, staging, net)
         moving = {path: is_clip(path) for path in paths}
         stills, clips = ([path for path in paths if moving[path] is kind] for kind in (False, True))
         read = partial(read_photo, decoder)
@@ -277,6 +298,29 @@ def render(
         typer.echo(_summary(count, output, pages))
     if count.is_short:
         raise typer.Exit(1)
+
+
+def _scene(
+    ground: Ground, backdrop: str | None, colours: str | None, aspect: Aspect, seed: int
+) -> Scene | None:
+    """Return the scene that the options name. Raises SettingsError where they do not fit."""
+    if ground != "scene":
+        given = {"--backdrop": backdrop, "--scene-colours": colours}
+        names = [name for name, value in given.items() if value is not None]
+        if aspect != "photo":
+            names.append("--aspect")
+        if names:
+            raise SettingsError(f"{' and '.join(names)}: only with --ground scene")
+        return None
+    there = f"there are: {', '.join(BACKDROPS)}"
+    if backdrop is None:
+        raise SettingsError(f"--ground scene: give --backdrop; {there}")
+    if backdrop not in BACKDROPS:
+        raise SettingsError(f"--backdrop: no backdrop {backdrop!r}; {there}")
+    palette = None if colours is None else tuple(parse_palette(colours))
+    if palette is not None and len(palette) < LEAST_COLOURS:
+        raise SettingsError("--scene-colours: one colour is too few; give two to five")
+    return Scene(backdrop=backdrop, colours=palette, seed=seed)
 
 
 def _drawn(
@@ -302,9 +346,9 @@ def _drawn(
 
 
 def _source(photo: Photo, drawing: Drawing) -> Source:
-    if drawing.matte_net is None:
+    if drawing.matte_net is None or drawing.staging is None:
         return source_of(photo)
-    return source_for(photo, drawing.ground, cut_out(photo, drawing.matte_net))
+    return source_for(photo, drawing.staging, cut_out(photo, drawing.matte_net))
 
 
 def _draw_group(
@@ -318,7 +362,8 @@ def _draw_group(
             drawing.count.whole += 1
             print_problem(f"{path}: {DRAWN_WHOLE}")
         for note in source.notes:
-            print_line(f"note: {path.name}: {note}")
+            if note not in POSE_NOTES:
+                print_line(f"note: {path.name}: {note}")
         for name, task in style_tasks(
             source, drawing.wanted, drawing.engine, drawing.pictured
         ).items():

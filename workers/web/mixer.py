@@ -13,16 +13,16 @@ from functools import cached_property, lru_cache
 
 from PIL import Image
 
-from schemas.catalog import Ground
 from schemas.events import StyleDefinition
 from stylecore.rendering.draw import (
     Source,
+    Staging,
     at_working_size,
     compose,
-    cutout_ground,
     draw,
     source_for,
     source_of,
+    staging_of,
     task_of,
 )
 from stylecore.rendering.engine import Engine
@@ -61,12 +61,12 @@ class Mixer:
     def _matte_net(self) -> MatteNet:
         return load_matte_net(self._settings)
 
-    def _load_source(self, uri: str, ground: Ground | None) -> Source:
-        """Return the photo, with its product cut out where a ground to put it on is given."""
+    def _load_source(self, uri: str, staging: Staging | None) -> Source:
+        """Return the photo, with its product cut out where a staging needs it."""
         photo = self._pictures.photo(uri)
-        if ground is None:
+        if staging is None:
             return source_of(photo)
-        return source_for(photo, ground, cut_out(photo, self._matte_net))
+        return source_for(photo, staging, cut_out(photo, self._matte_net))
 
     def preview(self, photo_uri: str, definition: StyleDefinition, media_type: str) -> bytes:
         """Return the product as the style draws it, at the generator's working size.
@@ -76,7 +76,7 @@ class Mixer:
         with self._lock:
             manifest, uri = self._engine.manifest, definition.reference_uri
             reference = None if uri is None else self._reference(uri)
-            source = self._source(photo_uri, cutout_ground(definition))
+            source = self._source(photo_uri, staging_of(definition))
             task = task_of(source, definition, manifest, reference)
             ((_, drawn),) = draw(self._engine, [task], 1)
             pixels = at_working_size(compose(task, drawn, self._engine), task.source)

@@ -15,7 +15,15 @@ from stylecore.errors import Permanent, SettingsError
 from stylecore.imaging.matte import foreground_colors
 from stylecore.imaging.photo import Photo, decode, to_floats
 from stylecore.models import GENERATOR, MATTE
-from stylecore.rendering.draw import at_working_size, compose, draw, source_for, task_of
+from stylecore.rendering.draw import (
+    Staging,
+    at_working_size,
+    compose,
+    draw,
+    source_for,
+    staging_of,
+    task_of,
+)
 from stylecore.rendering.engine import Engine
 from stylecore.rendering.matte import UNCERTAIN, Cutout, MatteNet, cut_out, placed_on_white
 from workers.demo.inputs import sample_products
@@ -128,7 +136,7 @@ def text():
 def test_a_photo_without_product_is_left_whole_or_cut_where_it_is_sure(net, picture):
     photo = photo_of(picture)
     cutout = cut_out(photo, net)
-    source = source_for(photo, "paper", cutout)
+    source = source_for(photo, Staging("paper"), cutout)
     assert (UNCERTAIN in source.notes) is not cutout.is_certain
     if not cutout.is_certain:
         assert source.product is None
@@ -155,7 +163,7 @@ def disc_photo():
 def rendered(engine, **definition):
     photo, cutout = disc_photo()
     wanted = StyleDefinition(weights={"watercolour": 1.0}, **definition)
-    source = source_for(photo, wanted.ground, cutout)
+    source = source_for(photo, staging_of(wanted), cutout)
     task = task_of(source, wanted, engine.manifest)
     ((_, planes),) = draw(engine, [task], 1)
     return photo, cutout, task, compose(task, planes, engine)
@@ -189,7 +197,7 @@ def test_an_uncertain_matte_draws_the_whole_photo(engine):
     photo, cutout = disc_photo()
     doubtful = Cutout(cutout.alpha, None, 0.3, "test")
     wanted = StyleDefinition(weights={"watercolour": 1.0}, ground="transparent")
-    task = task_of(source_for(photo, wanted.ground, doubtful), wanted, engine.manifest)
+    task = task_of(source_for(photo, staging_of(wanted), doubtful), wanted, engine.manifest)
     ((_, planes),) = draw(engine, [task], 1)
     assert compose(task, planes, engine).shape == (128, 128, 3)
     assert UNCERTAIN in task.source.notes

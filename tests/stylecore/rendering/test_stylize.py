@@ -12,6 +12,7 @@ import pytest
 from colour_profiles import rgb_profile
 from PIL import Image
 
+from schemas.catalog import Scene
 from schemas.events import (
     RejectedImage,
     StyleDefinition,
@@ -135,6 +136,28 @@ def test_grounds_of_one_photo_are_pictures_of_their_own_and_tell_the_matte(conte
     assert stylize([job(PHOTOS[0], ink=INK, **styles)], context, NOW) == [
         [whole, paper, transparent]
     ]
+
+
+def test_a_scene_is_drawn_by_the_job_and_a_backdrop_that_is_none_is_that_styles_error(context):
+    scenes = {
+        name: msgspec.structs.replace(
+            INK, ground="scene", scene=Scene(backdrop=name), aspect="16:9"
+        )
+        for name in ("podium", "nowhere")
+    }
+    ((podium, nowhere, ink),) = stylize([job(PHOTOS[0], **scenes, ink=INK)], context, NOW)
+    assert (podium.height, podium.width) == (SIDE, round(SIDE * 16 / 9))
+    assert podium.quality.matte > 0.8
+    assert podium.quality.notes == ["product-stands"]
+    assert podium.quality.background is None
+    assert podium.quality.visibility > 20
+    assert nowhere.kind == "error"
+    assert nowhere.reasons[0].figure == "definition"
+    assert "no backdrop 'nowhere'; there are: studio" in nowhere.reasons[0].text
+    assert ink.quality.matte is None
+    assert context.engine.drawn == 2
+    stylize([job(PHOTOS[0], **scenes, ink=INK)], context, NOW)
+    assert context.engine.drawn == 2
 
 
 @pytest.mark.parametrize("broken", [b"", b"[]", b"{}", b"image gone"])

@@ -193,3 +193,35 @@ def test_a_clip_that_is_to_stand_on_another_ground_is_not_drawn_and_named(tmp_pa
     assert "1 pictures" in done.stdout
     assert "1 clip not drawn: clips take no ground" in done.stdout
     assert "not read" not in done.stdout
+
+
+def test_a_scene_is_drawn_in_its_aspect_and_what_does_not_fit_is_named(tmp_path):
+    scene = ("--ground", "scene", "--backdrop", "moon", "--aspect", "4:5")
+    done = stylecast("render", PHOTO, *FLAGS, tmp_path / "out", *scene, "--json")
+    assert done.returncode == 0
+    (row,) = json.loads(done.stdout)
+    assert row["notes"][-1].startswith("product-")
+    with Image.open(row["file"]) as picture:
+        width, height = picture.size
+    assert height == round(1.25 * width)
+    assert "note:" not in done.stderr
+    for options, reason in (
+        (("--backdrop", "moon"), "--backdrop: only with --ground scene"),
+        (("--aspect", "1:1"), "--aspect: only with --ground scene"),
+        (("--ground", "scene"), "give --backdrop; there are: studio"),
+        (("--ground", "scene", "--backdrop", "x"), "no backdrop 'x'; there are: studio"),
+        ((*scene, "--scene-colours", "#ffffff"), "one colour is too few"),
+        ((*scene, "--scene-colours", "#ffffff,blue"), "'blue' is no colour"),
+        ((*scene, "--scene-colours", ",".join(["#ffffff"] * 6)), "6 colours are too many"),
+    ):
+        done = stylecast("render", PHOTO, *FLAGS, tmp_path / "out", *options)
+        assert done.returncode == 1
+        assert reason in done.stderr
+
+
+def test_scenes_are_listed_with_a_swatch_of_each(tmp_path):
+    rows = json.loads(stylecast("scenes", "--json", "--output", tmp_path / "swatches").stdout)
+    assert {"backdrop", "chinese", "surface", "colours", "occasions"} == set(rows[0])
+    for row in rows:
+        with Image.open(tmp_path / "swatches" / f"{row['backdrop']}.png") as swatch:
+            assert swatch.size == (256, 256)
