@@ -215,6 +215,11 @@ class PreferencesSettings(BaseModel):
     campaign_weight: Annotated[float, Field(ge=1, le=1e6)] = 4.0
     """Factor of a style's odds within a campaign of priority 0; the square of it at priority
     100."""
+    shelf_changes: Annotated[int, Field(ge=0, le=200)] = 6
+    """Places of a shopper's list that an action changes at most; the rest follows after the
+    visit."""
+    visit_minutes: Annotated[float, Field(gt=0, le=24 * 60)] = 30
+    """Time without an action after which a visit is over."""
     usual_rate: Fraction = 0.05
     """Prior share of impressions that shoppers act on; each shopper's own rate replaces it."""
     valid_hours: Annotated[float, Field(gt=0, le=24 * MOST_DAYS)] = 24

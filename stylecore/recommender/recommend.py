@@ -1,6 +1,7 @@
 """Rank products for a batch of shoppers: the best for each, in which style, and why.
 
-interactions -> shopper vectors -> top-k scores -> explored places -> style draw -> reasons
+interactions -> shopper vectors -> top-k scores -> explored places -> what of the list before stays
+-> style draw -> reasons
 
 `rank` returns arrays (`RecommendationBatch`); `items_of` makes events of them, `encode` JSON.
 Pure: the same states, snapshot and time give the same lists. A share of each list, two products of
@@ -11,7 +12,7 @@ An item's propensity is that of its style; the product's chance of its place is 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from hashlib import blake2b
 
@@ -30,6 +31,18 @@ from stylecore.recommender.interactions import (
     gather,
 )
 from stylecore.recommender.rules import Rules
+from stylecore.recommender.shelf import (
+    Arranged,
+    Before,
+    Candidates,
+    Shelves,
+    arranged,
+    asked_categories,
+    asked_styles,
+    packed,
+    unpacked,
+    varied,
+)
 from stylecore.recommender.shopper_vectors import (
     EXPLAINING,
     neighbour_additions,
@@ -39,10 +52,8 @@ from stylecore.recommender.shopper_vectors import (
 from stylecore.recommender.snapshot import CatalogSnapshot
 from stylecore.recommender.state import empty
 from stylecore.recommender.style_policy import (
-    Choice,
     ChoiceRules,
     by_style,
-    draw,
     propensities,
     shopper_keys,
     uniform_noise,
@@ -67,6 +78,10 @@ class RecommendationBatch:
     """[B, k], the style's probability."""
     reasons: Ints
     """[B, k], codes for `explanations.reason_of`."""
+    explored: Bools
+    """[B, k], products drawn at random."""
+    unsettled: Bools
+    """[B], whether changes are left for the next visit."""
     affinities: Doubles
     """[B, K], the shoppers' log-odds for each style."""
 
@@ -79,7 +94,10 @@ def empty_batch(shoppers: int, styles: int) -> RecommendationBatch:
     """Return lists without items."""
     whole = np.zeros((shoppers, 0), dtype=np.int64)
     none = np.zeros((shoppers, 0))
-    return RecommendationBatch(whole, whole, none, none, whole, np.zeros((shoppers, styles)))
+    never = np.zeros((shoppers, 0), dtype=np.bool_)
+    calm = np.zeros(shoppers, dtype=np.bool_)
+    likes = np.zeros((shoppers, styles))
+    return RecommendationBatch(whole, whole, none, none, whole, never, calm, likes)
 
 
 def joined(batches: Sequence[RecommendationBatch]) -> RecommendationBatch:
@@ -154,17 +172,21 @@ def rank(
     rules: Rules,
     choice_rules: ChoiceRules,
     items: int = 20,
+    before: Sequence[Before] | None = None,
 ) -> RecommendationBatch:
     """Return the lists of `recommend` as arrays; each shopper may have a time of its own.
 
+    Of the list that a shopper has `before`, at most `rules.changes` places change.
     Shoppers are ranked in pieces of some PIECE_BYTES, so that memory is bounded for any batch.
     """
     if not states or not snapshot.present.any():
         return empty_batch(len(states), len(snapshot.style_ids))
-    moments = each(now, len(states))
+    moments, had = each(now, len(states)), before or [Before()] * len(states)
     return joined(
         [
-            _rank_piece(states[piece], snapshot, moments[piece], rules, choice_rules, items)
+            _rank_piece(
+                states[piece], snapshot, moments[piece], rules, choice_rules, items, had[piece]
+            )
             for piece in _pieces(states, snapshot.features.shape[1], items)
         ]
     )
@@ -194,27 +216,50 @@ def _rank_piece(
     rules: Rules,
     choice_rules: ChoiceRules,
     items: int,
+    before: Sequence[Before],
 ) -> RecommendationBatch:
     seen = gather(states, now, rules, snapshot.row_of, snapshot.column_of)
     interactions = by_product(seen, len(snapshot.product_ids))
-    folded = shopper_vectors(snapshot, interactions)
+    vectors = shopper_vectors(snapshot, interactions)
+    scoring = _Scoring(snapshot, vectors, interactions)
     shoppers = shopper_keys([state.user_id for state in states], now, snapshot.version)
     places = round(choice_rules.exploration * items)
-    ranking, explored = _ranked(snapshot, folded, interactions, shoppers, items, places)
+    asked = asked_categories(snapshot, interactions)
+    best, explored = _ranked(snapshot, scoring, shoppers, asked, items, places)
     affinities = by_style(states, now, rules, snapshot.column_of)
     actions = np.array([len(state.recent_events) for state in states], dtype=np.uint64)
-    choice = _styled(snapshot, ranking.rows, affinities, shoppers, actions, choice_rules)
-    found = removals(snapshot, interactions, folded, ranking.rows)
-    pairs, shares = choose(snapshot, interactions, found, ranking, choice.columns, explored)
-    kinds = kinds_of(snapshot, ranking.rows, choice.columns, pairs, explored, affinities)
+    shares, noise = _styled(snapshot, best.rows, affinities, shoppers, actions, choice_rules)
+    fresh = Candidates(
+        rows=best.rows,
+        explored=explored,
+        categories=snapshot.category_codes[best.rows],
+        shares=shares,
+        noise=noise,
+        asked_categories=asked,
+        asked_styles=asked_styles(affinities),
+    )
+    width = best.rows.shape[1]
+    shelves = unpacked(snapshot, before, width)
+    shown = arranged(snapshot, scoring.showable(shelves), fresh, rules.changes)
+    ranking = Ranking(rows=shown.rows, scores=scoring.scores_of(shown, best))
+    found = removals(snapshot, interactions, vectors, shown.rows)
+    pairs, parts = choose(snapshot, interactions, found, ranking, shown.columns, shown.explored)
+    kinds = kinds_of(snapshot, shown.rows, shown.columns, pairs, shown.explored, affinities)
     return RecommendationBatch(
-        rows=ranking.rows,
-        columns=choice.columns,
+        rows=shown.rows,
+        columns=shown.columns,
         scores=ranking.scores.astype(np.float64).round(SCORE_DECIMALS),
-        propensities=choice.propensities,
-        reasons=codes_of(snapshot, interactions, kinds, pairs, shares, choice.columns),
+        propensities=shown.propensities,
+        reasons=codes_of(snapshot, interactions, kinds, pairs, parts, shown.columns),
+        explored=shown.explored,
+        unsettled=shown.unsettled,
         affinities=affinities,
     )
+
+
+def shelves_of(snapshot: CatalogSnapshot, batch: RecommendationBatch) -> list[bytes]:
+    """Return each list as `Before.shelf` takes it."""
+    return packed(snapshot, batch.rows, batch.columns, batch.propensities, batch.explored)
 
 
 def list_for_everyone(
@@ -234,33 +279,76 @@ def recommendation_id(user_id: str, partition: int, offset: int, version: str) -
     return blake2b(text.encode(), digest_size=12).hexdigest()
 
 
+class _Scoring:
+    """How the products score for a batch of shoppers, and which they must not get."""
+
+    def __init__(
+        self, snapshot: CatalogSnapshot, vectors: Floats, interactions: ProductInteractions
+    ) -> None:
+        # Popularity gives a bonus, which also orders products with equal scores otherwise.
+        bonus = np.full((len(vectors), 1), POPULARITY_BONUS, dtype=np.float32)
+        self._snapshot = snapshot
+        self.users = np.hstack([vectors, bonus])
+        self.excluded_users = interactions.user[interactions.excluded]
+        self.excluded_products = interactions.product[interactions.excluded]
+        self.excluded = self.excluded_users * len(snapshot.present) + self.excluded_products
+        self.on_top = neighbour_additions(snapshot, interactions)
+
+    def plain(self, user: Ints, rows: Ints) -> Floats:
+        """Return the scores of pairs without neighbours, [N]."""
+        scores: Floats = (self.users[user] * self._snapshot.ranked.of(rows)).sum(axis=1)
+        return scores
+
+    def scores_of(self, shown: Arranged, best: Ranking) -> Floats:
+        """Return the scores of the shown products, [B, k]: those of `best` where they are in it."""
+        scores = np.take_along_axis(best.scores, np.maximum(shown.sources, 0), axis=1)
+        scores[shown.rows == NONE] = -np.inf
+        user, place = np.nonzero((shown.sources == NONE) & (shown.rows != NONE))
+        rows = shown.rows[user, place]
+        scores[user, place] = self.plain(user, rows)
+        if self.on_top is not None and len(user):
+            products = len(self._snapshot.present)
+            keys, asked = (
+                self.on_top.users * products + self.on_top.products,
+                user * products + rows,
+            )
+            order = asked.argsort()
+            at = np.minimum(np.searchsorted(asked, keys, sorter=order), len(asked) - 1)
+            hit = asked[order[at]] == keys
+            added = np.bincount(order[at[hit]], self.on_top.weights[hit], minlength=len(asked))
+            scores[user, place] += added.astype(np.float32)
+        return scores
+
+    def showable(self, shelves: Shelves) -> Shelves:
+        """Return the shelves without products that may not be shown any longer, and pictures."""
+        present, available = self._snapshot.present, self._snapshot.available
+        pairs = np.arange(len(shelves.rows))[:, None] * len(present) + shelves.rows
+        gone = (shelves.rows == NONE) | ~present[shelves.rows] | np.isin(pairs, self.excluded)
+        lost = (shelves.columns == NONE) | ~available[shelves.rows, shelves.columns]
+        return replace(
+            shelves,
+            rows=np.where(gone, NONE, shelves.rows),
+            columns=np.where(lost, NONE, shelves.columns),
+        )
+
+
 def _ranked(
     snapshot: CatalogSnapshot,
-    vectors: Floats,
-    interactions: ProductInteractions,
+    scoring: _Scoring,
     shoppers: Unsigned,
+    asked: Bools,
     items: int,
     places: int,
 ) -> tuple[Ranking, Bools]:
-    """Rank the best products, explore the last places, and say which places those are.
-
-    Popularity gives a bonus, which also orders products with equal scores otherwise.
-    """
-    bonus = np.full((len(vectors), 1), POPULARITY_BONUS, dtype=np.float32)
-    users = np.hstack([vectors, bonus])
-    products = snapshot.ranked
-    user, product = (
-        interactions.user[interactions.excluded],
-        interactions.product[interactions.excluded],
-    )
-    on_top = neighbour_additions(snapshot, interactions)
-    best = top_k(users, products, items, user, product, on_top)
-    excluded = user * len(snapshot.product_ids) + product
+    """Rank the best products, various ones, explore the last places, and say which those are."""
+    masked = (scoring.excluded_users, scoring.excluded_products)
+    best = top_k(scoring.users, snapshot.ranked, items, *masked, scoring.on_top)
+    best = varied(snapshot, best, scoring.users, scoring.excluded, asked, places)
     rows, explored = explore(
-        best.rows, places, shoppers, snapshot.present, snapshot.new_products, excluded
+        best.rows, places, shoppers, snapshot.present, snapshot.new_products, scoring.excluded
     )
     scores = best.scores.copy()
-    scores[explored] = (users[np.nonzero(explored)[0]] * products.of(rows[explored])).sum(axis=1)
+    scores[explored] = scoring.plain(np.nonzero(explored)[0], rows[explored])
     return Ranking(rows=rows, scores=scores), explored
 
 
@@ -271,10 +359,10 @@ def _styled(
     shoppers: Unsigned,
     actions: Unsigned,
     rules: ChoiceRules,
-) -> Choice:
-    """Return a style for each product of the lists."""
+) -> tuple[Doubles, Doubles]:
+    """Return the probabilities of the styles of each product, and what to draw them with."""
     available = snapshot.available[rows]
     available[rows == NONE, ORIGINAL_COLUMN] = True  # some arm, for the place is cut off later
     priors = snapshot.style_priors[snapshot.category_codes[rows]]
     noise = uniform_noise(shoppers, actions, snapshot.product_keys[rows], snapshot.style_keys)
-    return draw(propensities(affinities, priors, available, rules), noise)
+    return propensities(affinities, priors, available, rules), noise

@@ -49,6 +49,8 @@ class Rules:
     """How many times likelier a click in the favourite style is taken to be than in another."""
     usual_rate: float = 0.05
     """The prior share of impressions that are acted on (`style_policy.log_odds`)."""
+    changes: int = 6
+    """Places of a shopper's list that an action changes at most at once (`shelf`)."""
     kind_weights: Mapping[str, float] = field(default_factory=lambda: KIND_WEIGHTS)
 
     def __post_init__(self) -> None:
@@ -58,6 +60,8 @@ class Rules:
             raise SettingsError(f"style_odds must be above 1, not {self.style_odds}")
         if not 0 < self.usual_rate <= 1:
             raise SettingsError(f"usual_rate must be above 0 and at most 1, not {self.usual_rate}")
+        if not self.changes >= 0:
+            raise SettingsError(f"changes must be at least 0, not {self.changes}")
         if not 1 <= self.history <= LONGEST_HISTORY:
             raise SettingsError(
                 f"history must be 1 to {LONGEST_HISTORY} products, not {self.history}"

@@ -86,6 +86,8 @@ def _positions(names: Sequence[str], position_of: Mapping[str, int]) -> Ints:
     return np.array([position_of.get(name, -1) for name in names], dtype=np.int64)
 
 
+MOST_VARIOUS = 512
+"""Products, the most popular ones of each category first."""
 NO_FACTORS = "popularity"
 """The factor version of recommendations that were made without factors."""
 
@@ -144,6 +146,20 @@ class CatalogSnapshot:
     def new_products(self) -> Ints:
         """The rows of new products on sale."""
         return np.flatnonzero(self.new & self.present)
+
+    @cached_property
+    def product_order(self) -> Ints:
+        """The rows in the order of their keys."""
+        return self.product_keys.argsort()
+
+    @cached_property
+    def various(self) -> Ints:
+        """The rows of each category's most popular products on sale, at most MOST_VARIOUS."""
+        rows = np.flatnonzero(self.present)
+        rows = rows[np.lexsort((-self.popularity[rows], self.category_codes[rows]))]
+        codes = self.category_codes[rows]
+        rank = np.arange(len(rows)) - np.searchsorted(codes, codes)
+        return rows[np.argsort(rank, kind="stable")][:MOST_VARIOUS]
 
 
 def arrange(

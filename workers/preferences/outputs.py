@@ -86,11 +86,12 @@ def shopper_outputs(
     items: Iterator[bytes],
     snapshot: CatalogSnapshot,
     applied_headers: Callable[[int], Headers],
+    shelf_headers: Callable[[int, str], Headers],
 ) -> Iterator[Output]:
     """Yield state and list of each shopper, at the time of the record that caused them.
 
     `items` are the encoded items of the shoppers who acted, in order. States of a partition share
-    the `applied_headers`.
+    the `applied_headers`; `shelf_headers` are those of partition and shopper.
     """
     applied = {
         number: applied_headers(number)
@@ -100,6 +101,7 @@ def shopper_outputs(
     for record, event, state, acted in touched:
         key, headers, now = event.user_id.encode(), caused_headers(record), record.at
         of_state = states.headers(now) + headers + applied[record.partition]
+        of_state += shelf_headers(record.partition, event.user_id)
         yield _output(states, key, encode(state), of_state, record.partition)
         if acted:
             place = (record.partition, record.offset)
@@ -118,20 +120,24 @@ def refreshed_outputs(
     now: datetime,
     *,
     same_products: bool,
+    headers_of: Callable[[int, str], Headers],
 ) -> Iterator[Output]:
-    """Yield lists that no record has caused, of shoppers with their partitions.
+    """Yield lists that no record has caused, of shoppers with their partitions, and their states:
+    of those only the headers have changed, `headers_of` partition and shopper.
 
     With `same_products`, where only pictures have changed, a list still names the shopper's last
     action as its cause: a client that waits for the list of a click finds it.
     """
-    shared = BatchHeaders(settings, RECOMMENDATIONS)
+    shared, states = BatchHeaders(settings, RECOMMENDATIONS), BatchHeaders(settings, USER_STATES)
     for (number, state), encoded in zip(shoppers, items, strict=True):
         raw = msgspec.Raw(encoded)
         place = (number, in_place_of_offset(now))
         last = state.recent_events[-1].event_id if same_products and state.recent_events else None
         found = list_event(settings, state.user_id, raw, snapshot, now, place, last)
-        headers = [*shared.headers(now), ("ce_id", found.recommendation_id.encode())]
-        yield _output(shared, state.user_id.encode(), encode(found), headers, number)
+        event_id, key = [("ce_id", found.recommendation_id.encode())], state.user_id.encode()
+        yield _output(shared, key, encode(found), shared.headers(now) + event_id, number)
+        of_state = states.headers(now) + event_id + headers_of(number, state.user_id)
+        yield _output(states, key, encode(state), of_state, number)
 
 
 def _output(

@@ -4,6 +4,9 @@ A list is outdated when the edition has changed (the factor version and the runn
 when a product in it has another picture. Shoppers who act get a new list at once; the refresh is
 for the others, and bounded, so that feedback is processed beside it.
 
+While a shopper's visit lasts, a list changes only so far (`stylecore.recommender.shelf`). When the
+visit is over, that is, some time after the last action, the list is made as a whole.
+
 Pictures come one by one, thousands in an import. They are collected until the refresh before is
 done and some seconds have passed, so that a refresh writes each shopper at most one list however
 many pictures came, and only lists that show one of the products.
@@ -14,8 +17,9 @@ picture is young, for all shoppers who have not acted since.
 
 from __future__ import annotations
 
+import itertools
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 
 from schemas.events import UserState
@@ -42,6 +46,10 @@ class ListRefresh:
         self._left: deque[Place] = deque()
         self._in_hand: list[Place] = []
         self._looked_at: datetime | None = None
+        self._visits: dict[Place, datetime] = {}
+        """When each shopper whose list is to be made as a whole has acted, the earliest first."""
+        self._ended: dict[Place, datetime] = {}
+        """Of the lists in hand, those of visits that are over."""
         self.redrawn: frozenset[str] | None = None
         """The products with new pictures in a refresh for these; None in one for an edition."""
 
@@ -72,8 +80,38 @@ class ListRefresh:
             self._began, self.redrawn = now, frozenset(redrawn)
             log.debug("picture_refresh_started", products=len(redrawn), shoppers=len(self._left))
 
-    def resume(self, numbers: Iterable[int], renewed_at: datetime, now: datetime) -> None:
-        """Add the shoppers of new partitions, where the edition of `renewed_at` is young."""
+    def note_visits(self, places: Iterable[Place], now: datetime) -> None:
+        """Note that these shoppers have acted and that more of their lists is to change."""
+        for place in places:
+            self._visits.pop(place, None)
+            self._visits[place] = now
+
+    def take_ended(self, count: int, since: datetime) -> list[tuple[int, UserState]]:
+        """Return shoppers, at most `count`, who have not acted since that time."""
+        found: list[tuple[int, UserState]] = []
+        for place, at in list(itertools.islice(self._visits.items(), count)):
+            if at > since:
+                break
+            del self._visits[place]
+            state = self._states.known(*place)
+            if state is not None and not self._states.is_in_hand(*place):
+                found.append((place[0], state))
+                self._ended[place] = at
+        return found
+
+    def resume(self, numbers: Sequence[int], renewed_at: datetime, now: datetime) -> None:
+        """Add the shoppers of new partitions, where the edition of `renewed_at` is young, and their
+        visits that are.
+        """
+        young = [
+            (state.recent_events[-1].at, place)
+            for place in self._states.places(numbers)
+            if (state := self._states.known(*place)) is not None
+            and state.recent_events
+            and now - state.recent_events[-1].at < YOUNG
+        ]
+        for at, place in sorted(young):
+            self.note_visits([place], at)
         if now - renewed_at < YOUNG:
             self._began, self.redrawn = min(self._began, now), None
             self._left.extend(self._states.places(numbers))
@@ -106,8 +144,11 @@ class ListRefresh:
     def committed(self) -> None:
         """Note that the lists in hand are in the topic."""
         self._in_hand.clear()
+        self._ended.clear()
 
     def aborted(self) -> None:
         """Return the lists in hand to those that are left."""
         self._left.extendleft(reversed(self._in_hand))
         self._in_hand.clear()
+        self._visits = self._ended | self._visits
+        self._ended = {}

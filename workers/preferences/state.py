@@ -7,6 +7,9 @@ A state record's headers say up to which offset its feedback partition was appli
 topic, by id, since one that is created again begins at 0. Where a partition is read from further
 back (a group whose offsets were reset), records up to that offset are skipped.
 
+They also hold the list that the shopper has (`stylecore.recommender.shelf`): beside the state and
+not in it, since a list depends on the catalogue of its time, and states replay byte for byte.
+
 A tombstone among the feedback deletes its shopper, in order with the shopper's events: state and
 list get tombstones in the batch's transaction, before the results of later events of the batch.
 What popularity has counted of the shopper stays; it contains no names.
@@ -41,6 +44,7 @@ from workers.telemetry import log
 
 APPLIED_TOPIC = "stylecast.applied.topic.id"
 APPLIED_OFFSET = "stylecast.applied.offset"
+SHELF = "stylecast.shelf"
 LONGEST_OFFSET = 19
 """Digits of 2^63."""
 NOTHING = -1
@@ -62,8 +66,12 @@ class UserStates:
         """By partition, the last offset that its states contain; until a later one is applied."""
         self._reached: dict[int, int] = {}
         """By partition, the last offset of the batch in hand."""
+        self._passed: dict[int, int] = {}
+        """By partition, the last offset of the batch that was committed last."""
         self._kept: dict[int, dict[str, UserState]] = {}
         self._changed: dict[tuple[int, str], UserState] = {}
+        self._shelves: dict[int, dict[str, bytes]] = {}
+        self._changed_shelves: dict[tuple[int, str], bytes] = {}
 
     def restore(
         self, numbers: Iterable[int], stop: threading.Event
@@ -71,8 +79,10 @@ class UserStates:
         """Read these partitions to their end; return the states by partition. Raises Transient."""
         topic = topic_name(self._settings, USER_STATES)
         last: dict[int, Record] = {}
-        states = read_states(self._settings, topic, list(numbers), stop, last)
+        shelves: dict[int, dict[str, bytes]] = {}
+        states = read_states(self._settings, topic, list(numbers), stop, last, shelves)
         self.own(states)
+        self._shelves |= shelves
         for number, record in last.items():
             offset = _applied_offset(record, self._feedback_id)
             if offset is not None:
@@ -88,7 +98,8 @@ class UserStates:
         gone = set(numbers)
         self._kept = {number: kept for number, kept in self._kept.items() if number not in gone}
         for number in gone:
-            self._applied.pop(number, None)
+            for by_partition in (self._applied, self._passed, self._shelves):
+                by_partition.pop(number, None)
 
     @property
     def owns_any(self) -> bool:
@@ -114,11 +125,28 @@ class UserStates:
         return left
 
     def applied_headers(self, number: int) -> Headers:
-        """Return headers for the batch's state records: up to which offset its partition is applied
-        with them.
+        """Return headers for state records that are written now: up to which offset their partition
+        is applied with them; none where nothing was.
         """
-        offset = str(self._reached[number]).encode()
-        return [(APPLIED_TOPIC, self._feedback_id.encode()), (APPLIED_OFFSET, offset)]
+        for known in (self._reached, self._passed, self._applied):
+            if number in known:
+                offset = str(known[number]).encode()
+                return [(APPLIED_TOPIC, self._feedback_id.encode()), (APPLIED_OFFSET, offset)]
+        return []
+
+    def shelf_headers(self, number: int, user_id: str) -> Headers:
+        """Return the header of the shopper's state records that holds the list, if any."""
+        shelf = self.shelf(number, user_id)
+        return [(SHELF, shelf)] if shelf else []
+
+    def shelf(self, number: int, user_id: str) -> bytes:
+        """Return the list that the shopper has, b"" without one."""
+        changed = self._changed_shelves.get((number, user_id))
+        return self._shelves.get(number, {}).get(user_id, b"") if changed is None else changed
+
+    def put_shelf(self, number: int, user_id: str, shelf: bytes) -> None:
+        """Note the shopper's list of the batch in hand."""
+        self._changed_shelves[number, user_id] = shelf
 
     def places(self, numbers: Iterable[int] | None = None) -> list[tuple[int, str]]:
         """Return partition and user of every state, of these partitions or of all."""
@@ -150,16 +178,24 @@ class UserStates:
             else:
                 self._kept[number][user_id] = state
         self._changed.clear()
+        for (number, user_id), shelf in self._changed_shelves.items():
+            if shelf:
+                self._shelves.setdefault(number, {})[user_id] = shelf
+            else:
+                self._shelves.get(number, {}).pop(user_id, None)
+        self._changed_shelves.clear()
         # The partition has passed the offset up to which it was applied before: a lower offset that
         # comes from now on is of a topic that was created again.
         for number, offset in self._reached.items():
             if offset > self._applied.get(number, NOTHING):
                 self._applied.pop(number, None)
+        self._passed |= self._reached
         self._reached = {}
 
     def abort(self) -> None:
         """Drop the batch's changes."""
         self._changed.clear()
+        self._changed_shelves.clear()
         self._reached = {}
 
 
@@ -169,10 +205,11 @@ def read_states(
     numbers: list[int],
     stop: threading.Event,
     last: dict[int, Record] | None = None,
+    shelves: dict[int, dict[str, bytes]] | None = None,
 ) -> dict[int, dict[str, UserState]]:
     """Read the states of the topic's partitions. Raises Transient where the broker is down.
 
-    The last record of each partition is entered in `last`.
+    The last record of each partition is entered in `last`, the shoppers' lists in `shelves`.
     """
     states: dict[int, dict[str, UserState]] = {number: {} for number in numbers}
     places = [TopicPartition(topic, number) for number in numbers]
@@ -181,6 +218,8 @@ def read_states(
             take_state(record, states[record.partition])
             if last is not None:
                 last[record.partition] = record
+            if shelves is not None:
+                take_shelf(record, shelves.setdefault(record.partition, {}))
     return states
 
 
@@ -194,6 +233,16 @@ def take_state(record: Record, states: dict[str, UserState]) -> None:
         states[user_id] = decode(UserState, record.value)
     except InvalidEvent as problem:
         log.error("state_lost", partition=record.partition, offset=record.offset, why=str(problem))
+
+
+def take_shelf(record: Record, shelves: dict[str, bytes]) -> None:
+    """Enter the list in the headers of a record of the state topic."""
+    user_id = (record.key or b"").decode(errors="replace")
+    shelf = dict(record.headers).get(SHELF)
+    if record.value is not None and shelf:
+        shelves[user_id] = shelf
+    else:
+        shelves.pop(user_id, None)
 
 
 def _applied_offset(record: Record, feedback_id: str) -> int | None:
@@ -243,6 +292,7 @@ def apply_feedback(
     left_from: dict[tuple[int, str], int] = {}
     for record, user_id in forgotten:
         states.put(record.partition, empty(user_id))
+        states.put_shelf(record.partition, user_id, b"")
         left_from[record.partition, user_id] = record.offset
     by_shopper: dict[tuple[int, str], list[Taken]] = {}
     for step in taken:

@@ -9,7 +9,8 @@ The flow of a batch of feedback.events.v1, in PreferencesHandler.process:
 4. encode: preferences.users.v1, recommendations.users.v1, the offsets in the same transaction
 
 Impressions alone change a state and not a list, so that a list stays as it is while it is looked
-at. Besides the batch, and when there is none: the list for everyone (`*`), style.demand.v1, and
+at; and of the list that a shopper has, only a few places change at once, until the visit is over.
+Besides the batch, and when there is none: the list for everyone (`*`), style.demand.v1, and
 lists that the catalogue, the pictures or new factors have made outdated.
 """
 
@@ -18,7 +19,7 @@ from __future__ import annotations
 import itertools
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 
 from confluent_kafka import TopicPartition
@@ -36,9 +37,11 @@ from stylecore.recommender.recommend import (
     RecommendationBatch,
     list_for_everyone,
     rank,
+    shelves_of,
     shown_in,
 )
 from stylecore.recommender.rules import Rules
+from stylecore.recommender.shelf import Before
 from stylecore.recommender.snapshot import CatalogSnapshot
 from stylecore.recommender.style_policy import ChoiceRules
 from stylecore.times import TimeOutOfRange, check_times
@@ -59,7 +62,7 @@ from workers.preferences.outputs import (
     refreshed_outputs,
     shopper_outputs,
 )
-from workers.preferences.refresh import AT_REST, BESIDE_FEEDBACK, ListRefresh
+from workers.preferences.refresh import AT_REST, BESIDE_FEEDBACK, ListRefresh, Place
 from workers.preferences.snapshot import SnapshotProvider
 from workers.preferences.state import (
     Taken,
@@ -117,6 +120,7 @@ def rules_of(settings: PreferencesSettings) -> tuple[Rules, ChoiceRules]:
         cool_down=timedelta(days=settings.cool_down_days),
         history=settings.history,
         usual_rate=settings.usual_rate,
+        changes=settings.shelf_changes,
     )
     return rules, ChoiceRules(
         exploration=settings.exploration, campaign_weight=settings.campaign_weight
@@ -133,6 +137,7 @@ class PreferencesHandler(Handler):
         name = topic_name(settings, FEEDBACK)
         self._states = UserStates(settings, topic_id(settings, name))
         self._refresh = ListRefresh(self._states)
+        self._visit = timedelta(minutes=settings.preferences.visit_minutes)
         now = datetime.now(UTC)
         self._snapshots = SnapshotProvider(
             CatalogueFollower(settings),
@@ -231,18 +236,42 @@ class PreferencesHandler(Handler):
         acted = [shopper for shopper in touched if shopper.acted]
         states = [shopper.state for shopper in acted]
         with stage(WORKER, "recommend"):
-            batch = self._rank(states, snapshot, [shopper.record.at for shopper in acted])
+            before = [
+                Before(
+                    self._states.shelf(record.partition, event.user_id),
+                    event.product_id,
+                    event.position,
+                )
+                for record, event, _, _ in acted
+            ]
+            batch = self._rank(states, snapshot, [shopper.record.at for shopper in acted], before)
+            places = [(shopper.record.partition, shopper.event.user_id) for shopper in acted]
+            self._put_shelves(places, snapshot, batch)
+            self._refresh.note_visits(
+                itertools.compress(places, batch.unsettled.tolist()), datetime.now(UTC)
+            )
             self._demand.want_lacking([state.user_id for state in states], snapshot, batch)
         with stage(WORKER, "encode"):
             items = iter(self._encoder_of(snapshot).encode(batch))
-            applied = self._states.applied_headers
-            return list(shopper_outputs(self._settings, touched, items, snapshot, applied))
+            headers = (self._states.applied_headers, self._states.shelf_headers)
+            return list(shopper_outputs(self._settings, touched, items, snapshot, *headers))
 
     def _rank(
-        self, states: Sequence[UserState], snapshot: CatalogSnapshot, now: Moment
+        self,
+        states: Sequence[UserState],
+        snapshot: CatalogSnapshot,
+        now: Moment,
+        before: Sequence[Before],
     ) -> RecommendationBatch:
         items = self._settings.preferences.items
-        return rank(states, snapshot, now, self._rules, self._choice_rules, items)
+        return rank(states, snapshot, now, self._rules, self._choice_rules, items, before)
+
+    def _put_shelves(
+        self, places: Iterable[Place], snapshot: CatalogSnapshot, batch: RecommendationBatch
+    ) -> None:
+        """Note the lists that the shoppers of these places will have."""
+        for place, shelf in zip(places, shelves_of(snapshot, batch), strict=True):
+            self._states.put_shelf(*place, shelf)
 
     def _encoder_of(self, snapshot: CatalogSnapshot) -> ListEncoder:
         """Return the encoder, whose cache is good as long as the snapshot is the same."""
@@ -280,7 +309,9 @@ class PreferencesHandler(Handler):
         """
         now = datetime.now(UTC)
         snapshot = self._snapshots.snapshot(now)
-        outputs = self._refreshed(snapshot, now, refreshed)
+        outputs = self._settled(snapshot, now, refreshed) + self._refreshed(
+            snapshot, now, refreshed
+        )
         if self._states.owns(0) and snapshot is not self._everyone and snapshot.present.any():
             self._everyone = snapshot
             outputs += self._list_for_everyone(snapshot, now)
@@ -299,16 +330,54 @@ class PreferencesHandler(Handler):
         shoppers = self._refresh.take(most)
         if not shoppers:
             return []
-        batch = self._rank([state for _, state in shoppers], snapshot, now)
+        before = [self._before(number, state, now) for number, state in shoppers]
+        batch = self._rank([state for _, state in shoppers], snapshot, now, before)
         if self._refresh.redrawn is not None:  # only lists that show one of these products
             shows = shown_in(batch, snapshot, self._refresh.redrawn)
             self._refresh.skip(itertools.compress(shoppers, ~shows))
             shoppers = list(itertools.compress(shoppers, shows))
             batch = batch.of(shows)
-        items = self._encoder_of(snapshot).encode(batch)
         same = self._refresh.redrawn is not None
+        return self._without_cause(shoppers, snapshot, batch, now, same_products=same)
+
+    def _before(self, number: int, state: UserState, now: datetime) -> Before:
+        """Return the list of a shopper whose visit lasts."""
+        is_over = not state.recent_events or now - state.recent_events[-1].at >= self._visit
+        return Before() if is_over else Before(self._states.shelf(number, state.user_id))
+
+    def _settled(self, snapshot: CatalogSnapshot, now: datetime, most: int) -> list[Output]:
+        """Return the whole lists of shoppers whose visits are over."""
+        shoppers = self._refresh.take_ended(most, now - self._visit)
+        if not shoppers:
+            return []
+        states = [state for _, state in shoppers]
+        batch = self._rank(states, snapshot, now, [Before()] * len(states))
+        return self._without_cause(shoppers, snapshot, batch, now, same_products=False)
+
+    def _without_cause(
+        self,
+        shoppers: Sequence[tuple[int, UserState]],
+        snapshot: CatalogSnapshot,
+        batch: RecommendationBatch,
+        now: datetime,
+        *,
+        same_products: bool,
+    ) -> list[Output]:
+        """Return lists that no record has caused, and the states whose headers hold them."""
+        self._put_shelves([(number, one.user_id) for number, one in shoppers], snapshot, batch)
+        items, states = self._encoder_of(snapshot).encode(batch), self._states
         return list(
-            refreshed_outputs(self._settings, shoppers, items, snapshot, now, same_products=same)
+            refreshed_outputs(
+                self._settings,
+                shoppers,
+                items,
+                snapshot,
+                now,
+                same_products=same_products,
+                headers_of=lambda *place: (
+                    states.applied_headers(place[0]) + states.shelf_headers(*place)
+                ),
+            )
         )
 
     def _list_for_everyone(self, snapshot: CatalogSnapshot, now: datetime) -> list[Output]:
