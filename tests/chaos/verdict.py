@@ -170,8 +170,8 @@ def _judge_lists(
 ) -> None:
     """A list comes once, with the state of the same batch, and shows pictures that exist."""
     lists = [record for record in read_all(settings, RECOMMENDATIONS) if record.key != b"*"]
-    committed = {(record.key, input_of(record)) for record in states}
-    # Those without an input are the sweep's, which takes up new pictures.
+    # Those without an input are of a refresh, which takes up new pictures.
+    committed = {(record.key, input_of(record)) for record in states if has_input(record)}
     caused = [record for record in lists if has_input(record)]
     causes = Counter((record.key, input_of(record)) for record in caused)
     verdict.doubled += causes.total() - len(causes)

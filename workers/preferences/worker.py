@@ -28,7 +28,6 @@ from schemas.events import Feedback, UserState
 from schemas.topics import DEMAND, FEEDBACK, RECOMMENDATIONS, USER_STATES
 from stylecore.errors import Permanent
 from stylecore.recommender.catalog import Catalogue
-from stylecore.recommender.demand import Demand
 from stylecore.recommender.encode import ListEncoder
 from stylecore.recommender.interactions import Moment
 from stylecore.recommender.popularity import Popularity
@@ -56,6 +55,7 @@ from workers.kafka.table import partitions_of
 from workers.kafka.topics import require_user_partitions, topic_id, topic_name
 from workers.preferences.outputs import (
     SOURCE,
+    Demand,
     Touched,
     in_place_of_offset,
     list_event,

@@ -14,12 +14,12 @@ from worlds import NOW, campaign_style
 
 from schemas.events import RecommendedItem, Style, UserState
 from stylecore.recommender.catalog import EVER, NEVER, Catalogue, schedule_at, with_campaign_odds
-from stylecore.recommender.demand import Demand
 from stylecore.recommender.recommend import rank, recommend
 from stylecore.recommender.rules import Rules
 from stylecore.recommender.snapshot import CatalogSnapshot, arrange
 from stylecore.recommender.state import apply, empty
 from stylecore.recommender.style_policy import ChoiceRules, propensities
+from workers.preferences.outputs import Demand
 
 RULES, CHOICE = Rules(), ChoiceRules()
 HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)

@@ -8,7 +8,7 @@ import pytest
 
 from schemas.events import SeenEvent, UserState
 from workers.preferences.refresh import YOUNG, ListRefresh
-from workers.preferences.state import UserStates
+from workers.preferences.state import SHELF, UserStates
 from workers.settings import load_settings
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -153,3 +153,56 @@ def test_pictures_before_the_first_partition_wait_for_it():
     states.own({3: {"d": state("d")}})
     refresh.start_for_pictures(take, NOW, PAUSE)
     assert taken(refresh, 9) == "d"
+
+
+def ended(refresh: ListRefresh, count: int, since: datetime) -> str:
+    return "".join(found.user_id for _, found in refresh.take_ended(count, since))
+
+
+def test_visits_end_in_the_order_of_last_actions_a_few_at_a_time(states):
+    refresh = ListRefresh(states)
+    refresh.note_visits([(0, "a"), (0, "b"), (3, "d")], NOW)
+    refresh.note_visits([(0, "a"), (3, "e")], NOW + PAUSE)
+    assert ended(refresh, 9, NOW - PAUSE) == ""
+    assert [ended(refresh, 1, NOW), ended(refresh, 9, NOW)] == ["b", "d"]
+    refresh.committed()
+    assert ended(refresh, 9, NOW + PAUSE) == "ae"
+    refresh.aborted()
+    assert ended(refresh, 9, NOW + PAUSE) == "ae"
+    refresh.committed()
+    assert ended(refresh, 9, NOW + PAUSE) == ""
+
+
+def test_a_visit_of_a_shopper_who_is_gone_or_acts_now_has_not_ended(states):
+    refresh = ListRefresh(states)
+    refresh.note_visits([(0, "a"), (0, "b"), (3, "d")], NOW)
+    states.drop([3])
+    states.put(0, state("b"))
+    assert ended(refresh, 9, NOW) == "a"
+
+
+def test_after_a_restart_the_visits_of_the_last_hour_end(states):
+    states.put(0, state("b", NOW - YOUNG / 2))
+    states.put(3, state("e", NOW - YOUNG / 3))
+    states.commit()
+    refresh = ListRefresh(states)
+    refresh.resume([0, 3], EARLIER, NOW)
+    assert ended(refresh, 9, NOW) == "be"
+
+
+def test_the_list_of_a_shopper_is_kept_with_the_state_and_dropped_with_it(states):
+    states.put_shelf(0, "a", b"list")
+    assert states.shelf_headers(0, "a") == [(SHELF, b"list")]
+    states.abort()
+    assert states.shelf(0, "a") == b""
+    states.put_shelf(0, "a", b"list")
+    states.commit()
+    assert states.shelf(0, "a") == b"list"
+    states.put_shelf(0, "a", b"")
+    assert states.shelf_headers(0, "a") == []
+    states.commit()
+    assert states.shelf(0, "a") == b""
+    states.put_shelf(0, "b", b"list")
+    states.commit()
+    states.drop([0])
+    assert states.shelf(0, "b") == b""

@@ -6,13 +6,13 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import worlds
 
-from stylecore.recommender.demand import MOST_PAIRS, Demand
 from stylecore.recommender.popularity import Popularity
 from stylecore.recommender.recommend import empty_batch
 from stylecore.recommender.rules import Rules
 from stylecore.recommender.snapshot import arrange
 from stylecore.recommender.style_policy import ChoiceRules
 from stylecore.recommender.top_k import NONE
+from workers.preferences.outputs import MOST_PAIRS, Demand
 
 START = datetime(2026, 11, 23, tzinfo=UTC)
 LATER = START + timedelta(seconds=10)
