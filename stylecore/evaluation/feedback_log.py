@@ -3,7 +3,8 @@
 Feedback: an impression is a choice, and the actions on it are its reward. An action is credited to
 the last impression before it of the same shopper, recommendation, product and style. Events that
 cannot be joined are counted and left out: impressions without a propensity, a style or a
-recommendation, and actions whose impression is not in the log.
+recommendation, and actions whose impression is not in the log. Styles that shoppers chose on
+products' pages (policy `choice`) answer no impression.
 
 Open Bandit Data (Saito, Aihara, Matsutani, Narita 2020): items of a fashion shop, shown at three
 positions of a page; the position is the context, the item the action. Shoppers have no ids there,
@@ -24,6 +25,7 @@ import numpy as np
 from schemas.events import Feedback, FeedbackKind
 from stylecore.errors import Permanent
 from stylecore.evaluation.off_policy import Log, check, coded
+from stylecore.recommender.rules import CHOICE
 
 Key = tuple[str, str | None, str, str | None]
 
@@ -62,7 +64,8 @@ def join(events: Iterable[Feedback], reward: str = "click", policy: str | None =
         if None not in {event.propensity, event.style_id, event.recommendation_id}
         and policy in {None, event.policy}
     ]
-    rewarded, orphans = _credited(usable, [e for e in ordered if e.kind in REWARDS[reward]])
+    acted = [e for e in ordered if e.kind in REWARDS[reward] and e.policy != CHOICE]
+    rewarded, orphans = _credited(usable, acted)
     return Joined(
         log=_log(usable, rewarded),
         impressions_left_out=len(shown) - len(usable),

@@ -10,6 +10,9 @@ from types import MappingProxyType
 from stylecore.errors import SettingsError
 
 LONGEST_HISTORY = 1000
+CHOICE = "choice"
+"""The policy of an action by which a shopper chose a style among several that were shown side by
+side, such as on a product's page; its propensity is 1 over their number."""
 KIND_WEIGHTS = MappingProxyType({"click": 1.0, "cart": 3.0, "purchase": 5.0})
 
 

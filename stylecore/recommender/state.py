@@ -24,7 +24,7 @@ from schemas.events import (
     StyleCounts,
     UserState,
 )
-from stylecore.recommender.rules import Rules, decay, in_cool_down
+from stylecore.recommender.rules import CHOICE, Rules, decay, in_cool_down
 from stylecore.recommender.style_counts import (
     first_counts,
     with_action,
@@ -91,8 +91,9 @@ def style_evidence(propensity: float | None, rules: Rules) -> float:
     """Return the log-odds for a style that an action in it gives, shown with this probability.
 
     With odds r, someone whose favourite it is acts in it with the probability p r / (p r + 1 - p),
-    anyone else with about p: the logarithm of the ratio. A click on a
-    style that is always shown is no evidence for it.
+    anyone else with about p: the logarithm of the ratio. A click on a style that is always shown is
+    no evidence for it. Whoever chooses among styles side by side (CHOICE) takes the favourite r
+    times as often as any other: log r, the most that a click can give.
     """
     shown = UNKNOWN_PROPENSITY if propensity is None else propensity
     return log(rules.style_odds / (shown * rules.style_odds + 1.0 - shown))
@@ -176,7 +177,10 @@ def _touched(
     evidence = 0.0
     purchased, dismissed, acted, carted, updated = None, None, None, None, now
     if event.style_id is not None and event.kind != "dismiss":
-        evidence = style_evidence(event.propensity, rules) * fresh
+        chosen = event.policy == CHOICE
+        evidence = fresh * (
+            log(rules.style_odds) if chosen else style_evidence(event.propensity, rules)
+        )
     if old is not None:
         old = _forgiven(old, event.kind, occurred)
         kept = decay(old.updated_at, now, rules.half_life)

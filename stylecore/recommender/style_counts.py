@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from functools import cache
 
 from schemas.events import Feedback, ImpressionBitmap, StyleCount, StyleCounts
-from stylecore.recommender.rules import decay
+from stylecore.recommender.rules import CHOICE, decay
 
 PLACES = 62
 """Places of a list that are tracked; further ones are not counted."""
@@ -114,8 +114,9 @@ def with_action(
     if event.kind == "dismiss" or event.style_id is None:
         return counts
     bit, bitmap = _bit(event), counts.look
+    chosen = event.policy == CHOICE
     same_list = bitmap is not None and bitmap.recommendation_id == event.recommendation_id
-    if bitmap is not None and bit is not None and same_list and bitmap.seen & bit:
+    if bitmap and bit and same_list and bitmap.seen & bit and not chosen:
         if bitmap.acted & bit:
             return counts
         bitmap = ImpressionBitmap(bitmap.recommendation_id, bitmap.seen, bitmap.acted | bit)

@@ -48,6 +48,11 @@ def test_a_click_is_credited_to_the_last_look_before_it() -> None:
     assert join([click, *reversed(looks)]).log.reward.tolist() == [0.0, 1.0, 0.0]
 
 
+def test_a_style_that_was_chosen_on_a_product_s_page_is_no_answer_to_an_impression() -> None:
+    chosen = replace(event(2, "click", minute=1), policy="choice")
+    assert join([event(1, "impression"), chosen]).log.reward.tolist() == [0.0]
+
+
 def test_what_cannot_be_joined_is_counted_and_repetitions_are_taken_once() -> None:
     usable = event(1, "impression")
     joined = join(

@@ -14,7 +14,7 @@ from worlds import NOW, feedback
 
 from schemas.codec import decode, encode
 from schemas.events import Feedback, StyleCount, UserState
-from stylecore.recommender.rules import Rules
+from stylecore.recommender.rules import CHOICE, Rules
 from stylecore.recommender.state import apply, empty, style_evidence
 from stylecore.recommender.style_counts import MOST_STYLES, PLACES
 from stylecore.recommender.style_policy import USUAL_ACTIONS, by_style, log_odds
@@ -181,3 +181,25 @@ def test_no_stream_of_impressions_breaks_the_state(stream: list[tuple[int, str, 
         state = apply(state, seen(style, position, now), now, RULES)
     assert decode(UserState, encode(state)) == state
     assert all(isinstance(one, StyleCount) for one in state.style_counts.styles)
+
+
+@given(
+    st.lists(st.sampled_from(["neon", "pastel", "ink-line"]), max_size=12),
+    st.integers(0, 11),
+    st.floats(0.001, 1),
+)
+def test_a_chosen_style_counts_at_least_as_much_as_a_click_on_the_shelf(
+    shown: list[str], clicked: int, propensity: float
+) -> None:
+    """Whatever was seen before, and however unlikely the click's style was."""
+    columns = {"neon": 0, "pastel": 1, "ink-line": 2}
+    state = apply(empty("ada"), feedback("ada", "first", "pastel"), NOW, RULES)
+    for place, style in enumerate(shown):
+        state = apply(state, seen(style, place), NOW, RULES)
+    click = msgspec.structs.replace(acted("neon", clicked), propensity=propensity)
+    choice = msgspec.structs.replace(click, policy=CHOICE, propensity=1 / 3)
+    liking = [
+        by_style([apply(state, event, NOW, RULES)], NOW, RULES, columns)[0, 0]
+        for event in (click, choice)
+    ]
+    assert liking[1] >= liking[0] - 1e-2  # counts are stored with three digits

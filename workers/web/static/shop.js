@@ -55,7 +55,7 @@ document.addEventListener("submit", (event) => {
   if (event.submitter.value === "dismiss") form.closest(".item")?.classList.add("leaving");
 });
 
-// Looking at a product in one of its styles is a click on that style.
+// Looking at a product in one of its styles is a choice of that style among those side by side.
 document.addEventListener("click", (event) => {
   const link = event.target.closest("[data-look]");
   if (!link || event.button !== 0 || event.metaKey || event.ctrlKey || event.shiftKey) return;
@@ -70,6 +70,7 @@ document.addEventListener("click", (event) => {
   look.querySelector('input[name="style_id"]').value = link.dataset.look;
   outboxFor(look.dataset.feedback, told?.dataset.waiting ?? "").put({
     kind: "click", product_id: look.dataset.product, style_id: link.dataset.look,
+    policy: "choice", propensity: 1 / look.querySelectorAll("[data-look]").length,
   });
 });
 
