@@ -1,8 +1,9 @@
 """Popularity of products and styles over all shoppers, decayed, and the priors made from it.
 
 Counted from shoppers' states: by a worker from the changes it makes, by the trainer from all.
-A shopper counts once for a product and a style, with at most the weight of a purchase, so that one
-id with thousands of clicks changes little. Memory is bounded by products and styles: the states
+A shopper counts once for a product, with at most the weight of a purchase, and once for a style,
+with at most STYLE_VOTE over all products, so that one id with thousands of clicks changes no
+style's share by more than .02. Memory is bounded by products and styles: the states
 record which shoppers were counted. `Priors` name products, categories and styles by id, so that
 they can be aligned with any catalogue.
 """
@@ -15,12 +16,14 @@ from datetime import datetime
 
 import numpy as np
 
-from schemas.events import Feedback, Interaction, UserState
-from stylecore.arrays import Doubles, Floats
+from schemas.events import Feedback, UserState
+from stylecore.arrays import Doubles, Floats, Ints
 from stylecore.recommender.catalog import Catalogue
 from stylecore.recommender.rules import Rules, decay
 from stylecore.recommender.state import style_evidence
 
+STYLE_VOTE = 0.4
+"""The most log-odds that a shopper adds to a style; `ChoiceRules.category_prior` weighs against."""
 RESCALE_AFTER = 64.0
 """Half-lives after which the stored weights are rescaled to the present."""
 
@@ -63,48 +66,50 @@ class Popularity:
         self._weights[row] += weight * scale
         column = self.catalogue.column_of.get(event.style_id or "")
         if column is not None:
-            self._styles[row, column] += style_evidence(event.propensity, self.rules) * scale
+            evidence = style_evidence(event.propensity, self.rules)
+            self._styles[row, column] += min(evidence, STYLE_VOTE) * scale
 
     def count_states(self, states: Sequence[UserState], now: datetime) -> None:
         """Add the interactions in shoppers' states."""
         self._scale(now)
-        self._add([item for state in states for item in state.interactions], 1.0)
+        self._add(states, 1.0)
 
     def count_changes(
         self, changes: Iterable[tuple[UserState | None, UserState]], now: datetime
     ) -> None:
         """Count states as they are in place of what they were; None was not there."""
         self._scale(now)
-        gone: list[Interaction] = []
-        new: list[Interaction] = []
-        for before, after in changes:
-            old = () if before is None else before.interactions
-            # What an event leaves alone stays the same object.
-            kept = {id(item) for item in old} & {id(item) for item in after.interactions}
-            gone += [item for item in old if id(item) not in kept]
-            new += [item for item in after.interactions if id(item) not in kept]
-        self._add(gone, -1.0)
-        self._add(new, 1.0)
+        pairs = list(changes)
+        self._add([before for before, _ in pairs if before is not None], -1.0)
+        self._add([after for _, after in pairs], 1.0)
 
-    def _add(self, seen: Sequence[Interaction], sign: float) -> None:
-        """Add or remove interactions with known products."""
+    def _add(self, states: Sequence[UserState], sign: float) -> None:
+        """Add or remove the states' interactions with known products."""
         row_of, column_of = self.catalogue.row_of, self.catalogue.column_of
-        seen = [item for item in seen if item.product_id in row_of]
+        seen = [
+            (user, item)
+            for user, state in enumerate(states)
+            for item in state.interactions
+            if item.product_id in row_of
+        ]
         if not seen:
             return
         self._fit_size()
-        most = max(self.rules.kind_weights.values(), default=0.0)
-        rows = np.array([row_of[item.product_id] for item in seen])
-        columns = np.array([column_of.get(item.style_id or "", -1) for item in seen])
-        ages = np.array([(item.updated_at - self.since).total_seconds() for item in seen])
+        users = np.array([user for user, _ in seen])
+        rows = np.array([row_of[item.product_id] for _, item in seen])
+        columns = np.array([column_of.get(item.style_id or "", -1) for _, item in seen])
+        ages = np.array([(item.updated_at - self.since).total_seconds() for _, item in seen])
         half_lives = ages / self.rules.half_life.total_seconds()
-        scales = sign * np.exp2(np.clip(half_lives, -RESCALE_AFTER, RESCALE_AFTER))
-        weights = np.minimum([item.weight for item in seen], most)
-        np.add.at(self._weights, rows, weights * scales)
-        evidence = np.array([item.style_evidence for item in seen])
-        styled = columns >= 0
-        cells = (rows[styled], columns[styled])
-        np.add.at(self._styles, cells, (evidence * scales)[styled])
+        scales = np.exp2(np.clip(half_lives, -RESCALE_AFTER, RESCALE_AFTER))
+        weights = np.array([item.weight for _, item in seen])
+        most = max(self.rules.kind_weights.values(), default=0.0)
+        products = users * len(self._weights) + rows
+        np.add.at(self._weights, rows, sign * _at_most(products, weights, scales, most))
+        styled = np.flatnonzero(columns >= 0)
+        evidence = np.array([item.style_evidence for _, item in seen])[styled]
+        votes = users[styled] * self._styles.shape[1] + columns[styled]
+        counted = _at_most(votes, evidence, scales[styled], STYLE_VOTE)
+        np.add.at(self._styles, (rows[styled], columns[styled]), sign * counted)
 
     def priors(self, now: datetime) -> Priors:
         """Return the present weights, by id."""
@@ -139,6 +144,20 @@ class Popularity:
         if more or wider:
             self._weights = np.pad(self._weights, (0, more))
             self._styles = np.pad(self._styles, ((0, more), (0, wider)))
+
+
+def _at_most(groups: Ints, weights: Doubles, scales: Doubles, most: float) -> Doubles:
+    """Return weights [N] times scales, smaller where those of a group are together over `most` at
+    the largest scale among them.
+    """
+    _, group = np.unique(groups, return_inverse=True)
+    scaled = weights * scales
+    sums = np.bincount(group, scaled)
+    largest = np.zeros(len(sums))
+    np.maximum.at(largest, group, scales)
+    bounds = most * largest
+    left = bounds / (np.maximum(sums, bounds) + np.finfo(np.float64).tiny)
+    return np.asarray(scaled * left[group], dtype=np.float64)
 
 
 def by_category(catalogue: Catalogue, weights: Doubles) -> Floats:

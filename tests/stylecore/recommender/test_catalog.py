@@ -16,7 +16,7 @@ from stylecore.recommender.popularity import Popularity
 from stylecore.recommender.rules import Rules
 from stylecore.recommender.snapshot import arrange
 from stylecore.recommender.state import apply, empty
-from stylecore.recommender.style_policy import ChoiceRules
+from stylecore.recommender.style_policy import ChoiceRules, propensities
 
 PRODUCTS, STYLES = range(80), ("original", "neon", "pastel", *(f"style-{n}" for n in range(9)))
 
@@ -169,24 +169,41 @@ def test_popularity_of_changes_is_that_of_the_states_they_lead_to(data: st.DataO
     np.testing.assert_allclose(ours.category_style, theirs.category_style, rtol=1e-4, atol=1e-5)
 
 
-def test_one_id_that_clicks_thousands_of_times_counts_once_a_product_and_style() -> None:
-    shop, rules = worlds.catalogue(4), Rules()
+@pytest.mark.parametrize("shown", [(), ("pastel",), worlds.STYLES[2:]])
+@pytest.mark.parametrize("honest", [0, 30])
+def test_one_id_that_clicks_thousands_of_times_moves_no_propensity(
+    shown: tuple[str, ...], honest: int
+) -> None:
+    shop, rules, random = worlds.catalogue(400, ("neon", *shown)), Rules(), np.random.default_rng(0)
+    for style in worlds.STYLES:
+        shop.put_render(worlds.render("elsewhere", style))
     counted = Popularity(shop, rules, worlds.NOW)
+    counted.count_states(worlds.shoppers(honest, 400, random), worlds.NOW)
+
+    def chances() -> np.ndarray:
+        rules = ChoiceRules()
+        shelf = arrange(shop, None, counted.priors(worlds.NOW), rules, worlds.NOW)
+        priors = shelf.style_priors[shelf.category_codes[:400]][:, None]
+        nobody = np.zeros((400, len(shelf.style_ids)))
+        return propensities(nobody, priors, shelf.available[:400][:, None], rules)
+
+    before = chances()
     state: UserState | None = None
     for number in range(3000):
-        click = worlds.feedback(
-            "bot", f"product-{number % 4}", "neon", event_id=f"e{number}", propensity=0.1
-        )
-        before, state = state, apply(state or empty("bot"), click, worlds.NOW, rules)
-        counted.count_changes([(before, state)], worlds.NOW)
-    once = apply(
-        empty("eve"),
-        worlds.feedback("eve", "product-0", "pastel", propensity=0.1),
-        worlds.NOW,
-        rules,
-    )
-    counted.count_changes([(None, once)], worlds.NOW)
-    priors = counted.priors(worlds.NOW)
-    by_style = dict(zip(priors.style_ids, priors.category_style.sum(axis=0).tolist(), strict=True))
-    assert by_style["neon"] == pytest.approx(4 * by_style["pastel"])
-    assert priors.product_weights.max() <= rules.kind_weights["purchase"] + 1
+        product = f"product-{number % 300}"
+        click = worlds.feedback("bot", product, "neon", event_id=f"e{number}", propensity=0.01)
+        old, state = state, apply(state or empty("bot"), click, worlds.NOW, rules)
+        counted.count_changes([(old, state)], worlds.NOW)
+    assert np.abs(chances() - before).max() <= 0.02
+    weights = counted.priors(worlds.NOW).product_weights
+    assert weights.max() <= weights[300:].max() + rules.kind_weights["purchase"] + 1
+
+
+def test_a_shopper_counts_once_for_a_product_in_several_styles() -> None:
+    shop, rules = worlds.catalogue(2), Rules()
+    counted = Popularity(shop, rules, worlds.NOW)
+    state = empty("ada")
+    for style in worlds.STYLES:
+        state = apply(state, worlds.feedback("ada", "product-0", style), worlds.NOW, rules)
+    counted.count_states([state], worlds.NOW)
+    assert counted.priors(worlds.NOW).product_weights[0] == rules.kind_weights["purchase"]
