@@ -9,7 +9,7 @@ import numpy as np
 from stylecore.arrays import Floats
 from stylecore.rendering.canvas import Canvas, shaded, smoothstep
 
-HORIZON, BASE = 0.70, 0.85
+HORIZON, BASE = 0.70, 0.86
 """Where a floor begins and where a product stands on it, as shares of the height."""
 Colours = Sequence[Floats]
 

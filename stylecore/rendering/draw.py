@@ -49,7 +49,7 @@ from stylecore.rendering.postprocess import (
     ground_of,
     recoloured,
 )
-from stylecore.rendering.scene import canvas_size, placed, pose_of
+from stylecore.rendering.scene import canvas_size, placed, pose_of, without_strays
 from stylecore.rendering.scene_colours import suited
 from stylecore.rendering.style import (
     Reference,
@@ -196,13 +196,14 @@ def _scene_source(
     photo: Photo, staging: Staging, scene: Scene, cutout: Cutout, colors: Pixels, alpha: Floats
 ) -> Source:
     """Return the canvas of a scene; `colors` and `alpha` are the product's, in the larger photo."""
-    small = to_floats(photo.pixels)
+    small, matte = to_floats(photo.pixels), without_strays(cutout.alpha)
+    alpha = without_strays(alpha)
     if staging.colours is None:
-        colours = suited(scene.backdrop, small, cutout.alpha, scene.seed)
+        colours = suited(scene.backdrop, small, matte, scene.seed)
     else:
         colours = [_rgb(colour) for colour in staging.colours]
     is_studio_shot = photo.alpha is not None or has_plain_ground(matte_of(small, None))
-    pose = pose_of(cutout.alpha, is_studio_shot)
+    pose = pose_of(matte, is_studio_shot)
     size = canvas_size(alpha.shape, staging.aspect)
     laid = placed(colors, alpha, scene, colours, size, pose)
     large = laid.backdrop

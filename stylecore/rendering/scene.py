@@ -41,16 +41,24 @@ _LEGS = 0.25
 """The same for legs, of which those at the back end higher in the picture."""
 _BASE = 0.2
 """Share of a product's width from which a base carries it; legs stand twice as far apart."""
-_CUT = 0.12
-"""Share of a product's side that lies at the photo's frame where that cuts it off."""
+_CUT = 0.35
+"""Share of a product's side that lies at the photo's frame where that plainly cuts it off."""
 ROOM: dict[Pose, tuple[float, float]] = {
-    "stands": (0.66, 0.60),
+    "stands": (0.66, 0.66),
     "lies": (0.74, 0.74),
     "hangs": (0.72, 0.78),
 }
 """Shares of the canvas's width and height that a product may take."""
 FLOATING_ROOM = (0.66, 0.66)
 """The same for what hangs or lies, before a floor."""
+_VEIL = 0.1
+"""Alpha above which places belong to one part of a matte."""
+_STRAY = 0.3
+"""Of the largest part's area, what a part at the frame must have to be the product's."""
+FULL_HEIGHT = 0.9
+"""Share of the canvas's height that a product may take whose both sides are cut off."""
+_FLOATS = 0.77
+"""Where what does not stand ends above a floor, as a share of the height."""
 MOST_ENLARGED = 2.5
 """A small product is not enlarged more, which would blur it."""
 _AS_IT_IS = 0.03
@@ -111,6 +119,27 @@ def _has_sleeves(product: Bools) -> bool:
     return bool(shoulder >= 1.2 * hip and waist <= 1.4 * hip and straight and alike >= 0.75)
 
 
+def without_strays(alpha: Floats) -> Floats:
+    """Return a matte [h, w] without what else reaches in from the photo's frame.
+
+    A door, a corner of the floor, a neighbour's sleeve: parts apart from the product, at the frame,
+    and much smaller than it.
+    """
+    labels, count = ndimage.label(alpha > _VEIL)
+    if count < 2:
+        return alpha
+    sizes = np.bincount(labels[alpha >= 0.5], minlength=count + 1)
+    sizes[0] = 0
+    frame = np.zeros(count + 1, bool)
+    for side in (labels[0], labels[-1], labels[:, 0], labels[:, -1]):
+        frame[side] = True
+    stray = frame & (sizes < _STRAY * sizes.max())
+    stray[0] = False
+    # The soft edge around a part goes with it.
+    gone = ndimage.binary_dilation(stray[labels], iterations=2) & (stray[labels] | (labels == 0))
+    return np.asarray(np.where(gone, 0, alpha), np.float32)
+
+
 def canvas_size(photo: tuple[int, int], aspect: Aspect) -> tuple[int, int]:
     """Return (height, width) of a canvas whose shorter side is the photo's (height, width).
 
@@ -154,20 +183,16 @@ def box_of(alpha: Floats, size: tuple[int, int], pose: Pose, backdrop: Backdrop,
     scale = fit * min(room[0] * width / wide, room[1] * height / tall)
     cut = _cut_sides(alpha, rows, columns)
     if cut["left"] and cut["right"]:
-        scale = width / wide
-    if cut["top"] and cut["bottom"]:
-        scale = max(scale, height / tall) if cut["left"] and cut["right"] else height / tall
+        scale = min(width / wide, FULL_HEIGHT * height / tall)
+    elif cut["top"] and cut["bottom"]:
+        scale = min(height / tall, width / wide)
     scale = min(scale, MOST_ENLARGED)
     if abs(scale - 1) < _AS_IT_IS:
         scale = 1.0
     across, down = scale * wide, scale * tall
     left, top = (width - across) / 2, (height - down) / 2
-    if pose == "stands" and on_floor:
-        top = BASE * height - down
-    elif on_floor:
-        top = 0.77 * height - down
-    elif pose == "stands":
-        top = (height - down) / 2 + 0.02 * height
+    if on_floor:
+        top = max(min(0.0, height - down), (BASE if pose == "stands" else _FLOATS) * height - down)
     if cut["left"] != cut["right"]:
         left = 0 if cut["left"] else width - across
     if cut["top"] != cut["bottom"]:

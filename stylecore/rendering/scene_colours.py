@@ -20,7 +20,7 @@ from stylecore.rendering.backdrops import BACKDROPS, Backdrop
 
 LEAST_RATIO, LEAST_DIFFERENCE = 1.5, 20.0
 """Contrast at the outline: of luminance (WCAG 2, with its 0.05), or CIE76."""
-SPARE = 1.4
+SPARE = 1.7
 """How many times of that is wanted: light, shadow and paint take some."""
 COLOURLESS = 0.025
 """Mean chroma in OKLab below which a product has no hue."""
