@@ -1,9 +1,9 @@
 """Reasons for recommended items, derived from the same sums as their scores.
 
-A past product is named when the score falls by at least LEAST_SHARE without it (`removals`), of
-near-equals one of the same category or style, and MOST_NAMED times in a list at most. Otherwise the
-reason is the shopper's style, popularity, or that the place was explored. Texts are English; for
-other languages an item carries the kind of reason and the product ids.
+Another past product is named when the score falls by at least LEAST_SHARE without it (`removals`),
+of near-equals one of the same category or style, and MOST_NAMED times in a list at most. Otherwise
+the reason is the shopper's style, popularity, or that the place was explored. Texts are English;
+for other languages an item carries the kind of reason and the product ids.
 """
 
 from __future__ import annotations
@@ -52,6 +52,7 @@ def choose(
     possible = (shares >= LEAST_SHARE) & (found.pairs >= 0)[:, None, :]
     possible &= ((ranking.rows != NONE) & ~explored)[:, :, None]
     past, codes = interactions.product[found.pairs], snapshot.category_codes
+    possible &= past[:, None, :] != ranking.rows[:, :, None]  # no product is its own reason
     akin = codes[past][:, None, :] == codes[ranking.rows][:, :, None]
     akin |= interactions.style[found.pairs][:, None, :] == columns[:, :, None]
     strengths = np.where(possible, found.drops * np.where(akin, NEAR, 1.0), 0.0)

@@ -112,3 +112,28 @@ def test_the_same_stream_gives_the_same_table_and_the_simulator_the_same_stream(
     times = [row.event.occurred_at for row in first]
     assert times == sorted(times)
     assert {row.event.kind for row in first} == {"click", "cart", "purchase", "dismiss"}
+
+
+@pytest.mark.parametrize("users", [1, 40])
+@pytest.mark.parametrize("products", [1, 60])
+@pytest.mark.parametrize("repeats", [False, True])
+@pytest.mark.parametrize("at_once", [False, True])
+def test_a_poor_log_has_figures_within_bounds(
+    users: int, products: int, repeats: bool, at_once: bool
+) -> None:
+    """Of one shopper, of one product, of one instant."""
+    rows = [
+        Row(
+            feedback(
+                f"u{number % users}",
+                f"p{number * 7 % products}",
+                at=NOW if at_once else NOW + timedelta(seconds=number),
+                event_id=str(number),
+            ),
+            "all",
+        )
+        for number in range(120)
+    ]
+    found = raced(rows, refit_events=30, block=20, repeats=repeats)
+    for row in found.rows:
+        assert 0 <= row.low <= row.recall_at_10 <= row.high <= 1, row

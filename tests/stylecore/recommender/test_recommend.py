@@ -339,6 +339,7 @@ def test_without_the_reason_s_product_the_score_falls(world: World, blend: float
         assert max(named.values(), default=0) <= 3
         dismissed = {seen.product_id for seen in state.interactions if seen.dismissed_at}
         assert not named.keys() & dismissed
+        assert not any(item.product_id in item.reason.because for item in found)
         for name in named:
             kept = tuple(seen for seen in state.interactions if seen.product_id != name)
             without = structs.replace(state, interactions=kept)
