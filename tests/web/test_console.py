@@ -160,8 +160,10 @@ def test_the_mixer_draws_what_the_knobs_say_and_publishes_it(shop, browser):
         page.locator('[name="share.ink-line"]').fill("0")
         page.locator('[name="strength"]').fill("80")
         page.locator('[name="seed"]').fill("7")
-        page.get_by_label("Around the product").select_option("paper")
-        page.locator('[name="product_strength"]').fill("0")
+        page.get_by_label("Around the product").select_option("scene:podium")
+        page.get_by_label("Format of a scene").select_option("4:5")
+        expect(preview).to_have_js_property("naturalHeight", 320, timeout=30_000)
+        page.locator('[name="product_strength"]').fill("20")
         page.locator('[name="label"]').fill("Night Water")
         expect(page.locator('[name="style_id"]')).to_have_value("night-water")
         page.get_by_role("button", name="Publish").click()
@@ -171,7 +173,8 @@ def test_the_mixer_draws_what_the_knobs_say_and_publishes_it(shop, browser):
     assert style.label == "Night Water"
     assert style.weights == pytest.approx({"watercolour": 0.375, "neon": 0.625})
     assert (style.strength, style.seed, style.campaign) == (0.8, 7, None)
-    assert (style.ground, style.product_strength) == ("paper", 0)
+    assert (style.ground, style.aspect, style.product_strength) == ("scene", "4:5", 0.2)
+    assert (style.scene.backdrop, style.scene.seed) == ("podium", 7)
 
 
 def test_a_form_filled_in_before_its_script_has_come_says_the_same(shop, browser):

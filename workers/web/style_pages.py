@@ -1,8 +1,8 @@
 """The style mixer: a blend or a picture, tried on a product, then published as a style.
 
 Names of fields: `share.<style>` 0 to 100, `strength` 0 to 100, `seed`, `palette`, `reference_uri`,
-`keep_product_colour`, `ground`, `product_strength` 0 to 100 or empty, `style_id`,
- `label`, `categories`, `starts_at`, `ends_at`, `priority`.
+`keep_product_colour`, `ground` (or `scene:<backdrop>`), `aspect` of a scene, `product_strength` 0
+to 100 or empty, `style_id`, `label`, `categories`, `starts_at`, `ends_at`, `priority`.
 """
 
 from __future__ import annotations
@@ -11,21 +11,24 @@ import asyncio
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from math import isfinite
-from typing import Any
+from typing import Any, get_args
 from urllib.parse import quote
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
 
+from schemas.catalog import Aspect
 from schemas.events import Style, StyleDefinition
 from schemas.topics import STYLES
+from stylecore.rendering.backdrops import BACKDROPS
 from workers.web.forms import checked, palette_of, stored, texts, uploads, with_prefix
 from workers.web.pictures import media_type_for
 from workers.web.site import site_of
 from workers.web.templates import WrongInput, page
 
 SHARE = "share."
+SCENE = "scene:"
 FULL = 100
 
 
@@ -56,6 +59,9 @@ def _drawn(form: Mapping[str, str], uploads: str) -> dict[str, Any]:
         "keep_product_colour": bool(form.get("keep_product_colour")),
         "ground": form.get("ground") or "photo",
     }
+    if (backdrop := fields["ground"].removeprefix(SCENE)) != fields["ground"]:
+        scene = {"backdrop": backdrop, "seed": fields["seed"]}
+        fields |= {"ground": "scene", "scene": scene, "aspect": form.get("aspect") or "photo"}
     if product := form.get("product_strength", "").strip():
         fields["product_strength"] = _number(product) / FULL
     if palette := palette_of(form):
@@ -105,6 +111,8 @@ async def mixer(request: Request) -> Response:
         "styles": site.manifest.styles,
         "products": list(site.tables.products.values())[:PRODUCTS_OFFERED],
         "categories": site.tables.categories,
+        "backdrops": BACKDROPS.values(),
+        "aspects": get_args(Aspect),
         "preset": preset,
     }
     return page(request, "console_mixer.html", view)

@@ -63,7 +63,7 @@ async function upload(input) {
 
 form.addEventListener("input", ({ target }) => {
   if (target.name === "reference") return;
-  const drawn = ["strength", "seed", "palette", "keep_product_colour", "ground", "product_strength", "product"];
+  const drawn = ["strength", "seed", "palette", "keep_product_colour", "ground", "aspect", "product_strength", "product"];
   if (drawn.includes(target.name) || target.name.startsWith("share.")) soon();
 });
 const { reference } = form.elements;
