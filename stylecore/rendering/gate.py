@@ -47,6 +47,8 @@ STYLE_FROM = 0.7
 """Strength from which a render must show its style; below, the photo is meant to show."""
 Verdict = Callable[[Task, Pixels], list[RejectionReason]]
 """Why a finished picture at the working size is rejected; nothing where it is not."""
+_CLEAR = 0.02
+"""Alpha up to which there is no product."""
 _BESIDE = 0.02
 """Sigma of what counts as beside a product in a scene, of the shorter side."""
 SAME_PHOTO = 0.99
@@ -219,7 +221,11 @@ def _product_alone(render: Pixels, target: GateTarget) -> Pixels:
     """Return a render as it is judged: of a scene the product, on white."""
     if target.in_scene is None:
         return render
-    return to_pixels(1 - target.in_scene[..., None] * (1 - to_floats(render)))
+    alpha = target.in_scene[..., None]
+    # What shines through the soft edge is replaced, else a white product would have a dark rim.
+    ground = to_floats(surroundings(render, target.in_scene))
+    freed = to_floats(render) + (1 - alpha) * (1 - ground)
+    return to_pixels(np.where(alpha > _CLEAR, freed, np.float32(1)))
 
 
 def _visibility(render: Pixels, target: GateTarget) -> float | None:
