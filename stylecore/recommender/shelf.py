@@ -106,7 +106,7 @@ def unpacked(snapshot: CatalogSnapshot, before: Sequence[Before], items: int) ->
     entries = np.frombuffer(whole, dtype=ENTRY).reshape(len(before), items)
     rows = _positions(snapshot.product_keys, snapshot.product_order, entries["product"])
     columns = _positions(snapshot.style_keys, snapshot.style_keys.argsort(), entries["style"])
-    rows[~(entries["propensity"] > 0) | (_earlier_alike(rows) > 0)] = NONE
+    rows[~(entries["propensity"] > 0) | (earlier_alike(rows) > 0)] = NONE
     return Shelves(
         rows=rows,
         columns=columns,
@@ -201,14 +201,19 @@ def _surplus(snapshot: CatalogSnapshot, rows: Ints, bound: Ints, asked: Bools) -
     """Return which products [B, n] are too many of their category, the first ones not."""
     codes = snapshot.category_codes[rows]
     allowed = np.take_along_axis(asked, codes, axis=1) | (rows == NONE)
-    surplus: Bools = (_earlier_alike(codes) >= bound[:, None]) & ~allowed
+    surplus: Bools = (earlier_alike(codes) >= bound[:, None]) & ~allowed
     return surplus
 
 
-def _earlier_alike(codes: Ints) -> Ints:
+def earlier_alike(codes: Ints) -> Ints:
     """Return how many of the same code stand further left, [B, n]."""
-    same = codes[:, :, None] == codes[:, None, :]
-    earlier: Ints = np.tril(same, k=-1).sum(axis=2)
+    order = np.argsort(codes, axis=1, kind="stable")
+    ordered = np.take_along_axis(codes, order, axis=1)
+    places = np.broadcast_to(np.arange(codes.shape[1]), codes.shape)
+    begins = np.diff(ordered, axis=1, prepend=0) != 0  # the first begins at 0 anyway
+    firsts = np.maximum.accumulate(np.where(begins, places, 0), axis=1)
+    earlier = np.empty(codes.shape, dtype=np.int64)
+    np.put_along_axis(earlier, order, places - firsts, axis=1)
     return earlier
 
 

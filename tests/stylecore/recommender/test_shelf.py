@@ -27,6 +27,7 @@ from stylecore.recommender.shelf import (
     MOST_ALIKE,
     NEWEST_ASKED,
     Before,
+    earlier_alike,
 )
 from stylecore.recommender.snapshot import CatalogSnapshot, arrange
 from stylecore.recommender.state import apply, empty
@@ -278,3 +279,10 @@ def test_a_product_that_stands_twice_is_shown_once() -> None:
 def test_a_limit_below_nothing_is_refused(changes: float) -> None:
     with pytest.raises(SettingsError, match="changes"):
         Rules(changes=changes)  # type: ignore[arg-type]
+
+
+@given(st.integers(0, 4), st.integers(0, 8), st.integers(0, 2**32))
+def test_those_further_left_that_are_alike_are_counted(lists: int, places: int, seed: int) -> None:
+    codes = np.random.default_rng(seed).integers(NONE, 3, size=(lists, places))
+    wanted = [[row[:place].count(code) for place, code in enumerate(row)] for row in codes.tolist()]
+    assert earlier_alike(codes).tolist() == wanted
