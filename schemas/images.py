@@ -46,7 +46,9 @@ class Quality(Struct, frozen=True, kw_only=True, omit_defaults=True):
     structural similarity of luminance where the photo has structure, -1 to 1; style: probability of
     the wanted style, 0 to 1; background: mean CIE76 difference of plain ground from what was meant;
     visibility: the same of the product's outline, the mean of the greatest beside each place of it,
-    above 0: the product stands out from its ground.
+    above 0: the product stands out from its ground; halo: the same of the ground just outside a
+    product that was cut out; colour: the mean difference in hue and chroma of a product that is to
+    keep its colours. Less halo and colour are better.
 
     matte: how decided the matte is by which the product was cut out, 0 to 1; 1 for a photo's own
     alpha.
@@ -62,6 +64,8 @@ class Quality(Struct, frozen=True, kw_only=True, omit_defaults=True):
     style: Figure | None = None
     background: Figure | None = None
     visibility: Figure | None = None
+    halo: Figure | None = None
+    colour: Figure | None = None
     matte: Figure | None = None
     notes: Annotated[list[Label], Meta(max_length=20)] = []
 

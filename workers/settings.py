@@ -162,7 +162,7 @@ class StylizeSettings(BaseModel):
     """Of the worker's pictures. jpeg takes a tenth of the time to write and nearly twice the bytes
     of webp, avif seven times the time and a tenth fewer; a transparent picture is never a jpeg."""
     minimum_identity: Annotated[float, Field(ge=-2, le=2)] | None = None
-    """Minimum identity score of a render; this and the next four are taken from the generator's
+    """Minimum identity score of a render; this and the next six are taken from the generator's
     manifest unless set."""
     minimum_structure: Annotated[float, Field(ge=-1, le=1)] | None = None
     """Minimum SSIM of luminance with the photo."""
@@ -172,6 +172,11 @@ class StylizeSettings(BaseModel):
     """Maximum distance of a plain background from white or paper, in Delta E."""
     minimum_visibility: Annotated[float, Field(ge=0)] | None = None
     """Minimum distance of the product's outline from its background, in Delta E."""
+    maximum_halo: Annotated[float, Field(ge=0)] | None = None
+    """Maximum distance of the ground just outside a product that was cut out from the ground that
+    was meant, in Delta E."""
+    maximum_colour: Annotated[float, Field(ge=0)] | None = None
+    """Maximum difference in hue and chroma of a product that keeps its colours, in Delta E."""
 
     @property
     def generator(self) -> Path:
@@ -192,6 +197,8 @@ class StylizeSettings(BaseModel):
             style=self.minimum_style,
             background=self.maximum_background,
             visibility=self.minimum_visibility,
+            halo=self.maximum_halo,
+            colour=self.maximum_colour,
         )
 
 

@@ -1,11 +1,13 @@
 """Chooses the gate's bounds from good renders and from renders broken on purpose.
 
-draw_all (photos in every style by the serving path, kept in memory) -> specimens (good and broken
-renders with their figures) -> tables_of (nine candidate bounds per style and figure, what passes
+draw_all (photos in every style by the serving path, kept in memory; once as they are, once with the
+product cut out and kept as photographed, on paper) -> specimens (good and broken renders with their
+figures) -> tables_of (nine candidate bounds per style and figure, what passes
 and what fails at each) -> bounds_of_tables.
 
 Breakages stand for known failures: pictures mixed up, a network without output, a network out of
-control, ground that is not clean, a pale product rendered as paper. Each is made from good renders
+control, ground that is not clean, a pale product rendered as paper, a rim about a product that was
+cut out, colours that are not the product's. Each is made from good renders
 and depends on the photo's position alone, so that a sheet can make it again without storing it.
 
 The rule: of the candidates that pass at least KEPT of the good renders, take the one with the best
@@ -19,6 +21,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -30,9 +33,19 @@ from stylecore.arrays import Floats
 from stylecore.errors import SettingsError
 from stylecore.evaluation.inputs import spread
 from stylecore.imaging.photo import Pixels, decode, to_floats, to_pixels
-from stylecore.rendering.draw import Source, Task, compose, draw, meant_ground, source_of, task_of
+from stylecore.rendering.draw import (
+    Source,
+    Staging,
+    Task,
+    compose,
+    draw,
+    meant_ground,
+    source_for,
+    source_of,
+    task_of,
+)
 from stylecore.rendering.engine import Engine
-from stylecore.rendering.gate import QualityModel, describe, gate_target, measure
+from stylecore.rendering.gate import LEAST_SEEN, QualityModel, describe, gate_target, measure
 from stylecore.rendering.manifest import (
     FIGURES,
     SMALLER_IS_BETTER,
@@ -40,6 +53,7 @@ from stylecore.rendering.manifest import (
     GeneratorManifest,
     misses,
 )
+from stylecore.rendering.matte import MatteNet, cut_out
 
 Key = tuple[str, str]
 """Photo's name and style."""
@@ -51,6 +65,8 @@ MAX_PIXELS, BATCH = 50_000_000, 8
 class Drawn:
     """Photos and their renders in every style, at the working size."""
 
+    good: str
+    """GOOD, or CUT_OUT where products were cut out and keep their colours."""
     stems: tuple[str, ...]
     styles: tuple[str, ...]
     tasks: Mapping[Key, Task]
@@ -80,8 +96,13 @@ def draw_all(
     styles: Sequence[str],
     seed: int,
     progress: Callable[[str], None],
+    matte_net: MatteNet | None = None,
 ) -> Drawn:
-    """Render every photo in every style, two at least. Raises NotAPhoto, UnknownStyle."""
+    """Render every photo in every style, two at least. Raises NotAPhoto, UnknownStyle.
+
+    With a matte network the products are cut out and kept as photographed, on paper; photos whose
+    matte is uncertain are left out.
+    """
     if len(styles) < 2:
         raise SettingsError("a style is broken by showing another one: give two styles or more")
     side = engine.manifest.working_size
@@ -89,11 +110,15 @@ def draw_all(
     pictures: dict[Key, Pixels] = {}
     for number, (stem, path) in enumerate(photos.items(), start=1):
         photo = decode(path.read_bytes(), short_side=side, max_pixels=MAX_PIXELS)
-        source = source_of(photo)
+        if matte_net is None:
+            source, definition = source_of(photo), partial(StyleDefinition, seed=seed)
+        else:
+            source = source_for(photo, Staging("paper"), cut_out(photo, matte_net))
+            definition = partial(StyleDefinition, seed=seed, ground="paper", product_strength=0.0)
+            if source.product is None:
+                continue
         mine = {
-            style: task_of(
-                source, StyleDefinition(weights={style: 1.0}, seed=seed), engine.manifest
-            )
+            style: task_of(source, definition(weights={style: 1.0}), engine.manifest)
             for style in styles
         }
         tasks |= {(stem, style): task for style, task in mine.items()}
@@ -102,16 +127,21 @@ def draw_all(
             pictures[stem, names[id(task)]] = compose(task, render, engine)
         if number % 8 == 0:
             progress(f"{number} of {len(photos)} photos drawn")
-    return Drawn(tuple(photos), tuple(styles), tasks, pictures, engine.manifest)
+    stems = tuple(stem for stem in photos if (stem, styles[0]) in tasks)
+    good = GOOD if matte_net is None else CUT_OUT
+    return Drawn(good, stems, tuple(styles), tasks, pictures, engine.manifest)
 
 
-GOOD = "good"
+GOOD, CUT_OUT = "good", "cut out"
 
 BLUR_SHARE, NOISE, TILES = 1 / 40, 0.3, 8
 """Sigma of the blur over the short side; deviation of the noise; shuffled tiles per side."""
 
 DIRT, FADED, VANISHED = 0.12, 0.5, 0.95
 """Largest darkening by dirt; share of white in a faded render, of ground in a vanished one."""
+
+HALO, HALO_WIDTH, CAST = 0.2, 3, (1.0, 0.8, 0.6)
+"""Share of black or white in a halo, and its pixels; what a warm cast leaves of each channel."""
 
 
 def other_product(drawn: Drawn, stem: str, style: str) -> Pixels:
@@ -178,6 +208,23 @@ def vanished(drawn: Drawn, stem: str, style: str) -> Pixels:
     return to_pixels(ground + (1 - VANISHED) * (to_floats(drawn.pictures[stem, style]) - ground))
 
 
+def haloed(drawn: Drawn, stem: str, style: str) -> Pixels:
+    """Draw a rim about the product, darker than light ground and lighter than dark ground."""
+    picture = to_floats(drawn.pictures[stem, style])
+    product = drawn.source(stem).mask > LEAST_SEEN
+    rim = ndimage.binary_dilation(product, iterations=HALO_WIDTH) & ~product
+    other = np.float32(picture[rim].mean() < 0.5) if rim.any() else np.float32(0)
+    picture[rim] += HALO * (other - picture[rim])
+    return to_pixels(picture)
+
+
+def cast(drawn: Drawn, stem: str, style: str) -> Pixels:
+    """Give the product a warm cast."""
+    picture = to_floats(drawn.pictures[stem, style])
+    tinted = picture * np.array(CAST, np.float32)
+    return to_pixels(picture + drawn.source(stem).mask[..., None] * (tinted - picture))
+
+
 def _random(drawn: Drawn, stem: str) -> np.random.Generator:
     return np.random.default_rng(drawn.stems.index(stem))
 
@@ -190,7 +237,8 @@ def _clouds(picture: Floats, drawn: Drawn, stem: str) -> Floats:
     return np.asarray(wide, np.float32).clip(0, 1)[..., None]
 
 
-BREAKAGES: dict[str, Callable[[Drawn, str, str], Pixels]] = {
+Breakage = Callable[[Drawn, str, str], Pixels]
+WHOLE_BREAKAGES: dict[str, Breakage] = {
     "other product": other_product,
     "other style": other_style,
     "copy": copy,
@@ -201,6 +249,8 @@ BREAKAGES: dict[str, Callable[[Drawn, str, str], Pixels]] = {
     "faded": faded,
     "vanished": vanished,
 }
+CUT_OUT_BREAKAGES: dict[str, Breakage] = {"haloed": haloed, "cast": cast}
+BREAKAGES = WHOLE_BREAKAGES | CUT_OUT_BREAKAGES
 
 ANSWERABLE = {
     "identity": ("other product", "shuffled"),
@@ -208,16 +258,26 @@ ANSWERABLE = {
     "style": ("other style", "copy", "faded"),
     "background": ("dirty",),
     "visibility": ("vanished",),
+    "halo": ("haloed",),
+    "colour": ("cast",),
 }
 """The breakages that each figure has to detect."""
 
 
 def picture_of(kind: str, drawn: Drawn, stem: str, style: str) -> Pixels:
     """Return the good render of a photo in a style, or a broken one."""
-    return drawn.pictures[stem, style] if kind == GOOD else BREAKAGES[kind](drawn, stem, style)
+    if kind == drawn.good:
+        return drawn.pictures[stem, style]
+    return BREAKAGES[kind](drawn, stem, style)
 
 
-KINDS = (GOOD, *BREAKAGES)
+def good_kind(figure: str) -> str:
+    """Return the kind of the good renders by which a figure's bound is chosen."""
+    return CUT_OUT if set(ANSWERABLE[figure]) <= CUT_OUT_BREAKAGES.keys() else GOOD
+
+
+KINDS_OF = {GOOD: (GOOD, *WHOLE_BREAKAGES), CUT_OUT: (CUT_OUT, *CUT_OUT_BREAKAGES)}
+KINDS = tuple(kind for kinds in KINDS_OF.values() for kind in kinds)
 
 
 @dataclass(frozen=True)
@@ -254,12 +314,13 @@ def specimens(
 def _specimens(
     drawn: Drawn, quality_model: QualityModel, manifest: GeneratorManifest, stem: str
 ) -> Iterator[Specimen]:
-    (embedding,) = describe(quality_model, [drawn.source(stem)])
+    (photo,) = describe(quality_model, [drawn.source(stem)])
+    kinds = KINDS_OF[drawn.good]
     for style in drawn.styles:
-        target = gate_target(drawn.tasks[stem, style], embedding, manifest)
-        pictures = [picture_of(kind, drawn, stem, style) for kind in KINDS]
+        target = gate_target(drawn.tasks[stem, style], photo, manifest)
+        pictures = [picture_of(kind, drawn, stem, style) for kind in kinds]
         for kind, quality in zip(
-            KINDS, measure(quality_model, [target] * len(KINDS), pictures), strict=True
+            kinds, measure(quality_model, [target] * len(kinds), pictures), strict=True
         ):
             yield Specimen(stem, style, kind, quality)
 
@@ -268,7 +329,15 @@ CANDIDATES = 9
 
 KEPT = 0.97
 
-DECIMALS = {"identity": 3, "structure": 3, "style": 4, "background": 2, "visibility": 1}
+DECIMALS = {
+    "identity": 3,
+    "structure": 3,
+    "style": 4,
+    "background": 2,
+    "visibility": 1,
+    "halo": 1,
+    "colour": 1,
+}
 
 
 @dataclass(frozen=True)
@@ -298,20 +367,23 @@ def tables_of(found: Sequence[Specimen], style: str) -> list[Table]:
     """Build a table for each figure that the style's good renders have."""
     tables = []
     for figure in FIGURES:
-        values = _values(found, style, figure)
-        if GOOD in values:
+        good = good_kind(figure)
+        values = _values(found, style, figure, KINDS_OF[good])
+        if good in values:
             bounds = candidate_bounds(figure, values)
             candidates = tuple(_candidate(figure, bound, values) for bound in bounds)
-            tables.append(Table(style, figure, len(values[GOOD]), candidates, choose(candidates)))
+            tables.append(Table(style, figure, len(values[good]), candidates, choose(candidates)))
     return tables
 
 
-def _values(found: Sequence[Specimen], style: str, figure: str) -> dict[str, list[float]]:
+def _values(
+    found: Sequence[Specimen], style: str, figure: str, kinds: Sequence[str]
+) -> dict[str, list[float]]:
     """Collect the values of a figure by kind, where it was measured."""
     values: dict[str, list[float]] = {}
     for specimen in found:
         value = getattr(specimen.quality, figure)
-        if specimen.style == style and value is not None:
+        if specimen.style == style and specimen.kind in kinds and value is not None:
             values.setdefault(specimen.kind, []).append(value)
     return values
 
@@ -324,7 +396,7 @@ def candidate_bounds(figure: str, values: Mapping[str, Sequence[float]]) -> list
     strictest fails a tenth of the good.
     """
     sign = -1 if figure in SMALLER_IS_BETTER else 1
-    good = sign * np.array(values[GOOD])
+    good = sign * np.array(values[good_kind(figure)])
     broken = sign * np.concatenate([values[kind] for kind in ANSWERABLE[figure]])
     unit = 10.0 ** -DECIMALS[figure]
     loosest = min(good.min(), np.median(broken)) - unit
@@ -342,7 +414,7 @@ def _candidate(figure: str, bound: float, values: Mapping[str, Sequence[float]])
         kind: float(np.mean([misses(figure, value, bound) for value in given]))
         for kind, given in values.items()
     }
-    passed = 1 - failed.pop(GOOD)
+    passed = 1 - failed.pop(good_kind(figure))
     caught = float(np.mean([failed[kind] for kind in ANSWERABLE[figure]]))
     return Candidate(bound, passed, failed, (passed + caught) / 2)
 

@@ -15,12 +15,13 @@ from PIL import Image, ImageDraw, ImageFont, ImageOps
 from stylecore.evaluation.gate import (
     ANSWERABLE,
     BREAKAGES,
-    GOOD,
     KEPT,
     KINDS,
+    KINDS_OF,
     Drawn,
     Specimen,
     Table,
+    good_kind,
     picture_of,
 )
 from stylecore.evaluation.table import markdown_table
@@ -76,9 +77,10 @@ def rejected_share(
         key = specimen.kind, specimen.style
         seen[key] += 1
         rejected[key] += bool(judge(specimen.quality, bounds[specimen.style]))
+    kinds = [kind for kind in KINDS if any(seen[kind, style] for style in bounds)]
     return {
         kind: {style: rejected[kind, style] / seen[kind, style] for style in bounds}
-        for kind in KINDS
+        for kind in kinds
     }
 
 
@@ -87,7 +89,7 @@ def _missed(found: Sequence[Specimen], bounds: Mapping[str, Bounds]) -> str:
     rows = [
         [specimen.style, specimen.stem, reason.figure, _number(reason.value), _number(reason.bound)]
         for specimen in found
-        if specimen.kind == GOOD
+        if specimen.kind in KINDS_OF
         for reason in judge(specimen.quality, bounds[specimen.style])
     ]
     names = ["style", "photo", "figure", "value", "bound"]
@@ -152,7 +154,7 @@ def around_bound(table: Table, found: Sequence[Specimen]) -> list[tuple[str, lis
         for specimen in found
         if specimen.style == table.style and getattr(specimen.quality, figure) is not None
     ]
-    good = [specimen for specimen in mine if specimen.kind == GOOD]
+    good = [specimen for specimen in mine if specimen.kind == good_kind(figure)]
     broken = [specimen for specimen in mine if specimen.kind in ANSWERABLE[figure]]
     rows = []
     for name, some in (("good", good), ("broken", broken)):

@@ -174,13 +174,16 @@ _TO_XYZ = np.array(
     ]
 )
 _WHITE = np.array([0.95047, 1.0, 1.08883])
+_TO_RELATIVE = (_TO_XYZ / _WHITE[:, None]).T.astype(np.float32)
+_CODED = np.arange(256) / 255
+_LINEAR: Floats = np.where(
+    _CODED > 0.04045, ((_CODED + 0.055) / 1.055) ** 2.4, _CODED / 12.92
+).astype(np.float32)
 
 
 def to_cielab(pixels: Pixels) -> Floats:
     """Convert [..., 3] of 0-255 to L 0-100, a and b about -100 to 100 (CIE 1976, IEC 61966-2-1)."""
-    coded = pixels.astype(np.float32) / 255
-    linear = np.where(coded > 0.04045, ((coded + 0.055) / 1.055) ** 2.4, coded / 12.92)
-    relative = linear @ (_TO_XYZ / _WHITE[:, None]).T
+    relative = _LINEAR[pixels] @ _TO_RELATIVE
     cubed = np.where(relative > 0.008856, np.cbrt(relative), 7.787 * relative + 16 / 116)
     x, y, z = np.moveaxis(cubed, -1, 0)
     return np.stack([116 * y - 16, 500 * (x - y), 200 * (y - z)], axis=-1).astype(np.float32)

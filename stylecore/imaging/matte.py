@@ -33,6 +33,8 @@ _VEIL, _SURE = 0.2, 0.85
 _TINTED, _DARKEST_SHADOW = 0.06, 0.55
 """Largest difference of a channel from the ground's colour in a shadow, and its least light."""
 _LEAST = 1e-4
+_PAIRS = np.triu_indices(3)
+"""Of channels: the upper half of a symmetric matrix."""
 _TILE = 128
 
 
@@ -165,14 +167,27 @@ def _linear_fit(guide: Floats, alpha: Floats) -> tuple[Floats, Floats]:
     """Return slope [h, w, 3] and offset [h, w] of alpha over colour, averaged over windows."""
     window = 2 * RADIUS + 1
     middle, level = _mean(guide, window), _mean(alpha[..., None], window)
-    products = (guide[..., :, None] * guide[..., None, :]).reshape(*alpha.shape, 9)
-    covariance = _mean(products, window).reshape(*alpha.shape, 3, 3)
-    covariance -= middle[..., :, None] * middle[..., None, :]
-    covariance += np.float32(SMOOTHNESS) * np.eye(3, dtype=np.float32)
     together = _mean(guide * alpha[..., None], window) - middle * level
-    slope = np.linalg.solve(covariance, together[..., None])[..., 0]
+    first, second = _PAIRS
+    covariance = _mean(guide[..., first] * guide[..., second], window)
+    covariance -= middle[..., first] * middle[..., second]
+    slope = _solved(covariance + np.float32(SMOOTHNESS) * (first == second), together)
     offset = level - (slope * middle).sum(axis=2, keepdims=True)
     return _mean(slope, window), _mean(offset, window)[..., 0]
+
+
+def _solved(matrices: Floats, right: Floats) -> Floats:
+    """Solve symmetric systems of three: matrices [h, w, 6] in the order of _PAIRS, right [h, w, 3].
+
+    By cofactors, in several times less time than one call of LAPACK a pixel takes.
+    """
+    rr, rg, rb, gg, gb, bb = np.moveaxis(matrices.astype(np.float64), 2, 0)
+    x, y, z = np.moveaxis(right.astype(np.float64), 2, 0)
+    xx, xy, xz = gg * bb - gb * gb, gb * rb - rg * bb, rg * gb - gg * rb
+    yy, yz, zz = rr * bb - rb * rb, rb * rg - rr * gb, rr * gg - rg * rg
+    solved = (xx * x + xy * y + xz * z, xy * x + yy * y + yz * z, xz * x + yz * y + zz * z)
+    determinant = rr * xx + rg * xy + rb * xz
+    return np.asarray(np.stack(solved, axis=2) / determinant[..., None], np.float32)
 
 
 def _edge_band(alpha: Floats) -> Floats:

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 import msgspec
@@ -42,11 +42,13 @@ from stylecore.rendering.manifest import GeneratorManifest, PostprocessParams, b
 from stylecore.rendering.matte import UNCERTAIN, Cutout, largest, placed_on_white
 from stylecore.rendering.postprocess import (
     Colouring,
+    Outline,
     colouring_of,
     contour_share,
     contour_tone,
     enlarged_mask,
     ground_of,
+    outline_of,
     recoloured,
 )
 from stylecore.rendering.scene import canvas_size, placed, pose_of, without_strays
@@ -96,6 +98,16 @@ class Source:
     """What was put right or passed over when the photo was read, and how a scene shows it."""
     alone: Floats | None = None
     """[h, w, 3], in a scene the product alone on white, where the canvas has it."""
+
+    @cached_property
+    def outline(self) -> Outline | None:
+        """Where the product meets its ground, at the working size."""
+        return outline_of(self.mask if self.in_scene is None else self.in_scene)
+
+    @property
+    def in_scene(self) -> Floats | None:
+        """[h, w], where a scene has its product; there alone, and at its outline, it is judged."""
+        return None if self.alone is None or self.product is None else self.product.small_alpha
 
     @property
     def output_size(self) -> tuple[int, int]:
@@ -373,12 +385,12 @@ def _planes(task: Task, render: Floats, engine: Engine) -> Floats:
 def _layers(task: Task, planes: Floats, photo: Pixels, ground: Floats) -> ProductLayers:
     source, product = task.source, task.source.product
     contour = np.zeros(source.mask.shape, np.float32)
-    if source.is_cut_out:
-        lying = laid_out(ground, source.pixels)
-        drawn = planes[:3].transpose(1, 2, 0) / np.float32(255)
-        contour = contour_share(
-            lying + source.mask[..., None] * (drawn - lying), lying, source.mask
-        )
+    if source.is_cut_out and source.outline is not None:
+        near = source.outline.near
+        lying = laid_out(ground, source.pixels[near])
+        drawn = planes[:3, near].T / np.float32(255)
+        shown = lying + source.mask[near, None] * (drawn - lying)
+        contour = contour_share(shown, lying, source.outline)
     tone = 255 * contour_tone(laid_out(ground, np.ones(3, np.float32)))
     if product is None or _is_drawn_alike(task):
         return ProductLayers(contour, tone, photo, np.zeros(photo.shape[:2], np.uint8))
@@ -394,9 +406,14 @@ def _is_drawn_alike(task: Task) -> bool:
 
 
 def meant_ground(task: Task, manifest: GeneratorManifest) -> Floats:
-    """Return [H, W, 3] at the working size: what plain ground becomes in the finished picture."""
-    photo = task.source.pixels
-    lying = laid_out(_ground(task, manifest), photo)
+    """Return what plain ground becomes in the finished picture, at the working size.
+
+    [H, W, 3], or [1, 1, 3] where it is even.
+    """
+    photo, ground = task.source.pixels, _ground(task, manifest)
+    if task.strength == 1 and ground[0] == 0:
+        return ground[None, None, 1:]
+    lying = laid_out(ground, photo)
     return photo + np.float32(task.strength) * (lying - photo)
 
 

@@ -1,6 +1,6 @@
 """The gate: is a render still the product, in the style that was asked for, on clean ground?
 
-Five figures, each by a way of its own:
+Seven figures, each by a way of its own:
 - identity: how much nearer the render is to its photo than to any photo of a gallery, by the
   feature network's embedding; above 0 the photo is found again among them.
 - structure: structural similarity of luminance where the photo has structure, of the render or of
@@ -8,13 +8,16 @@ Five figures, each by a way of its own:
 - style: the probability that the feature network's style head gives the wanted style.
 - background: how far plain ground is from what was meant, the photo's own or the style's paper.
 - visibility: how far what lies along the product's outline is from the ground that was meant.
+- halo: how far the ground just outside a product that was cut out is from what was meant.
+- colour: how far the product's hue and chroma are from the photo's, where it is to keep them.
 
 In a scene the product is judged alone, on white, and its outline against what is painted beside it.
 
 A figure that does not apply is None and rejects nothing: style under a reference picture, a
 palette or the product's own colour; style and visibility below STYLE_FROM of strength; background
-and visibility without plain ground; identity without a gallery. The gate does not judge beauty,
-nor goods and styles on which the feature network was not trained.
+and visibility without plain ground; halo without a product that was cut out; colour where the
+product is painted; identity without a gallery. The gate does not judge beauty, nor goods and styles
+on which the feature network was not trained.
 """
 
 from __future__ import annotations
@@ -30,7 +33,7 @@ from schemas.events import Quality, RejectionReason
 from stylecore.arrays import Bools, Floats
 from stylecore.imaging.color import to_cielab
 from stylecore.imaging.foreground import border_ring, stands_on_white
-from stylecore.imaging.photo import LUMA, Pixels, to_floats, to_pixels
+from stylecore.imaging.photo import LUMA, Pixels, luma_of, to_floats, to_pixels
 from stylecore.rendering.draw import Source, Task, meant_ground
 from stylecore.rendering.features import FeatureNet, load_gallery
 from stylecore.rendering.manifest import (
@@ -47,12 +50,14 @@ STYLE_FROM = 0.7
 """Strength from which a render must show its style; below, the photo is meant to show."""
 Verdict = Callable[[Task, Pixels], list[RejectionReason]]
 """Why a finished picture at the working size is rejected; nothing where it is not."""
-_CLEAR = 0.02
-"""Alpha up to which there is no product."""
 _BESIDE = 0.02
 """Sigma of what counts as beside a product in a scene, of the shorter side."""
 SAME_PHOTO = 0.99
 """Cosine from which a photo of the gallery is the source itself."""
+RIM = (1, 4)
+"""Pixels outside the product between which a halo is looked for; the contour comes up to 1."""
+LEAST_SEEN, INSIDE = 0.02, 0.95
+"""Alpha above which a pixel has something of the product, and nothing else."""
 
 
 @dataclass(frozen=True)
@@ -64,28 +69,40 @@ class QualityModel:
 
 
 @dataclass(frozen=True)
+class Luminance:
+    """A luma plane's own part of the structural similarity, [H, W] each."""
+
+    plane: Floats
+    mean: Floats
+    variance: Floats
+
+
+@dataclass(frozen=True)
+class Described:
+    """What renders of a photo are held against, whatever their style."""
+
+    source: Source
+    embedding: Floats
+    """[E], of the photo."""
+    luminance: Luminance
+    plain: Bools
+    """[H, W], where the photo has plain ground."""
+    rim: Bools
+    """[H, W], the ground just outside a product that was cut out; else empty."""
+
+
+@dataclass(frozen=True)
 class GateTarget:
     """What a render at the working size was to be."""
 
-    photo: Floats
-    embedding: Floats
-    """[E], of the photo."""
+    photo: Described
     styles: Mapping[str, float]
     """Style to share; empty where the style is not judged."""
-    plain: Bools
-    """[H, W], where the photo has plain ground."""
-    ground: Pixels
-    """[n, 3], what the n pixels of `plain` were to become."""
-    meant: Pixels | None = None
-    """[H, W, 3], the ground that was meant all over; None where visibility is not judged."""
-    mask: Floats | None = None
-    """[H, W], where the product is."""
-    notes: tuple[str, ...] = ()
-    """Of the photo's reading."""
-    matte: float | None = None
-    """Confidence of the matte by which the product was cut out."""
-    in_scene: Floats | None = None
-    """[H, W], where a scene has its product; there alone, and at its outline, it is judged."""
+    meant: Pixels
+    """[H, W, 3] or [1, 1, 3], the ground that was meant; of no use in a scene."""
+    judges_visibility: bool
+    keeps_colour: bool
+    """Whether the product is to have the photo's hue and chroma."""
 
 
 def load_quality_model(folder: Path) -> QualityModel:
@@ -94,31 +111,30 @@ def load_quality_model(folder: Path) -> QualityModel:
     return QualityModel(net, load_gallery(folder, net.manifest))
 
 
-def describe(quality_model: QualityModel, sources: Sequence[Source]) -> Floats:
-    """Return [B, E], the embeddings of photos."""
+def describe(quality_model: QualityModel, sources: Sequence[Source]) -> list[Described]:
+    """Return what renders of these photos are held against, in their order."""
     squashed = [to_pixels(source.shown) for source in sources]
-    return quality_model.net.describe_all(squashed).embedding
+    embeddings = quality_model.net.describe_all(squashed).embedding
+    return [
+        Described(
+            source, embedding, luminance(source.shown @ LUMA), plain_ground(source), _rim(source)
+        )
+        for source, embedding in zip(sources, embeddings, strict=True)
+    ]
 
 
-def gate_target(task: Task, embedding: Floats, manifest: GeneratorManifest) -> GateTarget:
-    """Return what the render of a task is held against; `embedding` [E] is its photo's."""
-    plain = plain_ground(task.source)
-    meant = to_pixels(meant_ground(task, manifest))
+def gate_target(task: Task, photo: Described, manifest: GeneratorManifest) -> GateTarget:
+    """Return what the render of a task is held against; `photo` describes its source."""
     shares = zip(task.weights.tolist(), manifest.styles, strict=True)
     painted = min(task.strength, task.product_strength) >= STYLE_FROM
     judged = painted and not task.colouring.changes
-    product = task.source.product
+    kept = task.product_strength == 0 or task.colouring.keep_product
     return GateTarget(
-        photo=task.source.shown,
-        embedding=embedding,
+        photo=photo,
         styles={style.style_id: share for share, style in shares if share > 0} if judged else {},
-        plain=plain,
-        ground=meant[plain],
-        meant=meant if task.strength >= STYLE_FROM else None,
-        mask=task.source.mask,
-        notes=task.source.notes,
-        matte=None if product is None else product.confidence,
-        in_scene=None if task.source.alone is None or product is None else product.small_alpha,
+        meant=to_pixels(meant_ground(task, manifest)),
+        judges_visibility=task.strength >= STYLE_FROM,
+        keeps_colour=kept and task.source.product is not None,
     )
 
 
@@ -129,6 +145,14 @@ def plain_ground(source: Source) -> Bools:
         photo = to_pixels(source.pixels)
         return border_ring(photo.shape) if stands_on_white(photo) else ground
     return ground
+
+
+def _rim(source: Source) -> Bools:
+    if not source.is_cut_out:
+        return np.zeros(source.mask.shape, bool)
+    product = source.mask > LEAST_SEEN
+    inner, outer = (ndimage.binary_dilation(product, iterations=width) for width in RIM)
+    return np.asarray(outer & ~inner)
 
 
 def bounds_of(task: Task, manifest: GeneratorManifest, overrides: Bounds) -> Bounds:
@@ -144,22 +168,49 @@ def measure(
     quality_model: QualityModel, targets: Sequence[GateTarget], renders: Sequence[Pixels]
 ) -> list[Quality]:
     """Return the figures of B renders, each [H, W, 3] as its photo is, in their order."""
-    judged = [_product_alone(render, one) for render, one in zip(renders, targets, strict=True)]
+    pairs = zip(renders, targets, strict=True)
+    judged, meant = zip(*(_judged(render, target) for render, target in pairs), strict=True)
     found = quality_model.net.describe_all(judged)
     return [
-        Quality(
-            identity=identity(embedding, one.embedding, quality_model.gallery),
-            structure=structure(one.photo @ LUMA, to_floats(shown) @ LUMA),
-            style=style(styles, quality_model.net.styles, one.styles),
-            background=background(shown[one.plain], one.ground),
-            visibility=_visibility(render, one),
-            matte=one.matte,
-            notes=list(one.notes),
-        )
-        for one, render, shown, embedding, styles in zip(
-            targets, renders, judged, found.embedding, found.styles, strict=True
-        )
+        _measured(quality_model, *each)
+        for each in zip(targets, renders, judged, meant, found.embedding, found.styles, strict=True)
     ]
+
+
+def _judged(render: Pixels, target: GateTarget) -> tuple[Pixels, Pixels]:
+    """Return a render as it is judged, of a scene the product on white, and its ground."""
+    alpha = target.photo.source.in_scene
+    if alpha is None:
+        return render, target.meant
+    ground = surroundings(render, alpha)
+    # What shines through the soft edge is replaced, else a white product would have a dark rim.
+    freed = to_floats(render) + (1 - alpha[..., None]) * (1 - to_floats(ground))
+    return to_pixels(np.where(alpha[..., None] > LEAST_SEEN, freed, np.float32(1))), ground
+
+
+def _measured(
+    quality_model: QualityModel,
+    target: GateTarget,
+    render: Pixels,
+    judged: Pixels,
+    meant: Pixels,
+    embedding: Floats,
+    styles: Floats,
+) -> Quality:
+    photo, source = target.photo, target.photo.source
+    lab = to_cielab(render)
+    apart = np.linalg.norm(lab - to_cielab(meant), axis=-1)
+    return Quality(
+        identity=identity(embedding, photo.embedding, quality_model.gallery),
+        structure=structure(photo.luminance, luma_of(judged)),
+        style=style(styles, quality_model.net.styles, target.styles),
+        background=_mean(apart[photo.plain]),
+        visibility=visibility(apart, source.outline) if target.judges_visibility else None,
+        halo=_mean(apart[photo.rim]),
+        colour=colour(lab, source) if target.keeps_colour else None,
+        matte=None if source.product is None else source.product.confidence,
+        notes=list(source.notes),
+    )
 
 
 def verdict(
@@ -170,8 +221,8 @@ def verdict(
     render: Pixels,
 ) -> list[RejectionReason]:
     """Return why a render at the working size is rejected, measuring it first."""
-    (embedding,) = describe(quality_model, [task.source])
-    (quality,) = measure(quality_model, [gate_target(task, embedding, manifest)], [render])
+    (photo,) = describe(quality_model, [task.source])
+    (quality,) = measure(quality_model, [gate_target(task, photo, manifest)], [render])
     return judge(quality, bounds_of(task, manifest, overrides))
 
 
@@ -183,23 +234,28 @@ def identity(render: Floats, source: Floats, gallery: Floats) -> float | None:
     return float(render @ source - (others @ render).max())
 
 
-def structure(before: Floats, after: Floats) -> float:
-    """Structural similarity of two luma planes, -1..1, of the render or of its negative.
+def luminance(plane: Floats) -> Luminance:
+    """Return a luma plane [H, W] of 0-1 with its means and variances in windows."""
+    mean = blurred(plane)
+    return Luminance(plane, mean, blurred(plane * plane) - mean**2)
+
+
+def structure(photo: Luminance, render: Floats) -> float:
+    """Structural similarity of a photo and a render's luma [H, W], -1..1, or of its negative.
 
     Wang et al., IEEE TIP 2004: gaussian window, sigma 1.5, data range 1. Windows weigh by the
     photo's own deviation: the plain mean is led by flat ground, and mush has more of it than a
     painting. A style on dark ground turns light and shade round, which keeps the structure; so the
     better of both counts. 1 for a photo without any structure.
     """
-    mean_before, mean_after = blurred(before), blurred(after)
-    variance = blurred(before * before) - mean_before**2
-    variances = variance + blurred(after * after) - mean_after**2
-    covariance = blurred(before * after) - mean_before * mean_after
-    weights = np.sqrt(np.maximum(variance, 0))
+    weights = np.sqrt(np.maximum(photo.variance, 0))
     if not weights.any():
         return 1.0
-    same = similarity(mean_before, mean_after, variances, covariance)
-    turned = similarity(mean_before, 1 - mean_after, variances, -covariance)
+    drawn = luminance(render)
+    variances = photo.variance + drawn.variance
+    covariance = blurred(photo.plane * render) - photo.mean * drawn.mean
+    same = similarity(photo.mean, drawn.mean, variances, covariance)
+    turned = similarity(photo.mean, 1 - drawn.mean, variances, -covariance)
     return max(float(np.average(windows, weights=weights)) for windows in (same, turned))
 
 
@@ -210,30 +266,13 @@ def style(probabilities: Floats, names: Sequence[str], wanted: Mapping[str, floa
     return float(sum(probabilities[names.index(name)] for name in wanted))
 
 
-def background(found: Pixels, meant: Pixels) -> float | None:
-    """Mean CIE76 difference of two [n, 3]; about 1 is the least that an eye sees."""
-    if not len(found):
+def colour(lab: Floats, source: Source) -> float | None:
+    """Mean difference in hue and chroma, a and b of CIE LAB [H, W, 3], inside the product."""
+    if source.product is None:
         return None
-    return float(np.linalg.norm(to_cielab(found) - to_cielab(meant), axis=-1).mean())
-
-
-def _product_alone(render: Pixels, target: GateTarget) -> Pixels:
-    """Return a render as it is judged: of a scene the product, on white."""
-    if target.in_scene is None:
-        return render
-    alpha = target.in_scene[..., None]
-    # What shines through the soft edge is replaced, else a white product would have a dark rim.
-    ground = to_floats(surroundings(render, target.in_scene))
-    freed = to_floats(render) + (1 - alpha) * (1 - ground)
-    return to_pixels(np.where(alpha > _CLEAR, freed, np.float32(1)))
-
-
-def _visibility(render: Pixels, target: GateTarget) -> float | None:
-    if target.in_scene is not None:
-        return visibility(render, surroundings(render, target.in_scene), target.in_scene)
-    if target.meant is None or target.mask is None:
-        return None
-    return visibility(render, target.meant, target.mask)
+    inside = source.product.small_alpha > INSIDE
+    own = to_cielab(to_pixels(source.shown[inside]))
+    return _mean(np.linalg.norm(lab[inside, 1:] - own[:, 1:], axis=-1))
 
 
 def surroundings(picture: Pixels, alpha: Floats) -> Pixels:
@@ -243,6 +282,10 @@ def surroundings(picture: Pixels, alpha: Floats) -> Pixels:
     around = np.maximum(ndimage.gaussian_filter(ground, sigma), np.float32(1e-4))
     spread = ndimage.gaussian_filter(picture * ground[..., None], (sigma, sigma, 0))
     return np.asarray((spread / around[..., None] + 0.5).clip(0, 255), np.uint8)
+
+
+def _mean(values: Floats) -> float | None:
+    return float(values.mean()) if values.size else None
 
 
 def blurred(plane: Floats) -> Floats:

@@ -8,8 +8,9 @@ crisper than the network draws them, old pigments and prints are more muted, and
 wild a share of the photo holds the product together.
 
 `Bounds` of the gate's figures belong to a style, a blend or a reference. Of identity, structure,
-style and visibility more is better and a bound is the least; of background, a distance, less is
-better and a bound is the most. A figure without a bound, or that was not measured, rejects nothing.
+style and visibility more is better and a bound is the least; of background, halo and colour, which
+are distances, less is better and a bound is the most. A figure without a bound, or that was not
+measured, rejects nothing.
 The figures are measured in gate.py; the bounds are calibrated in stylecore.evaluation.gate.
 """
 
@@ -71,10 +72,12 @@ ADVICE = {
     "background": "the ground is not clean; take a photo on an even ground",
     "visibility": "part of the product cannot be told from its ground; take a photo on a ground of "
     "another colour, or choose a style with darker paper",
+    "halo": "a rim of another colour lies about the product; take a photo on an even ground",
+    "colour": "the product's colours are not the photo's; set product strength 0",
 }
 """Figure to what is wrong and what a person can do."""
 FIGURES = tuple(ADVICE)
-SMALLER_IS_BETTER = frozenset({"background"})
+SMALLER_IS_BETTER = frozenset({"background", "halo", "colour"})
 
 
 class Bounds(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -85,6 +88,8 @@ class Bounds(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     style: float | None = None
     background: float | None = None
     visibility: float | None = None
+    halo: float | None = None
+    colour: float | None = None
 
 
 def judge(quality: Quality, bounds: Bounds) -> list[RejectionReason]:

@@ -22,13 +22,13 @@ from typing import Annotated
 import msgspec
 import numpy as np
 import onnxruntime
+from PIL import Image
 
 from stylecore.arrays import Floats
 from stylecore.errors import SettingsError
 from stylecore.imaging.foreground import has_plain_ground, product_mask
 from stylecore.imaging.matte import (
     confidence_of,
-    foreground_colors,
     joined_on_plain_ground,
     refined,
     resized,
@@ -217,12 +217,11 @@ def cut_out(photo: Photo, net: MatteNet) -> Cutout:
             alpha = joined_on_plain_ground(alpha, mask, small)
         else:
             alpha, confidence = mask, confidence_of(mask)
-    return Cutout(
-        refined(alpha, photo.pixels),
-        None if photo.large is None else refined(alpha, photo.large),
-        confidence,
-        net.version,
-    )
+    if photo.large is None:
+        return Cutout(refined(alpha, photo.pixels), None, confidence, net.version)
+    large = refined(alpha, photo.large)
+    shrunk = resized(large[..., None], photo.pixels.shape)[..., 0]
+    return Cutout(shrunk, large, confidence, net.version)
 
 
 def largest(photo: Photo, cutout: Cutout) -> tuple[Pixels, Floats]:
@@ -237,18 +236,15 @@ def placed_on_white(photo: Photo, cutout: Cutout, colors: Pixels) -> Photo:
 
     `colors` [H, W, 3] are the product's own at the larger of the photo's sizes.
     """
-    if photo.large is None or cutout.large_alpha is None:
-        pixels = _on_white(colors, cutout.alpha)
-        return Photo(pixels, photo.sha256, None, to_pixels(cutout.alpha), None, photo.notes)
-    small = foreground_colors(photo.pixels, cutout.alpha)
-    return Photo(
-        _on_white(small, cutout.alpha),
-        photo.sha256,
-        _on_white(colors, cutout.large_alpha),
-        to_pixels(cutout.alpha),
-        to_pixels(cutout.large_alpha),
-        photo.notes,
-    )
+    alpha = largest(photo, cutout)[1]
+    placed, small_alpha = _on_white(colors, alpha), to_pixels(cutout.alpha)
+    height, width = cutout.alpha.shape
+    if placed.shape[:2] == (height, width):
+        return Photo(placed, photo.sha256, None, small_alpha, None, photo.notes)
+    resampling = Image.Resampling.LANCZOS
+    small = Image.fromarray(placed).resize((width, height), resampling, reducing_gap=2.0)
+    sizes = (np.asarray(small), photo.sha256, placed, small_alpha, to_pixels(alpha))
+    return Photo(*sizes, photo.notes)
 
 
 def _on_white(colors: Pixels, alpha: Floats) -> Pixels:

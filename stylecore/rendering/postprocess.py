@@ -22,7 +22,7 @@ from scipy import ndimage
 from schemas.events import StyleDefinition
 from stylecore.arrays import Bools, Floats
 from stylecore.imaging import color
-from stylecore.imaging.color import from_oklab, gaussian_of, in_gamut, matched, to_cielab, to_oklab
+from stylecore.imaging.color import from_oklab, gaussian_of, in_gamut, matched, to_oklab
 from stylecore.imaging.foreground import has_plain_ground
 from stylecore.imaging.palette import palette_lab, repainted, with_colour_of
 from stylecore.imaging.photo import Pixels
@@ -154,31 +154,58 @@ _DARKER, _LIGHTER, _LIGHT = 0.62, 0.4, 0.5
 """The contour's tone: a share of a light ground's levels, or so far from a dark one's to white."""
 
 
-def visibility(picture: Pixels, ground: Pixels, mask: Floats) -> float | None:
-    """Mean over the outline of the greatest CIE76 difference beside it from the ground meant there.
+@dataclass(frozen=True)
+class Outline:
+    """Where a product meets its ground, [H, W] each."""
 
-    `picture` and `ground` [H, W, 3], `mask` [H, W]. None where there is no outline.
-    """
-    outline = outline_of(mask)
-    if not outline.any():
+    line: Bools
+    """The product's own pixels beside the ground."""
+    band: Bools
+    """What lies within `width` of the line."""
+    near: Bools
+    """The band, and what the means of 3 x 3 pixels in it depend on."""
+    width: int
+
+
+def outline_of(mask: Floats) -> Outline | None:
+    """Return the outline of the product of a mask [H, W]; None where it meets no ground."""
+    product = mask >= 0.5
+    line = np.asarray(product & ~ndimage.binary_erosion(product, border_value=1))
+    if not line.any():
         return None
-    apart = np.linalg.norm(to_cielab(picture) - to_cielab(ground), axis=-1)
-    return float(_beside(apart, outline, _BESIDE)[outline].mean())
+    width = max(_BESIDE, round(2 * _WIDTH * min(mask.shape)))
+    band = np.asarray(ndimage.binary_dilation(line, iterations=width))
+    near = np.asarray(ndimage.binary_dilation(band, np.ones((3, 3), bool)))
+    return Outline(line, band, near, width)
 
 
-def contour_share(picture: Floats, ground: Floats, mask: Floats) -> Floats:
-    """Return [H, W], the share of a soft contour's tone where the product is like the ground."""
-    outline = outline_of(mask)
-    if not outline.any():
-        return np.zeros(mask.shape, np.float32)
-    sigma = _WIDTH * min(mask.shape)
-    apart = np.linalg.norm(color.to_oklab(picture) - color.to_oklab(ground), axis=-1)
-    seen = _beside(np.asarray(apart, np.float32), outline, max(_BESIDE, round(2 * sigma)))
-    lost = np.where(outline, np.clip(1 - seen / np.float32(_SEEN), 0, 1), 0).astype(np.float32)
-    whole = ndimage.gaussian_filter(outline.astype(np.float32), 4 * sigma)
+def visibility(apart: Floats, outline: Outline | None) -> float | None:
+    """Return the mean over the outline of the greatest difference beside it from the ground.
+
+    `apart` [H, W] is the difference of the picture from the ground that is meant at each place.
+    None where there is no outline.
+    """
+    return None if outline is None else float(_beside(apart, outline)[outline.line].mean())
+
+
+def contour_share(shown: Floats, ground: Floats, outline: Outline) -> Floats:
+    """Return [H, W], the share of a soft contour's tone where the product is like the ground.
+
+    `shown` and `ground` are the colours [n, 3] of picture and ground at the n places that are near
+    the outline.
+    """
+    sigma = _WIDTH * min(outline.line.shape)
+    apart = np.zeros(outline.line.shape, np.float32)
+    apart[outline.near] = np.linalg.norm(color.to_oklab(shown) - color.to_oklab(ground), axis=-1)
+    seen = _beside(apart, outline)[outline.line]
+    lost = np.zeros_like(apart)
+    lost[outline.line] = np.clip(1 - seen / np.float32(_SEEN), 0, 1)
+    if not lost.any():
+        return lost
+    whole = ndimage.gaussian_filter(outline.line.astype(np.float32), 4 * sigma)
     shared = ndimage.gaussian_filter(lost, 4 * sigma) / np.maximum(whole, np.float32(1e-6))
-    line = ndimage.gaussian_filter(np.where(outline, shared, 0), sigma) / np.float32(_peak(sigma))
-    return np.asarray(np.clip(line, 0, 1), np.float32)
+    line = ndimage.gaussian_filter(np.where(outline.line, shared, 0), sigma)
+    return np.asarray(np.clip(line / np.float32(_peak(sigma)), 0, 1), np.float32)
 
 
 def contour_tone(ground: Floats) -> Floats:
@@ -187,17 +214,10 @@ def contour_tone(ground: Floats) -> Floats:
     return np.asarray(ground + _LIGHTER * (1 - ground) if dark else _DARKER * ground, np.float32)
 
 
-def outline_of(mask: Floats) -> Bools:
-    """Return [H, W]: the product's own pixels beside the ground."""
-    product = mask >= 0.5
-    return np.asarray(product & ~ndimage.binary_erosion(product, border_value=1))
-
-
-def _beside(apart: Floats, outline: Bools, width: int) -> Floats:
-    """Return [H, W], the greatest mean of 3 x 3 pixels within `width` of the outline."""
-    band = ndimage.binary_dilation(outline, iterations=width)
-    even = np.where(band, ndimage.uniform_filter(apart, 3), 0)
-    return np.asarray(ndimage.maximum_filter(even, 2 * width + 1), np.float32)
+def _beside(apart: Floats, outline: Outline) -> Floats:
+    """Return [H, W], the greatest mean of 3 x 3 pixels of the band within its width."""
+    even = np.where(outline.band, ndimage.uniform_filter(apart, 3), 0)
+    return np.asarray(ndimage.maximum_filter(even, 2 * outline.width + 1), np.float32)
 
 
 def _peak(sigma: float) -> float:

@@ -1,26 +1,27 @@
 """Turn jobs into renders: load, draw, judge, store.
 
 A render that exists is not drawn again: its key is known before the work, and the sidecar under
-that key, written last, holds what was drawn. Pictures of one shape are drawn together, whichever
-job they belong to; while the network draws a batch, earlier ones are judged and stored by other
-threads. Photos and reference pictures are fetched at the same time, each address once for all jobs
-of a call: its content may change between calls.
+that key, written last, holds what was drawn. The stages run side by side: threads fetch photos and
+reference pictures, each address once for all jobs of a call (its content may change between calls);
+others cut out products, and judge and store what is drawn; the network draws what is ready, in
+batches of one shape. At most a few pictures wait between drawing and storing, and a photo is kept
+no longer than until its last picture is drawn.
 """
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Executor, ThreadPoolExecutor
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from datetime import datetime
-from functools import partial
-from typing import Any
+from threading import Semaphore
+from typing import Any, TypeVar
 
 from schemas.events import (
     RejectedImage,
     RejectionReason,
     StyleDefinition,
-    StyleRequest,
     StylizedImage,
     StylizeJob,
 )
@@ -40,22 +41,27 @@ from stylecore.rendering.draw import (
     task_of,
 )
 from stylecore.rendering.engine import Engine
-from stylecore.rendering.gate import QualityModel, bounds_of, describe, gate_target, measure
+from stylecore.rendering.gate import (
+    Described,
+    QualityModel,
+    bounds_of,
+    describe,
+    gate_target,
+    measure,
+)
 from stylecore.rendering.manifest import Bounds, judge
 from stylecore.rendering.matte import Cutout, MatteNet, cut_out
 from stylecore.rendering.style import NO_REFERENCES, Reference, UnknownStyle
-from stylecore.storage.fetch import results_of, submit_each
 from stylecore.storage.render_cache import Sidecar, read_sidecar, write_embedding, write_sidecar
 from stylecore.storage.store import Store
 
 Outcome = StylizedImage | RejectedImage
-Plan = list[Task | Permanent] | Permanent
-"""What is to be done for each style of a job, or why the whole job fails."""
-Photos = Mapping[str, Photo | Permanent]
-References = Mapping[str, Reference | Permanent]
+Loaded = TypeVar("Loaded")
 
 FETCHING_THREADS = 32
 """They wait for hosts; one that does not answer must not keep others waiting."""
+WAITING_BATCHES = 2
+"""Of drawn pictures, that may wait to be composed and stored."""
 
 
 def no_references(uri: str) -> Reference:
@@ -85,6 +91,34 @@ class RenderContext:
     """Takes the time of the network as it draws; changes nothing."""
 
 
+@dataclass(frozen=True)
+class Missing:
+    """A picture that is to be drawn, and what it is held against."""
+
+    task: Task
+    photo: Described
+
+
+@dataclass(frozen=True)
+class Ordered:
+    """What is known of a picture without its pixels."""
+
+    key: str
+    about: dict[str, Any]
+    """Fields of its event."""
+    bounds: Bounds
+    sidecar: Sidecar | None
+    """Of a render that exists."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a job asks for, in its order, and what of that is to be drawn."""
+
+    ordered: list[Ordered | Permanent]
+    missing: list[Missing]
+
+
 def stylize(
     jobs: Sequence[StylizeJob], context: RenderContext, now: datetime
 ) -> list[list[Outcome] | Permanent]:
@@ -93,41 +127,60 @@ def stylize(
     An outcome a style, in the job's order, or the error for which the whole job failed. Raises
     Transient where the store is away; the call can then be repeated, and draws what is missing.
     """
-    plan_of = partial(_plan, context, *_pictures(jobs, context))
-    plans = list(context.executor.map(plan_of, jobs))
-    drawn = _draw_missing(_tasks(plans), context)
+    references = {uri for job in jobs for uri in _references(job)}
+    with ThreadPoolExecutor(FETCHING_THREADS, "fetch") as fetchers:
+        # Loads come first in the queue, so that no thread waits for one that has no thread.
+        photos = _each(context.load_photo, {job.image_uri for job in jobs}, fetchers)
+        named = _each(context.load_reference, references, fetchers)
+        plans = [fetchers.submit(_loaded_plan, context, photos, named, job) for job in jobs]
+        drawn = _draw_missing(plans, context)
+    model = context.engine.manifest.version
     return [
-        plan
-        if isinstance(plan, Permanent)
-        else [
-            _outcome(context, job, request, task, drawn, now)
-            for request, task in zip(job.styles, plan, strict=True)
-        ]
+        _outcomes(job, plan.result(), drawn, model, now)
         for job, plan in zip(jobs, plans, strict=True)
     ]
 
 
-def _pictures(jobs: Sequence[StylizeJob], context: RenderContext) -> tuple[Photos, References]:
-    """Return every photo and reference picture of the jobs by address, or why it cannot be had."""
-    photos = {job.image_uri for job in jobs}
-    references = {
-        uri
-        for job in jobs
-        for request in job.styles
-        if (uri := request.definition.reference_uri) is not None
-    }
-    with ThreadPoolExecutor(FETCHING_THREADS, "fetch") as fetchers:
-        found = submit_each(context.load_photo, photos, fetchers)
-        named = submit_each(context.load_reference, references, fetchers)
-        return results_of(found), results_of(named)
+def _references(job: StylizeJob) -> set[str]:
+    uris = (request.definition.reference_uri for request in job.styles)
+    return {uri for uri in uris if uri is not None}
 
 
-def _plan(context: RenderContext, photos: Photos, references: References, job: StylizeJob) -> Plan:
-    photo = photos[job.image_uri]
+def _each(
+    load: Callable[[str], Loaded], uris: Iterable[str], executor: Executor
+) -> dict[str, Future[Loaded | Permanent]]:
+    return {uri: executor.submit(_loaded, load, uri) for uri in sorted(uris)}
+
+
+def _loaded(load: Callable[[str], Loaded], uri: str) -> Loaded | Permanent:
+    try:
+        return load(uri)
+    except Permanent as problem:
+        return problem
+
+
+def _loaded_plan(
+    context: RenderContext,
+    photos: Mapping[str, Future[Photo | Permanent]],
+    references: Mapping[str, Future[Reference | Permanent]],
+    job: StylizeJob,
+) -> Plan | Permanent:
+    """Wait for a job's photo and references, and let the executor plan it."""
+    photo = photos[job.image_uri].result()
+    named = {uri: references[uri].result() for uri in _references(job)}
     if isinstance(photo, Permanent):
         return photo
+    return context.executor.submit(_plan, context, photo, named, job).result()
+
+
+def _plan(
+    context: RenderContext,
+    photo: Photo,
+    references: Mapping[str, Reference | Permanent],
+    job: StylizeJob,
+) -> Plan:
     sources = _sources(photo, {staging_of(it.definition) for it in job.styles}, context)
-    return [
+    tasks = [
         _task(
             context,
             sources[staging_of(request.definition)],
@@ -136,6 +189,13 @@ def _plan(context: RenderContext, photos: Photos, references: References, job: S
         )
         for request in job.styles
     ]
+    ordered = [task if isinstance(task, Permanent) else _ordered(task, context) for task in tasks]
+    missing = [
+        task
+        for task, order in zip(tasks, ordered, strict=True)
+        if isinstance(task, Task) and isinstance(order, Ordered) and order.sidecar is None
+    ]
+    return Plan(ordered, _described(missing, context))
 
 
 def _sources(
@@ -174,63 +234,86 @@ def _task(
         return problem
 
 
-def _tasks(plans: Iterable[Plan]) -> list[Task]:
-    """Return what is to be drawn, each render once."""
-    tasks = {
-        task.key: task
-        for plan in plans
-        if not isinstance(plan, Permanent)
-        for task in plan
-        if isinstance(task, Task)
+def _ordered(task: Task, context: RenderContext) -> Ordered:
+    manifest = context.engine.manifest
+    about = {
+        "source_sha256": task.source.sha256,
+        "style_sha256": task.style_sha256,
+        "seed": task.seed,
     }
-    return list(tasks.values())
+    bounds = bounds_of(task, manifest, context.bounds)
+    return Ordered(task.key, about, bounds, read_sidecar(context.store, task.key))
 
 
-def _draw_missing(tasks: Sequence[Task], context: RenderContext) -> dict[str, Sidecar]:
-    """Return the sidecar of every task, by key."""
-    found = context.executor.map(lambda task: read_sidecar(context.store, task.key), tasks)
-    sidecars = {task.key: sidecar for task, sidecar in zip(tasks, found, strict=True) if sidecar}
-    missing = [task for task in tasks if task.key not in sidecars]
-    embeddings = _embeddings(missing, context)
-    finishing = {
-        task.key: context.executor.submit(
-            _finish, context, task, embeddings[_described(task.source)], render
-        )
-        for task, render in context.timed(draw(context.engine, missing, context.batch_images))
-    }
-    return sidecars | {key: future.result() for key, future in finishing.items()}
+def _described(tasks: Sequence[Task], context: RenderContext) -> list[Missing]:
+    """Describe the sources of a photo's tasks, and keep the photo's embedding in the store.
 
-
-def _described(source: Source) -> tuple[str, bool]:
-    return source.sha256, source.is_cut_out or source.alone is not None
-
-
-def _embeddings(tasks: Sequence[Task], context: RenderContext) -> dict[tuple[str, bool], Floats]:
-    """The embedding of every source that is drawn; those of photos are kept in the store as well.
-
-    A product on white is described apart from its photo, and stands in for it in the store.
+    A product that was cut out is described apart from its photo, and stands in for it in the store.
     """
-    sources = {_described(task.source): task.source for task in tasks}
+    sources = {id(task.source): task.source for task in tasks}
     if not sources:
-        return {}
-    found = dict(zip(sources, describe(context.quality_model, list(sources.values())), strict=True))
+        return []
+    found = describe(context.quality_model, list(sources.values()))
+    photos = dict(zip(sources, found, strict=True))
+    kept = min(found, key=lambda photo: photo.source.product is not None)
     model = context.quality_model.net.manifest.version
-    photos = {sha256: found[sha256, cut] for sha256, cut in sorted(found, reverse=True)}
-    kept = context.executor.map(
-        lambda sha256: write_embedding(context.store, sha256, photos[sha256], model), photos
-    )
-    list(kept)
-    return found
+    write_embedding(context.store, kept.source.sha256, kept.embedding, model)
+    return [Missing(task, photos[id(task.source)]) for task in tasks]
 
 
-def _finish(context: RenderContext, task: Task, embedding: Floats, render: Floats) -> Sidecar:
+def _draw_missing(
+    plans: Sequence[Future[Plan | Permanent]], context: RenderContext
+) -> dict[str, Sidecar]:
+    """Return the sidecar of every picture that is drawn, by key."""
+    room = Semaphore(WAITING_BATCHES * context.batch_images)
+    finishing: dict[str, Future[Sidecar]] = {}
+    for batch in _batches(plans, context.batch_images):
+        photos = {one.task.key: one.photo for one in batch}
+        tasks = [one.task for one in batch]
+        for task, render in context.timed(draw(context.engine, tasks, context.batch_images)):
+            room.acquire()
+            future = context.executor.submit(_finish, context, task, photos[task.key], render)
+            future.add_done_callback(lambda _: room.release())
+            finishing[task.key] = future
+    return {key: future.result() for key, future in finishing.items()}
+
+
+def _batches(plans: Sequence[Future[Plan | Permanent]], size: int) -> Iterator[list[Missing]]:
+    """Yield at most `size` pictures of one shape, each picture once, as soon as there are any.
+
+    Of several shapes the one with most pictures. Plans give up their pictures. Raises what a plan
+    raised.
+    """
+    waiting = set(plans)
+    queued: dict[tuple[int, ...], list[Missing]] = defaultdict(list)
+    seen: set[str] = set()
+    while waiting or queued:
+        done, waiting = wait(waiting, 0 if queued else None, FIRST_COMPLETED)
+        for future in done:
+            plan = future.result()
+            if isinstance(plan, Permanent):
+                continue
+            for one in plan.missing:
+                if one.task.key not in seen:
+                    queued[one.task.source.pixels.shape].append(one)
+                    seen.add(one.task.key)
+            plan.missing.clear()
+        if queued:
+            shape = max(queued, key=lambda shape: len(queued[shape]))
+            batch, rest = queued[shape][:size], queued.pop(shape)[size:]
+            if rest:
+                queued[shape] = rest
+            yield batch
+
+
+def _finish(context: RenderContext, task: Task, photo: Described, render: Floats) -> Sidecar:
     """Compose, measure, encode and store a picture; its sidecar last."""
     pixels = compose(task, render, context.engine)
     data, media_type = encode(pixels, context.format)
     suffix = f".{media_type.removeprefix('image/')}"
     address, digest = context.store.put_blob("images", data, suffix)
     height, width = pixels.shape[:2]
-    target = gate_target(task, embedding, context.engine.manifest)
+    target = gate_target(task, photo, context.engine.manifest)
     (quality,) = measure(context.quality_model, [target], [at_working_size(pixels, task.source)])
     sidecar = Sidecar(
         image_uri=address,
@@ -243,44 +326,39 @@ def _finish(context: RenderContext, task: Task, embedding: Floats, render: Float
     return write_sidecar(context.store, task.key, sidecar)
 
 
-def _outcome(
-    context: RenderContext,
+def _outcomes(
     job: StylizeJob,
-    request: StyleRequest,
-    task: Task | Permanent,
-    drawn: dict[str, Sidecar],
+    plan: Plan | Permanent,
+    drawn: Mapping[str, Sidecar],
+    model: str,
     now: datetime,
+) -> list[Outcome] | Permanent:
+    if isinstance(plan, Permanent):
+        return plan
+    about = {"product_id": job.product_id, "job_id": job.job_id, "model": model, "rendered_at": now}
+    return [
+        _outcome({**about, "style_id": request.style_id}, order, drawn)
+        for request, order in zip(job.styles, plan.ordered, strict=True)
+    ]
+
+
+def _outcome(
+    asked: Mapping[str, Any], order: Ordered | Permanent, drawn: Mapping[str, Sidecar]
 ) -> Outcome:
-    model = context.engine.manifest.version
-    if isinstance(task, Permanent):
-        figure = "definition" if isinstance(task, UnknownStyle) else "reference"
-        return RejectedImage(
-            product_id=job.product_id,
-            style_id=request.style_id,
-            kind="error",
-            reasons=[RejectionReason(figure=figure, text=str(task)[:500])],
-            model=model,
-            rendered_at=now,
-            job_id=job.job_id,
-        )
-    sidecar = drawn[task.key]
+    if isinstance(order, Permanent):
+        figure = "definition" if isinstance(order, UnknownStyle) else "reference"
+        reason = RejectionReason(figure=figure, text=str(order)[:500])
+        return RejectedImage(kind="error", reasons=[reason], **asked)
+    sidecar = order.sidecar or drawn[order.key]
     picture: dict[str, Any] = {
-        "product_id": job.product_id,
-        "style_id": request.style_id,
         "image_uri": sidecar.image_uri,
         "width": sidecar.width,
         "height": sidecar.height,
         "media_type": sidecar.media_type,
         "sha256": sidecar.sha256,
-        "source_sha256": task.source.sha256,
-        "style_sha256": task.style_sha256,
-        "model": model,
         "quality": sidecar.quality,
-        "seed": task.seed,
-        "rendered_at": now,
-        "job_id": job.job_id,
     }
-    reasons = judge(sidecar.quality, bounds_of(task, context.engine.manifest, context.bounds))
+    reasons = judge(sidecar.quality, order.bounds)
     if reasons:
-        return RejectedImage(kind="gate", reasons=reasons, **picture)
-    return StylizedImage(**picture)
+        return RejectedImage(kind="gate", reasons=reasons, **asked, **order.about, **picture)
+    return StylizedImage(**asked, **order.about, **picture)

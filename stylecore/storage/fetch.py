@@ -10,8 +10,8 @@ import errno
 import os
 import re
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Executor, Future
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
 from contextlib import contextmanager
 from functools import partial
 from hashlib import sha256
@@ -129,24 +129,6 @@ def _by_kind(
         return _within(seconds + GRACE_SECONDS, uri, partial(web, bounds))
     except (NotServed, Unreachable) as problem:
         raise NotFetchable(str(problem)) from problem
-
-
-def submit_each(
-    load: Callable[[str], Loaded], uris: Iterable[str], executor: Executor
-) -> dict[str, Future[Loaded]]:
-    """Let the executor load each address, in order."""
-    return {uri: executor.submit(load, uri) for uri in sorted(uris)}
-
-
-def results_of(loading: Mapping[str, Future[Loaded]]) -> dict[str, Loaded | Permanent]:
-    """Return what was loaded, by address, or the Permanent raised; other errors are raised."""
-    found: dict[str, Loaded | Permanent] = {}
-    for uri, future in loading.items():
-        try:
-            found[uri] = future.result()
-        except Permanent as problem:
-            found[uri] = problem
-    return found
 
 
 def _read_local(uri: str, path: Path, allowed_prefixes: Sequence[str], most: int) -> bytes:

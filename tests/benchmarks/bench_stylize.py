@@ -150,12 +150,12 @@ def stages(path: Path, side: int) -> dict[str, float]:
         )
         for style in engine.manifest.styles
     ]
-    embedding = timed("gate", lambda: describe(quality_model, [source]))[0]
+    described = timed("gate", lambda: describe(quality_model, [source]))[0]
     for task, render in timed("generator", lambda: list(draw(engine, tasks, BATCH))):
         pixels = timed("compose", lambda task=task, render=render: compose(task, render, engine))
         timed("encode", lambda pixels=pixels: encode(pixels))
         small = timed("gate", lambda pixels=pixels: at_working_size(pixels, source))
-        target = timed("gate", lambda task=task: gate_target(task, embedding, engine.manifest))
+        target = timed("gate", lambda task=task: gate_target(task, described, engine.manifest))
         timed("gate", lambda target=target, small=small: measure(quality_model, [target], [small]))
     return {stage: round(1000 * seconds / len(tasks), 1) for stage, seconds in spent.items()}
 

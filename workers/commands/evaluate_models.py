@@ -17,7 +17,16 @@ from rich.console import Console
 
 from stylecore.evaluation import table as generator_table
 from stylecore.evaluation.features import HEADLINE, evaluate_features
-from stylecore.evaluation.gate import bounds_of_tables, draw_all, photos_of, specimens, tables_of
+from stylecore.evaluation.gate import (
+    CUT_OUT,
+    GOOD,
+    bounds_of_tables,
+    draw_all,
+    good_kind,
+    photos_of,
+    specimens,
+    tables_of,
+)
 from stylecore.evaluation.gate_report import bound_sheet, report
 from stylecore.evaluation.generator import Evaluation, EvaluationSettings, evaluate
 from stylecore.evaluation.inputs import write
@@ -68,14 +77,23 @@ def evaluate_gate(
         print_line(f"a gallery of {len(chosen)} photos in {features}")
     engine = Engine(folder, provider="cpu", threads=threads)
     styles = only or [style.style_id for style in engine.manifest.styles]
-    drawn = draw_all(engine, photos_of(photos, limit), styles, seed, print_line)
-    found = specimens(drawn, load_quality_model(features), engine.manifest, threads, print_line)
-    tables = {style: tables_of(found, style) for style in drawn.styles}
+    chosen, quality_model = photos_of(photos, limit), load_quality_model(features)
+    drawn = {
+        kind: draw_all(engine, chosen, styles, seed, print_line, matte_net)
+        for kind, matte_net in ((GOOD, None), (CUT_OUT, MatteNet(MATTE)))
+    }
+    found = [
+        specimen
+        for some in drawn.values()
+        for specimen in specimens(some, quality_model, engine.manifest, threads, print_line)
+    ]
+    tables = {style: tables_of(found, style) for style in styles}
     bounds = {style: bounds_of_tables(mine) for style, mine in tables.items()}
-    heading = f"{engine.manifest.version} on {len(drawn.stems)} photos."
+    whole, cut = (len(drawn[kind].stems) for kind in (GOOD, CUT_OUT))
+    heading = f"{engine.manifest.version} on {whole} photos, {cut} of them cut out as well."
     for style, mine in tables.items():
         for table in mine:
-            sheet = bound_sheet(table, found, drawn)
+            sheet = bound_sheet(table, found, drawn[good_kind(table.figure)])
             write(np.asarray(sheet), output / GATE_SHEETS / f"{style}-{table.figure}.png")
     (output / REPORT).write_text(report(heading, found, tables, bounds), encoding="utf-8")
     (output / "specimens.json").write_bytes(msgspec.json.encode(found))

@@ -6,14 +6,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas.events import Quality
-from stylecore.evaluation.gate import ANSWERABLE, CANDIDATES, GOOD, KEPT, Specimen, tables_of
+from stylecore.evaluation.gate import ANSWERABLE, CANDIDATES, KEPT, Specimen, good_kind, tables_of
 from stylecore.rendering.manifest import FIGURES, SMALLER_IS_BETTER
 
 values = st.lists(st.floats(0, 1), min_size=4, max_size=30)
 
 
 def specimens(figure, good, broken):
-    kinds = {GOOD: good} | dict.fromkeys(ANSWERABLE[figure], broken)
+    kinds = {good_kind(figure): good} | dict.fromkeys(ANSWERABLE[figure], broken)
     return [
         Specimen(str(place), "ink", kind, Quality(**{figure: value}))
         for kind, given in kinds.items()

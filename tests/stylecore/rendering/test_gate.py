@@ -21,6 +21,7 @@ from stylecore.rendering.gate import (
     describe,
     gate_target,
     load_quality_model,
+    luminance,
     measure,
     structure,
 )
@@ -134,8 +135,8 @@ def test_dirty_ground_misses_the_background(samples):
 def test_the_photo_itself_is_found_again_and_has_all_structure(engine, quality_model, samples):
     for sample in samples[STYLES[0]]:
         photo = sample.task.source
-        (embedding,) = describe(quality_model, [photo])
-        wanted = gate_target(sample.task, embedding, engine.manifest)
+        (described,) = describe(quality_model, [photo])
+        wanted = gate_target(sample.task, described, engine.manifest)
         (quality,) = measure(quality_model, [wanted], [to_pixels(photo.pixels)])
         assert quality.identity > 0
         assert quality.structure == pytest.approx(1)
@@ -155,15 +156,15 @@ def test_structure_is_the_published_ssim_weighed_by_the_photos_deviation(samples
     mean = ndimage.gaussian_filter(before, 1.5, truncate=3.5)
     squares = ndimage.gaussian_filter(before * before, 1.5, truncate=3.5)
     weights = np.sqrt(np.maximum(squares - mean**2, 0))
-    assert structure(before, after) == pytest.approx(
+    assert structure(luminance(before), after) == pytest.approx(
         np.average(published, weights=weights), abs=1e-4
     )
-    assert structure(before, 1 - before) == pytest.approx(1, abs=1e-4)
+    assert structure(luminance(before), 1 - before) == pytest.approx(1, abs=1e-4)
 
 
 def test_a_photo_without_structure_has_lost_none():
     flat = np.full((64, 64), 0.5, np.float32)
-    assert structure(flat, flat) == pytest.approx(1)
+    assert structure(luminance(flat), flat) == pytest.approx(1)
 
 
 def test_a_blends_style_is_the_sum_of_its_parts_and_its_bounds_their_mean(engine, samples):
@@ -208,11 +209,12 @@ def test_a_setting_stands_in_place_of_the_manifests_bound(engine, samples):
     assert found.identity == bounds_of(asked, engine.manifest, Bounds()).identity
 
 
-def test_a_photo_without_plain_ground_has_no_figure_of_it(engine, samples):
+def test_a_photo_without_plain_ground_has_no_figure_of_it(engine, quality_model, samples):
     noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3)).astype(np.uint8)
     asked = replace(samples["watercolour"][0].task, source=source_of(Photo(noise, "0" * 64)))
-    wanted = gate_target(asked, np.zeros(1), engine.manifest)
-    assert gate.background(noise[wanted.plain], wanted.ground) is None
+    (photo,) = describe(quality_model, [asked.source])
+    (quality,) = measure(quality_model, [gate_target(asked, photo, engine.manifest)], [noise])
+    assert quality.background is None
 
 
 def test_what_was_not_measured_or_has_no_bound_rejects_nothing():

@@ -23,7 +23,7 @@ from stylecore.rendering.draw import compose, draw, source_for, staging_of, task
 from stylecore.rendering.engine import Engine
 from stylecore.rendering.gate import surroundings
 from stylecore.rendering.matte import UNCERTAIN, Cutout, MatteNet, cut_out
-from stylecore.rendering.postprocess import visibility
+from stylecore.rendering.postprocess import outline_of, visibility
 from stylecore.rendering.scene import (
     ROOM,
     box_of,
@@ -219,7 +219,9 @@ def test_what_is_painted_beside_a_product_stands_off_from_it(engine, net, name, 
     photo = decode(PHOTOS[product].read_bytes(), short_side=128, max_pixels=10**7)
     task, picture = rendered(engine, photo, cut_out(photo, net), definition(name))
     alpha = task.source.product.small_alpha
-    assert visibility(picture, surroundings(picture, alpha), alpha) >= 20
+    beside = to_cielab(surroundings(picture, alpha))
+    apart = np.linalg.norm(to_cielab(picture) - beside, axis=-1)
+    assert visibility(apart, outline_of(alpha)) >= 20
 
 
 def test_colours_that_are_given_are_taken(engine):

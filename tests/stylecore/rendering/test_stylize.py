@@ -1,6 +1,9 @@
 """Jobs become renders with the shipped generator: all of them, in order, each drawn once."""
 
+import gc
 import io
+import threading
+import weakref
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -29,7 +32,7 @@ from stylecore.rendering.gate import load_quality_model
 from stylecore.rendering.manifest import Bounds
 from stylecore.rendering.matte import MatteNet
 from stylecore.rendering.style import UnknownStyle, load_encoder, parse_style, reference_of
-from stylecore.rendering.stylize import RenderContext, stylize
+from stylecore.rendering.stylize import WAITING_BATCHES, RenderContext, stylize
 from stylecore.storage.render_cache import read_embedding, render_key
 from stylecore.storage.store import Store
 from workers.demo.inputs import sample_products
@@ -119,6 +122,61 @@ def test_a_render_that_exists_is_not_drawn_again(context):
     assert context.engine.drawn == 1
     assert again[1] == first[0]
     assert again[0][0].sha256 == first[0][0].sha256
+
+
+def test_pictures_are_drawn_while_another_photo_is_fetched(context):
+    drawn = threading.Event()
+
+    def load(uri):
+        if uri == str(PHOTOS[1]) and not drawn.wait(120):
+            raise NotAPhoto("nothing was drawn while this photo was away")
+        return load_photo(uri)
+
+    def seen(pictures):
+        for picture in pictures:
+            drawn.set()
+            yield picture
+
+    jobs = [job(photo, ink=INK) for photo in PHOTOS[:2]]
+    results = stylize(jobs, replace(context, load_photo=load, timed=seen), NOW)
+    assert all(isinstance(result[0], StylizedImage) for result in results)
+
+
+def test_few_pictures_wait_to_be_stored_and_photos_are_let_go(context):
+    room = WAITING_BATCHES * context.batch_images
+    full, drawn, stored, waiting = threading.Event(), [], [], []
+    sources = []
+
+    class SlowStore(Store):
+        def put_blob(self, *blob):
+            assert full.wait(120)
+            stored.append(blob)
+            return super().put_blob(*blob)
+
+    def seen(pictures):
+        for task, render in pictures:
+            sources.append(weakref.ref(task.source))
+            drawn.append(task.key)
+            waiting.append(len(drawn) - len(stored))
+            if len(drawn) > room:
+                full.set()
+            yield task, render
+
+    photo = load_photo(PHOTOS[0])
+    jobs = [job(f"photo-{number}", ink=INK) for number in range(2 * room)]
+    with ThreadPoolExecutor(2 * room) as executor:
+        slow = replace(
+            context,
+            load_photo=lambda uri: replace(photo, sha256=uri),
+            store=SlowStore(context.store.uri),
+            executor=executor,
+            timed=seen,
+        )
+        results = stylize(jobs, slow, NOW)
+    assert [result[0].source_sha256 for result in results] == [job.image_uri for job in jobs]
+    assert max(waiting) == room + 1
+    gc.collect()
+    assert not any(source() for source in sources)
 
 
 def test_grounds_of_one_photo_are_pictures_of_their_own_and_tell_the_matte(context):
