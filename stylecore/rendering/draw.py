@@ -50,6 +50,7 @@ from stylecore.rendering.postprocess import (
     ground_of,
     outline_of,
     recoloured,
+    surroundings,
 )
 from stylecore.rendering.scene import canvas_size, placed, pose_of, without_strays
 from stylecore.rendering.scene_colours import suited
@@ -103,6 +104,16 @@ class Source:
     def outline(self) -> Outline | None:
         """Where the product meets its ground, at the working size."""
         return outline_of(self.mask if self.in_scene is None else self.in_scene)
+
+    @cached_property
+    def ground(self) -> Floats:
+        """[h, w, 3], or [1, 1, 3] where it is even: the ground, also where the product hides it."""
+        if self.is_cut_out:
+            return np.ones((1, 1, 3), np.float32)
+        if self.outline is None:
+            return self.pixels
+        behind = to_floats(surroundings(to_pixels(self.pixels), self.mask))
+        return np.where(self.mask[..., None] < 0.5, self.pixels, behind)
 
     @property
     def in_scene(self) -> Floats | None:
@@ -387,7 +398,7 @@ def _layers(task: Task, planes: Floats, photo: Pixels, ground: Floats) -> Produc
     contour = np.zeros(source.mask.shape, np.float32)
     if source.is_cut_out and source.outline is not None:
         near = source.outline.near
-        lying = laid_out(ground, source.pixels[near])
+        lying = laid_out(ground, source.ground)[0, 0]
         drawn = planes[:3, near].T / np.float32(255)
         shown = lying + source.mask[near, None] * (drawn - lying)
         contour = contour_share(shown, lying, source.outline)
@@ -410,7 +421,7 @@ def meant_ground(task: Task, manifest: GeneratorManifest) -> Floats:
 
     [H, W, 3], or [1, 1, 3] where it is even.
     """
-    photo, ground = task.source.pixels, _ground(task, manifest)
+    photo, ground = task.source.ground, _ground(task, manifest)
     if task.strength == 1 and ground[0] == 0:
         return ground[None, None, 1:]
     lying = laid_out(ground, photo)

@@ -44,14 +44,12 @@ from stylecore.rendering.manifest import (
     loosest,
     overridden,
 )
-from stylecore.rendering.postprocess import visibility
+from stylecore.rendering.postprocess import surroundings, visibility
 
 STYLE_FROM = 0.7
 """Strength from which a render must show its style; below, the photo is meant to show."""
 Verdict = Callable[[Task, Pixels], list[RejectionReason]]
 """Why a finished picture at the working size is rejected; nothing where it is not."""
-_BESIDE = 0.02
-"""Sigma of what counts as beside a product in a scene, of the shorter side."""
 SAME_PHOTO = 0.99
 """Cosine from which a photo of the gallery is the source itself."""
 RIM = (1, 4)
@@ -273,15 +271,6 @@ def colour(lab: Floats, source: Source) -> float | None:
     inside = source.product.small_alpha > INSIDE
     own = to_cielab(to_pixels(source.shown[inside]))
     return _mean(np.linalg.norm(lab[inside, 1:] - own[:, 1:], axis=-1))
-
-
-def surroundings(picture: Pixels, alpha: Floats) -> Pixels:
-    """Return a picture [H, W, 3] whose ground goes on within the product, as it is beside it."""
-    sigma = _BESIDE * min(alpha.shape)
-    ground = (1 - alpha) ** 4  # what shines through soft edges counts little
-    around = np.maximum(ndimage.gaussian_filter(ground, sigma), np.float32(1e-4))
-    spread = ndimage.gaussian_filter(picture * ground[..., None], (sigma, sigma, 0))
-    return np.asarray((spread / around[..., None] + 0.5).clip(0, 255), np.uint8)
 
 
 def _mean(values: Floats) -> float | None:

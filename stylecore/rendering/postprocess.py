@@ -146,6 +146,8 @@ def _resized_plane(plane: Floats, size: tuple[int, int]) -> Floats:
 
 _BESIDE = 3
 """Pixels at either side of the outline that belong to it."""
+_NEARBY = 0.02
+"""Sigma of what counts as the surroundings of a product, of the shorter side."""
 _SEEN = 0.07
 """Distance in OKLab from the ground from which an outline needs no contour."""
 _WIDTH = 1 / 256
@@ -218,6 +220,15 @@ def _beside(apart: Floats, outline: Outline) -> Floats:
     """Return [H, W], the greatest mean of 3 x 3 pixels of the band within its width."""
     even = np.where(outline.band, ndimage.uniform_filter(apart, 3), 0)
     return np.asarray(ndimage.maximum_filter(even, 2 * outline.width + 1), np.float32)
+
+
+def surroundings(picture: Pixels, alpha: Floats) -> Pixels:
+    """Return a picture [H, W, 3] whose ground goes on within the product, as it is beside it."""
+    sigma = _NEARBY * min(alpha.shape)
+    ground = (1 - alpha) ** 4  # what shines through soft edges counts little
+    around = np.maximum(ndimage.gaussian_filter(ground, sigma), np.float32(1e-4))
+    spread = ndimage.gaussian_filter(picture * ground[..., None], (sigma, sigma, 0))
+    return np.asarray((spread / around[..., None] + 0.5).clip(0, 255), np.uint8)
 
 
 def _peak(sigma: float) -> float:

@@ -21,9 +21,8 @@ from stylecore.rendering.backdrop_rooms import BASE
 from stylecore.rendering.backdrops import BACKDROPS
 from stylecore.rendering.draw import compose, draw, source_for, staging_of, task_of
 from stylecore.rendering.engine import Engine
-from stylecore.rendering.gate import surroundings
 from stylecore.rendering.matte import UNCERTAIN, Cutout, MatteNet, cut_out
-from stylecore.rendering.postprocess import outline_of, visibility
+from stylecore.rendering.postprocess import outline_of, surroundings, visibility
 from stylecore.rendering.scene import (
     ROOM,
     box_of,
