@@ -14,6 +14,7 @@ from stylecore.imaging.decoder import Decoder
 from stylecore.imaging.decoder_process import Limits
 from stylecore.imaging.file_kinds import PICTURE_SUFFIXES, is_video, kind_of
 from stylecore.imaging.photo import KINDS_READ
+from stylecore.rendering.composition import Provider
 from stylecore.rendering.engine import Engine
 from stylecore.rendering.matte import MatteNet
 from stylecore.storage.fetch import NotFetchable, fetch, version
@@ -131,9 +132,9 @@ def load_engine(settings: StylizeSettings) -> Engine:
     )
 
 
-def load_matte_net(settings: StylizeSettings) -> MatteNet:
+def load_matte_net(settings: StylizeSettings, provider: Provider = "cpu") -> MatteNet:
     """Load and warm up the matte network in use. Raises SettingsError and Permanent."""
-    return MatteNet(settings.matte_network, threads=settings.threads)
+    return MatteNet(settings.matte_network, threads=settings.threads, provider=provider)
 
 
 class NotTaken(Permanent):

@@ -30,6 +30,9 @@ FUSION_SIDE, FUSION_WINDOWS = 384, (67, 11)
 """Short side in pixels at which colours are averaged, and the sides of the two passes' windows."""
 _VEIL, _SURE = 0.2, 0.85
 """Alpha up to which a place is ground, and which a part must reach somewhere to be product."""
+_FAINT, _STRAY = 0.1, 0.3
+"""Alpha above which places belong to one part, and what a part at the frame must have of the
+largest part's area to be the product's."""
 _TINTED, _DARKEST_SHADOW = 0.06, 0.55
 """Largest difference of a channel from the ground's colour in a shadow, and its least light."""
 _LEAST = 1e-4
@@ -113,6 +116,27 @@ def settled(alpha: Floats) -> Floats:
     kept[0] = False
     decided = np.clip((alpha - _VEIL) / (1 - 2 * _VEIL), 0, 1)
     return np.asarray(np.where(kept[labels], decided, 0), np.float32)
+
+
+def without_strays(alpha: Floats) -> Floats:
+    """Return a matte [h, w] without what else reaches in from the photo's frame.
+
+    A door, a corner of the floor, a neighbour's sleeve: parts apart from the product, at the frame,
+    and much smaller than it.
+    """
+    labels, count = ndimage.label(alpha > _FAINT)
+    if count < 2:
+        return alpha
+    sizes = np.bincount(labels[alpha >= 0.5], minlength=count + 1)
+    sizes[0] = 0
+    frame = np.zeros(count + 1, bool)
+    for side in (labels[0], labels[-1], labels[:, 0], labels[:, -1]):
+        frame[side] = True
+    stray = frame & (sizes < _STRAY * sizes.max())
+    stray[0] = False
+    # The soft edge around a part goes with it.
+    gone = ndimage.binary_dilation(stray[labels], iterations=2) & (stray[labels] | (labels == 0))
+    return np.asarray(np.where(gone, 0, alpha), np.float32)
 
 
 def joined_on_plain_ground(alpha: Floats, mask: Floats, photo: Pixels) -> Floats:

@@ -41,7 +41,11 @@ MARGIN = 14
 RECTANGLE = (256, 128)
 """Rows and columns that are computed at a time on a CPU."""
 _ERRORS_ONLY = 3
-PROVIDER_NAMES = {"cuda": "CUDAExecutionProvider", "cpu": "CPUExecutionProvider"}
+Provider = Literal["cuda", "cpu"]
+PROVIDER_NAMES: dict[Provider, str] = {
+    "cuda": "CUDAExecutionProvider",
+    "cpu": "CPUExecutionProvider",
+}
 
 
 @dataclass(frozen=True)
@@ -61,7 +65,7 @@ class ProductLayers:
 class Composition:
     """The three graphs, loaded for a provider."""
 
-    def __init__(self, provider: Literal["cuda", "cpu"]) -> None:
+    def __init__(self, provider: Provider) -> None:
         options = onnxruntime.SessionOptions()
         options.log_severity_level = _ERRORS_ONLY
         options.intra_op_num_threads = 1

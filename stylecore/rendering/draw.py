@@ -52,7 +52,7 @@ from stylecore.rendering.postprocess import (
     recoloured,
     surroundings,
 )
-from stylecore.rendering.scene import canvas_size, placed, pose_of, without_strays
+from stylecore.rendering.scene import canvas_size, placed, pose_of
 from stylecore.rendering.scene_colours import suited
 from stylecore.rendering.style import (
     Reference,
@@ -219,8 +219,7 @@ def _scene_source(
     photo: Photo, staging: Staging, scene: Scene, cutout: Cutout, colors: Pixels, alpha: Floats
 ) -> Source:
     """Return the canvas of a scene; `colors` and `alpha` are the product's, in the larger photo."""
-    small, matte = to_floats(photo.pixels), without_strays(cutout.alpha)
-    alpha = without_strays(alpha)
+    small, matte = to_floats(photo.pixels), cutout.alpha
     if staging.colours is None:
         colours = suited(scene.backdrop, small, matte, scene.seed)
     else:

@@ -28,6 +28,7 @@ from PIL import Image
 from stylecore.arrays import Floats
 from stylecore.errors import Permanent
 from stylecore.imaging.photo import Pixels, decode, to_pixels
+from stylecore.rendering.composition import PROVIDER_NAMES, Provider
 from stylecore.rendering.manifest import (
     MANIFEST,
     Count,
@@ -124,9 +125,9 @@ class Features:
 
 
 class FeatureNet:
-    """A loaded feature network; it runs on the CPU."""
+    """A loaded feature network."""
 
-    def __init__(self, folder: Path, *, threads: int = 1) -> None:
+    def __init__(self, folder: Path, *, threads: int = 1, provider: Provider = "cpu") -> None:
         """Load the network of `folder` and run its warm-up; 0 threads takes one a core.
 
         Raises Permanent where the manifest or its sha256 is wrong.
@@ -138,7 +139,7 @@ class FeatureNet:
         options.log_severity_level = _ERRORS_ONLY
         options.intra_op_num_threads = threads
         self._session = onnxruntime.InferenceSession(
-            folder / self.manifest.file, options, providers=["CPUExecutionProvider"]
+            folder / self.manifest.file, options, providers=[PROVIDER_NAMES[provider]]
         )
         self._warm_up()
 

@@ -34,6 +34,7 @@ from stylecore.arrays import Bools, Floats
 from stylecore.imaging.color import to_cielab
 from stylecore.imaging.foreground import border_ring, stands_on_white
 from stylecore.imaging.photo import LUMA, Pixels, luma_of, to_floats, to_pixels
+from stylecore.rendering.composition import Provider
 from stylecore.rendering.draw import Source, Task, meant_ground
 from stylecore.rendering.features import FeatureNet, load_gallery
 from stylecore.rendering.manifest import (
@@ -103,9 +104,9 @@ class GateTarget:
     """Whether the product is to have the photo's hue and chroma."""
 
 
-def load_quality_model(folder: Path) -> QualityModel:
+def load_quality_model(folder: Path, provider: Provider = "cpu") -> QualityModel:
     """Return the feature network of a folder with its gallery. Raises Permanent."""
-    net = FeatureNet(folder)
+    net = FeatureNet(folder, provider=provider)
     return QualityModel(net, load_gallery(folder, net.manifest))
 
 

@@ -4,7 +4,8 @@ The network looks at a small photo; its matte is refined against the photo as la
 (stylecore/imaging/matte.py). A photo that has an alpha channel of its own is cut out by that. A
 matte of low confidence, or one that covers nothing or everything, is not used: the photo stays
 whole, and the quality record says so. Several products, and a person who wears one, are cut out
-together; a product that the frame cuts off ends at the frame.
+together; a product that the frame cuts off ends at the frame, and what else reaches in from there
+is left out.
 
 `MatteNet` takes a folder with `manifest.json`, or an ONNX file of somebody's own: one input
 [1, 3, H, W] of [0, 1], RGB, sides free and multiples of 32 or fixed, and one output [1, 1, H, W],
@@ -33,8 +34,10 @@ from stylecore.imaging.matte import (
     refined,
     resized,
     settled,
+    without_strays,
 )
 from stylecore.imaging.photo import Photo, Pixels, to_floats, to_pixels
+from stylecore.rendering.composition import PROVIDER_NAMES, Provider
 from stylecore.rendering.manifest import Count, FileName, Sha256, Text, check_file, read_manifest
 
 SIZE_MULTIPLE = 32
@@ -101,9 +104,9 @@ class Cutout:
 
 
 class MatteNet:
-    """A loaded matte network; it runs on the CPU."""
+    """A loaded matte network."""
 
-    def __init__(self, path: Path, *, threads: int = 1) -> None:
+    def __init__(self, path: Path, *, threads: int = 1, provider: Provider = "cpu") -> None:
         """Load a folder with manifest or an ONNX file, and run its warm-up.
 
         Raises Permanent where a manifest or its sha256 is wrong, SettingsError for a file that is
@@ -121,7 +124,7 @@ class MatteNet:
         options.intra_op_num_threads = threads
         try:
             self._session = onnxruntime.InferenceSession(
-                file, options, providers=["CPUExecutionProvider"]
+                file, options, providers=[PROVIDER_NAMES[provider]]
             )
         except Exception as problem:
             raise SettingsError(f"matte network: {file} is no ONNX file: {problem}") from problem
@@ -217,6 +220,7 @@ def cut_out(photo: Photo, net: MatteNet) -> Cutout:
             alpha = joined_on_plain_ground(alpha, mask, small)
         else:
             alpha, confidence = mask, confidence_of(mask)
+    alpha = without_strays(alpha)
     if photo.large is None:
         return Cutout(refined(alpha, photo.pixels), None, confidence, net.version)
     large = refined(alpha, photo.large)

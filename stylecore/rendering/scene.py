@@ -51,10 +51,6 @@ ROOM: dict[Pose, tuple[float, float]] = {
 """Shares of the canvas's width and height that a product may take."""
 FLOATING_ROOM = (0.66, 0.66)
 """The same for what hangs or lies, before a floor."""
-_VEIL = 0.1
-"""Alpha above which places belong to one part of a matte."""
-_STRAY = 0.3
-"""Of the largest part's area, what a part at the frame must have to be the product's."""
 FULL_HEIGHT = 0.9
 """Share of the canvas's height that a product may take whose both sides are cut off."""
 _FLOATS = 0.77
@@ -117,27 +113,6 @@ def _has_sleeves(product: Bools) -> bool:
     alike = (product & mirrored).sum() / (product | mirrored).sum()
     straight = abs(int(hip) - int(hem)) <= 0.12 * product.shape[1] and hem >= 0.4 * product.shape[1]
     return bool(shoulder >= 1.2 * hip and waist <= 1.4 * hip and straight and alike >= 0.75)
-
-
-def without_strays(alpha: Floats) -> Floats:
-    """Return a matte [h, w] without what else reaches in from the photo's frame.
-
-    A door, a corner of the floor, a neighbour's sleeve: parts apart from the product, at the frame,
-    and much smaller than it.
-    """
-    labels, count = ndimage.label(alpha > _VEIL)
-    if count < 2:
-        return alpha
-    sizes = np.bincount(labels[alpha >= 0.5], minlength=count + 1)
-    sizes[0] = 0
-    frame = np.zeros(count + 1, bool)
-    for side in (labels[0], labels[-1], labels[:, 0], labels[:, -1]):
-        frame[side] = True
-    stray = frame & (sizes < _STRAY * sizes.max())
-    stray[0] = False
-    # The soft edge around a part goes with it.
-    gone = ndimage.binary_dilation(stray[labels], iterations=2) & (stray[labels] | (labels == 0))
-    return np.asarray(np.where(gone, 0, alpha), np.float32)
 
 
 def canvas_size(photo: tuple[int, int], aspect: Aspect) -> tuple[int, int]:

@@ -8,7 +8,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
-from stylecore.imaging.matte import confidence_of, foreground_colors, refined, resized, settled
+from stylecore.imaging.matte import (
+    confidence_of,
+    foreground_colors,
+    refined,
+    resized,
+    settled,
+    without_strays,
+)
 
 SIDE, SMALL = 320, 96
 RED, GREEN = np.array([0.8, 0.15, 0.1], np.float32), np.array([0.1, 0.5, 0.3], np.float32)
@@ -93,3 +100,16 @@ def test_a_faint_cloud_goes_and_a_small_part_beside_the_product_stays():
     assert found[5, 5] == 1
     assert found[48, 48] == 1
     assert found[80:94, 10:80].max() == 0
+
+
+def test_what_reaches_in_from_the_frame_is_no_product_and_small_parts_apart_are():
+    alpha = np.zeros((64, 64), np.float32)
+    alpha[20:50, 10:40], alpha[20:50, 40] = 1, 0.5
+    alpha[5:9, 50:54] = 1  # a small part
+    product = alpha.copy()
+    alpha[30:40, 58:], alpha[30:40, 57] = 1, 0.05  # a door and its soft edge
+    np.testing.assert_array_equal(without_strays(alpha), product)
+    alpha[20:50, 44:64] = 1  # the other of a pair
+    kept = without_strays(alpha)
+    np.testing.assert_array_equal(kept, alpha)
+    np.testing.assert_array_equal(without_strays(np.zeros((9, 9), np.float32)), 0)

@@ -29,7 +29,6 @@ from stylecore.rendering.scene import (
     canvas_size,
     placed,
     pose_of,
-    without_strays,
 )
 from stylecore.rendering.scene_colours import OWN_HUE, contrast, hue_of, outline_colours, suited
 from stylecore.rendering.style import UnknownStyle
@@ -105,19 +104,6 @@ def test_a_product_that_the_frame_cuts_off_lies_at_the_canvas_edge():
     alpha[:, 16:48] = 1
     box = box_of(alpha, (100, 200), "hangs", BACKDROPS["rays"], 1.0)
     assert (box.top, box.height) == (0, 100)
-
-
-def test_what_reaches_in_from_the_frame_is_no_product_and_small_parts_apart_are():
-    alpha = np.zeros((64, 64), np.float32)
-    alpha[20:50, 10:40], alpha[20:50, 40] = 1, 0.5
-    alpha[5:9, 50:54] = 1  # a small part
-    product = alpha.copy()
-    alpha[30:40, 58:], alpha[30:40, 57] = 1, 0.05  # a door and its soft edge
-    np.testing.assert_array_equal(without_strays(alpha), product)
-    alpha[20:50, 44:64] = 1  # the other of a pair
-    kept = without_strays(alpha)
-    np.testing.assert_array_equal(kept, alpha)
-    np.testing.assert_array_equal(without_strays(np.zeros((9, 9), np.float32)), 0)
 
 
 @pytest.mark.parametrize(
