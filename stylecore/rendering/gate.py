@@ -11,7 +11,8 @@ Seven figures, each by a way of its own:
 - halo: how far the ground just outside a product that was cut out is from what was meant.
 - colour: how far the product's hue and chroma are from the photo's, where it is to keep them.
 
-In a scene the product is judged alone, on white, and its outline against what is painted beside it.
+A product that keeps its own pixels, and one in a scene, is judged alone, on white; its outline in a
+scene against what is painted beside it.
 
 A figure that does not apply is None and rejects nothing: style under a reference picture, a
 palette or the product's own colour; style and visibility below STYLE_FROM of strength; background
@@ -100,6 +101,8 @@ class GateTarget:
     meant: Pixels
     """[H, W, 3] or [1, 1, 3], the ground that was meant; of no use in a scene."""
     judges_visibility: bool
+    is_kept: bool
+    """Whether the product was cut out and is to have the photo's own pixels."""
     keeps_colour: bool
     """Whether the product is to have the photo's hue and chroma."""
 
@@ -127,19 +130,21 @@ def gate_target(task: Task, photo: Described, manifest: GeneratorManifest) -> Ga
     shares = zip(task.weights.tolist(), manifest.styles, strict=True)
     painted = min(task.strength, task.product_strength) >= STYLE_FROM
     judged = painted and not task.colouring.changes
-    kept = task.product_strength == 0 or task.colouring.keep_product
+    is_kept = task.product_strength == 0 and task.source.is_cut_out
     return GateTarget(
         photo=photo,
         styles={style.style_id: share for share, style in shares if share > 0} if judged else {},
         meant=to_pixels(meant_ground(task, manifest)),
         judges_visibility=task.strength >= STYLE_FROM,
-        keeps_colour=kept and task.source.product is not None,
+        is_kept=is_kept,
+        keeps_colour=task.product_strength == 0 or task.colouring.keep_product,
     )
 
 
 def plain_ground(source: Source) -> Bools:
     """[H, W]: the ground that was found, or the border where it is white and none was found."""
-    ground = np.asarray(source.mask < 0.5)
+    # Beside a matte its soft edge is no ground.
+    ground = np.asarray(source.mask < (LEAST_SEEN if source.is_cut_out else 0.5))
     if not ground.any() and source.alone is None:
         photo = to_pixels(source.pixels)
         return border_ring(photo.shape) if stands_on_white(photo) else ground
@@ -177,11 +182,13 @@ def measure(
 
 
 def _judged(render: Pixels, target: GateTarget) -> tuple[Pixels, Pixels]:
-    """Return a render as it is judged, of a scene the product on white, and its ground."""
-    alpha = target.photo.source.in_scene
-    if alpha is None:
-        return render, target.meant
-    ground = surroundings(render, alpha)
+    """Return a render as it is judged, or its product on white, and its ground."""
+    source, ground = target.photo.source, target.meant
+    if source.product is None or not (target.is_kept or source.alone is not None):
+        return render, ground
+    alpha = source.product.small_alpha
+    if source.alone is not None:
+        ground = surroundings(render, alpha)
     # What shines through the soft edge is replaced, else a white product would have a dark rim.
     freed = to_floats(render) + (1 - alpha[..., None]) * (1 - to_floats(ground))
     return to_pixels(np.where(alpha[..., None] > LEAST_SEEN, freed, np.float32(1))), ground
