@@ -11,7 +11,7 @@ more places, except where the shopper asked for it (`asked_categories`, `asked_s
 there is nothing else to show. A style that has reached the bound is no arm of the places below it,
 and their propensities say so.
 
-A list is kept as bytes, ENTRY after ENTRY, with hashed ids: some 17 bytes a place.
+A list is kept as bytes, ENTRY after ENTRY, with hashed ids: 21 bytes a place.
 """
 
 from __future__ import annotations

@@ -414,6 +414,11 @@ def demand(stage: Stage) -> Scene:
         at is not None and at < last
         for at in (stage.ordered_at(product, style.style_id) for product in others)
     )
+    # A picture in hand while its style is withdrawn would be published afterwards, and stay.
+    stage.wait_until(
+        lambda: all(stage.is_drawn(product, style.style_id) for product in stage.products),
+        "the pictures that nobody waits for do not come",
+    )
     stage.publisher.send_raw(tombstone(stage.settings, STYLES, style.style_id.encode()))
     stage.publisher.flush()
     stage.workers.restart("planner", STYLECAST_PLANNER__RENDERS_PER_MINUTE="")
