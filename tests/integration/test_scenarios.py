@@ -29,9 +29,13 @@ GUESTS = 6
 
 @pytest.fixture
 def stage(settings, topics, environment, tmp_path):
-    """A running shop with a few products, drawn in two styles."""
+    """A running shop with a few products, drawn in two styles.
+
+    Visits end at once: in a list of three places an action would hold all of them.
+    """
+    brief_visits = environment | {"STYLECAST_PREFERENCES__VISIT_MINUTES": "0.001"}
     with (
-        shop_fleet(settings, environment, tmp_path) as fleet,
+        shop_fleet(settings, brief_visits, tmp_path) as fleet,
         Publisher(settings, "/test") as publisher,
         closing(Gallery(settings)) as gallery,
         closing(TableReader(settings, partitions_of(settings, [RECOMMENDATIONS]))) as reader,
