@@ -120,9 +120,7 @@ def stylize_handlers(
             format=settings.stylize.format,
             timed=lambda drawn: timed_until_stopped(drawn, stop),
         )
-        BATCH_SECONDS.labels(
-            WORKER, "draw"
-        )  # the alert asks for it before a picture is drawn
+        BATCH_SECONDS.labels(WORKER, "draw")  # the alert asks for it before a picture is drawn
         version, provider = engine.manifest.version, engine.provider
         log.info("generator_loaded", version=version, provider=provider)
         crash_guard = CrashGuard(store)
