@@ -113,7 +113,7 @@ def draw_all(
         if matte_net is None:
             source, definition = source_of(photo), partial(StyleDefinition, seed=seed)
         else:
-            source = source_for(photo, Staging("paper"), cut_out(photo, matte_net))
+            source = source_for(cut_out(photo, matte_net), Staging("paper"))
             definition = partial(StyleDefinition, seed=seed, ground="paper", product_strength=0.0)
             if source.product is None:
                 continue

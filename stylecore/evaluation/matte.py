@@ -26,7 +26,7 @@ from stylecore.arrays import Bools, Bytes, Floats
 from stylecore.errors import SettingsError
 from stylecore.imaging.foreground import product_mask
 from stylecore.imaging.photo import Photo, Pixels, decode, to_floats
-from stylecore.rendering.matte import MatteNet, cut_out, largest
+from stylecore.rendering.matte import MatteNet, cut_out
 
 MAX_PIXELS = 50_000_000
 SHORT_SIDE, LONGEST = 256, 100_000
@@ -53,7 +53,7 @@ def evaluate_matte(
     matte, or one without photo.
     """
     methods: dict[str, Callable[[Photo], Floats]] = {
-        "network": lambda photo: largest(photo, cut_out(photo, net))[1],
+        "network": lambda photo: cut_out(photo, net).largest[1],
         "border": lambda photo: product_mask(to_floats(_shown(photo))),
     }
     if (grab_cut := load_grab_cut()) is not None:

@@ -47,10 +47,15 @@ def parse_palette(text: str) -> list[str]:
     return colours
 
 
+def rgb_of(colours: Sequence[str]) -> Floats:
+    """Return RGB [n,3] of 0-1 of '#rrggbb' colours."""
+    channels = [[int(colour[i : i + 2], 16) for i in (1, 3, 5)] for colour in colours]
+    return np.asarray(channels, np.float32) / np.float32(255)
+
+
 def palette_lab(colours: Sequence[str]) -> Floats:
     """Return OKLab [n,3] of '#rrggbb' colours, dark to light."""
-    channels = [[int(colour[i : i + 2], 16) for i in (1, 3, 5)] for colour in colours]
-    lab = to_oklab(np.asarray(channels, np.float32) / np.float32(255))
+    lab = to_oklab(rgb_of(colours))
     return lab[np.argsort(lab[:, 0], kind="stable")]
 
 

@@ -24,7 +24,7 @@ from schemas.catalog import Aspect, Ground, Scene
 from schemas.events import StyleDefinition
 from stylecore.arrays import Bytes, Floats
 from stylecore.imaging.foreground import has_plain_ground, matte_of
-from stylecore.imaging.matte import foreground_colors
+from stylecore.imaging.palette import rgb_of
 from stylecore.imaging.photo import Photo, Pixels, decode, on_white, to_floats, to_pixels
 from stylecore.rendering.backdrops import BACKDROPS
 from stylecore.rendering.composition import ProductLayers
@@ -39,7 +39,7 @@ from stylecore.rendering.grid import (
     unframed,
 )
 from stylecore.rendering.manifest import GeneratorManifest, PostprocessParams, blended_params
-from stylecore.rendering.matte import UNCERTAIN, Cutout, largest, placed_on_white
+from stylecore.rendering.matte import UNCERTAIN, Cutout, placed_on_white
 from stylecore.rendering.postprocess import (
     Colouring,
     Outline,
@@ -103,7 +103,9 @@ class Source:
     @cached_property
     def outline(self) -> Outline | None:
         """Where the product meets its ground, at the working size."""
-        return outline_of(self.mask if self.in_scene is None else self.in_scene)
+        if self.alone is not None and self.product is not None:
+            return outline_of(self.product.small_alpha)
+        return outline_of(self.mask)
 
     @cached_property
     def ground(self) -> Floats:
@@ -114,11 +116,6 @@ class Source:
             return self.pixels
         behind = to_floats(surroundings(to_pixels(self.pixels), self.mask))
         return np.where(self.mask[..., None] < 0.5, self.pixels, behind)
-
-    @property
-    def in_scene(self) -> Floats | None:
-        """[h, w], where a scene has its product; there alone, and at its outline, it is judged."""
-        return None if self.alone is None or self.product is None else self.product.small_alpha
 
     @property
     def output_size(self) -> tuple[int, int]:
@@ -179,8 +176,8 @@ def product_strength_of(definition: StyleDefinition) -> float:
     return definition.strength if definition.scene is None else 0.0
 
 
-def source_for(photo: Photo, staging: Staging, cutout: Cutout) -> Source:
-    """Return the photo as a style needs it, given where its product is.
+def source_for(cutout: Cutout, staging: Staging) -> Source:
+    """Return a photo as a style needs it, given where its product is.
 
     On another ground than the photo's the product comes on white, as in a packshot; in a scene the
     source is its canvas. A cutout that is not certain leaves the photo whole, with a note. Raises
@@ -189,17 +186,16 @@ def source_for(photo: Photo, staging: Staging, cutout: Cutout) -> Source:
     if staging.scene is not None and staging.scene.backdrop not in BACKDROPS:
         there = ", ".join(BACKDROPS)
         raise UnknownStyle(f"no backdrop {staging.scene.backdrop!r}; there are: {there}")
+    photo = cutout.photo
     if not cutout.is_certain:
         whole = source_of(photo)
         return replace(whole, notes=(*whole.notes, UNCERTAIN), matte=cutout.version)
-    pixels_whole, alpha = largest(photo, cutout)
-    colors = pixels_whole if photo.alpha is not None else foreground_colors(pixels_whole, alpha)
     if staging.scene is not None:
-        return _scene_source(photo, staging, staging.scene, cutout, colors, alpha)
+        return _scene_source(cutout, staging, staging.scene)
     if staging.ground == "photo" or photo.alpha is not None:
         source = source_of(photo)
     else:
-        placed = placed_on_white(photo, cutout, colors)
+        placed = placed_on_white(cutout)
         pixels = to_floats(placed.pixels)
         source = Source(
             pixels=pixels,
@@ -211,23 +207,23 @@ def source_for(photo: Photo, staging: Staging, cutout: Cutout) -> Source:
             is_cut_out=True,
             notes=photo.notes,
         )
-    product = Product(to_pixels(alpha), colors, cutout.alpha, cutout.confidence)
+    alpha = to_pixels(cutout.largest[1])
+    product = Product(alpha, cutout.colors, cutout.alpha, cutout.confidence)
     return replace(source, product=product, matte=cutout.version)
 
 
-def _scene_source(
-    photo: Photo, staging: Staging, scene: Scene, cutout: Cutout, colors: Pixels, alpha: Floats
-) -> Source:
-    """Return the canvas of a scene; `colors` and `alpha` are the product's, in the larger photo."""
+def _scene_source(cutout: Cutout, staging: Staging, scene: Scene) -> Source:
+    """Return the canvas of a scene."""
+    photo, (_, alpha) = cutout.photo, cutout.largest
     small, matte = to_floats(photo.pixels), cutout.alpha
     if staging.colours is None:
         colours = suited(scene.backdrop, small, matte, scene.seed)
     else:
-        colours = [_rgb(colour) for colour in staging.colours]
+        colours = list(rgb_of(staging.colours))
     is_studio_shot = photo.alpha is not None or has_plain_ground(matte_of(small, None))
     pose = pose_of(matte, is_studio_shot)
     size = canvas_size(alpha.shape, staging.aspect)
-    laid = placed(colors, alpha, scene, colours, size, pose)
+    laid = placed(cutout.colors, alpha, scene, colours, size, pose)
     large = laid.backdrop
     if staging.is_painted:
         large = _over(laid.colors, laid.alpha, large)
@@ -247,11 +243,6 @@ def _scene_source(
         notes=(*photo.notes, f"product-{laid.pose}"),
         alone=to_floats(_resized(alone, working)),
     )
-
-
-def _rgb(colour: str) -> Floats:
-    """Return [3] of 0-1 of '#rrggbb'."""
-    return np.array([int(colour[start : start + 2], 16) / 255 for start in (1, 3, 5)], np.float32)
 
 
 def _over(colors: Pixels, alpha: Floats, ground: Pixels) -> Pixels:

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
 from typing import Annotated
@@ -30,6 +31,7 @@ from stylecore.errors import SettingsError
 from stylecore.imaging.foreground import has_plain_ground, product_mask
 from stylecore.imaging.matte import (
     confidence_of,
+    foreground_colors,
     joined_on_plain_ground,
     refined,
     resized,
@@ -86,8 +88,9 @@ class MatteManifest(msgspec.Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True)
 class Cutout:
-    """Where the product is: alpha [H, W] of [0, 1] at the photo's two sizes."""
+    """Where the product of a photo is: alpha [H, W] of [0, 1] at the photo's two sizes."""
 
+    photo: Photo
     alpha: Floats
     large_alpha: Floats | None
     """At the size of `Photo.large`, where there is one."""
@@ -101,6 +104,19 @@ class Cutout:
         """Whether the product may be shown on another ground."""
         share = float(self.alpha.mean())
         return self.confidence >= LEAST_CONFIDENCE and LEAST_SHARE <= share <= MOST_SHARE
+
+    @property
+    def largest(self) -> tuple[Pixels, Floats]:
+        """Pixels [H, W, 3] and alpha [H, W] at the larger of the photo's sizes."""
+        if self.photo.large is None or self.large_alpha is None:
+            return self.photo.pixels, self.alpha
+        return self.photo.large, self.large_alpha
+
+    @cached_property
+    def colors(self) -> Pixels:
+        """[H, W, 3], the product's own colours at the larger of the photo's sizes."""
+        pixels, alpha = self.largest
+        return pixels if self.photo.alpha is not None else foreground_colors(pixels, alpha)
 
 
 class MatteNet:
@@ -210,7 +226,7 @@ def cut_out(photo: Photo, net: MatteNet) -> Cutout:
     """
     if photo.alpha is not None:
         large = None if photo.large_alpha is None else to_floats(photo.large_alpha)
-        return Cutout(to_floats(photo.alpha), large, 1.0, "alpha")
+        return Cutout(photo, to_floats(photo.alpha), large, 1.0, "alpha")
     found = net.alpha(photo.pixels)
     alpha, confidence = settled(found), confidence_of(found)
     small = to_pixels(resized(to_floats(photo.pixels), found.shape))
@@ -222,26 +238,16 @@ def cut_out(photo: Photo, net: MatteNet) -> Cutout:
             alpha, confidence = mask, confidence_of(mask)
     alpha = without_strays(alpha)
     if photo.large is None:
-        return Cutout(refined(alpha, photo.pixels), None, confidence, net.version)
+        return Cutout(photo, refined(alpha, photo.pixels), None, confidence, net.version)
     large = refined(alpha, photo.large)
     shrunk = resized(large[..., None], photo.pixels.shape)[..., 0]
-    return Cutout(shrunk, large, confidence, net.version)
+    return Cutout(photo, shrunk, large, confidence, net.version)
 
 
-def largest(photo: Photo, cutout: Cutout) -> tuple[Pixels, Floats]:
-    """Return pixels [H, W, 3] and alpha [H, W] at the larger of a photo's sizes."""
-    if photo.large is None or cutout.large_alpha is None:
-        return photo.pixels, cutout.alpha
-    return photo.large, cutout.large_alpha
-
-
-def placed_on_white(photo: Photo, cutout: Cutout, colors: Pixels) -> Photo:
-    """Return the photo with its product on white, the edge free of the old ground's colours.
-
-    `colors` [H, W, 3] are the product's own at the larger of the photo's sizes.
-    """
-    alpha = largest(photo, cutout)[1]
-    placed, small_alpha = _on_white(colors, alpha), to_pixels(cutout.alpha)
+def placed_on_white(cutout: Cutout) -> Photo:
+    """Return the photo with its product on white, the edge free of the old ground's colours."""
+    photo, (_, alpha) = cutout.photo, cutout.largest
+    placed, small_alpha = _on_white(cutout.colors, alpha), to_pixels(cutout.alpha)
     height, width = cutout.alpha.shape
     if placed.shape[:2] == (height, width):
         return Photo(placed, photo.sha256, None, small_alpha, None, photo.notes)

@@ -207,13 +207,13 @@ def _sources(
         sources[None] = source_of(photo)
     if to_cut := [staging for staging in stagings if staging is not None]:
         cutout = cut_out(photo, context.matte_net)
-        sources |= {staging: _staged(photo, staging, cutout) for staging in to_cut}
+        sources |= {staging: _staged(cutout, staging) for staging in to_cut}
     return sources
 
 
-def _staged(photo: Photo, staging: Staging, cutout: Cutout) -> Source | UnknownStyle:
+def _staged(cutout: Cutout, staging: Staging) -> Source | UnknownStyle:
     try:
-        return source_for(photo, staging, cutout)
+        return source_for(cutout, staging)
     except UnknownStyle as problem:
         return problem
 

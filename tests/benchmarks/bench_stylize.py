@@ -143,7 +143,7 @@ def stages(path: Path, side: int) -> dict[str, float]:
         return found
 
     photo = timed("decode", lambda: loader(side)(str(path)))
-    source = timed("matte", lambda: source_for(photo, Staging("paper"), cut_out(photo, net)))
+    source = timed("matte", lambda: source_for(cut_out(photo, net), Staging("paper")))
     tasks = [
         task_of(
             source, StyleDefinition(weights={style.style_id: 1.0}, ground="paper"), engine.manifest

@@ -15,7 +15,7 @@ from scipy import ndimage
 
 from stylecore.arrays import Floats
 from stylecore.errors import SettingsError
-from stylecore.imaging.matte import foreground_colors, resized
+from stylecore.imaging.matte import resized
 from stylecore.imaging.photo import Photo, to_pixels
 from stylecore.rendering.matte import MatteNet, cut_out
 from workers.commands.printing import JsonFlag, print_json
@@ -131,12 +131,11 @@ def _cut(
     if photo.large is not None:  # `pixels` is as small as the decoder can make it
         photo = Photo(photo.large, photo.sha256, None, photo.large_alpha, None, photo.notes)
     cut = cut_out(photo, net)
-    pixels, alpha = photo.pixels, cut.alpha
+    alpha = cut.alpha
     box = box_of(alpha)
     if cut.is_certain:
-        colors = pixels if photo.alpha is not None else foreground_colors(pixels, alpha)
         shown = without_stray_bits(alpha) if square else alpha
-        picture = Image.fromarray(np.dstack([colors, to_pixels(shown)]))
+        picture = Image.fromarray(np.dstack([cut.colors, to_pixels(shown)]))
         middle = box_of(shown)
         if square and middle is not None:
             picture = squared(picture, middle)

@@ -348,7 +348,7 @@ def _drawn(
 def _source(photo: Photo, drawing: Drawing) -> Source:
     if drawing.matte_net is None or drawing.staging is None:
         return source_of(photo)
-    return source_for(photo, drawing.staging, cut_out(photo, drawing.matte_net))
+    return source_for(cut_out(photo, drawing.matte_net), drawing.staging)
 
 
 def _draw_group(

@@ -66,7 +66,7 @@ class Mixer:
         photo = self._pictures.photo(uri)
         if staging is None:
             return source_of(photo)
-        return source_for(photo, staging, cut_out(photo, self._matte_net))
+        return source_for(cut_out(photo, self._matte_net), staging)
 
     def preview(self, photo_uri: str, definition: StyleDefinition, media_type: str) -> bytes:
         """Return the product as the style draws it, at the generator's working size.

@@ -12,7 +12,6 @@ from PIL import Image, ImageDraw
 
 from schemas.events import StyleDefinition
 from stylecore.errors import Permanent, SettingsError
-from stylecore.imaging.matte import foreground_colors
 from stylecore.imaging.photo import Photo, decode, to_floats
 from stylecore.models import GENERATOR, MATTE
 from stylecore.rendering.draw import (
@@ -136,7 +135,7 @@ def text():
 def test_a_photo_without_product_is_left_whole_or_cut_where_it_is_sure(net, picture):
     photo = photo_of(picture)
     cutout = cut_out(photo, net)
-    source = source_for(photo, Staging("paper"), cutout)
+    source = source_for(cutout, Staging("paper"))
     assert (UNCERTAIN in source.notes) is not cutout.is_certain
     if not cutout.is_certain:
         assert source.product is None
@@ -157,16 +156,17 @@ def disc_photo():
     alpha = np.clip((0.3 - np.hypot(x, y)) * 128 + 0.5, 0, 1).astype(np.float32)
     table, disc = np.array([120, 85, 50]), np.array([30, 70, 180])
     pixels = np.rint(table + alpha[..., None] * (disc - table)).astype(np.uint8)
-    return photo_of(pixels), Cutout(alpha, None, 1.0, "test")
+    photo = photo_of(pixels)
+    return Cutout(photo, alpha, None, 1.0, "test")
 
 
 def rendered(engine, **definition):
-    photo, cutout = disc_photo()
+    cutout = disc_photo()
     wanted = StyleDefinition(weights={"watercolour": 1.0}, **definition)
-    source = source_for(photo, staging_of(wanted), cutout)
+    source = source_for(cutout, staging_of(wanted))
     task = task_of(source, wanted, engine.manifest)
     ((_, planes),) = draw(engine, [task], 1)
-    return photo, cutout, task, compose(task, planes, engine)
+    return cutout.photo, cutout, task, compose(task, planes, engine)
 
 
 def test_strength_0_of_the_product_keeps_its_pixels_and_paints_the_ground(engine):
@@ -194,18 +194,17 @@ def test_a_transparent_ground_gives_alpha_and_lies_on_white_for_the_gate(engine)
 
 
 def test_an_uncertain_matte_draws_the_whole_photo(engine):
-    photo, cutout = disc_photo()
-    doubtful = Cutout(cutout.alpha, None, 0.3, "test")
+    cutout = disc_photo()
+    doubtful = Cutout(cutout.photo, cutout.alpha, None, 0.3, "test")
     wanted = StyleDefinition(weights={"watercolour": 1.0}, ground="transparent")
-    task = task_of(source_for(photo, staging_of(wanted), doubtful), wanted, engine.manifest)
+    task = task_of(source_for(doubtful, staging_of(wanted)), wanted, engine.manifest)
     ((_, planes),) = draw(engine, [task], 1)
     assert compose(task, planes, engine).shape == (128, 128, 3)
     assert UNCERTAIN in task.source.notes
 
 
 def test_the_product_on_white_has_the_matte_as_its_alpha():
-    photo, cutout = disc_photo()
-    colors = foreground_colors(photo.pixels, cutout.alpha)
-    placed = placed_on_white(photo, cutout, colors)
+    cutout = disc_photo()
+    placed = placed_on_white(cutout)
     assert (placed.pixels[cutout.alpha == 0] == 255).all()
     np.testing.assert_allclose(to_floats(placed.alpha), cutout.alpha, atol=0.005)

@@ -56,17 +56,18 @@ def definition(backdrop="studio", aspect="photo", scene=None, **more):
     return StyleDefinition(weights=weights, ground="scene", scene=wanted, aspect=aspect, **more)
 
 
-def disc_photo(colour=(30, 70, 180), side=96, large=None):
+def disc_photo(colour=(30, 70, 180), side=96):
     """A disc on a brown table, and where it is."""
     y, x = np.mgrid[0:side, 0:side] / side - 0.5
     alpha = np.clip((0.3 - np.hypot(x, y)) * side + 0.5, 0, 1).astype(np.float32)
     table = np.array([120, 85, 50])
     pixels = np.rint(table + alpha[..., None] * (np.array(colour) - table)).astype(np.uint8)
-    return Photo(pixels, "0" * 64, None, None, None, ()), Cutout(alpha, None, 1.0, "test")
+    photo = Photo(pixels, "0" * 64, None, None, None, ())
+    return Cutout(photo, alpha, None, 1.0, "test")
 
 
-def rendered(engine, photo, cutout, wanted):
-    source = source_for(photo, staging_of(wanted), cutout)
+def rendered(engine, cutout, wanted):
+    source = source_for(cutout, staging_of(wanted))
     task = task_of(source, wanted, engine.manifest)
     ((_, render),) = draw(engine, [task], 1)
     return task, compose(task, render, engine)
@@ -115,7 +116,7 @@ def test_a_product_that_the_frame_cuts_off_lies_at_the_canvas_edge():
 )
 def test_things_stand_on_their_base_or_legs_and_garments_hang(net, product, pose):
     photo = decode(PHOTOS[product].read_bytes(), short_side=128, max_pixels=10**7)
-    source = source_for(photo, staging_of(definition()), cut_out(photo, net))
+    source = source_for(cut_out(photo, net), staging_of(definition()))
     assert f"product-{pose}" in source.notes
 
 
@@ -137,8 +138,8 @@ def test_every_shape_has_a_pose(seed):
 )
 def test_a_canvas_has_the_aspect_that_was_asked_for(engine, aspect, size):
     assert canvas_size((90, 60), aspect) == size
-    photo, cutout = disc_photo(side=64)
-    _, picture = rendered(engine, photo, cutout, definition(aspect=aspect))
+    cutout = disc_photo(side=64)
+    _, picture = rendered(engine, cutout, definition(aspect=aspect))
     height, width = canvas_size((64, 64), aspect)
     assert picture.shape == (height, width, 3)
 
@@ -149,7 +150,7 @@ def test_a_tiny_product_on_a_strip_is_not_blown_up(engine):
     pixels[10:16, 60:66], alpha[10:16, 60:66] = 20, 1
     photo = Photo(pixels, "0" * 64, None, None, None, ())
     wanted = definition("checks", "9:16")
-    source = source_for(photo, staging_of(wanted), Cutout(alpha, None, 1.0, "test"))
+    source = source_for(Cutout(photo, alpha, None, 1.0, "test"), staging_of(wanted))
     rows = np.flatnonzero((source.product.alpha >= 128).any(axis=1))
     assert 6 <= len(rows) <= 16
 
@@ -160,12 +161,12 @@ def test_a_tiny_product_on_a_strip_is_not_blown_up(engine):
 @given(st.sampled_from(NAMES), st.sampled_from(POSES), st.integers(0, 99))
 @settings(max_examples=40, deadline=None)
 def test_a_shadow_darkens_and_without_one_nothing_does(name, pose, seed):
-    photo, cutout = disc_photo(side=64)
+    cutout = disc_photo(side=64)
     colours = [np.full(3, level, np.float32) for level in (0.8, 0.7, 0.6)]
 
     def laid(shadow):
         scene = Scene(backdrop=name, seed=seed, shadow=shadow)
-        return placed(photo.pixels, cutout.alpha, scene, colours, (64, 80), pose).backdrop
+        return placed(cutout.photo.pixels, cutout.alpha, scene, colours, (64, 80), pose).backdrop
 
     with_shadow, without = laid(1.0).astype(int), laid(0.0).astype(int)
     if name == "podium":  # which reflects the product
@@ -202,7 +203,7 @@ def test_the_ground_stands_off_from_any_product_and_has_not_its_hue(
 @pytest.mark.parametrize("product", ["mug-harbour", "tee-sunday"])
 def test_what_is_painted_beside_a_product_stands_off_from_it(engine, net, name, product):
     photo = decode(PHOTOS[product].read_bytes(), short_side=128, max_pixels=10**7)
-    task, picture = rendered(engine, photo, cut_out(photo, net), definition(name))
+    task, picture = rendered(engine, cut_out(photo, net), definition(name))
     alpha = task.source.product.small_alpha
     beside = to_cielab(surroundings(picture, alpha))
     apart = np.linalg.norm(to_cielab(picture) - beside, axis=-1)
@@ -210,12 +211,12 @@ def test_what_is_painted_beside_a_product_stands_off_from_it(engine, net, name, 
 
 
 def test_colours_that_are_given_are_taken(engine):
-    photo, cutout = disc_photo()
+    cutout = disc_photo()
     for more in (
         {"scene": {"colours": ("#00a000", "#008000")}},
         {"palette": ["#00a000", "#008000"]},
     ):
-        source = source_for(photo, staging_of(definition("dots", **more)), cutout)
+        source = source_for(cutout, staging_of(definition("dots", **more)))
         corner = source.pixels[:8, :8].mean(axis=(0, 1))
         assert corner[1] > 2 * max(corner[0], corner[2])
 
@@ -228,7 +229,7 @@ def test_a_product_in_a_scene_has_the_photos_colours_after_encoding(engine, net,
     photo = decode(
         PHOTOS["mug-harbour"].read_bytes(), short_side=128, output_side=384, max_pixels=10**7
     )
-    task, picture = rendered(engine, photo, cut_out(photo, net), definition(name))
+    task, picture = rendered(engine, cut_out(photo, net), definition(name))
     assert picture.shape == (384, 384, 3)
     product = task.source.product
     inside = product.alpha == 255
@@ -250,15 +251,15 @@ def test_a_product_that_is_placed_at_its_own_size_keeps_its_pixels(engine):
     alpha = np.zeros((100, 100), np.float32)
     alpha[13:87, 13:87] = 1
     photo = Photo(pixels, "0" * 64, None, None, None, ())
-    cutout = Cutout(alpha, None, 1.0, "test")
-    _, picture = rendered(engine, photo, cutout, definition("checks"))
+    cutout = Cutout(photo, alpha, None, 1.0, "test")
+    _, picture = rendered(engine, cutout, definition("checks"))
     np.testing.assert_array_equal(picture[13:87, 13:87], pixels[13:87, 13:87])
 
 
 def test_a_painted_product_is_painted_where_it_is_asked_for(engine):
-    photo, cutout = disc_photo()
+    cutout = disc_photo()
     pictures = [
-        rendered(engine, photo, cutout, definition("checks", product_strength=strength))[1]
+        rendered(engine, cutout, definition("checks", product_strength=strength))[1]
         for strength in (0.0, 0.5, 1.0)
     ]
     inside = to_pixels(cutout.alpha) == 255
@@ -271,18 +272,19 @@ def test_a_painted_product_is_painted_where_it_is_asked_for(engine):
 
 
 def test_an_uncertain_matte_leaves_the_photo_whole(engine):
-    photo, cutout = disc_photo()
-    doubtful = Cutout(cutout.alpha, None, 0.3, "test")
-    task, picture = rendered(engine, photo, doubtful, definition(aspect="16:9"))
+    cutout = disc_photo()
+    doubtful = Cutout(cutout.photo, cutout.alpha, None, 0.3, "test")
+    task, picture = rendered(engine, doubtful, definition(aspect="16:9"))
     assert UNCERTAIN in task.source.notes
+    photo = cutout.photo
     assert picture.shape == photo.pixels.shape
     np.testing.assert_array_equal(task.source.pixels, to_floats(photo.pixels))
 
 
 def test_a_backdrop_that_is_none_is_told_with_those_that_are():
-    photo, cutout = disc_photo()
+    cutout = disc_photo()
     with pytest.raises(UnknownStyle, match=r"no backdrop 'nowhere'; there are: studio, .*hearts"):
-        source_for(photo, staging_of(definition("nowhere")), cutout)
+        source_for(cutout, staging_of(definition("nowhere")))
 
 
 SCENE = b'"scene": {"backdrop": "rays"%s}'
