@@ -66,7 +66,7 @@ class Popularity:
         self._weights[row] += weight * scale
         column = self.catalogue.column_of.get(event.style_id or "")
         if column is not None:
-            evidence = style_evidence(event.propensity, self.rules)
+            evidence = style_evidence(event.propensity, self.rules, event.policy)
             self._styles[row, column] += min(evidence, STYLE_VOTE) * scale
 
     def count_states(self, states: Sequence[UserState], now: datetime) -> None:

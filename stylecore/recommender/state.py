@@ -87,7 +87,7 @@ def is_repeated(state: UserState, event_id: str, now: datetime, rules: Rules) ->
     return False
 
 
-def style_evidence(propensity: float | None, rules: Rules) -> float:
+def style_evidence(propensity: float | None, rules: Rules, policy: str | None = None) -> float:
     """Return the log-odds for a style that an action in it gives, shown with this probability.
 
     With odds r, someone whose favourite it is acts in it with the probability p r / (p r + 1 - p),
@@ -95,6 +95,8 @@ def style_evidence(propensity: float | None, rules: Rules) -> float:
     no evidence for it. Whoever chooses among styles side by side (CHOICE) takes the favourite r
     times as often as any other: log r, the most that a click can give.
     """
+    if policy == CHOICE:
+        return log(rules.style_odds)
     shown = UNKNOWN_PROPENSITY if propensity is None else propensity
     return log(rules.style_odds / (shown * rules.style_odds + 1.0 - shown))
 
@@ -177,10 +179,7 @@ def _touched(
     evidence = 0.0
     purchased, dismissed, acted, carted, updated = None, None, None, None, now
     if event.style_id is not None and event.kind != "dismiss":
-        chosen = event.policy == CHOICE
-        evidence = fresh * (
-            log(rules.style_odds) if chosen else style_evidence(event.propensity, rules)
-        )
+        evidence = style_evidence(event.propensity, rules, event.policy) * fresh
     if old is not None:
         old = _forgiven(old, event.kind, occurred)
         kept = decay(old.updated_at, now, rules.half_life)
