@@ -1,6 +1,6 @@
 """Keep a list calm and various: what stays of the list that a shopper has, and how alike its items.
 
-Calm: a list that is made anew differs from the one before in at most `Rules.changes` places,
+Calm: a list that is rebuilt differs from the one before in at most `Rules.changes` places,
 topmost first, and in none where the shopper's hand is: the place acted on and those beside it.
 Whatever may not be shown any longer leaves at once, and counts before anything else: removed
 products, dismissed and bought ones, pictures of a campaign that is over. What stays keeps its

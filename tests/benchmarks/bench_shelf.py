@@ -1,7 +1,7 @@
 """What a calm and various shelf costs: clicks of the simulator's shoppers with and without it.
 
 A hundred shoppers a seed, ten styles, 120 products in six categories, visits of five looks, a refit
-every ten looks. A list is made anew when its shopper has acted, and whole between two visits.
+every ten looks. A list is rebuilt when its shopper has acted, and without limit between two visits.
 Expected clicks of 100 items seen, so that only what is shown differs and not the luck of a click.
 `python tests/benchmarks/bench_shelf.py [--seeds 20]` prints a line a variant, with the ratio to
 lists that are free to change and without bounds, and its 95 % interval over seeds.

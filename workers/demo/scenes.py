@@ -417,7 +417,7 @@ def demand(stage: Stage) -> Scene:
     # A picture in hand while its style is withdrawn would be published afterwards, and stay.
     stage.wait_until(
         lambda: all(stage.is_drawn(product, style.style_id) for product in stage.products),
-        "the pictures that nobody waits for do not come",
+        "the pictures that are not in demand do not come",
     )
     stage.publisher.send_raw(tombstone(stage.settings, STYLES, style.style_id.encode()))
     stage.publisher.flush()

@@ -230,7 +230,7 @@ def _feedback(
 
 
 def _render(product_id: str, style_id: str) -> StylizedImage:
-    """Return a picture that is announced and not drawn: nobody looks at it here."""
+    """Return the announcement of a picture; no file is needed here."""
     return StylizedImage(
         product_id=product_id,
         style_id=style_id,
