@@ -55,12 +55,16 @@ class Gaussian:
     covariance: Floats
 
 
-def to_oklab(picture: Floats) -> Floats:
-    """Return OKLab [...,3] (L in [0,1], a and b about -.4 to .4) of sRGB [...,3] in [0,1]."""
-    linear = np.where(
+def to_linear(picture: Floats) -> Floats:
+    """Return light of 0-1 of sRGB's coded values of 0-1 (IEC 61966-2-1)."""
+    return np.where(
         picture <= 0.04045, picture / 12.92, ((np.maximum(picture, 0) + 0.055) / 1.055) ** 2.4
     ).astype(np.float32)
-    return np.asarray(np.cbrt(linear @ _TO_CONES.T) @ _TO_LAB.T, np.float32)
+
+
+def to_oklab(picture: Floats) -> Floats:
+    """Return OKLab [...,3] (L in [0,1], a and b about -.4 to .4) of sRGB [...,3] in [0,1]."""
+    return np.asarray(np.cbrt(to_linear(picture) @ _TO_CONES.T) @ _TO_LAB.T, np.float32)
 
 
 def from_oklab(lab: Floats) -> Floats:
@@ -175,10 +179,7 @@ _TO_XYZ = np.array(
 )
 _WHITE = np.array([0.95047, 1.0, 1.08883])
 _TO_RELATIVE = (_TO_XYZ / _WHITE[:, None]).T.astype(np.float32)
-_CODED = np.arange(256) / 255
-_LINEAR: Floats = np.where(
-    _CODED > 0.04045, ((_CODED + 0.055) / 1.055) ** 2.4, _CODED / 12.92
-).astype(np.float32)
+_LINEAR = to_linear(np.arange(256, dtype=np.float32) / np.float32(255))
 
 
 def to_cielab(pixels: Pixels) -> Floats:

@@ -93,7 +93,7 @@ def pose_of(alpha: Floats, is_studio_shot: bool) -> Pose:
     straight down from the shoulders, hang; what was photographed elsewhere lies, or hangs where it
     is taller than wide.
     """
-    product = _cropped(alpha >= 0.5)
+    product = (alpha >= 0.5)[_extent(alpha)]
     height, width = product.shape
     lowest = height - 1 - np.argmax(product[::-1], axis=0)
     above = np.where(product.any(axis=0), height - 1 - lowest, height)
@@ -192,11 +192,6 @@ def _extent(alpha: Floats) -> tuple[slice, slice]:
     product = alpha >= 0.5
     rows, columns = (np.flatnonzero(product.any(axis=axis)) for axis in (1, 0))
     return slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)
-
-
-def _cropped(product: Bools) -> Bools:
-    rows, columns = (np.flatnonzero(product.any(axis=axis)) for axis in (1, 0))
-    return product[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
 
 
 def _resampled(

@@ -14,7 +14,7 @@ import numpy as np
 from scipy import ndimage
 
 from stylecore.arrays import Floats
-from stylecore.imaging.color import from_oklab, in_gamut, to_cielab, to_oklab
+from stylecore.imaging.color import from_oklab, in_gamut, to_cielab, to_linear, to_oklab
 from stylecore.imaging.photo import to_pixels
 from stylecore.rendering.backdrops import BACKDROPS, Backdrop
 
@@ -94,8 +94,7 @@ def contrast(ground: Floats, outline: Floats) -> float:
 
 
 def _luminance(colours: Floats) -> Floats:
-    linear = np.where(colours <= 0.04045, colours / 12.92, ((colours + 0.055) / 1.055) ** 2.4)
-    return np.asarray(linear @ np.array([0.2126, 0.7152, 0.0722], np.float32), np.float32)
+    return to_linear(colours) @ np.array([0.2126, 0.7152, 0.0722], np.float32)
 
 
 def _hues(backdrop: Backdrop, product: float | None, seed: int) -> Sequence[float]:

@@ -199,8 +199,10 @@ class ScriptedShop:
         categories = Counter(self.products[item.product_id].category for item in items)
         styles = Counter(item.style_id for item in items)
         kinds = Counter(item.reason.kind for item in items)
-        counts = ("; ".join(f"{n} {name}" for name, n in some.most_common(4)) for some in
-                  (categories, styles, kinds))  # fmt: skip
+        counts = [
+            "; ".join(f"{n} {name}" for name, n in some.most_common(4))
+            for some in (categories, styles, kinds)
+        ]
         places = [f"     {self._named(item)}: {item.reason.text}" for item in items[:SHOWN]]
         return [f"   {when}: {' | '.join(counts)}", *places]
 

@@ -56,12 +56,12 @@ def definition(backdrop="studio", aspect="photo", scene=None, **more):
     return StyleDefinition(weights=weights, ground="scene", scene=wanted, aspect=aspect, **more)
 
 
-def disc_photo(colour=(30, 70, 180), side=96):
+def disc_photo(side=96):
     """A disc on a brown table, and where it is."""
     y, x = np.mgrid[0:side, 0:side] / side - 0.5
     alpha = np.clip((0.3 - np.hypot(x, y)) * side + 0.5, 0, 1).astype(np.float32)
     table = np.array([120, 85, 50])
-    pixels = np.rint(table + alpha[..., None] * (np.array(colour) - table)).astype(np.uint8)
+    pixels = np.rint(table + alpha[..., None] * (np.array([30, 70, 180]) - table)).astype(np.uint8)
     photo = Photo(pixels, "0" * 64, None, None, None, ())
     return Cutout(photo, alpha, None, 1.0, "test")
 
