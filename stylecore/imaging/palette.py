@@ -36,14 +36,17 @@ FADE = 0.6
 """Power with which chroma fades towards black and white: 0 not at all, 1 in proportion."""
 
 
-def parse_palette(text: str) -> list[str]:
-    """Parse '#112233,#ddeeff'. Raises SettingsError unless these are one to five '#rrggbb'."""
+def parse_palette(text: str, what: str = "palette") -> list[str]:
+    """Parse '#112233,#ddeeff'; `what` names it in errors.
+
+    Raises SettingsError unless these are one to five '#rrggbb'.
+    """
     colours = [part.strip() for part in text.split(",")]
     if len(colours) > MOST:
-        raise SettingsError(f"palette: {len(colours)} colours are too many; give one to {MOST}")
+        raise SettingsError(f"{what}: {len(colours)} colours are too many; give one to {MOST}")
     for colour in colours:
         if not re.match(COLOUR_PATTERN, colour):
-            raise SettingsError(f"palette: {colour!r} is no colour; write #rrggbb, as in #0a3d62")
+            raise SettingsError(f"{what}: {colour!r} is no colour; write #rrggbb, as in #0a3d62")
     return colours
 
 

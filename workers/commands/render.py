@@ -125,8 +125,7 @@ NO_CLIPS = (
 )
 
 
-LEAST_COLOURS = 2
-"""Of a scene."""
+SCENE_COLOURS, LEAST_COLOURS = "--scene-colours", 2
 
 
 class Unread(StylecastError):
@@ -305,7 +304,7 @@ def _scene(
 ) -> Scene | None:
     """Return the scene that the options name. Raises SettingsError where they do not fit."""
     if ground != "scene":
-        given = {"--backdrop": backdrop, "--scene-colours": colours}
+        given = {"--backdrop": backdrop, SCENE_COLOURS: colours}
         names = [name for name, value in given.items() if value is not None]
         if aspect != "photo":
             names.append("--aspect")
@@ -317,9 +316,9 @@ def _scene(
         raise SettingsError(f"--ground scene: give --backdrop; {there}")
     if backdrop not in BACKDROPS:
         raise SettingsError(f"--backdrop: no backdrop {backdrop!r}; {there}")
-    palette = None if colours is None else tuple(parse_palette(colours))
+    palette = None if colours is None else tuple(parse_palette(colours, SCENE_COLOURS))
     if palette is not None and len(palette) < LEAST_COLOURS:
-        raise SettingsError("--scene-colours: one colour is too few; give two to five")
+        raise SettingsError(f"{SCENE_COLOURS}: one colour is too few; give two to five")
     return Scene(backdrop=backdrop, colours=palette, seed=seed)
 
 

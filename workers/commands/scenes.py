@@ -25,7 +25,7 @@ def scenes(
     seed: Annotated[int, typer.Option(min=0, help="Another seed, another picture.")] = 0,
     json: JsonFlag = False,
 ) -> None:
-    """List the backdrops: name, Chinese name, occasions, number of colours, what it is."""
+    """List the backdrops: name, Chinese name, surface, number of colours and occasions."""
     rows = [
         {
             "backdrop": backdrop.name,

@@ -233,6 +233,8 @@ def _environment(script: Script, bootstrap_servers: str) -> dict[str, str]:
         "STYLECAST_PHOTOS__ALLOWED_PREFIXES": msgspec.json.encode(prefixes).decode(),
         "STYLECAST_PHOTOS__PATIENCE_SECONDS": "5",
         "STYLECAST_PREFERENCES__DEMAND_SECONDS": "2",
+        # Visits are as short as the demo's campaigns, or a list of few places would not show these.
+        "STYLECAST_PREFERENCES__VISIT_MINUTES": "0.05",
         "STYLECAST_LAG__INTERVAL_SECONDS": "1",
         # A folder of photos may hold a handful, and few shoppers may have been asked for.
         "STYLECAST_TRAINER__LEAST_PRODUCTS": "2",

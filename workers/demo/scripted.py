@@ -45,6 +45,12 @@ MINUTE = timedelta(minutes=1)
 OTHERS, LOOKS, SHOWN = 150, 6, 8
 """Simulated shoppers, their lists each, and the places that are printed."""
 
+LEGEND = (
+    "A list: how many items of which categories | styles | kinds of reasons, and its first places. "
+    "A step: what the shopper does at one look, and how many places of the list change then; where "
+    "the list has nothing of the kind, the shopper finds it on the shop's other pages."
+)
+
 
 @dataclass(frozen=True)
 class Step:
@@ -253,6 +259,7 @@ def _render(product_id: str, style_id: str) -> StylizedImage:
 
 def main(seed: Annotated[int, typer.Option(min=0, help="Of the other shoppers.")] = 7) -> None:
     """Print what twenty scripted shoppers do and get."""
+    typer.echo(LEGEND)
     shop = ScriptedShop(seed)
     for name, steps in scripts(shop.categories).items():
         typer.echo("\n".join(shop.play(name, steps)))
